@@ -1,0 +1,2 @@
+"""Pipit: machine perception on Raspberry Pis."""
+

@@ -1,0 +1,158 @@
+"""`bundle.yaml`: what a bundle is, as data. Its SHA-256 is the bundle's digest.
+
+Unknown keys are kept, not refused, so that an older device reads a newer bundle; what it does not know it leaves alone.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from pipit.bundle.version import SemanticVersion
+from pipit.errors import NotFound
+
+FORMAT = 1
+MANIFEST_FILE = "bundle.yaml"
+SIGNATURE_FILE = "bundle.sig"
+GOLDEN_FILE = "golden.npz"
+
+Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+TaskName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,62}\.[a-z][a-z0-9_]{0,62}$")]
+Label = Annotated[str, Field(min_length=1, max_length=200)]
+Probability = Annotated[float, Field(ge=0.0, le=1.0, allow_inf_nan=False)]
+Finite = Annotated[float, Field(allow_inf_nan=False)]
+RelativePath = Annotated[str, Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.\-]*(/[A-Za-z0-9_][A-Za-z0-9_.\-]*)*$")]
+"""Stays inside the bundle: no absolute path, no `..`, no drive, no hidden file."""
+
+
+class Part(BaseModel):
+    """Base of the manifest's parts: immutable, unknown keys kept."""
+
+    model_config = ConfigDict(frozen=True, extra="allow")
+
+
+class InputDescription(Part):
+    """What the task takes from a caller."""
+
+    kind: Literal["audio", "image", "landmarks", "sequence", "tensor"]
+    shape: tuple[int, ...] = ()
+    """Of one row that the pipeline gives to the network."""
+    dtype: str = "float32"
+    units: str = ""
+    """For people, for example "dB relative to the loudest"."""
+
+
+class PipelineReference(Part):
+    """Pre- and post-processing: a name that installed packages know, and its parameters."""
+
+    name: str
+    parameters: dict[str, Any] = {}
+
+
+class FileEntry(Part):
+    """One file of the bundle."""
+
+    sha256: Digest
+    size: Annotated[int, Field(ge=0)]
+    """Bytes."""
+
+
+class Variant(Part):
+    """One form of the weights."""
+
+    name: Annotated[str, Field(pattern=r"^[a-z0-9_]{1,40}$")]
+    """`float32`, `dynamic`, `int8`, …"""
+    runtime: Literal["litert", "onnx"]
+    file: RelativePath
+
+
+class Decision(Part):
+    """How scores become an answer."""
+
+    thresholds: dict[Label, Probability] = {}
+    """A label is detected if its score reaches this; chosen on validation data. Labels without one: 0.5."""
+    background: Label | None = None
+    """The label that means "nothing of interest"."""
+    unknown_below: Probability = 0.0
+    """If even the best score is lower, no label describes the input."""
+    uncertain_margin: Probability = 0.0
+    """If the two best scores lie closer than this, the input is worth a label by a person."""
+
+
+class Metric(Part):
+    """One measured number on the test split."""
+
+    value: Finite
+    samples: Annotated[int, Field(ge=0)]
+    """How many examples stand behind it."""
+    low: Finite | None = None
+    """Lower end of the 95 % confidence interval."""
+    high: Finite | None = None
+
+
+class Gate(Part):
+    """A promise that the registry checks at promotion: `metric comparison limit`."""
+
+    name: str
+    metric: str
+    comparison: Literal[">", ">=", "<", "<="]
+    limit: Finite
+
+
+class GoldenSamples(Part):
+    """Raw inputs with the scores that the trainer's own process gave for each variant."""
+
+    file: RelativePath = GOLDEN_FILE
+    tolerance: dict[str, Annotated[float, Field(gt=0.0, le=1.0)]]
+    """Largest absolute difference of a score, by variant."""
+
+
+class Lineage(Part):
+    """Where the bundle comes from."""
+
+    dataset_digest: Digest
+    split_rule: str
+    config_digest: Digest
+    code_version: str
+    seed: int
+    base_bundle: Digest | None = None
+
+
+class Manifest(Part):
+    """The whole of `bundle.yaml`."""
+
+    format: Literal[1] = FORMAT
+    task: TaskName
+    version: SemanticVersion
+    model_type: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,40}$")]
+    """The network, for example "yamnet"."""
+    created_at: str
+    """UTC, ISO 8601."""
+    labels: Annotated[tuple[Label, ...], Field(min_length=1)]
+    """In the order of the network's output."""
+    input: InputDescription
+    pipeline: PipelineReference
+    variants: Annotated[tuple[Variant, ...], Field(min_length=1)]
+    default_variant: str
+    decision: Decision = Decision()
+    metrics: dict[str, Metric] = {}
+    gates: tuple[Gate, ...] = ()
+    golden: GoldenSamples
+    lineage: Lineage
+    files: dict[RelativePath, FileEntry]
+    """Every file of the bundle but the manifest and its signature."""
+
+    @property
+    def name(self) -> str:
+        """`{model_type}-{variant}-v{version}`."""
+        return f"{self.model_type}-{self.default_variant}-v{self.version}"
+
+    def variant(self, name: str | None = None) -> Variant:
+        """The variant of that name, or the default one. Raises NotFound."""
+        wanted = name or self.default_variant
+        for variant in self.variants:
+            if variant.name == wanted:
+                return variant
+        known = ", ".join(v.name for v in self.variants)
+        raise NotFound(f"bundle {self.name} has no variant {wanted!r}; it has {known}")

@@ -1,0 +1,100 @@
+"""Every error that Pipit raises on purpose, and the gRPC status each one becomes.
+
+    PipitError                      INTERNAL             a constant text and an id; the text stays in the log
+    ├── InvalidInput                INVALID_ARGUMENT     can't be decoded, wrong kind, shape, type or value
+    ├── InputTooLarge               RESOURCE_EXHAUSTED   over a size limit
+    ├── QueueFull                   RESOURCE_EXHAUSTED   more work than the server takes on
+    ├── NotFound                    NOT_FOUND            unknown task, version, environment, object
+    ├── Unavailable                 UNAVAILABLE          loading, draining, or a server that can't be reached
+    ├── AlreadyExists               ALREADY_EXISTS       the version stands with other content
+    ├── GatesFailed                 FAILED_PRECONDITION  a promotion that quality gates forbid
+    ├── Conflict                    ABORTED              a lost race: somebody else wrote first
+    ├── IntegrityError              DATA_LOSS            digest or signature does not match
+    ├── DeadlineExceeded            DEADLINE_EXCEEDED    time ran out; work not started is dropped
+    ├── Unauthenticated             UNAUTHENTICATED      no or wrong credentials
+    └── PermissionDenied            PERMISSION_DENIED    known, but not for this role
+
+A message says what is wrong and what to do, and is safe to show to a client.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class PipitError(Exception):
+    """Base of all of them. `status` is the name of a canonical gRPC status code."""
+
+    status: ClassVar[str] = "INTERNAL"
+
+
+class InvalidInput(PipitError):
+    """The caller's input can't be used as it is."""
+
+    status = "INVALID_ARGUMENT"
+
+
+class InputTooLarge(PipitError):
+    """The input is over a size limit."""
+
+    status = "RESOURCE_EXHAUSTED"
+
+
+class QueueFull(PipitError):
+    """The server takes on no more work now."""
+
+    status = "RESOURCE_EXHAUSTED"
+
+
+class NotFound(PipitError):
+    """Nothing of that name is here."""
+
+    status = "NOT_FOUND"
+
+
+class Unavailable(PipitError):
+    """Not now: loading, draining, or out of reach. Trying again later may work."""
+
+    status = "UNAVAILABLE"
+
+
+class AlreadyExists(PipitError):
+    """The name is taken by other content."""
+
+    status = "ALREADY_EXISTS"
+
+
+class GatesFailed(PipitError):
+    """The bundle does not pass its quality gates."""
+
+    status = "FAILED_PRECONDITION"
+
+
+class Conflict(PipitError):
+    """Somebody else changed it first; read again and decide anew."""
+
+    status = "ABORTED"
+
+
+class IntegrityError(PipitError):
+    """Content does not match its digest or signature."""
+
+    status = "DATA_LOSS"
+
+
+class DeadlineExceeded(PipitError):
+    """The caller's deadline passed."""
+
+    status = "DEADLINE_EXCEEDED"
+
+
+class Unauthenticated(PipitError):
+    """No credentials, or wrong ones."""
+
+    status = "UNAUTHENTICATED"
+
+
+class PermissionDenied(PipitError):
+    """The credentials are good, but not for this."""
+
+    status = "PERMISSION_DENIED"

@@ -1,0 +1,62 @@
+"""What a caller may send, once it has left the wire. Proto types stop at the servicer; these go on from there.
+
+The functions that turn them into tensors (`pipit.inputs.audio`, …) are the same in the trainer and on the Pi.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True, slots=True)
+class EncodedImage:
+    """A JPEG, PNG or WebP file as bytes."""
+
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class EncodedAudio:
+    """A WAV, FLAC, Ogg Vorbis or MP3 file as bytes."""
+
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class PcmAudio:
+    """Uncompressed sound.
+
+    samples: float32, shape (frames, channels), full scale at -1 and 1. sample_rate: Hz.
+    """
+
+    samples: NDArray[np.float32]
+    sample_rate: int
+
+
+@dataclass(frozen=True, slots=True)
+class Landmarks:
+    """Features of one face and body. values: float32, shape (features,)."""
+
+    values: NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class TensorInput:
+    """A tensor for the network itself, past the pipeline's decoding. `name` may be empty for the only input."""
+
+    name: str
+    values: NDArray[Any]
+
+
+@dataclass(frozen=True, slots=True)
+class InputSequence:
+    """Inputs that belong together, oldest first."""
+
+    items: tuple[Input, ...]
+
+
+Input = EncodedImage | EncodedAudio | PcmAudio | Landmarks | TensorInput | InputSequence
