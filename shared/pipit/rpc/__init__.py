@@ -1,0 +1,1 @@
+"""gRPC plumbing that clients and servers of Pipit share."""

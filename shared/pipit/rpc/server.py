@@ -1,0 +1,186 @@
+"""What every gRPC server of Pipit has in common: threads, limits, a port, and errors that become statuses."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import grpc
+
+from pipit.errors import PipitError, Unavailable
+from pipit.logging import get_logger
+
+Behavior = Callable[..., Any]
+"""What a servicer's method is: (request or iterator of requests, context) -> response or iterator of responses.
+
+Methods marked `experimental_non_blocking` (grpcio's health Watch is one) take a third argument that sends a response.
+"""
+Option = tuple[str, int | str]
+if TYPE_CHECKING:
+    Handler = grpc.RpcMethodHandler[Any, Any]
+    Interceptor = grpc.ServerInterceptor[Any, Any]
+else:
+    Handler, Interceptor = grpc.RpcMethodHandler, grpc.ServerInterceptor
+
+MEBIBYTE = 1024 * 1024
+# A status text longer than a client's limit on metadata would reach it as another status.
+_LONGEST_MESSAGE = 600
+
+_log = get_logger(__name__)
+
+
+class ErrorInterceptor(Interceptor):
+    """Turns what a servicer, or an interceptor inside of this one, raises into a gRPC status.
+
+    PipitError         its own status with its own text
+    context.abort()    passes through
+    client has gone    CANCELLED, which nobody receives; not logged as an error
+    anything else      INTERNAL with a constant text and an id; the stack goes to the log under the same id
+    """
+
+    def __init__(self) -> None:
+        # grpcio asks for the handler again with each call; as a rule the same one comes back.
+        self._wrapped = lru_cache(maxsize=256)(lambda handler, method: wrap_handler(handler, _with_errors(method)))
+
+    def intercept_service(
+        self, continuation: Callable[[grpc.HandlerCallDetails], Handler | None], details: grpc.HandlerCallDetails
+    ) -> Handler | None:
+        """grpc.ServerInterceptor's one method."""
+        try:
+            handler = continuation(details)
+        except Exception as error:
+            handler = _refusal(error)
+        return None if handler is None else self._wrapped(handler, details.method)
+
+
+def _refusal(error: Exception) -> Handler:
+    """A handler that raises `error`. It fits every shape of call, for it never reads a request."""
+
+    def refuse(request: Any, context: grpc.ServicerContext) -> Any:
+        raise error
+
+    return grpc.stream_stream_rpc_method_handler(refuse)
+
+
+def wrap_handler(handler: Handler, wrap: Callable[[Behavior, bool], Behavior]) -> Handler:
+    """Puts `wrap(behavior, response_streaming)` around a handler's behavior, for all four shapes of call.
+
+    grpcio's marks on a behavior (its own thread pool, non-blocking) are kept.
+    """
+    shape = _shape(handler)
+    behavior: Behavior = getattr(handler, shape)
+    wrapped = wrap(behavior, handler.response_streaming)
+    for mark in ("experimental_non_blocking", "experimental_thread_pool"):
+        if hasattr(behavior, mark):
+            setattr(wrapped, mark, getattr(behavior, mark))
+    make: Callable[..., Handler] = getattr(grpc, f"{shape}_rpc_method_handler")
+    return make(wrapped, handler.request_deserializer, handler.response_serializer)
+
+
+def _shape(handler: Handler) -> str:
+    request = "stream" if handler.request_streaming else "unary"
+    return f"{request}_{'stream' if handler.response_streaming else 'unary'}"
+
+
+def _with_errors(method: str) -> Callable[[Behavior, bool], Behavior]:
+    def wrap(behavior: Behavior, response_streaming: bool) -> Behavior:
+        def answer(request: Any, context: grpc.ServicerContext, *send: Any) -> Any:
+            try:
+                response = behavior(request, context, *send)
+            except Exception as error:
+                abort_with(context, error, method)
+            if response_streaming and response is not None:
+                return _guarded(response, context, method)
+            return response
+
+        return answer
+
+    return wrap
+
+
+def _guarded(responses: Iterator[Any], context: grpc.ServicerContext, method: str) -> Iterator[Any]:
+    try:
+        yield from responses
+    except Exception as error:
+        abort_with(context, error, method)
+
+
+def abort_with(context: grpc.ServicerContext, error: Exception, method: str) -> NoReturn:
+    """Ends the call with the status that `error` stands for. Always raises."""
+    if _is_abort(error, context) or (isinstance(error, grpc.RpcError) and not context.is_active()):
+        raise error
+    code, message = status_of(error, method, client_gone=not context.is_active())
+    context.abort(code, message)
+    raise AssertionError("context.abort returned")
+
+
+def status_of(error: Exception, method: str, client_gone: bool = False) -> tuple[grpc.StatusCode, str]:
+    """Status and text for the client. What is not a PipitError is logged with its stack, under the id in the text."""
+    if isinstance(error, PipitError) and error.status != PipitError.status:
+        return grpc.StatusCode[error.status], str(error)[:_LONGEST_MESSAGE]
+    if client_gone:
+        return grpc.StatusCode.CANCELLED, "the client has gone"
+    error_id = uuid.uuid4().hex[:12]
+    _log.error("internal_error", error_id=error_id, method=method, exc_info=error)
+    return grpc.StatusCode.INTERNAL, f"internal error {error_id}; the server's log has more under this id"
+
+
+def _is_abort(error: Exception, context: grpc.ServicerContext) -> bool:
+    # grpcio's context.abort sets the code and raises a bare Exception().
+    return type(error) is Exception and not error.args and code_of(context) is not None
+
+
+def code_of(context: grpc.ServicerContext) -> grpc.StatusCode | None:
+    """What set_code or abort left there. None: nothing yet, which ends as OK."""
+    code: grpc.StatusCode | None = context.code()  # type: ignore[attr-defined]  # missing in the stubs
+    return code
+
+
+def build_server(
+    interceptors: Sequence[Interceptor] = (),
+    observers: Sequence[Interceptor] = (),
+    max_workers: int = 16,
+    max_concurrent: int | None = None,
+    options: Sequence[Option] = (),
+    max_message_bytes: int = 4 * MEBIBYTE,
+) -> grpc.Server:
+    """Make a threaded server whose errors become statuses; add servicers, `bind` it and start it.
+
+    interceptors: outermost first; what these raise becomes a status as well.
+    observers: outside of all others, so that they see each call's final status.
+    max_concurrent: calls that hold or wait for a thread; one more gets RESOURCE_EXHAUSTED. None: no limit.
+    max_message_bytes: a larger request gets RESOURCE_EXHAUSTED.
+    options: grpc channel arguments that come after, and win over, those set here.
+    """
+    defaults: list[Option] = [
+        ("grpc.max_receive_message_length", max_message_bytes),
+        ("grpc.max_send_message_length", -1),
+        # Without this a second server on the same port starts in silence and takes half of the calls.
+        ("grpc.so_reuseport", 0),
+    ]
+    named = dict(defaults) | dict(options)
+    return grpc.server(
+        ThreadPoolExecutor(max_workers=max_workers, thread_name_prefix="rpc"),
+        interceptors=[*observers, ErrorInterceptor(), *interceptors],
+        options=list(named.items()),
+        maximum_concurrent_rpcs=max_concurrent,
+    )
+
+
+def bind(server: grpc.Server, address: str, credentials: grpc.ServerCredentials | None = None) -> int:
+    """Binds `host:port` and gives the port, which the system chooses for port 0. Raises Unavailable if it is taken."""
+    try:
+        port: int = (
+            server.add_insecure_port(address) if credentials is None else server.add_secure_port(address, credentials)
+        )
+    except RuntimeError as error:
+        raise Unavailable(f"can't listen on {address}: the port is taken, or not allowed; choose another") from error
+    return port
+
+
+def server_credentials(certificate_chain: bytes, private_key: bytes) -> grpc.ServerCredentials:
+    """TLS from PEM-encoded files' content."""
+    return grpc.ssl_server_credentials([(private_key, certificate_chain)])
