@@ -3,15 +3,96 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
+MAKEFLAGS += --no-print-directory
 
 PYTHON ?= python3
-PIP_FLAGS := --quiet --disable-pip-version-check
+TASK ?= home_security.sounds
+DOMAIN = $(firstword $(subst ., ,$(TASK)))
+ARGS ?=
 
-# One environment for each purpose, each from its lock file, made when a target first needs it:
-#   dev      everything, with the tools that check the code
-#   train-*  one domain's trainer         serve-*  one domain's inference server, nothing else
-#   registry the registry service         triton   an unmodified Open Inference client, for its test
-DEV := .venv/dev
-.PHONY: help
+DEV := .venv/dev/bin
+TRAIN = .venv/train-$(DOMAIN)/bin
+SERVE = .venv/serve-$(DOMAIN)/bin
+REGISTRY := .venv/registry/bin
+PACKAGES := $(wildcard shared/pyproject.toml services/*/pyproject.toml)
+
+##@ Use
+.PHONY: help demo train serve registry
 help: ## show this list
-	@grep -hE '^[a-z][a-zA-Z_-]*:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-zA-Z_-]+):.*## (.*)/\1\t\2/' | awk -F'\t' '{printf "  make %-16s %s\n", $$1, $$2}'
+	@awk -F':.*## ' '/^##@ /{printf "\n%s\n", substr($$0, 5)} /^[a-z][a-z-]*:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@printf '\nVariables: TASK=%s, ARGS="more options", PYTHON=python3.12\n' '$(TASK)'
+
+demo: .venv/train-home_security/.ready .venv/serve-home_security/.ready .venv/registry/.ready ## train, register, serve and classify sounds, all on this machine
+	$(TRAIN)/pipit demo --serve-python $(SERVE)/python --registry-python $(REGISTRY)/python $(ARGS)
+
+train: ## train TASK and leave a bundle under runs/
+	@$(MAKE) .venv/train-$(DOMAIN)/.ready
+	$(TRAIN)/pipit train $(TASK) $(ARGS)
+
+serve: ## serve TASK as the registry assigns it
+	@$(MAKE) .venv/serve-$(DOMAIN)/.ready
+	$(SERVE)/python -m pipit.serving --tasks '["$(TASK)"]' $(ARGS)
+
+registry: .venv/registry/.ready ## run the model registry on a local folder
+	$(REGISTRY)/pipit registry serve $(ARGS)
+
+##@ Work on Pipit
+.PHONY: setup test lint format protos protos-check bench lock clean
+setup: .venv/dev/.ready .venv/triton/.ready ## make the environment for development and tests
+
+test: setup .venv/serve-home_security/.ready ## run all tests
+	$(DEV)/pytest $(ARGS)
+
+lint: .venv/dev/.ready ## check style, types and protos
+	$(DEV)/ruff check .
+	$(DEV)/ruff format --check .
+	$(DEV)/mypy
+	$(DEV)/buf lint protos
+	$(DEV)/buf breaking protos --against protos/released.binpb
+	$(DEV)/buf format --diff --exit-code protos
+
+format: .venv/dev/.ready ## bring code and protos into shape
+	$(DEV)/ruff check --fix .
+	$(DEV)/ruff format .
+	$(DEV)/buf format --write protos
+
+# The mapped include path gives the generated modules their place in the package, `pipit._pb`.
+PROTOS := $(shell cd protos && find . -name '*.proto' | sort)
+protos: .venv/dev/.ready ## generate the gRPC code
+	find shared/pipit/_pb -mindepth 1 -maxdepth 1 -type d -exec rm -r {} +
+	$(DEV)/python -m grpc_tools.protoc -Ipipit/_pb=protos --python_out=shared --pyi_out=shared --grpc_python_out=shared $(PROTOS:./%=pipit/_pb/%)
+
+protos-check: protos ## fail if the generated code is not up to date
+	@test -z "$$(git status --porcelain shared/pipit/_pb)" || { git --no-pager diff --stat shared/pipit/_pb; echo 'generated code is out of date: run `make protos` and commit it'; exit 1; }
+
+bench: setup .venv/serve-home_security/.ready ## measure everything; writes docs/measured/*.csv (long)
+	$(DEV)/python tests/load/run_all.py $(ARGS)
+
+# Locks hold for every platform that the wheels exist for; their inputs are the pyproject files and tests/*.in.
+COMPILE = $(DEV)/uv pip compile --quiet --universal --python-version 3.11 --no-emit-package pipit-shared --no-annotate --custom-compile-command 'make lock'
+lock: .venv/dev/.ready ## choose exact versions of all dependencies anew
+	$(COMPILE) services/home_security/pyproject.toml --extra serve -o services/home_security/serve.lock.txt
+	$(COMPILE) services/home_security/pyproject.toml --extra train -o services/home_security/train.lock.txt
+	$(COMPILE) services/registry/pyproject.toml -o services/registry/serve.lock.txt
+	$(COMPILE) $(PACKAGES) --all-extras tests/dev.in -o tests/dev.lock.txt
+	$(COMPILE) tests/triton.in -o tests/triton.lock.txt
+
+clean: ## remove environments and runs
+	rm -rf .venv runs
+
+# One environment a purpose, from its lock file, made when a target first needs it. The stamp is written last.
+#   $(call environment,folder,lock file,packages of this repository)
+define environment
+.venv/$(1)/.ready: $(2) $(3:%=%/pyproject.toml)
+	@echo 'making .venv/$(1)'
+	@$(PYTHON) -c 'import sys; sys.exit(0 if (3, 11) <= sys.version_info[:2] <= (3, 13) else "Pipit needs Python 3.11, 3.12 or 3.13 (TensorFlow 2.21 has no wheel for a newer one); this is " + sys.version.split()[0] + ". Try: make PYTHON=python3.12")'
+	@$(PYTHON) -m venv --clear .venv/$(1)
+	@.venv/$(1)/bin/python -m pip --disable-pip-version-check install --quiet --requirement $(2)
+	$(if $(3),@.venv/$(1)/bin/python -m pip --disable-pip-version-check install --quiet --no-deps $(3:%=--editable %))
+	@touch $$@
+endef
+$(eval $(call environment,dev,tests/dev.lock.txt,shared services/registry services/home_security))
+$(eval $(call environment,triton,tests/triton.lock.txt,))
+$(eval $(call environment,registry,services/registry/serve.lock.txt,shared services/registry))
+$(eval $(call environment,train-home_security,services/home_security/train.lock.txt,shared services/home_security))
+$(eval $(call environment,serve-home_security,services/home_security/serve.lock.txt,shared services/home_security))

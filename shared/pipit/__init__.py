@@ -1,2 +1,1 @@
 """Pipit: machine perception on Raspberry Pis."""
-

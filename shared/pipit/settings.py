@@ -6,7 +6,7 @@ The docstring under a field is its documentation and states the unit. Nothing el
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from pydantic import ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -31,7 +31,7 @@ class DataSettings(Settings):
     """Folder with one sub-folder per data set (`esc50`, `backbones`, …). Not set: no real data on this machine."""
 
 
-def load_settings(cls: type[S], **overrides: object) -> S:
+def load_settings(cls: type[S], **overrides: Any) -> S:
     """Reads the environment. Raises InvalidInput that names each variable that is missing or wrong."""
     try:
         return cls(**overrides)
