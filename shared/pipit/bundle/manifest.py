@@ -22,7 +22,13 @@ TaskName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,62}\.[a-z][a-z0-9_]{
 Label = Annotated[str, Field(min_length=1, max_length=200)]
 Probability = Annotated[float, Field(ge=0.0, le=1.0, allow_inf_nan=False)]
 Finite = Annotated[float, Field(allow_inf_nan=False)]
-RelativePath = Annotated[str, Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.\-]*(/[A-Za-z0-9_][A-Za-z0-9_.\-]*)*$")]
+UtcTime = Annotated[
+    str, Field(pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]+)?(Z|\+00:00)$")
+]
+"""ISO 8601 in UTC, as `datetime.now(UTC).isoformat()` gives it."""
+RelativePath = Annotated[
+    str, Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.\-]*(/[A-Za-z0-9_][A-Za-z0-9_.\-]*)*$", max_length=200)
+]
 """Stays inside the bundle: no absolute path, no `..`, no drive, no hidden file."""
 
 
@@ -122,13 +128,13 @@ class Lineage(Part):
 class Manifest(Part):
     """The whole of `bundle.yaml`."""
 
-    format: Literal[1] = FORMAT
+    format: Literal[1] = 1
     task: TaskName
     version: SemanticVersion
     model_type: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,40}$")]
     """The network, for example "yamnet"."""
-    created_at: str
-    """UTC, ISO 8601."""
+    created_at: UtcTime
+    """When the trainer made it."""
     labels: Annotated[tuple[Label, ...], Field(min_length=1)]
     """In the order of the network's output."""
     input: InputDescription

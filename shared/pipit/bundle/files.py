@@ -1,0 +1,88 @@
+"""Digests, and files that are whole or not there at all.
+
+    write beside  ->  fsync  ->  rename over  ->  fsync the folder
+
+A process that dies in the middle leaves the old content, and at most one hidden `.NAME.….part` file beside it.
+"""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import os
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO
+
+from pipit.errors import Unavailable
+
+_NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+
+
+def sha256_bytes(data: bytes) -> str:
+    """SHA-256 in hexadecimal."""
+    return hashlib.sha256(data).hexdigest()
+
+
+def sha256_file(path: Path) -> str:
+    """SHA-256 in hexadecimal, read in pieces. Raises OSError."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def write_atomically(path: Path, data: bytes, mode: int = 0o644) -> None:
+    """Puts `data` in place of `path`; on the disk when this returns.
+
+    mode: permissions, less the process's umask. Raises Unavailable when there is no room, another OSError as it is.
+    """
+    with open_atomically(path, mode) as stream:
+        stream.write(data)
+
+
+@contextmanager
+def open_atomically(path: Path, mode: int = 0o644) -> Iterator[BinaryIO]:
+    """A stream whose content takes the place of `path` at the end; an exception leaves `path` as it was.
+
+    Raises as `write_atomically` does.
+    """
+    part = beside(path)
+    with room_for(path):
+        try:
+            with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "wb") as stream:
+                yield stream
+                stream.flush()
+                os.fsync(stream.fileno())
+            part.replace(path)
+        except BaseException:
+            part.unlink(missing_ok=True)
+            raise
+        sync_folder(path.parent)
+
+
+def beside(path: Path) -> Path:
+    """A name for the unfinished form of `path`, in the same folder: hidden, and never used twice."""
+    return path.with_name(f".{path.name}.{secrets.token_hex(8)}.part")
+
+
+def sync_folder(folder: Path) -> None:
+    """Puts the names in a folder on the disk; a renamed file is safe only then."""
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+@contextmanager
+def room_for(path: Path) -> Iterator[None]:
+    """Turns an OSError that means "no room" into Unavailable; others pass. Names the file, not its folder."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in _NO_ROOM:
+            raise
+        raise Unavailable(
+            f"{path.name} can't be written: {os.strerror(error.errno or 0)}; free some space and try again"
+        ) from error

@@ -1,0 +1,162 @@
+"""The proof that a device computes what the trainer computed: raw inputs, and the scores each variant must give.
+
+    decode  ->  run  ->  interpret  ->  compare with the golden scores, before the bundle may serve
+
+The layout of `golden.npz` is described in `docs/bundle.md`.
+"""
+
+from __future__ import annotations
+
+import io
+import zipfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from pipit.bundle.files import write_atomically
+from pipit.bundle.golden_inputs import input_from_arrays, input_to_arrays
+from pipit.errors import InputTooLarge, IntegrityError, InvalidInput
+from pipit.inputs import Input
+from pipit.pipelines import Prediction
+
+if TYPE_CHECKING:
+    from pipit.bundle.reader import Bundle
+    from pipit.pipelines import Pipeline
+    from pipit.runtimes.base import Runtime
+
+MAX_GOLDEN_BYTES = 64 << 20
+"""Of `golden.npz` once unpacked."""
+
+Scores = NDArray[np.float32]
+"""Shape (predictions, labels), labels in the manifest's order."""
+
+
+@dataclass(frozen=True, slots=True)
+class GoldenSample:
+    """One raw input, and its scores by variant."""
+
+    item: Input
+    scores: Mapping[str, Scores]
+
+
+def score_matrix(predictions: Sequence[Prediction], labels: Sequence[str]) -> Scores:
+    """Scores of an answer as a matrix. Raises InvalidInput unless each prediction scores each label just once."""
+    column = {label: index for index, label in enumerate(labels)}
+    matrix = np.empty((len(predictions), len(labels)), np.float32)
+    for row, prediction in enumerate(predictions):
+        found = [score.label for score in prediction.scores]
+        if sorted(found) != sorted(labels):
+            raise InvalidInput(f"prediction {row} does not score each label once: {', '.join(found)[:300] or 'none'}")
+        for score in prediction.scores:
+            matrix[row, column[score.label]] = score.score
+    return matrix
+
+
+def run_once(item: Input, labels: Sequence[str], pipeline: Pipeline, runtime: Runtime) -> Scores:
+    """The whole way of one input, as a trainer runs it for its golden scores and a device to compare with them."""
+    decoded = pipeline.decode(item)
+    return score_matrix(pipeline.interpret(runtime.run(decoded.tensors), decoded), labels)
+
+
+def write_golden(path: Path, inputs: Sequence[Input], scores_by_variant: Mapping[str, Sequence[ArrayLike]]) -> None:
+    """Writes `golden.npz`; the same content gives the same bytes.
+
+    scores_by_variant: for each variant one matrix (predictions, labels) per input, in the order of `inputs`, as
+    `run_once` gives them. Raises InvalidInput for no inputs, a wrong count or shape, or scores that are not finite.
+    """
+    arrays: dict[str, NDArray[Any]] = {}
+    for index, item in enumerate(inputs):
+        arrays.update(input_to_arrays(f"inputs/{index}", item))
+    for variant, matrices in scores_by_variant.items():
+        if len(matrices) != len(inputs):
+            raise InvalidInput(f"variant {variant!r} has scores for {len(matrices)} inputs, not {len(inputs)}")
+        for index, scores in enumerate(matrices):
+            arrays[f"scores/{variant}/{index}"] = np.asarray(scores, np.float32)
+    try:
+        _samples(arrays)
+    except IntegrityError as error:
+        raise InvalidInput(str(error)) from error
+    buffer = io.BytesIO()
+    np.savez(buffer, allow_pickle=False, **arrays)
+    write_atomically(path, buffer.getvalue())
+
+
+def read_golden(path: Path) -> tuple[GoldenSample, ...]:
+    """The samples of a `golden.npz`. Raises IntegrityError for anything that `write_golden` would not write."""
+    try:
+        _check_unpacked_size(path)
+        with np.load(path, allow_pickle=False) as stored:
+            return _samples({name: stored[name] for name in stored.files})
+    except IntegrityError:
+        raise
+    # Hostile bytes raise whatever zipfile, zlib, struct and numpy's header parser happen to raise.
+    except Exception as error:
+        raise IntegrityError(f"{path.name} does not hold golden samples: {error}") from error
+
+
+def check_golden(bundle: Bundle, variant: str, pipeline: Pipeline, runtime: Runtime) -> float:
+    """Runs every golden sample the whole way; gives the largest absolute difference of a score.
+
+    Raises IntegrityError that names sample, label, expected and computed score if one differs by more than the
+    manifest's tolerance or is not a number, or if a sample can't be run here. Raises NotFound for an unknown variant.
+    """
+    labels = bundle.manifest.labels
+    tolerance = bundle.manifest.golden.tolerance[bundle.manifest.variant(variant).name]
+    samples = read_golden(bundle.file(bundle.manifest.golden.file))
+    largest = 0.0
+    for index, sample in enumerate(samples):
+        where = f"golden sample {index}, variant {variant!r}"
+        if variant not in sample.scores:
+            raise IntegrityError(f"{where}: the bundle holds no scores; it must be made anew")
+        try:
+            computed = run_once(sample.item, labels, pipeline, runtime)
+        except (InvalidInput, InputTooLarge) as error:
+            raise IntegrityError(f"{where}: can't be run here: {error}") from error
+        largest = max(largest, _compare(where, labels, sample.scores[variant], computed, tolerance))
+    return largest
+
+
+def _compare(where: str, labels: Sequence[str], expected: Scores, computed: Scores, tolerance: float) -> float:
+    if expected.shape != computed.shape:
+        raise IntegrityError(f"{where}: scores of shape {computed.shape}, expected {expected.shape}")
+    if not expected.size:
+        return 0.0
+    deviation = np.abs(computed.astype(np.float64) - expected)
+    # A score that is not a number is off by more than any tolerance.
+    deviation[np.isnan(deviation)] = np.inf
+    row, column = divmod(int(deviation.argmax()), len(labels))
+    worst = float(deviation[row, column])
+    if worst > tolerance:
+        raise IntegrityError(
+            f"{where}, prediction {row}, label {labels[column]!r}: expected {expected[row, column]:.6f}, "
+            f"got {computed[row, column]:.6f}, which is {worst:.6f} off (tolerance {tolerance:g}); "
+            "this machine does not compute what the trainer computed"
+        )
+    return worst
+
+
+def _check_unpacked_size(path: Path) -> None:
+    with zipfile.ZipFile(path) as archive:
+        unpacked = sum(member.file_size for member in archive.infolist())
+    if unpacked > MAX_GOLDEN_BYTES:
+        raise IntegrityError(f"{path.name} unpacks to {unpacked} bytes, over {MAX_GOLDEN_BYTES}")
+
+
+def _samples(arrays: Mapping[str, NDArray[Any]]) -> tuple[GoldenSample, ...]:
+    count = len({name.split("/")[1] for name in arrays if name.startswith("inputs/")})
+    variants = sorted({name.split("/")[1] for name in arrays if name.startswith("scores/")})
+    samples = []
+    for index in range(count):
+        scores = {variant: arrays[f"scores/{variant}/{index}"] for variant in variants}
+        for variant, matrix in scores.items():
+            if matrix.ndim != 2 or matrix.dtype != np.float32 or not np.isfinite(matrix).all():
+                raise IntegrityError(f"golden scores of sample {index}, variant {variant!r}: not a finite matrix")
+        samples.append(GoldenSample(input_from_arrays(f"inputs/{index}", arrays), scores))
+    # An input may well give no prediction (no face in the picture), but not every one.
+    if not variants or not all(any(sample.scores[variant].size for sample in samples) for variant in variants):
+        raise IntegrityError("golden samples hold no scores, they prove nothing; make them anew")
+    return tuple(samples)

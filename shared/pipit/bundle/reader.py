@@ -1,0 +1,92 @@
+"""Opens a bundle directory: nothing of it is used before every byte of it is checked.
+
+bundle.yaml  ->  signature (where keys are trusted)  ->  parse  ->  size and SHA-256 of each file
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
+from pipit.bundle.files import sha256_bytes, sha256_file
+from pipit.bundle.manifest import MANIFEST_FILE, SIGNATURE_FILE, FileEntry, Manifest
+from pipit.bundle.manifest_file import MAX_MANIFEST_BYTES, parse_manifest
+from pipit.bundle.signing import SIGNATURE_BYTES, verify
+from pipit.errors import IntegrityError, NotFound
+
+
+@dataclass(frozen=True, slots=True)
+class Bundle:
+    """A bundle directory that was whole and unchanged when it was opened."""
+
+    path: Path
+    manifest: Manifest
+    manifest_bytes: bytes
+    """`bundle.yaml`, byte for byte."""
+    digest: str
+    """SHA-256 of `manifest_bytes`: the bundle's identity."""
+    signature: bytes = b""
+    """Empty: not signed."""
+    signed_by: str | None = None
+    """Id of the trusted key that signed it; None where no key was asked for."""
+
+    def file(self, relative: str) -> Path:
+        """Path of one of the manifest's files. Raises NotFound for any other."""
+        if relative not in self.manifest.files:
+            raise NotFound(f"bundle {self.manifest.name} has no file {relative!r}")
+        return self.path / relative
+
+    def weights(self, variant: str | None = None) -> Path:
+        """The network of that variant, or of the default one. Raises NotFound."""
+        return self.file(self.manifest.variant(variant).file)
+
+
+def open_bundle(path: Path, trusted_keys: Iterable[Ed25519PublicKey] = ()) -> Bundle:
+    """Reads and checks the bundle in the directory `path`. Files that the manifest does not name are ignored.
+
+    trusted_keys: where there is any, one of them must have signed.
+    Raises NotFound if there is no bundle, IntegrityError for a missing or changed file, a link that leads out, or a
+    missing or wrong signature, InvalidInput for a manifest that is wrong in itself.
+    """
+    manifest_bytes = _read(path, MANIFEST_FILE, MAX_MANIFEST_BYTES)
+    if manifest_bytes is None:
+        raise NotFound(f"{path} is not a bundle: it has no {MANIFEST_FILE}")
+    signature = _read(path, SIGNATURE_FILE, SIGNATURE_BYTES) or b""
+    keys = tuple(trusted_keys)
+    signed_by = verify(signature, manifest_bytes, keys) if keys else None
+    manifest = parse_manifest(manifest_bytes)
+    for relative, entry in manifest.files.items():
+        check_file(path, relative, entry)
+    return Bundle(path, manifest, manifest_bytes, sha256_bytes(manifest_bytes), signature, signed_by)
+
+
+def check_file(folder: Path, relative: str, entry: FileEntry) -> None:
+    """Compares one file below `folder` with what the manifest says of it. Raises IntegrityError."""
+    path = folder / relative
+    try:
+        if not path.resolve().is_relative_to(folder.resolve()):
+            raise IntegrityError(f"{relative} is a link that leads out of the bundle; copy the file in its place")
+        if not path.is_file():
+            raise IntegrityError(f"{relative} is missing from the bundle at {folder}; fetch the bundle again")
+        size = path.stat().st_size
+        if size != entry.size:
+            raise IntegrityError(f"{relative} has {size} bytes, not {entry.size}; fetch the bundle again")
+        digest = sha256_file(path)
+    except OSError as error:
+        raise IntegrityError(f"{relative} can't be read: {error.strerror}") from error
+    if digest != entry.sha256:
+        raise IntegrityError(f"{relative} has SHA-256 {digest}, not {entry.sha256}; fetch the bundle again")
+
+
+def _read(folder: Path, name: str, limit: int) -> bytes | None:
+    """A file's content up to one byte over the limit, so that the reader of the content sees that it is too long."""
+    try:
+        with (folder / name).open("rb") as stream:
+            return stream.read(limit + 1)
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except OSError as error:
+        raise IntegrityError(f"{name} can't be read: {error.strerror}") from error
