@@ -1,0 +1,91 @@
+"""PCM that is still arriving, cut into the windows that the whole recording would give."""
+
+from __future__ import annotations
+
+import numpy as np
+import soxr
+from numpy.typing import NDArray
+
+from pipit.errors import InvalidInput
+from pipit.inputs import PcmAudio
+from pipit.inputs.audio.decode import mono_pcm
+from pipit.inputs.audio.limits import DEFAULT_LIMITS, AudioLimits
+from pipit.inputs.audio.resample import QUALITY
+from pipit.inputs.audio.windows import pad_window, span, window_lengths
+from pipit.pipelines import TimeSpan
+
+Windows = tuple[NDArray[np.float32], list[TimeSpan]]
+
+
+class StreamWindows:
+    """One caller's recording, pushed piece by piece. Not for several threads.
+
+    Gives what `cut_windows` would give for the whole, each window as soon as it is full; `finish` gives the tail.
+    Spans count from the start of the stream. Holds at most one window between two pushes.
+    """
+
+    def __init__(
+        self,
+        rate: int,
+        window_seconds: float,
+        hop_seconds: float,
+        limits: AudioLimits = DEFAULT_LIMITS,
+    ) -> None:
+        """rate: Hz, of the windows; limits: of each piece."""
+        self._rate = rate
+        self._window, self._hop = window_lengths(rate, window_seconds, hop_seconds)
+        self._limits = limits
+        self._rate_in: int | None = None
+        self._resampler: soxr.ResampleStream | None = None
+        self._held = np.zeros(0, np.float32)
+        self._held_from = 0
+        self._next_start = 0
+
+    def push(self, item: PcmAudio) -> Windows:
+        """Windows that became full, shape (windows, samples), possibly none.
+
+        Channels may change between pieces, the rate may not. Raises as `decode_audio` does; the piece is then left out.
+        """
+        samples = mono_pcm(item, self._limits)
+        self._settle_rate(item.sample_rate)
+        if self._resampler is not None:
+            samples = self._resampler.resample_chunk(samples)
+        return self._take(samples)
+
+    def finish(self) -> Windows:
+        """What remains: the tail of the resampler and a last window that ends with the stream. No push may follow."""
+        tail = np.zeros(0, np.float32)
+        if self._resampler is not None:
+            tail = self._resampler.resample_chunk(tail, last=True)
+        rows, spans = self._take(tail)
+        end = self._held_from + len(self._held)
+        last_end = self._next_start - self._hop + self._window if self._next_start else 0
+        if end <= last_end:
+            return rows, spans
+        start = max(0, end - self._window)
+        row = pad_window(self._held[start - self._held_from :], self._window)
+        return np.concatenate([rows, row[np.newaxis]]), [*spans, span(start, end - start, self._rate)]
+
+    def _settle_rate(self, rate_in: int) -> None:
+        if self._rate_in is None:
+            self._rate_in = rate_in
+            if rate_in != self._rate:
+                self._resampler = soxr.ResampleStream(rate_in, self._rate, 1, np.float32, QUALITY)
+        elif rate_in != self._rate_in:
+            raise InvalidInput(
+                f"the sample rate changed from {self._rate_in} to {rate_in} Hz within a stream; open a new stream"
+            )
+
+    def _take(self, samples: NDArray[np.float32]) -> Windows:
+        held = np.concatenate([self._held, samples])
+        end = self._held_from + len(held)
+        starts = list(range(self._next_start, end - self._window + 1, self._hop))
+        rows = np.empty((len(starts), self._window), np.float32)
+        for row, start in zip(rows, starts, strict=True):
+            row[:] = held[start - self._held_from : start - self._held_from + self._window]
+        self._next_start += len(starts) * self._hop
+        # The last window of the stream ends with it, so one whole window stays, whatever the hop.
+        keep_from = max(self._held_from, min(self._next_start, end - self._window))
+        self._held = held[keep_from - self._held_from :].copy()
+        self._held_from = keep_from
+        return rows, [span(start, self._window, self._rate) for start in starts]
