@@ -1,0 +1,118 @@
+"""The stores that the conformance suite runs on: a folder, moto's S3 on loopback, and a real S3 server if one is named.
+
+PIPIT_TEST_S3_ENDPOINT, PIPIT_TEST_S3_ACCESS_KEY and PIPIT_TEST_S3_SECRET_KEY name the real one.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import threading
+import uuid
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pipit.settings import Settings, load_settings
+from pipit.storage import LocalStore, ObjectStore
+from pydantic_settings import SettingsConfigDict
+
+RACER = Path(__file__).with_name("racer.py")
+
+
+class S3TestSettings(Settings):
+    model_config = SettingsConfigDict(env_prefix="PIPIT_TEST_S3_", frozen=True, env_ignore_empty=True)
+
+    endpoint: str | None = None
+    access_key: str = ""
+    secret_key: str = ""
+
+
+class OneAtATime:
+    """moto compares and writes in two steps; a real server does both in one."""
+
+    def __init__(self, application: Callable[..., Any]) -> None:
+        self._application = application
+        self._lock = threading.Lock()
+
+    def __call__(self, environment: dict[str, Any], start_response: Callable[..., Any]) -> Any:
+        with self._lock:
+            return list(self._application(environment, start_response))
+
+
+@dataclass(frozen=True)
+class StoreUnderTest:
+    """A fresh store, and what another process needs to open the same one."""
+
+    store: ObjectStore
+    description: dict[str, str]
+
+    def race(self, action: str, key: str, processes: int, *arguments: str) -> list[str]:
+        """Runs racer.py in several processes, lets them go at once, and gives each one's answer."""
+        command = [sys.executable, str(RACER), json.dumps(self.description), action, key, *arguments]
+        racers = [
+            subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+            for _ in range(processes)
+        ]
+        for racer in racers:
+            assert racer.stdout is not None
+            assert racer.stdout.readline() == "ready\n"
+        for racer in racers:
+            assert racer.stdin is not None
+            racer.stdin.write("go\n")
+            racer.stdin.flush()
+        answers = [racer.communicate()[0].strip() for racer in racers]
+        assert [racer.returncode for racer in racers] == [0] * processes
+        return answers
+
+
+@pytest.fixture(scope="session")
+def moto_endpoint() -> Iterator[str]:
+    from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
+    from werkzeug.serving import make_server
+
+    application = OneAtATime(DomainDispatcherApplication(create_backend_app))
+    server = make_server("127.0.0.1", 0, application, threaded=True, request_handler=MotoRequestHandler)
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    yield f"127.0.0.1:{server.server_port}"
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+@pytest.fixture(params=["local", "moto", "s3"])
+def under_test(request: pytest.FixtureRequest, tmp_path: Path) -> StoreUnderTest:
+    if request.param == "local":
+        return StoreUnderTest(LocalStore(tmp_path / "store"), {"kind": "local", "root": str(tmp_path / "store")})
+    pytest.importorskip("minio")
+    from pipit.storage.minio import MinioStore
+
+    if request.param == "moto":
+        pytest.importorskip("moto")
+        settings = S3TestSettings(
+            endpoint=request.getfixturevalue("moto_endpoint"), access_key="test", secret_key="testtest"
+        )
+    else:
+        settings = load_settings(S3TestSettings)
+        if settings.endpoint is None:
+            pytest.skip("no real S3 server; name one by PIPIT_TEST_S3_ENDPOINT, _ACCESS_KEY and _SECRET_KEY")
+    description = {
+        "kind": "minio",
+        "endpoint": str(settings.endpoint),
+        "bucket": f"pipit-test-{uuid.uuid4().hex[:16]}",
+        "access_key": settings.access_key,
+        "secret_key": settings.secret_key,
+    }
+    connection = {name: value for name, value in description.items() if name != "kind"}
+    store = MinioStore(**connection, secure=False)
+    store.check()
+    return StoreUnderTest(store, description)
+
+
+@pytest.fixture
+def store(under_test: StoreUnderTest) -> ObjectStore:
+    return under_test.store

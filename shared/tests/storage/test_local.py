@@ -1,0 +1,89 @@
+"""What only a folder can meet: a full disk, an unmounted one, leftovers of a crash."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+
+import pytest
+from pipit.errors import InvalidInput, Unavailable
+from pipit.storage import LocalStore
+
+
+@pytest.fixture
+def local(tmp_path: Path) -> LocalStore:
+    return LocalStore(tmp_path / "store")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="only Linux has a device that is always full")
+def test_a_full_disk_is_named_and_leaves_nothing(
+    local: LocalStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    etag = local.create("pointer", b"old")
+
+    def open_on_full_disk(dir: Path) -> tuple[int, str]:  # noqa: A002 (mkstemp's own name)
+        placeholder = dir / "placeholder"
+        placeholder.touch()
+        return os.open("/dev/full", os.O_WRONLY), str(placeholder)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(tempfile, "mkstemp", open_on_full_disk)
+        with pytest.raises(Unavailable, match="no space left"):
+            local.create("blobs/ab", b"x" * 100_000)
+        with pytest.raises(Unavailable, match="no space left"):
+            local.replace("pointer", b"new", etag)
+
+    assert list(local.list("")) == ["pointer"]
+    assert local.read("pointer").data == b"old"
+    assert list((tmp_path / "store/.pipit/writing").iterdir()) == []
+    local.create("blobs/ab", b"fits")
+    assert local.read("blobs/ab").data == b"fits"
+
+
+def test_an_unmounted_disk_is_not_an_empty_store(local: LocalStore, tmp_path: Path) -> None:
+    local.create("pointer", b"1")
+    (tmp_path / "store").rename(tmp_path / "elsewhere")
+    (tmp_path / "store").mkdir()
+
+    for call in (local.check, lambda: local.read("pointer"), lambda: list(local.list(""))):
+        with pytest.raises(Unavailable, match="mounted"):
+            call()
+    with pytest.raises(Unavailable, match="mounted"):
+        local.create("pointer", b"2")
+
+    (tmp_path / "store").rmdir()
+    (tmp_path / "elsewhere").rename(tmp_path / "store")
+    local.check()
+    assert local.read("pointer").data == b"1"
+
+
+def test_leftovers_of_a_crash_are_not_listed(local: LocalStore, tmp_path: Path) -> None:
+    (tmp_path / "store/.pipit/writing/tmpabc").write_bytes(b"half")
+
+    assert list(local.list("")) == []
+
+
+def test_a_store_is_opened_again(local: LocalStore, tmp_path: Path) -> None:
+    local.create("a/b", b"kept")
+
+    assert LocalStore(tmp_path / "store").read("a/b").data == b"kept"
+
+
+def test_an_object_is_no_folder(local: LocalStore) -> None:
+    local.create("a", b"object")
+    local.create("b/c", b"object")
+
+    with pytest.raises(InvalidInput, match="needs a folder"):
+        local.create("a/b", b"x")
+    with pytest.raises(InvalidInput, match="needs a folder"):
+        local.create("a/b/c", b"x")
+
+
+def test_delete_takes_empty_folders_along(local: LocalStore, tmp_path: Path) -> None:
+    local.create("uploads/ab/0", b"x")
+    local.create("uploads/cd/0", b"x")
+
+    local.delete("uploads/ab/0")
+
+    assert sorted(path.name for path in (tmp_path / "store/uploads").iterdir()) == ["cd"]
