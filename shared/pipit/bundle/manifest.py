@@ -35,7 +35,8 @@ RelativePath = Annotated[
 class Part(BaseModel):
     """Base of the manifest's parts: immutable, unknown keys kept."""
 
-    model_config = ConfigDict(frozen=True, extra="allow")
+    # "constants": a number that is not finite is refused when it is written, not turned into null.
+    model_config = ConfigDict(frozen=True, extra="allow", ser_json_inf_nan="constants")
 
 
 class InputDescription(Part):

@@ -132,6 +132,13 @@ class _Dumper(yaml.SafeDumper):
     def ignore_aliases(self, data: Any) -> bool:
         return True
 
+    def represent_text(self, text: str) -> yaml.ScalarNode:
+        # The emitter's other styles lose the line breaks of Unicode (U+0085, U+2028, U+2029) between two texts.
+        return self.represent_scalar("tag:yaml.org,2002:str", text, None if text.isprintable() else '"')
+
+
+_Dumper.add_representer(str, _Dumper.represent_text)
+
 
 for _tag, _pattern in (("int", _INTEGER), ("int", _BASED), ("float", _FLOAT)):
     _Dumper.add_implicit_resolver(

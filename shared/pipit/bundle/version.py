@@ -44,7 +44,9 @@ class SemanticVersion:
     def __eq__(self, other: object) -> bool:
         return isinstance(other, SemanticVersion) and self._text == other._text
 
-    def __lt__(self, other: SemanticVersion) -> bool:
+    def __lt__(self, other: object) -> bool:
+        if not isinstance(other, SemanticVersion):
+            return NotImplemented
         # Build metadata has no rank in the standard; the text only makes the order total.
         return (self._key, self._text) < (other._key, other._text)
 
