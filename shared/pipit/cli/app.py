@@ -1,0 +1,31 @@
+"""Typer, with help texts that keep the line breaks of their examples."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import typer
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+class App(typer.Typer):
+    """A group of commands, or a single one. A command's help is its docstring."""
+
+    def command(self, name: str | None = None, **options: Any) -> Callable[[F], F]:
+        """See `typer.Typer.command`."""
+
+        def register(function: F) -> F:
+            options.setdefault("help", help_of(function))
+            return typer.Typer.command(self, name, **options)(function)
+
+        return register
+
+
+def help_of(function: Callable[..., Any]) -> str:
+    """The docstring; a paragraph whose first line ends with a colon keeps its lines."""
+    paragraphs = (inspect.getdoc(function) or "").split("\n\n")
+    return "\n\n".join(f"\b\n{part}" if re.match(r"[^\n]*:\n", part) else part for part in paragraphs)

@@ -1,0 +1,175 @@
+"""What `pipit doctor` looks at. Every check is a fact about this machine with a word on what to do about it."""
+
+from __future__ import annotations
+
+import os
+import platform
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+from typing import Literal
+
+import grpc
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+
+from pipit.cli.settings import CliSettings
+
+State = Literal["ok", "absent", "broken"]
+"""absent: not there, which is fine unless it is needed. broken: there, but it does not work."""
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One line of the doctor's report. advice: what to do, where there is something to do."""
+
+    group: str
+    name: str
+    state: State
+    detail: str
+    advice: str = ""
+
+
+PROBED = {
+    "litert": ("ai-edge-litert", "LiteRT", "pip install --editable 'shared[litert]'"),
+    "onnx": ("onnxruntime", "ONNX Runtime", "pip install --editable 'shared[onnx]'"),
+    "audio": ("soundfile", "audio files", "pip install --editable 'shared[audio]'"),
+    "tensorflow": ("tensorflow", "TensorFlow", "pip install --editable 'services/home_security[train]'"),
+}
+"""By the probe's name: the distribution that brings it, a name for people, and how to get it."""
+
+# Instructions that decide how fast 8-bit networks are.
+_FEATURES = ("avx2", "avx512f", "avx512_vnni", "avx_vnni", "amx_int8", "asimd", "asimddp", "i8mm", "sve")
+_HEALTH_SECONDS = 2.0
+_PROBE_SECONDS = 120
+
+
+def machine_checks(runs: Path) -> Iterator[Check]:
+    """Interpreter, processor, memory and disk."""
+    version = sys.version_info
+    yield Check("machine", "python", "ok" if version >= (3, 11) else "broken", platform.python_version())
+    yield Check("machine", "system", "ok", f"{platform.system()} {platform.release()}, {platform.machine()}")
+    model, features = _processor()
+    yield Check("machine", "processor", "ok", f"{model}, {os.cpu_count()} cores, {' '.join(features) or 'no extras'}")
+    if hasattr(os, "sysconf") and "SC_PHYS_PAGES" in os.sysconf_names:
+        memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+        yield Check("machine", "memory", "ok", f"{memory / 2**30:.1f} GiB")
+    folder = next(parent for parent in (runs.absolute(), *runs.absolute().parents) if parent.exists())
+    yield Check("machine", "disk", "ok", f"{shutil.disk_usage(folder).free / 1e9:.1f} GB free at {folder}")
+
+
+def package_checks() -> Iterator[Check]:
+    """What is installed, and what it can do: each library really computes something."""
+    for name in ("pipit-shared", "grpcio", "protobuf", "numpy"):
+        yield Check("packages", name, "ok", metadata.version(name))
+    for probe, (distribution, title, advice) in PROBED.items():
+        version = _version_of(distribution)
+        if version is None:
+            yield Check("packages", title, "absent", "not installed", f"in the repository: {advice}")
+            continue
+        error = run_probe(probe)
+        if error:
+            yield Check("packages", title, "broken", f"{version}, but {error}", "reinstall it, or another version")
+        else:
+            yield Check("packages", title, "ok", f"{version}, computes")
+
+
+def plugin_checks() -> Iterator[Check]:
+    """Tasks, trainers and services that are installed, by their entry points."""
+    groups = {"pipit.pipelines": "can be served", "pipit.trainers": "can be trained", "pipit.commands": "service"}
+    for group, title in groups.items():
+        names = sorted(metadata.entry_points(group=group).names)
+        state: State = "ok" if names else "absent"
+        yield Check("tasks", title, state, ", ".join(names) or "none installed")
+
+
+def data_checks(data: Path | None) -> Iterator[Check]:
+    """Data sets below the data folder."""
+    if data is None:
+        yield Check("data", "PIPIT_DATA", "absent", "not set", "pipit data fetch esc50, then set PIPIT_DATA")
+    elif not data.is_dir():
+        yield Check("data", "PIPIT_DATA", "broken", f"{data} is not a folder", "set PIPIT_DATA to a folder that exists")
+    else:
+        sets = sorted(path.name for path in data.iterdir() if path.is_dir())
+        yield Check("data", str(data), "ok" if sets else "absent", ", ".join(sets) or "empty")
+
+
+def server_checks(settings: CliSettings) -> Iterator[Check]:
+    """The registry and an inference server, by the health protocol, or else whether their port is free."""
+    for name, address, start in (
+        ("registry", settings.registry, "pipit registry serve"),
+        ("inference server", settings.server, "pipit serve TASK"),
+    ):
+        answer = health_of(address)
+        if answer is not None:
+            yield Check("servers", name, "ok" if answer == "SERVING" else "broken", f"{address}: {answer}")
+        elif port_is_taken(address):
+            yield Check("servers", name, "broken", f"something else listens at {address}", "choose another port")
+        else:
+            yield Check("servers", name, "absent", f"nobody listens at {address}", f"start one: {start}")
+
+
+def run_probe(name: str) -> str:
+    """What went wrong when the library computed something in a process of its own; empty if nothing did."""
+    command = [sys.executable, "-m", "pipit.cli.probe", name]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=_PROBE_SECONDS, check=False)
+    except subprocess.TimeoutExpired:
+        return f"it did not answer within {_PROBE_SECONDS} s"
+    if done.returncode == 0:
+        return ""
+    if done.returncode < 0:
+        return f"it dies with {signal.Signals(-done.returncode).name} on this processor"
+    lines = [line for line in done.stderr.splitlines() if line.strip()]
+    return f"it fails: {lines[-1].strip() if lines else 'without a word'}"
+
+
+def health_of(address: str, seconds: float = _HEALTH_SECONDS) -> str | None:
+    """The status of the server at host:port by grpc.health.v1; None if none answers."""
+    with grpc.insecure_channel(address) as channel:
+        try:
+            stub = health_pb2_grpc.HealthStub(channel)
+            reply = stub.Check(health_pb2.HealthCheckRequest(), timeout=seconds)
+        except grpc.RpcError:
+            return None
+        return str(health_pb2.HealthCheckResponse.ServingStatus.Name(reply.status))
+
+
+def port_is_taken(address: str) -> bool:
+    """Whether anything accepts connections at host:port."""
+    host, _, port = address.rpartition(":")
+    try:
+        with socket.create_connection((host.strip("[]") or "127.0.0.1", int(port)), timeout=_HEALTH_SECONDS):
+            return True
+    except (OSError, ValueError):
+        return False
+
+
+def _version_of(distribution: str) -> str | None:
+    for name in (distribution, f"{distribution}-cpu"):
+        try:
+            return metadata.version(name)
+        except metadata.PackageNotFoundError:
+            continue
+    return None
+
+
+def _processor() -> tuple[str, list[str]]:
+    """Name and the instructions that matter; from Linux's list, or as much as Python knows elsewhere."""
+    try:
+        text = Path("/proc/cpuinfo").read_text("utf-8")
+    except OSError:
+        return platform.processor() or platform.machine(), []
+    facts: dict[str, str] = {}
+    for line in text.splitlines():
+        key, _, value = line.partition(":")
+        facts.setdefault(key.strip().lower(), value.strip())
+    board = Path("/proc/device-tree/model")
+    name = board.read_text("utf-8").strip("\0") if board.exists() else facts.get("model name", platform.machine())
+    flags = set((facts.get("flags") or facts.get("features") or "").split())
+    return name, [feature for feature in _FEATURES if feature in flags]

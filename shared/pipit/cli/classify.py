@@ -1,0 +1,175 @@
+"""`pipit classify`: files to a server, answers in a table."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.markup import escape
+
+from pipit.cli.exit_codes import ExitCode, exit_code_of
+from pipit.cli.inference import Answer, InferenceClient, Refusal, Target
+from pipit.cli.output import JsonOption, plain, print_json, print_line, print_table, say
+from pipit.cli.settings import CliSettings
+from pipit.errors import InvalidInput, NotFound, PipitError
+from pipit.pipelines import Box, Prediction, Region, TimeSpan
+from pipit.settings import load_settings
+
+_COLUMNS = ("file", "where", "label", ">score", "detected", "")
+
+
+def classify(
+    files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="WAV, FLAC, Ogg, MP3; JPEG, PNG, WebP.")],
+    *,
+    server: Annotated[str, typer.Option(help="host:port of the server. [default: PIPIT_SERVER]")] = "",
+    task: Annotated[str, typer.Option(help="Not needed where a server has just one.")] = "",
+    version: Annotated[str, typer.Option(help="Answer only if this version is served.")] = "",
+    environment: Annotated[str, typer.Option(help="Answer only if this environment is served.")] = "",
+    top: Annotated[int, typer.Option(min=0, help="Labels for each part of a file; 0: all.")] = 3,
+    min_score: Annotated[float, typer.Option(min=0.0, max=1.0, help="Leave out labels with a lower score.")] = 0.0,
+    timeout: Annotated[float, typer.Option(min=0.001, help="Seconds for one file.")] = 30.0,
+    stream: Annotated[bool, typer.Option("--stream", help="Send audio piece by piece: for long recordings.")] = False,
+    json: JsonOption = False,
+) -> None:
+    """Ask a server what is in recordings or pictures.
+
+    Shows for each part of a file the best labels, whether each reaches its threshold ("detected"), which version
+    answered and where the time went. A file that can't be answered does not stop the others; its error decides the
+    exit code.
+
+    For example:
+      pipit classify doorbell.wav
+      pipit classify --stream --top 1 night.flac
+      pipit classify --json clips/*.ogg | jq '.[] | select(.predictions[].scores[0].detected) | .file'
+    """
+    if version and environment:
+        raise InvalidInput("give --version or --environment, not both")
+    settings = load_settings(CliSettings)
+    target = Target(
+        server=server or settings.server,
+        task=task,
+        version=version,
+        environment=environment,
+        token=settings.token,
+        top_k=top,
+        min_score=min_score,
+        timeout=timeout,
+    )
+    results: list[dict[str, Any]] = []
+    failure: PipitError | None = None
+    with InferenceClient(target) as client:
+        for path in files:
+            begin = time.perf_counter()
+            try:
+                answers = [*_stream(client, path)] if stream else [client.classify_file(path)]
+            except PipitError as error:
+                failure = failure or error
+                results.append({"file": path, "error": {"status": error.status, "message": str(error)}})
+                say(f"pipit: {path}: {error}")
+                continue
+            results.append(_result(path, answers, time.perf_counter() - begin))
+            if not json:
+                _show(path, answers, time.perf_counter() - begin)
+    if json:
+        print_json(results)
+    if failure is not None:
+        raise typer.Exit(exit_code_of(failure))
+    if not results:
+        raise typer.Exit(ExitCode.USAGE)
+
+
+def _stream(client: InferenceClient, path: Path) -> Iterator[Answer]:
+    """Only what a stream needs: 16-bit samples of one second at a time."""
+    import soundfile  # noqa: PLC0415 (whole files need it only on the server)
+
+    try:
+        with soundfile.SoundFile(path) as sound:
+            pieces = (block.tobytes() for block in sound.blocks(sound.samplerate, dtype="int16", always_2d=True))
+            for answer in client.classify_pcm(pieces, sound.samplerate, sound.channels):
+                if isinstance(answer, Refusal):
+                    say(f"pipit: {path}: {answer.message}")
+                else:
+                    yield answer
+    except FileNotFoundError as error:
+        raise NotFound(f"there is no file {path}") from error
+    except soundfile.LibsndfileError as error:
+        if not path.exists():
+            raise NotFound(f"there is no file {path}") from error
+        raise InvalidInput(f"{path} can't be read as audio: {error}") from error
+
+
+def _result(path: Path, answers: list[Answer], seconds: float) -> dict[str, Any]:
+    """One file as JSON shows it. Times of a stream's answers are added up."""
+    return {
+        "file": path,
+        "request_id": answers[0].request_id if answers else None,
+        "model": answers[0].model if answers else None,
+        "predictions": [_plain_prediction(part) for answer in answers for part in answer.predictions],
+        "times_us": _stage_sums(answers),
+        "round_trip_ms": round(seconds * 1000, 3),
+    }
+
+
+def _stage_sums(answers: Iterable[Answer]) -> dict[str, int]:
+    """Microseconds by stage over all answers."""
+    sums: Counter[str] = Counter()
+    for answer in answers:
+        sums.update(plain(answer.times_us))
+    return dict(sums)
+
+
+def _plain_prediction(prediction: Prediction) -> dict[str, Any]:
+    region = prediction.region
+    return {
+        "span": region if isinstance(region, TimeSpan) else None,
+        "box": region if isinstance(region, Box) else None,
+        "scores": prediction.scores,
+        "unknown": prediction.unknown,
+        "uncertain": prediction.uncertain,
+    }
+
+
+def _show(path: Path, answers: list[Answer], seconds: float) -> None:
+    print_table(_COLUMNS, _rows(path, answers))
+    if not answers:
+        print_line("nothing was answered: the recording is shorter than anything the model looks at")
+        return
+    model = answers[0].model
+    times = ", ".join(f"{stage} {microseconds / 1000:.1f}" for stage, microseconds in _stage_sums(answers).items())
+    print_line(
+        f"{model.task} {model.version} ({model.variant}, {model.digest[:12]}): {seconds * 1000:.1f} ms there and back; "
+        f"on the server, in ms: {times}"
+    )
+
+
+def _rows(path: Path, answers: list[Answer]) -> Iterator[tuple[str, ...]]:
+    name = escape(path.name)
+    for prediction in (part for answer in answers for part in answer.predictions):
+        where = _where(prediction.region)
+        remark = " ".join(word for word in ("unknown", "uncertain") if getattr(prediction, word))
+        if not prediction.scores:
+            yield name, where, "-", "", "", remark
+        for place, score in enumerate(prediction.scores):
+            detected = "[bold green]yes[/bold green]" if score.detected else ""
+            first = place == 0
+            yield (
+                name if first else "",
+                where if first else "",
+                escape(score.label),
+                f"{score.score:.3f}",
+                detected,
+                remark if first else "",
+            )
+        name = ""
+
+
+def _where(region: Region) -> str:
+    if isinstance(region, TimeSpan):
+        return f"{region.start:.1f}-{region.end:.1f} s"
+    if isinstance(region, Box):
+        return f"{region.left:.0f},{region.top:.0f} {region.width:.0f}x{region.height:.0f}"
+    return "all"

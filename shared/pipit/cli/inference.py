@@ -1,0 +1,181 @@
+"""A client of `pipit.inference.v1` for the command line: files in, plain dataclasses out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import grpc
+
+from pipit._pb.pipit.inference.v1 import inference_pb2, inference_pb2_grpc
+from pipit.errors import InvalidInput, NotFound
+from pipit.pipelines import Box, LabelScore, Prediction, Region, TimeSpan
+from pipit.rpc.client import open_channel, to_pipit_error
+
+_IMAGES = {".jpg", ".jpeg", ".png", ".webp"}
+_LARGEST_FILE = 64 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Whom to ask and for what. version, environment: at most one; neither takes what the server serves."""
+
+    server: str
+    task: str = ""
+    version: str = ""
+    environment: str = ""
+    token: str | None = None
+    top_k: int = 3
+    min_score: float = 0.0
+    timeout: float = 30.0
+    """Seconds for one file, or for each answer of a stream."""
+
+
+@dataclass(frozen=True, slots=True)
+class StageTimes:
+    """Microseconds on the server."""
+
+    decode: int
+    queue: int
+    run: int
+    interpret: int
+
+    @property
+    def total(self) -> int:
+        """All stages together."""
+        return self.decode + self.queue + self.run + self.interpret
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """What exactly answered."""
+
+    task: str
+    version: str
+    digest: str
+    variant: str
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """One reply."""
+
+    request_id: str
+    model: Model
+    predictions: tuple[Prediction, ...]
+    times_us: StageTimes
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """One part of a stream that could not be answered; the stream went on. code: a canonical gRPC status code."""
+
+    request_id: str
+    code: int
+    message: str
+
+
+class InferenceClient:
+    """One connection. Close it, or use it as a context manager. Raises the errors of `pipit.errors`."""
+
+    def __init__(self, target: Target) -> None:
+        self._target = target
+        self._channel = open_channel(target.server, target.token)
+        self._stub = inference_pb2_grpc.InferenceServiceStub(self._channel)
+
+    def __enter__(self) -> InferenceClient:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Ends the connection."""
+        self._channel.close()
+
+    def classify_file(self, path: Path) -> Answer:
+        """Sends a whole file. Raises NotFound if there is none and InvalidInput if it is too large to be sent whole."""
+        request = self._request(_file_input(path))
+        with _errors(self._target):
+            return _answer(self._stub.Classify(request, timeout=self._target.timeout))
+
+    def classify_pcm(self, pieces: Iterable[bytes], sample_rate: int, channels: int) -> Iterator[Answer | Refusal]:
+        """Sends one recording piece by piece, signed 16-bit; answers come as the server's windows fill up."""
+        audio = (
+            inference_pb2.PcmAudio(
+                samples=piece,
+                encoding=inference_pb2.PcmAudio.ENCODING_S16,
+                sample_rate=sample_rate,
+                channels=channels,
+            )
+            for piece in pieces
+        )
+        requests = (
+            inference_pb2.ClassifyStreamRequest(request=self._request(inference_pb2.Input(pcm=pcm))) for pcm in audio
+        )
+        with _errors(self._target):
+            for reply in self._stub.ClassifyStream(requests):
+                if reply.WhichOneof("result") == "error":
+                    yield Refusal(reply.error.request_id, reply.error.code, reply.error.message)
+                else:
+                    yield _answer(reply.response)
+
+    def _request(self, item: inference_pb2.Input) -> inference_pb2.ClassifyRequest:
+        target = self._target
+        selector = inference_pb2.ModelSelector(task=target.task)
+        if target.version:
+            selector.version = target.version
+        elif target.environment:
+            selector.environment = target.environment
+        options = inference_pb2.ClassifyOptions(top_k=target.top_k, min_score=target.min_score)
+        return inference_pb2.ClassifyRequest(model=selector, input=item, options=options)
+
+
+@contextmanager
+def _errors(target: Target) -> Iterator[None]:
+    try:
+        yield
+    except grpc.RpcError as error:
+        raise to_pipit_error(error, target.server) from error
+
+
+def _file_input(path: Path) -> inference_pb2.Input:
+    try:
+        size = path.stat().st_size
+        if size > _LARGEST_FILE:
+            raise InvalidInput(f"{path} has {size / 1e6:.0f} MB; use --stream for long recordings")
+        data = path.read_bytes()
+    except FileNotFoundError as error:
+        raise NotFound(f"there is no file {path}") from error
+    except OSError as error:
+        raise InvalidInput(f"{path} can't be read: {error.strerror}") from error
+    if path.suffix.lower() in _IMAGES:
+        return inference_pb2.Input(image=data)
+    return inference_pb2.Input(audio=data)
+
+
+def _answer(reply: inference_pb2.ClassifyResponse) -> Answer:
+    model, times = reply.model, reply.times
+    return Answer(
+        request_id=reply.request_id,
+        model=Model(model.task, model.version, model.digest, model.variant),
+        predictions=tuple(_prediction(prediction) for prediction in reply.predictions),
+        times_us=StageTimes(times.decode_us, times.queue_us, times.run_us, times.interpret_us),
+    )
+
+
+def _prediction(prediction: inference_pb2.Prediction) -> Prediction:
+    scores = tuple(LabelScore(score.label, score.score, score.detected) for score in prediction.scores)
+    return Prediction(scores, _region(prediction), prediction.unknown, prediction.uncertain)
+
+
+def _region(prediction: inference_pb2.Prediction) -> Region:
+    kind = prediction.WhichOneof("region")
+    if kind == "span":
+        return TimeSpan(prediction.span.start_seconds, prediction.span.end_seconds)
+    if kind == "box":
+        box = prediction.box
+        return Box(box.left, box.top, box.width, box.height)
+    return None

@@ -1,0 +1,109 @@
+"""A group of commands of which only the one that is called gets imported, and where errors become exit codes.
+
+`pipit --help` so takes a fraction of a second, and works where the libraries of most commands are not installed.
+"""
+
+from __future__ import annotations
+
+import importlib
+import sys
+import traceback
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib.metadata import entry_points
+from typing import Any, ClassVar, NoReturn
+
+import typer
+from typer.core import TyperCommand, TyperGroup
+from typer.exceptions import TyperException
+
+from pipit.cli.app import App
+from pipit.cli.exit_codes import ExitCode, exit_code_of
+from pipit.cli.output import say
+from pipit.errors import PipitError
+
+_OWN_PACKAGES = ("pipit", "model_registry", "home_security")
+
+
+@dataclass(frozen=True, slots=True)
+class LazyCommand:
+    """target: "module:attribute" of a typer.Typer or of a function. help: one line. needs: what pip installs for it."""
+
+    target: str
+    help: str
+    panel: str
+    needs: str = "shared[cli]"
+
+
+class LazyGroup(TyperGroup):
+    """The root of all commands."""
+
+    lazy: ClassVar[Mapping[str, LazyCommand]] = {}
+
+    def __init__(self, **attributes: Any) -> None:
+        super().__init__(**attributes)
+        self._debug = False
+        self._targets = {**self.lazy, **_installed_commands()}
+        for name, command in self._targets.items():
+            # Enough for the list of commands; `resolve_command` puts the real one in its place.
+            self.add_command(TyperCommand(name, help=command.help, rich_help_panel=command.panel))
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """Imports the command that is called."""
+        name = args[0]
+        if name in self._targets:
+            self.add_command(_load(name, self._targets[name]))
+        return super().resolve_command(ctx, args)
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        """In the order of the table, not of the alphabet."""
+        return list(self._targets)
+
+    def invoke(self, ctx: Any) -> Any:
+        """Runs the command; whatever it raises becomes one clear line and an exit code."""
+        self._debug = bool(ctx.params.get("debug"))
+        try:
+            return super().invoke(ctx)
+        except (typer.Exit, typer.Abort, TyperException, KeyboardInterrupt, BrokenPipeError):
+            raise
+        except PipitError as error:
+            self._fail(str(error), exit_code_of(error))
+        except ModuleNotFoundError as error:
+            package = (error.name or "").partition(".")[0]
+            if package in _OWN_PACKAGES:
+                self._fail(f"{error}; this command needs a newer or another part of Pipit", ExitCode.NOT_INSTALLED)
+            command = self._targets.get(ctx.invoked_subcommand)
+            needs = command.needs if command else "shared[cli]"
+            advice = f"in the repository, run: pip install --editable '{needs}'"
+            self._fail(f"the package {error.name!r} is not installed here; {advice}", ExitCode.NOT_INSTALLED)
+        except Exception as error:
+            text = f"internal error ({type(error).__name__}: {error}); pipit --debug … shows where"
+            self._fail(text, ExitCode.INTERNAL)
+
+    def _fail(self, message: str, code: ExitCode) -> NoReturn:
+        if self._debug:
+            traceback.print_exc(file=sys.stderr)
+        say(f"pipit: {message}")
+        raise typer.Exit(code)
+
+
+def _load(name: str, command: LazyCommand) -> Any:
+    module, _, attribute = command.target.partition(":")
+    target = getattr(importlib.import_module(module), attribute)
+    if not isinstance(target, typer.Typer):
+        app = App(add_completion=False)
+        app.command(name)(target)
+        target = app
+    loaded = typer.main.get_command(target)
+    loaded.name = name
+    return loaded
+
+
+def _installed_commands() -> dict[str, LazyCommand]:
+    """Commands of installed services, from the entry points `pipit.commands`."""
+    return {
+        point.name: LazyCommand(
+            point.value, f"Commands of the {point.name} service.", "Services", f"services/{point.name}"
+        )
+        for point in sorted(entry_points(group="pipit.commands"), key=lambda point: point.name)
+    }

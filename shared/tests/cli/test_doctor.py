@@ -1,0 +1,120 @@
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import grpc
+import pytest
+from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+from pipit.cli import checks
+from pipit.cli.checks import Check
+from pipit.cli.doctor import verdict_of
+from pipit.cli.exit_codes import ExitCode
+from pipit.cli.probe import PROBES
+
+
+@pytest.fixture
+def health_server() -> Iterator[tuple[str, health.HealthServicer]]:
+    server = grpc.server(ThreadPoolExecutor(2))
+    servicer = health.HealthServicer()
+    health_pb2_grpc.add_HealthServicer_to_server(servicer, server)
+    port = server.add_insecure_port("127.0.0.1:0")
+    server.start()
+    yield f"127.0.0.1:{port}", servicer
+    server.stop(None).wait()
+
+
+@pytest.fixture
+def taken_port() -> Iterator[str]:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        yield f"127.0.0.1:{listener.getsockname()[1]}"
+
+
+@pytest.fixture
+def free_port() -> str:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        return f"127.0.0.1:{listener.getsockname()[1]}"
+
+
+@pytest.mark.parametrize("name", ["litert", "onnx", "audio"])
+def test_a_library_that_works_passes_its_probe(name: str) -> None:
+    assert checks.run_probe(name) == ""
+    PROBES[name]()
+
+
+def test_a_library_that_fails_is_found_out(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "onnxruntime.py").write_text("raise ImportError('built for another libc')")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    assert checks.run_probe("onnx") == "it fails: ImportError: built for another libc"
+
+
+def test_a_library_for_another_processor_is_found_out(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "onnxruntime.py").write_text("import os, signal\nos.kill(os.getpid(), signal.SIGILL)")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    assert checks.run_probe("onnx") == "it dies with SIGILL on this processor"
+
+
+def test_reports_this_machine(
+    pipit: Any,
+    monkeypatch: pytest.MonkeyPatch,
+    health_server: tuple[str, health.HealthServicer],
+    free_port: str,
+    tmp_path: Path,
+) -> None:
+    address, servicer = health_server
+    servicer.set("", health_pb2.HealthCheckResponse.SERVING)
+    (tmp_path / "esc50").mkdir()
+    monkeypatch.setenv("PIPIT_REGISTRY", address)
+    monkeypatch.setenv("PIPIT_SERVER", free_port)
+    monkeypatch.setenv("PIPIT_DATA", str(tmp_path))
+    monkeypatch.setattr(
+        checks, "PROBED", {"litert": checks.PROBED["litert"], "onnx": ("no-such-package", "ONNX Runtime", "")}
+    )
+    called = pipit("doctor", "--json")
+    assert called.code == 0
+    report = called.json()
+    found = {check["name"]: (check["state"], check["detail"]) for check in report["checks"]}
+    assert found["LiteRT"][0] == "ok"
+    assert found["ONNX Runtime"] == ("absent", "not installed")
+    assert found[str(tmp_path)] == ("ok", "esc50")
+    assert found["registry"] == ("ok", f"{address}: SERVING")
+    assert found["inference server"] == ("absent", f"nobody listens at {free_port}")
+    assert report["healthy"] is True
+    assert "home_security.sounds with LiteRT." in report["verdict"][0]
+
+
+def test_ends_with_a_code_of_its_own_if_something_is_broken(
+    pipit: Any, monkeypatch: pytest.MonkeyPatch, taken_port: str, free_port: str, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(checks, "PROBED", {})
+    monkeypatch.setattr(checks, "_HEALTH_SECONDS", 0.3)
+    monkeypatch.setenv("PIPIT_REGISTRY", taken_port)
+    monkeypatch.setenv("PIPIT_SERVER", free_port)
+    monkeypatch.setenv("PIPIT_DATA", str(tmp_path / "gone"))
+    called = pipit("doctor")
+    assert called.code == ExitCode.CHECK_FAILED
+    assert f"something else listens at {taken_port}" in called.out
+    assert f"Broken: PIPIT_DATA: {tmp_path / 'gone'} is not a folder" in called.out.replace("\n", "")
+
+
+def test_a_server_that_loads_is_not_called_healthy(health_server: tuple[str, health.HealthServicer]) -> None:
+    address, servicer = health_server
+    servicer.set("", health_pb2.HealthCheckResponse.NOT_SERVING)
+    assert checks.health_of(address) == "NOT_SERVING"
+
+
+def test_the_verdict_says_what_a_pi_can_do() -> None:
+    found = [
+        Check("packages", "LiteRT", "ok", "2.3.0, computes"),
+        Check("packages", "ONNX Runtime", "absent", "not installed", "install it"),
+        Check("packages", "TensorFlow", "absent", "not installed"),
+        Check("tasks", "can be served", "ok", "home_security.sounds"),
+    ]
+    assert verdict_of(found) == [
+        "This machine can serve home_security.sounds with LiteRT.",
+        "It can't train: that needs a domain's `train` extra (a Raspberry Pi does not need it).",
+        "To do more: ONNX Runtime: install it.",
+    ]
