@@ -4,5 +4,6 @@
 """
 
 from pipit.runtimes.base import Runtime, TensorSpec
+from pipit.runtimes.loader import load_runtime
 
-__all__ = ["Runtime", "TensorSpec"]
+__all__ = ["Runtime", "TensorSpec", "load_runtime"]

@@ -1,0 +1,37 @@
+"""Float to the integers of a fully quantised network and back: real = scale * (integer - zero_point).
+
+Source: B. Jacob et al., Quantization and Training of Neural Networks for Efficient Integer-Arithmetic-Only Inference,
+2018; LiteRT's 8-bit quantization specification.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipit.errors import InvalidInput
+
+
+@dataclass(frozen=True, slots=True)
+class Quantization:
+    """Of one tensor. dtype: numpy's name of an integer type."""
+
+    scale: float
+    zero_point: int
+    dtype: str
+
+    def quantize(self, values: NDArray[np.float32]) -> NDArray[Any]:
+        """To the nearest integer, halves to the even one, clipped to the type. Raises InvalidInput for NaN."""
+        if np.isnan(values).any():
+            raise InvalidInput("the tensor holds NaN, which integers can't; repair the input")
+        limits = np.iinfo(self.dtype)
+        integers = np.rint(values / np.float32(self.scale)) + np.float32(self.zero_point)
+        quantized: NDArray[Any] = np.clip(integers, limits.min, limits.max).astype(self.dtype)
+        return quantized
+
+    def dequantize(self, values: NDArray[Any]) -> NDArray[np.float32]:
+        """To float32."""
+        return (values.astype(np.float32) - np.float32(self.zero_point)) * np.float32(self.scale)
