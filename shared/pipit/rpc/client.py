@@ -1,0 +1,141 @@
+"""The client's side of a call: a channel that keeps itself alive, a token on each call, statuses as errors."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import grpc
+
+from pipit.errors import (
+    AlreadyExists,
+    Conflict,
+    DeadlineExceeded,
+    GatesFailed,
+    IntegrityError,
+    InvalidInput,
+    NotFound,
+    PermissionDenied,
+    PipitError,
+    QueueFull,
+    Unauthenticated,
+    Unavailable,
+)
+from pipit.logging import get_logger
+
+_LOOPBACK = ("127.", "localhost", "[::1]", "unix:")
+_ERRORS: dict[grpc.StatusCode, type[PipitError]] = {
+    # RESOURCE_EXHAUSTED has two meanings; the text tells them apart for a person, and to come again later is one
+    # that a program can act on.
+    grpc.StatusCode[error.status]: error
+    for error in (
+        InvalidInput,
+        QueueFull,
+        NotFound,
+        Unavailable,
+        AlreadyExists,
+        GatesFailed,
+        Conflict,
+        IntegrityError,
+        DeadlineExceeded,
+        Unauthenticated,
+        PermissionDenied,
+    )
+}
+_CHANNEL_OPTIONS = [
+    ("grpc.max_receive_message_length", -1),
+    # A stream on which nothing is said must notice a server that lost its power.
+    ("grpc.keepalive_time_ms", 60_000),
+    ("grpc.keepalive_timeout_ms", 20_000),
+    ("grpc.initial_reconnect_backoff_ms", 500),
+    ("grpc.max_reconnect_backoff_ms", 10_000),
+]
+_log = get_logger("rpc.client")
+
+
+def open_channel(address: str, token: str | None = None, certificate_authority: Path | None = None) -> grpc.Channel:
+    """A channel to `host:port`; it connects with the first call. Close it after use.
+
+    token: goes as `authorization: Bearer …` with each call. certificate_authority: PEM file that the server's
+    certificate must lead to; None: plain text, which is for loopback and networks one trusts.
+    Raises InvalidInput if the file can't be read.
+    """
+    if certificate_authority is None:
+        if token and not address.startswith(_LOOPBACK):
+            _log.warning("token_in_plain_text", address=address)
+        channel = grpc.insecure_channel(address, options=_CHANNEL_OPTIONS)
+    else:
+        try:
+            roots = certificate_authority.read_bytes()
+        except OSError as error:
+            raise InvalidInput(f"{certificate_authority} can't be read: {error.strerror}") from error
+        channel = grpc.secure_channel(address, grpc.ssl_channel_credentials(roots), options=_CHANNEL_OPTIONS)
+    return grpc.intercept_channel(channel, _Token(token)) if token else channel
+
+
+def to_pipit_error(error: grpc.RpcError, server: str = "the server") -> PipitError:
+    """What a failed call says, as an error of the tree. server: how the text calls it if it gives no reason itself."""
+    call: Any = error  # every RpcError of a call is a grpc.Call as well, which its type does not say
+    code: grpc.StatusCode = call.code()
+    text: str = call.details() or code.name
+    if code is grpc.StatusCode.UNAVAILABLE and "failed to connect" in text:
+        return Unavailable(f"{server} can't be reached; is it running, and is the address right?")
+    if code is grpc.StatusCode.DEADLINE_EXCEEDED and text == "Deadline Exceeded":
+        return DeadlineExceeded(f"{server} did not answer in time; try again, or allow more time")
+    if code is grpc.StatusCode.CANCELLED:
+        return Unavailable(f"the call to {server} was cancelled")
+    if code is grpc.StatusCode.UNIMPLEMENTED:
+        return PipitError(f"{server} does not know this call; is the address right, and is it as new as this client?")
+    return _ERRORS.get(code, PipitError)(text)
+
+
+@contextmanager
+def call_errors(server: str) -> Iterator[None]:
+    """Within it, a failed call raises an error of the tree."""
+    try:
+        yield
+    except grpc.RpcError as error:
+        raise to_pipit_error(error, server) from error
+
+
+class _CallDetails(NamedTuple):
+    method: str
+    timeout: float | None
+    metadata: Any
+    credentials: Any
+    wait_for_ready: bool | None
+    compression: Any
+
+
+class _CallDetailsWithToken(_CallDetails, grpc.ClientCallDetails):
+    """What grpcio hands to the next interceptor."""
+
+
+class _Token(
+    grpc.UnaryUnaryClientInterceptor,  # type: ignore[type-arg]
+    grpc.UnaryStreamClientInterceptor,  # type: ignore[type-arg]
+    grpc.StreamUnaryClientInterceptor,  # type: ignore[type-arg]
+    grpc.StreamStreamClientInterceptor,  # type: ignore[type-arg]
+):
+    """Adds the token to each call, whatever its shape."""
+
+    def __init__(self, token: str) -> None:
+        self._entry = ("authorization", f"Bearer {token}")
+
+    def _call(self, continuation: Callable[[Any, Any], Any], details: Any, request: Any) -> Any:
+        with_token = _CallDetailsWithToken(
+            details.method,
+            details.timeout,
+            [*(details.metadata or ()), self._entry],
+            details.credentials,
+            details.wait_for_ready,
+            details.compression,
+        )
+        return continuation(with_token, request)
+
+    intercept_unary_unary = _call  # type: ignore[assignment]
+    intercept_unary_stream = _call  # type: ignore[assignment]
+    intercept_stream_unary = _call  # type: ignore[assignment]
+    intercept_stream_stream = _call  # type: ignore[assignment]
