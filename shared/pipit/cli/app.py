@@ -28,4 +28,6 @@ class App(typer.Typer):
 def help_of(function: Callable[..., Any]) -> str:
     """The docstring; a paragraph whose first line ends with a colon keeps its lines."""
     paragraphs = (inspect.getdoc(function) or "").split("\n\n")
-    return "\n\n".join(f"\b\n{part}" if re.match(r"[^\n]*:\n", part) else part for part in paragraphs)
+    return "\n\n".join(
+        f"\b\n{part}" if re.match(r"[^\n]*:\n", part) else part.replace("\n", " ") for part in paragraphs
+    )

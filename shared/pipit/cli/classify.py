@@ -25,7 +25,7 @@ _COLUMNS = ("file", "where", "label", ">score", "detected", "")
 def classify(
     files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="WAV, FLAC, Ogg, MP3; JPEG, PNG, WebP.")],
     *,
-    server: Annotated[str, typer.Option(help="host:port of the server. [default: PIPIT_SERVER]")] = "",
+    server: Annotated[str, typer.Option(help="host:port of the server. (default: PIPIT_SERVER)")] = "",
     task: Annotated[str, typer.Option(help="Not needed where a server has just one.")] = "",
     version: Annotated[str, typer.Option(help="Answer only if this version is served.")] = "",
     environment: Annotated[str, typer.Option(help="Answer only if this environment is served.")] = "",

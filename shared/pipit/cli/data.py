@@ -28,9 +28,9 @@ DEFAULT_FOLDER = Path("data")
 def fetch(
     names: Annotated[list[str], typer.Argument(metavar="NAME...", help=f"What to fetch: {', '.join(FETCHERS)}.")],
     *,
-    to: Annotated[Path | None, typer.Option(help="Data folder. [default: PIPIT_DATA, else ./data]")] = None,
+    to: Annotated[Path | None, typer.Option(help="Data folder. (default: PIPIT_DATA, else ./data)")] = None,
     mirror: Annotated[
-        str | None, typer.Option(help="Base URL that holds the archives by file name. [default: PIPIT_DATA_MIRROR]")
+        str | None, typer.Option(help="Base URL that holds the archives by file name. (default: PIPIT_DATA_MIRROR)")
     ] = None,
     json: JsonOption = False,
 ) -> None:

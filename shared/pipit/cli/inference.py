@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-
-import grpc
 
 from pipit._pb.pipit.inference.v1 import inference_pb2, inference_pb2_grpc
 from pipit.errors import InvalidInput, NotFound
 from pipit.pipelines import Box, LabelScore, Prediction, Region, TimeSpan
-from pipit.rpc.client import open_channel, to_pipit_error
+from pipit.rpc.client import call_errors, open_channel
 
 _IMAGES = {".jpg", ".jpeg", ".png", ".webp"}
 _LARGEST_FILE = 64 << 20
@@ -98,7 +95,7 @@ class InferenceClient:
     def classify_file(self, path: Path) -> Answer:
         """Sends a whole file. Raises NotFound if there is none and InvalidInput if it is too large to be sent whole."""
         request = self._request(_file_input(path))
-        with _errors(self._target):
+        with call_errors(self._target.server):
             return _answer(self._stub.Classify(request, timeout=self._target.timeout))
 
     def classify_pcm(self, pieces: Iterable[bytes], sample_rate: int, channels: int) -> Iterator[Answer | Refusal]:
@@ -115,7 +112,7 @@ class InferenceClient:
         requests = (
             inference_pb2.ClassifyStreamRequest(request=self._request(inference_pb2.Input(pcm=pcm))) for pcm in audio
         )
-        with _errors(self._target):
+        with call_errors(self._target.server):
             for reply in self._stub.ClassifyStream(requests):
                 if reply.WhichOneof("result") == "error":
                     yield Refusal(reply.error.request_id, reply.error.code, reply.error.message)
@@ -131,14 +128,6 @@ class InferenceClient:
             selector.environment = target.environment
         options = inference_pb2.ClassifyOptions(top_k=target.top_k, min_score=target.min_score)
         return inference_pb2.ClassifyRequest(model=selector, input=item, options=options)
-
-
-@contextmanager
-def _errors(target: Target) -> Iterator[None]:
-    try:
-        yield
-    except grpc.RpcError as error:
-        raise to_pipit_error(error, target.server) from error
 
 
 def _file_input(path: Path) -> inference_pb2.Input:
