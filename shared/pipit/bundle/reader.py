@@ -5,6 +5,7 @@ bundle.yaml  ->  signature (where keys are trusted)  ->  parse  ->  size and SHA
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -67,7 +68,7 @@ def check_file(folder: Path, relative: str, entry: FileEntry) -> None:
     """Compares one file below `folder` with what the manifest says of it. Raises IntegrityError."""
     path = folder / relative
     try:
-        if not path.resolve().is_relative_to(folder.resolve()):
+        if not _real(path).is_relative_to(_real(folder)):
             raise IntegrityError(f"{relative} is a link that leads out of the bundle; copy the file in its place")
         if not path.is_file():
             raise IntegrityError(f"{relative} is missing from the bundle at {folder}; fetch the bundle again")
@@ -83,10 +84,16 @@ def check_file(folder: Path, relative: str, entry: FileEntry) -> None:
 
 def _read(folder: Path, name: str, limit: int) -> bytes | None:
     """A file's content up to one byte over the limit, so that the reader of the content sees that it is too long."""
+    path = folder / name
     try:
-        with (folder / name).open("rb") as stream:
+        if not path.is_file():
+            return None
+        with path.open("rb") as stream:
             return stream.read(limit + 1)
-    except (FileNotFoundError, NotADirectoryError):
-        return None
     except OSError as error:
         raise IntegrityError(f"{name} can't be read: {error.strerror}") from error
+
+
+def _real(path: Path) -> Path:
+    # Unlike Path.resolve, gives an answer for a link that leads to itself.
+    return Path(os.path.realpath(path))
