@@ -73,6 +73,8 @@ def wrap_handler(handler: Handler, wrap: Callable[[Behavior, bool], Behavior]) -
     shape = _shape(handler)
     behavior: Behavior = getattr(handler, shape)
     wrapped = wrap(behavior, handler.response_streaming)
+    if wrapped is behavior:
+        return handler
     for mark in ("experimental_non_blocking", "experimental_thread_pool"):
         if hasattr(behavior, mark):
             setattr(wrapped, mark, getattr(behavior, mark))

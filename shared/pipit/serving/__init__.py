@@ -1,0 +1,12 @@
+"""The inference server: data plane, model swap, gRPC services, health, metrics. See `docs/serving.md`.
+
+protos ─ codec ─┬─ InferenceServicer ─────┐
+                └─ OpenInferenceServicer ─┴─ DataPlane ─ ModelHost ─ LoadedModel ─ Pipeline, Runtime
+                                                            │
+                                   Source (registry or directories) ─ ModelLoader
+"""
+
+from pipit.serving.server import InferenceServer
+from pipit.serving.settings import ServingSettings, parse_arguments
+
+__all__ = ["InferenceServer", "ServingSettings", "parse_arguments"]

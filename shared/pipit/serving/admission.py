@@ -1,0 +1,100 @@
+"""Admission: how much work goes on at once, how much may wait, and what is dropped.
+
+    enter ──free place──────────────────────────────> running ──leave──> the longest waiter's turn
+      ├──queue full────> QueueFull
+      └──queue───> waiting ──place handed over──────> running
+                     ├──deadline passes─────────────> DeadlineExceeded
+                     └──caller has gone─────────────> DeadlineExceeded (nobody is there to read it)
+
+A place is handed over to the longest waiter, so that newcomers never overtake and each turn wakes one thread.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Callable
+from time import monotonic
+
+from pipit.errors import DeadlineExceeded, QueueFull
+
+
+class Admission:
+    """At most `places` callers run; at most `queue` of those who don't care to wait without limit wait."""
+
+    def __init__(self, places: int, queue: int) -> None:
+        self._places = places
+        self._queue = queue
+        self._lock = threading.Lock()
+        self._running = 0
+        self._waiting: deque[threading.Lock] = deque()
+        self._idle = threading.Condition(self._lock)
+
+    @property
+    def running(self) -> int:
+        """Callers whose turn it is."""
+        return self._running
+
+    @property
+    def waiting(self) -> int:
+        """Callers that wait for their turn."""
+        return len(self._waiting)
+
+    def enter(
+        self,
+        deadline: float | None = None,
+        is_wanted: Callable[[], bool] | None = None,
+        bounded: bool = True,
+    ) -> None:
+        """Takes a place, which `leave` gives back.
+
+        deadline: of the monotonic clock, in seconds. is_wanted: asked after a wait; False drops the work.
+        bounded: False waits even if the queue is full; for callers whose number has a limit of its own.
+        Raises QueueFull, DeadlineExceeded.
+        """
+        if deadline is not None and deadline <= monotonic():
+            raise DeadlineExceeded("the deadline was over before work began; allow more time")
+        with self._lock:
+            if self._running < self._places:
+                self._running += 1
+                return
+            if bounded and len(self._waiting) >= self._queue:
+                raise QueueFull(
+                    f"{self._running} requests run and {len(self._waiting)} wait; try later, or send fewer at once"
+                )
+            turn = threading.Lock()
+            turn.acquire()
+            self._waiting.append(turn)
+        self._wait(turn, deadline)
+        if is_wanted is not None and not is_wanted():
+            self.leave()
+            raise DeadlineExceeded("the caller left, or its deadline passed, while the request waited")
+
+    def _wait(self, turn: threading.Lock, deadline: float | None) -> None:
+        if deadline is None:
+            turn.acquire()
+            return
+        if turn.acquire(timeout=max(0.0, min(deadline - monotonic(), threading.TIMEOUT_MAX))):
+            return
+        with self._lock:
+            handed_over = turn not in self._waiting
+            if not handed_over:
+                self._waiting.remove(turn)
+        if handed_over:
+            self.leave()
+        raise DeadlineExceeded("the deadline passed while the request waited for its turn; allow more time")
+
+    def leave(self) -> None:
+        """Gives the place to the longest waiter, or back."""
+        with self._lock:
+            if self._waiting:
+                self._waiting.popleft().release()
+                return
+            self._running -= 1
+            if not self._running:
+                self._idle.notify_all()
+
+    def wait_idle(self, timeout: float) -> bool:
+        """Waits at most `timeout` seconds until nobody runs or waits."""
+        with self._lock:
+            return self._idle.wait_for(lambda: not self._running, timeout)

@@ -1,0 +1,188 @@
+"""`pipit.inference.v1` messages to and from what the data plane knows. Proto types stop here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from pipit._pb.pipit.inference.v1 import inference_pb2 as pb
+from pipit.errors import InputTooLarge, InvalidInput
+from pipit.inputs import (
+    EncodedAudio,
+    EncodedImage,
+    Input,
+    InputSequence,
+    Landmarks,
+    PcmAudio,
+    TensorInput,
+)
+from pipit.pipelines import Prediction, TimeSpan
+from pipit.serving.types import Answer, Identity, ModelState, ModelStatus, Options, Selector, StageTimes
+
+TENSOR_TYPES = {
+    name: np.dtype(name).newbyteorder("<") for name in ("float32", "int8", "uint8", "int16", "int32", "int64", "bool")
+}
+MAX_SEQUENCE = 1024
+"""Items. Each costs far more here than on the wire."""
+MAX_CHANNELS = 64
+MAX_SAMPLE_RATE = 768_000
+"""Hz; the fastest that audio hardware records with."""
+_MAX_DIMENSIONS = 8
+_INT16_FULL_SCALE = np.float32(1 / 32768)
+
+
+def input_from_message(message: pb.Input) -> Input:
+    """Raises InvalidInput, InputTooLarge."""
+    kind = message.WhichOneof("kind")
+    if kind is None:
+        raise InvalidInput("the request has no input; set one of image, audio, pcm, landmarks, sequence, tensor")
+    return _DECODERS[kind](getattr(message, kind))
+
+
+def _pcm(message: pb.PcmAudio) -> PcmAudio:
+    rate, channels = message.sample_rate, message.channels
+    if not 0 < rate <= MAX_SAMPLE_RATE:
+        raise InvalidInput(f"PCM with a sample rate of {rate} Hz; send 1 to {MAX_SAMPLE_RATE}")
+    if not 0 < channels <= MAX_CHANNELS:
+        raise InvalidInput(f"PCM with {channels} channels; send 1 to {MAX_CHANNELS}")
+    if message.encoding == pb.PcmAudio.ENCODING_S16:
+        width, dtype = 2, "<i2"
+    elif message.encoding == pb.PcmAudio.ENCODING_F32:
+        width, dtype = 4, "<f4"
+    else:
+        raise InvalidInput(f"PCM of encoding {message.encoding} is not known; send ENCODING_S16 or ENCODING_F32")
+    if len(message.samples) % (width * channels):
+        raise InvalidInput(
+            f"{len(message.samples)} bytes of PCM are no whole number of frames of {channels} x {width} bytes"
+        )
+    samples = np.frombuffer(message.samples, dtype).astype(np.float32, copy=False).reshape(-1, channels)
+    return PcmAudio(samples * _INT16_FULL_SCALE if width == 2 else samples, rate)
+
+
+def _landmarks(message: pb.Landmarks) -> Landmarks:
+    values = np.array(message.values, np.float32)
+    if not np.isfinite(values).all():
+        raise InvalidInput("landmarks hold a value that is no finite number")
+    return Landmarks(values)
+
+
+def _sequence(message: pb.InputSequence) -> InputSequence:
+    if len(message.items) > MAX_SEQUENCE:
+        raise InputTooLarge(f"a sequence of {len(message.items)} inputs; send at most {MAX_SEQUENCE}")
+    if any(item.WhichOneof("kind") == "sequence" for item in message.items):
+        raise InvalidInput("a sequence holds a sequence; send its items themselves")
+    return InputSequence(tuple(input_from_message(item) for item in message.items))
+
+
+def _tensor(message: pb.Tensor) -> TensorInput:
+    dtype = TENSOR_TYPES.get(message.dtype)
+    if dtype is None:
+        raise InvalidInput(f"tensor of type {message.dtype[:40]!r}; send one of {', '.join(TENSOR_TYPES)}")
+    return TensorInput(message.name, array_from_bytes(message.data, dtype, message.shape))
+
+
+def array_from_bytes(data: bytes, dtype: np.dtype[Any], shape: Any) -> np.ndarray[Any, np.dtype[Any]]:
+    """data: little-endian, C order. Raises InvalidInput unless shape and length fit together."""
+    sizes = tuple(shape)
+    if len(sizes) > _MAX_DIMENSIONS or any(size < 0 for size in sizes):
+        raise InvalidInput(f"tensor of shape {list(sizes[:_MAX_DIMENSIONS])}; send up to {_MAX_DIMENSIONS} sizes >= 0")
+    expected = dtype.itemsize
+    for size in sizes:
+        expected *= size
+    if expected != len(data):
+        raise InvalidInput(f"tensor of shape {list(sizes)} needs {expected} bytes, but {len(data)} came")
+    return np.frombuffer(data, dtype).reshape(sizes)
+
+
+_DECODERS: dict[str, Callable[[Any], Input]] = {
+    "image": EncodedImage,
+    "audio": EncodedAudio,
+    "pcm": _pcm,
+    "landmarks": _landmarks,
+    "sequence": _sequence,
+    "tensor": _tensor,
+}
+
+_ANY = Selector()
+_ALL = Options()
+
+
+def selector_from_message(request: pb.ClassifyRequest) -> Selector:
+    """Which model is asked for."""
+    if not request.HasField("model"):
+        return _ANY
+    model = request.model
+    return Selector(model.task, model.version, model.environment)
+
+
+def options_from_message(request: pb.ClassifyRequest) -> Options:
+    """What of the answer is wanted. Raises InvalidInput."""
+    if not request.HasField("options"):
+        return _ALL
+    options = request.options
+    if not 0.0 <= options.min_score <= 1.0:
+        raise InvalidInput(f"min_score {options.min_score} is no score; send 0 to 1")
+    return Options(options.top_k, options.min_score)
+
+
+def answer_to_message(answer: Answer, request_id: str) -> pb.ClassifyResponse:
+    """The reply to one request."""
+    return pb.ClassifyResponse(
+        request_id=request_id,
+        predictions=[_prediction(prediction) for prediction in answer.predictions],
+        model=identity_to_message(answer.model),
+        times=_times(answer.times),
+    )
+
+
+def _times(times: StageTimes) -> pb.StageTimes:
+    return pb.StageTimes(
+        decode_us=int(times.decode * 1e6),
+        queue_us=int(times.queue * 1e6),
+        run_us=int(times.run * 1e6),
+        interpret_us=int(times.interpret * 1e6),
+    )
+
+
+def _prediction(prediction: Prediction) -> pb.Prediction:
+    message = pb.Prediction(
+        scores=[pb.LabelScore(label=s.label, score=s.score, detected=s.detected) for s in prediction.scores],
+        unknown=prediction.unknown,
+        uncertain=prediction.uncertain,
+    )
+    region = prediction.region
+    if isinstance(region, TimeSpan):
+        message.span.start_seconds, message.span.end_seconds = region.start, region.end
+    elif region is not None:
+        message.box.left, message.box.top = region.left, region.top
+        message.box.width, message.box.height = region.width, region.height
+    return message
+
+
+def identity_to_message(identity: Identity) -> pb.ModelIdentity:
+    """What answered."""
+    return pb.ModelIdentity(
+        task=identity.task, version=identity.version, digest=identity.digest, variant=identity.variant
+    )
+
+
+_STATES = {
+    ModelState.LOADING: pb.Model.STATE_LOADING,
+    ModelState.SERVING: pb.Model.STATE_SERVING,
+    ModelState.NOT_SERVING: pb.Model.STATE_NOT_SERVING,
+}
+
+
+def status_to_message(status: ModelStatus) -> pb.Model:
+    """One task of the list."""
+    identity = pb.ModelIdentity(task=status.task) if status.identity is None else identity_to_message(status.identity)
+    return pb.Model(
+        identity=identity,
+        state=_STATES[status.state],
+        reason=status.reason,
+        labels=status.labels,
+        input_kind=status.input_kind,
+        environment=status.environment,
+    )

@@ -1,0 +1,164 @@
+"""The middle of the server: every transport calls it, and it knows none of them.
+
+select ──> admission ──> lease ──> decode ──> run (batched, where it gains) ──> interpret ──> answer
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
+from time import monotonic, perf_counter
+
+from pipit.errors import DeadlineExceeded, InvalidInput, NotFound, PipitError
+from pipit.inputs import Input
+from pipit.metrics import Metrics
+from pipit.pipelines import Decoded, Prediction, Tensors
+from pipit.serving.admission import Admission
+from pipit.serving.host import ModelHost
+from pipit.serving.model import LoadedModel, Outputs
+from pipit.serving.types import Answer, Identity, Options, Selector, StageTimes
+
+EVERYTHING = Options()
+
+
+class DataPlane:
+    """Answers inputs with the models of its hosts."""
+
+    def __init__(self, hosts: Mapping[str, ModelHost], admission: Admission, metrics: Metrics) -> None:
+        """hosts: by task."""
+        self.hosts = hosts
+        self.admission = admission
+        self._requests = metrics.counter("pipit_requests_total")
+        self._draining = False
+        metrics.gauge("pipit_queue_depth").set_function(lambda: admission.waiting)
+        metrics.gauge("pipit_running").set_function(lambda: admission.running)
+
+    @property
+    def is_draining(self) -> bool:
+        """Whether the server is about to stop. What has come until the port is closed is still answered."""
+        return self._draining
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether every task answers."""
+        return not self._draining and all(host.is_serving for host in self.hosts.values())
+
+    def drain(self) -> None:
+        """Says that the server is about to stop: it is not ready any more, and streams are to end."""
+        self._draining = True
+
+    def host(self, selector: Selector) -> ModelHost:
+        """The task that is meant. Raises NotFound, InvalidInput if none is named and there are several."""
+        if selector.task:
+            host = self.hosts.get(selector.task)
+            if host is None:
+                raise NotFound(f"task {selector.task[:200]!r} is not served here; {self._known()}")
+            return host
+        if len(self.hosts) != 1:
+            raise InvalidInput(f"name a task; {self._known()}")
+        return next(iter(self.hosts.values()))
+
+    def _known(self) -> str:
+        return f"this server has {', '.join(sorted(self.hosts)) or 'none'}"
+
+    def classify(
+        self,
+        item: Input,
+        selector: Selector,
+        options: Options = EVERYTHING,
+        deadline: float | None = None,
+        is_wanted: Callable[[], bool] | None = None,
+    ) -> Answer:
+        """Answers one input.
+
+        deadline: of the monotonic clock, in seconds. is_wanted: whether the caller is still there.
+        Raises what `pipit.errors` lists for an inference server.
+        """
+        host: ModelHost | None = None
+        try:
+            host = self.host(selector)
+            begun = perf_counter()
+            self.admission.enter(deadline, is_wanted)
+            try:
+                model = host.lease(selector.version, selector.environment)
+                try:
+                    started = perf_counter()
+                    decoded = model.decode(item)
+                    check_deadline(deadline)
+                    return self.answer(model, decoded, options, started - begun, perf_counter() - started)
+                finally:
+                    model.release()
+            finally:
+                self.admission.leave()
+        except Exception as error:
+            self.count_failure(host, error)
+            raise
+
+    def answer(self, model: LoadedModel, decoded: Decoded, options: Options, queued: float, decoding: float) -> Answer:
+        """Runs and interprets; the caller holds the lease and its turn. queued, decoding: seconds so far."""
+        begun = perf_counter()
+        outputs, waited = model.run(decoded.tensors, len(decoded.regions))
+        ran = perf_counter()
+        predictions = model.pipeline.interpret(outputs, decoded)
+        times = StageTimes(decoding, queued + waited, ran - begun - waited, perf_counter() - ran)
+        model.meters.answered(times, predictions)
+        return Answer(chosen(predictions, options), model.identity, times)
+
+    def infer(
+        self,
+        tensors: Tensors,
+        selector: Selector,
+        deadline: float | None = None,
+        is_wanted: Callable[[], bool] | None = None,
+    ) -> tuple[Outputs, Identity]:
+        """Runs the bare network over rows of tensors; the first axis of each is the batch."""
+        host: ModelHost | None = None
+        try:
+            host = self.host(selector)
+            self.admission.enter(deadline, is_wanted)
+            try:
+                model = host.lease(selector.version, selector.environment)
+                try:
+                    outputs, _ = model.run(tensors, _rows(tensors))
+                    model.meters.count_answer()
+                    return outputs, model.identity
+                finally:
+                    model.release()
+            finally:
+                self.admission.leave()
+        except Exception as error:
+            self.count_failure(host, error)
+            raise
+
+    def count_failure(self, host: ModelHost | None, error: Exception) -> None:
+        """Counts an input that was not answered."""
+        code = error.status if isinstance(error, PipitError) else PipitError.status
+        self._requests.labels("" if host is None else host.task, "", code).inc()
+
+
+def check_deadline(deadline: float | None) -> None:
+    """Between decoding and running, which costs most."""
+    if deadline is not None and deadline <= monotonic():
+        raise DeadlineExceeded("the deadline passed before the network ran; allow more time")
+
+
+def _rows(tensors: Tensors) -> int:
+    counts = {values.shape[0] if values.ndim else 0 for values in tensors.values()}
+    if len(counts) != 1 or 0 in counts:
+        raise InvalidInput("all tensors must have the same number of rows, at least one, as their first axis")
+    return counts.pop()
+
+
+def chosen(predictions: Iterable[Prediction], options: Options) -> list[Prediction]:
+    """The predictions with the labels that `options` ask for."""
+    if not options.top_k and options.min_score <= 0.0:
+        return list(predictions)
+    return [
+        replace(
+            prediction,
+            scores=tuple(
+                score for score in prediction.scores[: options.top_k or None] if score.score >= options.min_score
+            ),
+        )
+        for prediction in predictions
+    ]

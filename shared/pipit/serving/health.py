@@ -1,0 +1,38 @@
+"""`grpc.health.v1`: the truth about each task, under its name, and about all of them together, under "".
+
+A task is SERVING while a version answers; everything is SERVING while every task is, and nothing is while the server
+drains. Watch holds no thread: grpcio's own servicer sends its updates from the thread that reports a change.
+"""
+
+from __future__ import annotations
+
+import grpc
+from grpc_health.v1 import health, health_pb2_grpc
+from grpc_health.v1.health_pb2 import HealthCheckResponse
+
+from pipit.serving.data_plane import DataPlane
+
+SERVICES = ("", "pipit.inference.v1.InferenceService", "inference.GRPCInferenceService")
+"""What is asked for under these names is whether everything answers."""
+
+
+class HealthReport:
+    """Keeps the health service up to date."""
+
+    def __init__(self) -> None:
+        self._servicer = health.HealthServicer()
+
+    def add_to(self, server: grpc.Server) -> None:
+        """Registers the service."""
+        health_pb2_grpc.add_HealthServicer_to_server(self._servicer, server)
+
+    def update(self, plane: DataPlane) -> None:
+        """Reports the state of every task. Any thread may call it."""
+        for task, host in plane.hosts.items():
+            self._servicer.set(task, _status(host.is_serving and not plane.is_draining))
+        for service in SERVICES:
+            self._servicer.set(service, _status(plane.is_ready))
+
+
+def _status(is_serving: bool) -> HealthCheckResponse.ServingStatus:
+    return HealthCheckResponse.SERVING if is_serving else HealthCheckResponse.NOT_SERVING

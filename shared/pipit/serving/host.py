@@ -1,0 +1,257 @@
+"""One task of the server: which version answers, and how the next one takes its place.
+
+    desire ──> fetch ──> verify ──> load ──> golden check ──> warm ──> swap pointer ──> drain old ──> free
+                 │          │        │            │             │
+                 │          └────────┴──refused───┴─────────────┘
+                 │                        └──> the old version goes on serving; the reason is kept
+                 └──out of reach──> the old version goes on; tried again, ever less often
+
+A newer desire overtakes one that waits to be tried again. Requests take a lease on the version that answers them, so
+that none fails because of a swap: who began with the old version ends with it.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from time import monotonic
+
+from pipit.errors import NotFound, PipitError, Unavailable
+from pipit.logging import get_logger
+from pipit.metrics import Metrics
+from pipit.rpc.server import status_of
+from pipit.serving.loading import Desired, ModelLoader, StepFailed
+from pipit.serving.model import LoadedModel
+from pipit.serving.types import ModelState, ModelStatus
+
+_FIRST_RETRY = 1.0
+_LAST_RETRY = 60.0
+_LAST_LEASES = 5.0
+"""All in seconds; the last: how long a stop waits for requests that still hold the network."""
+
+_log = get_logger(__name__)
+
+
+def _nothing() -> None:
+    pass
+
+
+class ModelHost:
+    """Keeps one task answering."""
+
+    def __init__(
+        self,
+        task: str,
+        environment: str,
+        device: str,
+        loader: ModelLoader,
+        metrics: Metrics,
+        on_change: Callable[[], None] = _nothing,
+    ) -> None:
+        """on_change: called after the task began or ceased to answer, or the version changed."""
+        self.task = task
+        self.environment = environment
+        self._device = device
+        self._loader = loader
+        self._metrics = metrics
+        self._on_change = on_change
+        self._changed = threading.Condition()
+        self._current: LoadedModel | None = None
+        self._desired: Desired | None = None
+        self._refused: Desired | None = None
+        self._retry_at = 0.0
+        self._retry_after = _FIRST_RETRY
+        self._reason = "no version is known yet"
+        self._retired: list[tuple[LoadedModel, float]] = []
+        self._past_version = ""
+        self._stopping = False
+        self._thread = threading.Thread(target=self._work, name=f"host {task}", daemon=True)
+
+    def start(self) -> None:
+        """Begins to follow what is desired."""
+        self._thread.start()
+
+    def stop(self, timeout: float = 5.0) -> None:
+        """Stops answering and frees the network, once its leases are back or after `timeout` seconds."""
+        with self._changed:
+            self._stopping = True
+            self._desired = None
+            self._changed.notify_all()
+        if self._thread.ident is not None:
+            self._thread.join(timeout)
+
+    def desire(self, desired: Desired) -> None:
+        """Asks for a version; returns at once. The same one again changes nothing."""
+        with self._changed:
+            if desired == self._desired or self._stopping:
+                return
+            self._desired = desired
+            self._refused = None
+            self._retry_at, self._retry_after = 0.0, _FIRST_RETRY
+            if self._current is not None and self._current.identity.digest == desired.digest:
+                self._reason = ""
+            self._changed.notify_all()
+        self._metrics.gauge("pipit_model_desired_info").remove_by_labels({"task": self.task})
+        self._metrics.gauge("pipit_model_desired_info").labels(
+            self.task, self._device, desired.version, desired.digest
+        ).set(1)
+
+    def explain(self, reason: str) -> None:
+        """Says why nothing is desired, for people."""
+        with self._changed:
+            if self._desired is None:
+                self._reason = reason
+
+    def lease(self, version: str = "", environment: str = "") -> LoadedModel:
+        """The model that answers now; `release` it.
+
+        Raises Unavailable while there is none, NotFound if it is not of that version or environment.
+        """
+        if environment and environment != self.environment:
+            raise NotFound(f"{self.task} is served from environment {self.environment!r} here, not {environment!r}")
+        while True:
+            model = self._current
+            if model is None:
+                raise Unavailable(f"{self.task} does not answer yet ({self._reason}); try again later")
+            if version and version != model.identity.version:
+                raise NotFound(f"{self.task} {version} is not served here; {model.identity.version} is")
+            if model.acquire():
+                return model
+
+    def is_current(self, model: LoadedModel) -> bool:
+        """Whether this is the version that answers now."""
+        return self._current is model
+
+    @property
+    def is_serving(self) -> bool:
+        """Whether the task answers."""
+        return self._current is not None
+
+    def status(self) -> ModelStatus:
+        """The task's state, with its reason."""
+        with self._changed:
+            model, reason = self._current, self._reason
+            failed = self._desired is None or self._refused is self._desired
+        if model is None:
+            state = ModelState.NOT_SERVING if failed else ModelState.LOADING
+            return ModelStatus(self.task, self.environment, state, reason)
+        manifest = model.manifest
+        return ModelStatus(
+            self.task,
+            self.environment,
+            ModelState.SERVING,
+            reason,
+            model.identity,
+            manifest.labels,
+            manifest.input.kind,
+        )
+
+    def _work(self) -> None:
+        while (desired := self._next()) is not None:
+            try:
+                self._swap_in(desired)
+                self._retry_after = _FIRST_RETRY
+            except StepFailed as failure:
+                self._keep_reason(desired, failure)
+        self._swap_pointer(None)
+        with self._changed:
+            self._changed.wait_for(lambda: all(model.is_drained for model, _ in self._retired), _LAST_LEASES)
+        self._free_drained()
+
+    def _next(self) -> Desired | None:
+        """Waits for a version to load, freeing what has drained meanwhile. None: stop."""
+        while True:
+            self._free_drained()
+            with self._changed:
+                wait = self._retry_at - monotonic() if self._retry_at else None
+                self._changed.wait_for(lambda: self._stopping or self._has_drained() or self._to_load(), wait)
+                if self._stopping:
+                    return None
+                if (desired := self._to_load()) is not None:
+                    return desired
+
+    def _to_load(self) -> Desired | None:
+        desired = self._desired
+        if desired is None or desired is self._refused or monotonic() < self._retry_at:
+            return None
+        active = self._current is not None and self._current.identity.digest == desired.digest
+        return None if active else desired
+
+    def _swap_in(self, desired: Desired) -> None:
+        if self._current is None:
+            self._reason = f"version {desired.version} is being loaded"
+        model, deviation = self._loader.prepare(self.task, desired)
+        self._metrics.gauge("pipit_golden_deviation").labels(self.task).set(deviation)
+        self._swap_pointer(model)
+        self._metrics.counter("pipit_model_loads_total").labels(self.task, "swapped").inc()
+        _log.info("model_active", task=self.task, version=desired.version, digest=desired.digest, deviation=deviation)
+        try:
+            desired.on_active()
+        except PipitError as error:
+            _log.warning("model_not_remembered", task=self.task, version=desired.version, reason=str(error))
+
+    def _swap_pointer(self, model: LoadedModel | None) -> None:
+        """From here on `model` answers. The one before serves those who hold a lease, then it is freed."""
+        with self._changed:
+            old, self._current = self._current, model
+            self._reason = "" if model is not None else "it was stopped"
+            if old is not None:
+                self._retired.append((old, monotonic()))
+        self._show_active(model)
+        self._on_change()
+        if old is not None:
+            old.on_drained = self._wake
+            old.retire()
+
+    def _wake(self) -> None:
+        with self._changed:
+            self._changed.notify_all()
+
+    def _has_drained(self) -> bool:
+        return any(model.is_drained for model, _ in self._retired)
+
+    def _free_drained(self) -> None:
+        with self._changed:
+            drained = [entry for entry in self._retired if entry[0].is_drained]
+            self._retired = [entry for entry in self._retired if entry not in drained]
+        for model, since in drained:
+            model.close()
+            self._metrics.histogram("pipit_model_load_seconds").labels(self.task, "drain").observe(monotonic() - since)
+            self._forget_before(model.identity.version)
+            _log.info("model_freed", task=self.task, version=model.identity.version)
+
+    def _forget_before(self, freed: str) -> None:
+        """Keeps the series of the version that answers and of the one before."""
+        if self._past_version not in {"", freed, self._active_version()}:
+            self._metrics.forget(task=self.task, version=self._past_version)
+        self._past_version = freed
+
+    def _active_version(self) -> str:
+        return "" if self._current is None else self._current.identity.version
+
+    def _show_active(self, model: LoadedModel | None) -> None:
+        info = self._metrics.gauge("pipit_model_active_info")
+        info.remove_by_labels({"task": self.task})
+        self._metrics.gauge("pipit_model_ready").labels(self.task).set(model is not None)
+        if model is not None:
+            identity = model.identity
+            info.labels(self.task, self._device, identity.version, identity.digest, identity.variant).set(1)
+
+    def _keep_reason(self, desired: Desired, failure: StepFailed) -> None:
+        _, message = status_of(failure.error, f"{self.task} {failure.step}")
+        reason = f"version {desired.version} was refused at the step {failure.step}: {message}"
+        if failure.step == "fetch":
+            reason = f"version {desired.version} can't be fetched and will be tried again: {message}"
+        with self._changed:
+            active = self._active_version()
+            self._reason = f"{reason}; {active} goes on answering" if active else reason
+            if failure.step != "fetch":
+                self._refused = desired
+            elif self._desired is desired:
+                self._retry_at = monotonic() + self._retry_after
+                self._retry_after = min(self._retry_after * 2, _LAST_RETRY)
+        self._metrics.counter("pipit_model_loads_total").labels(self.task, failure.step).inc()
+        if failure.step == "golden":
+            self._metrics.counter("pipit_golden_failures_total").labels(self.task).inc()
+        _log.warning("model_refused", task=self.task, version=desired.version, step=failure.step, reason=message)
+        self._on_change()

@@ -1,0 +1,118 @@
+"""One loaded version: what answers, and who still needs it.
+
+serving ──acquire/release──> serving
+   └──retire──> retired ──last release──> drained (on_drained is called) ──close──> freed
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipit.bundle.manifest import Manifest
+from pipit.errors import InvalidInput
+from pipit.inputs import Input, TensorInput
+from pipit.pipelines import Decoded, Pipeline, Tensors
+from pipit.runtimes.base import Runtime
+from pipit.serving.batching import Batcher
+from pipit.serving.meters import ModelMeters
+from pipit.serving.types import Identity
+
+Outputs = dict[str, NDArray[Any]]
+
+
+class LoadedModel:
+    """A bundle's pipeline and network, ready to answer. Threads share it; each takes a lease."""
+
+    def __init__(
+        self,
+        identity: Identity,
+        manifest: Manifest,
+        pipeline: Pipeline,
+        runtime: Runtime,
+        meters: ModelMeters,
+        batcher: Batcher | None = None,
+    ) -> None:
+        """batcher: None runs each caller's rows by themselves."""
+        self.identity = identity
+        self.manifest = manifest
+        self.pipeline = pipeline
+        self.runtime = runtime
+        self.meters = meters
+        self._batcher = batcher
+        self._lock = threading.Lock()
+        self._leases = 0
+        self._retired = False
+        self.on_drained: Callable[[], None] = lambda: None
+        """Called once, by the thread that gives back the last lease after `retire`."""
+
+    def acquire(self) -> bool:
+        """Takes a lease, which `release` gives back. False: retired; ask for the version that came after."""
+        with self._lock:
+            if self._retired:
+                return False
+            self._leases += 1
+            return True
+
+    def release(self) -> None:
+        """Gives a lease back."""
+        with self._lock:
+            self._leases -= 1
+            drained = self._retired and not self._leases
+        if drained:
+            self.on_drained()
+
+    def retire(self) -> None:
+        """No new leases from here on."""
+        with self._lock:
+            self._retired = True
+            drained = not self._leases
+        if drained:
+            self.on_drained()
+
+    @property
+    def is_drained(self) -> bool:
+        """Retired, and nobody holds a lease."""
+        with self._lock:
+            return self._retired and not self._leases
+
+    def close(self) -> None:
+        """Frees the network. Only once drained."""
+        self.runtime.close()
+
+    def decode(self, item: Input) -> Decoded:
+        """A tensor goes past the pipeline; its first axis, which may be left out for one row, is the batch.
+
+        Raises InvalidInput, InputTooLarge.
+        """
+        if not isinstance(item, TensorInput):
+            return self.pipeline.decode(item)
+        specs = self.runtime.inputs
+        if len(specs) != 1 and not item.name:
+            raise InvalidInput(f"name the tensor: the network takes {', '.join(spec.name for spec in specs)}")
+        name = item.name or specs[0].name
+        values = item.values
+        if any(spec.name == name and values.ndim == len(spec.shape) for spec in specs):
+            values = values[np.newaxis]
+        if not values.ndim or not values.shape[0]:
+            raise InvalidInput(f"tensor {name!r} of shape {values.shape} has no rows; send at least one")
+        return Decoded({name: values}, (None,) * values.shape[0])
+
+    def run(self, tensors: Tensors, rows: int) -> tuple[Outputs, float]:
+        """Runs the network; gives its outputs, and the seconds that the rows waited for a batch to fill.
+
+        Raises InvalidInput for tensors that do not fit.
+        """
+        if not rows:
+            return {}, 0.0
+        if self._batcher is None:
+            self.meters.batch_rows.observe(rows)
+            return self.runtime.run(tensors), 0.0
+        outputs, waited, batch = self._batcher.run(tensors, rows)
+        if batch:
+            self.meters.batch_rows.observe(batch)
+        return outputs, waited

@@ -1,0 +1,108 @@
+"""Open Inference Protocol v2 tensors to and from numpy arrays."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipit._pb.open_inference.v2 import open_inference_pb2 as pb
+from pipit.errors import InvalidInput
+from pipit.runtimes.base import TensorSpec
+from pipit.serving.codec import array_from_bytes
+
+_DTYPES = {
+    "BOOL": "bool",
+    "UINT8": "uint8",
+    "UINT16": "uint16",
+    "UINT32": "uint32",
+    "UINT64": "uint64",
+    "INT8": "int8",
+    "INT16": "int16",
+    "INT32": "int32",
+    "INT64": "int64",
+    "FP16": "float16",
+    "FP32": "float32",
+    "FP64": "float64",
+}
+_NAMES = {dtype: name for name, dtype in _DTYPES.items()}
+# FP16 has no field: the protocol sends it raw only.
+_FIELDS = {
+    "BOOL": "bool_contents",
+    "UINT8": "uint_contents",
+    "UINT16": "uint_contents",
+    "UINT32": "uint_contents",
+    "UINT64": "uint64_contents",
+    "INT8": "int_contents",
+    "INT16": "int_contents",
+    "INT32": "int_contents",
+    "INT64": "int64_contents",
+    "FP32": "fp32_contents",
+    "FP64": "fp64_contents",
+}
+
+
+def tensors_from_request(request: pb.ModelInferRequest) -> dict[str, NDArray[Any]]:
+    """Inputs by name. Raises InvalidInput."""
+    raw = request.raw_input_contents
+    if raw and len(raw) != len(request.inputs):
+        raise InvalidInput(f"{len(request.inputs)} inputs with {len(raw)} raw contents; send one for each")
+    tensors: dict[str, NDArray[Any]] = {}
+    for index, tensor in enumerate(request.inputs):
+        if tensor.name in tensors:
+            raise InvalidInput(f"input {tensor.name[:200]!r} comes twice")
+        tensors[tensor.name] = _array(tensor, raw[index] if raw else None)
+    return tensors
+
+
+def _array(tensor: pb.ModelInferRequest.InferInputTensor, raw: bytes | None) -> NDArray[Any]:
+    name = _DTYPES.get(tensor.datatype)
+    if name is None:
+        known = ", ".join(_DTYPES)
+        raise InvalidInput(f"input {tensor.name[:200]!r} has datatype {tensor.datatype[:40]!r}; send one of {known}")
+    dtype = np.dtype(name).newbyteorder("<")
+    if raw is None:
+        raw = _typed_contents(tensor, np.dtype(name)).astype(dtype, copy=False).tobytes()
+    elif tensor.HasField("contents"):
+        raise InvalidInput(f"input {tensor.name[:200]!r} has raw and typed contents; send one of them")
+    return array_from_bytes(raw, dtype, tensor.shape)
+
+
+def _typed_contents(tensor: pb.ModelInferRequest.InferInputTensor, dtype: np.dtype[Any]) -> NDArray[Any]:
+    field = _FIELDS.get(tensor.datatype)
+    if field is None:
+        raise InvalidInput(f"input {tensor.name[:200]!r} is {tensor.datatype}; send it in raw_input_contents")
+    values = np.array(getattr(tensor.contents, field), dtype=None if field != "bool_contents" else bool)
+    if not values.size:
+        return np.empty(0, dtype)
+    if np.issubdtype(dtype, np.integer):
+        limits = np.iinfo(dtype)
+        if values.min() < limits.min or values.max() > limits.max:
+            raise InvalidInput(f"input {tensor.name[:200]!r} has values outside of {tensor.datatype}")
+    return values.astype(dtype)
+
+
+def response_from_tensors(
+    request: pb.ModelInferRequest, version: str, outputs: dict[str, NDArray[Any]]
+) -> pb.ModelInferResponse:
+    """The outputs that were asked for, raw if the inputs came raw. Raises InvalidInput for an unknown output."""
+    response = pb.ModelInferResponse(model_name=request.model_name, model_version=version, id=request.id)
+    for name in [output.name for output in request.outputs] or list(outputs):
+        if name not in outputs:
+            raise InvalidInput(f"no output {name[:200]!r}; the network gives {', '.join(outputs)}")
+        values = outputs[name]
+        datatype = _NAMES[values.dtype.name]
+        tensor = response.outputs.add(name=name, datatype=datatype, shape=values.shape)
+        if request.raw_input_contents or datatype not in _FIELDS:
+            response.raw_output_contents.append(values.astype(values.dtype.newbyteorder("<"), copy=False).tobytes())
+        else:
+            getattr(tensor.contents, _FIELDS[datatype]).extend(values.ravel().tolist())
+    return response
+
+
+def metadata_from_spec(spec: TensorSpec) -> pb.ModelMetadataResponse.TensorMetadata:
+    """One input or output, with the batch as its first axis."""
+    return pb.ModelMetadataResponse.TensorMetadata(
+        name=spec.name, datatype=_NAMES[np.dtype(spec.dtype).name], shape=(-1, *spec.shape)
+    )

@@ -1,0 +1,114 @@
+"""The settings of an inference server, from the environment (`PIPIT_SERVING_…`) or the command line."""
+
+from __future__ import annotations
+
+import os
+import socket
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field, SecretStr, field_validator, model_validator
+from pydantic_settings import NoDecode, SettingsConfigDict
+
+from pipit.logging import LogFormat
+from pipit.settings import Settings, load_settings
+
+Port = Annotated[int, Field(ge=0, le=65535)]
+Count = Annotated[int, Field(ge=1)]
+Seconds = Annotated[float, Field(ge=0.0)]
+
+
+class ServingSettings(Settings):
+    """Serves the models of one or more tasks.
+
+    Bundles come from a registry (`registry`, `tasks`, `environment`), or from directories (`bundle`).
+    """
+
+    model_config = SettingsConfigDict(
+        env_prefix="PIPIT_SERVING_",
+        cli_prog_name="python -m pipit.serving",
+        cli_kebab_case=True,
+        cli_implicit_flags=True,
+    )
+
+    bundle: Annotated[tuple[Path, ...], NoDecode] = ()
+    """Bundle directories to serve, separated by commas; no registry is asked."""
+    registry: str = ""
+    """The registry's address, `host:port`."""
+    registry_token: SecretStr = SecretStr("")
+    """Token that the registry asks for."""
+    tasks: Annotated[tuple[str, ...], NoDecode] = ()
+    """Tasks to serve from the registry, separated by commas."""
+    environment: str = "production"
+    """The registry's environment whose versions are served."""
+    device_id: str = Field(default_factory=socket.gethostname)
+    """A stable name of this device."""
+    cache_dir: Path = Path("~/.cache/pipit/bundles")
+    """Folder that keeps bundles, so that a start needs no registry."""
+    cache_mib: Count = 2048
+    """Largest size of that folder, in MiB."""
+    trusted_keys: Annotated[tuple[Path, ...], NoDecode] = ()
+    """Public keys (PEM files), separated by commas. Where there is any, a bundle must be signed by one."""
+    variant: str = ""
+    """Variant of the weights to run, for example "int8". Empty: each bundle's default."""
+
+    host: str = "127.0.0.1"
+    """Address to listen on, for calls; 0.0.0.0 is every network this device is in."""
+    port: Port = 50051
+    """Port for calls; 0: the system chooses."""
+    metrics_host: str = "127.0.0.1"
+    """Address to listen on, for Prometheus."""
+    metrics_port: Port = 9464
+    """Port for Prometheus; 0: the system chooses. Of several processes, the next one takes the next port."""
+    tls_certificate: Path | None = None
+    """PEM file with the certificate chain. With `tls_key`, calls are encrypted."""
+    tls_key: Path | None = None
+    """PEM file with the certificate's key."""
+    tokens: Path | None = None
+    """File of the callers that are let in (see `pipit.rpc.auth`). Not set: everybody."""
+    reflection: bool = True
+    """Whether clients may ask which services there are, as grpcurl and `buf curl` do."""
+
+    processes: Count = 1
+    """Processes that share the port; each loads the models for itself."""
+    concurrency: Count = Field(default_factory=lambda: os.cpu_count() or 1)
+    """Requests that decode or run at once, and instances of a network that is not thread-safe."""
+    queue: Annotated[int, Field(ge=0)] = 32
+    """Requests that wait for their turn; one more gets RESOURCE_EXHAUSTED."""
+    streams: Count = 16
+    """Streams that may be open at once; one more gets RESOURCE_EXHAUSTED."""
+    runtime_threads: Count = 1
+    """Threads of one run of a network."""
+    batch_rows: Count = 1
+    """Rows that requests may share one run with, where the network gains from it; 1: no batching."""
+    batch_delay_ms: Annotated[float, Field(ge=0.0, le=1000.0)] = 2.0
+    """Milliseconds that a first request waits for others to share its run."""
+    max_message_mib: Annotated[int, Field(ge=1, le=1024)] = 16
+    """Largest request in MiB; a larger one gets RESOURCE_EXHAUSTED."""
+    grace_seconds: Seconds = 10.0
+    """Seconds that requests have to end in when the server stops."""
+
+    log_level: str = "INFO"
+    """DEBUG, INFO, WARNING or ERROR."""
+    log_format: LogFormat = "auto"
+    """`console`, `json`, or `auto`: console on a terminal."""
+
+    @field_validator("bundle", "tasks", "trusted_keys", mode="before")
+    @classmethod
+    def _split(cls, value: object) -> object:
+        return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+
+    @model_validator(mode="after")
+    def _check(self) -> ServingSettings:
+        if bool(self.bundle) == bool(self.registry):
+            raise ValueError("set either bundle (directories), or registry with tasks")
+        if self.registry and not self.tasks:
+            raise ValueError("set tasks: which ones of the registry are to be served")
+        if (self.tls_certificate is None) != (self.tls_key is None):
+            raise ValueError("set both of tls_certificate and tls_key, or none")
+        return self
+
+
+def parse_arguments(arguments: list[str]) -> ServingSettings:
+    """Flags win over the environment. Raises InvalidInput."""
+    return load_settings(ServingSettings, _cli_parse_args=arguments)

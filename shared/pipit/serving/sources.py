@@ -1,0 +1,115 @@
+"""Where the versions come from: bundle directories, or a registry with a cache on disk."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+from pipit.bundle.files import sha256_bytes
+from pipit.bundle.manifest import MANIFEST_FILE, Manifest
+from pipit.bundle.manifest_file import parse_manifest
+from pipit.errors import InvalidInput, NotFound
+from pipit.logging import get_logger
+from pipit.serving.host import ModelHost
+from pipit.serving.loading import Desired
+
+if TYPE_CHECKING:
+    from pipit.registry.types import Assignment
+
+_log = get_logger(__name__)
+
+
+class Source(Protocol):
+    """Says which version each host should run."""
+
+    tasks: tuple[str, ...]
+    environment: str
+
+    def start(self, hosts: Mapping[str, ModelHost]) -> None:
+        """Begins to tell the hosts, which are those of `tasks`."""
+        ...
+
+    def stop(self) -> None:
+        """Tells them no more."""
+        ...
+
+
+class DirectorySource:
+    """Bundles that lie in directories; they do not change while the server runs."""
+
+    environment = ""
+
+    def __init__(self, directories: Sequence[Path]) -> None:
+        """Raises NotFound for a directory without a bundle, InvalidInput for two of one task or a wrong manifest."""
+        self._desired: dict[str, Desired] = {}
+        for directory in directories:
+            manifest, digest = _read_manifest(directory)
+            if manifest.task in self._desired:
+                raise InvalidInput(f"two bundles of the task {manifest.task}; a server answers with one")
+            self._desired[manifest.task] = Desired(str(manifest.version), digest, partial(Path, directory))
+        self.tasks = tuple(sorted(self._desired))
+
+    def start(self, hosts: Mapping[str, ModelHost]) -> None:
+        """Tells the hosts once."""
+        for task, desired in self._desired.items():
+            hosts[task].desire(desired)
+
+    def stop(self) -> None:
+        """Has nothing to end."""
+
+
+def _read_manifest(directory: Path) -> tuple[Manifest, str]:
+    try:
+        data = (directory / MANIFEST_FILE).read_bytes()
+    except OSError as error:
+        raise NotFound(f"{directory} is not a bundle: its {MANIFEST_FILE} can't be read ({error.strerror})") from error
+    return parse_manifest(data), sha256_bytes(data)
+
+
+class RegistrySource:
+    """Follows a registry. What it said last is remembered on disk, and holds while it is away."""
+
+    def __init__(
+        self,
+        address: str,
+        token: str,
+        tasks: Sequence[str],
+        environment: str,
+        device_id: str,
+        cache_dir: Path,
+        cache_bytes: int,
+    ) -> None:
+        # A server of bundle directories has no use for these; they take time and memory.
+        from pipit.registry import AssignmentFollower, BundleCache, RegistryClient  # noqa: PLC0415
+
+        self.tasks = tuple(dict.fromkeys(tasks))
+        self.environment = environment
+        self._client = RegistryClient(address, token or None)
+        self._cache = BundleCache(cache_dir.expanduser(), cache_bytes)
+        self._follower = AssignmentFollower(self._client, self.tasks, environment, device_id, self._assigned)
+        self._hosts: Mapping[str, ModelHost] = {}
+
+    def start(self, hosts: Mapping[str, ModelHost]) -> None:
+        """Tells the hosts what the disk remembers, then what the registry says."""
+        self._hosts = hosts
+        for task, host in hosts.items():
+            host.explain(f"the registry at {self._client.address} has not said which version to run")
+            remembered = self._cache.remembered(task, self.environment)
+            if remembered is not None:
+                self._assigned(remembered)
+        self._follower.start()
+
+    def stop(self) -> None:
+        """Leaves the registry."""
+        self._follower.stop()
+        self._client.close()
+
+    def _assigned(self, assignment: Assignment) -> None:
+        host = self._hosts[assignment.task]
+        if not assignment.version:
+            host.explain(f"no version is promoted to {self.environment!r} yet; promote one")
+            return
+        fetch = partial(self._cache.fetch, self._client, assignment.task, assignment.version, assignment.digest)
+        host.desire(Desired(assignment.version, assignment.digest, fetch, partial(self._cache.remember, assignment)))

@@ -1,0 +1,148 @@
+"""One caller's stream: PCM is one continuous recording, everything else is answered by itself.
+
+A new version of the model takes over between two messages: the old one first answers what it has heard so far, then
+the new one hears what follows, and its times go on from there. The old version is kept until then.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from time import perf_counter
+
+from pipit.inputs import Input, PcmAudio
+from pipit.pipelines import Decoded, Prediction, StreamDecoder, TimeSpan
+from pipit.serving.data_plane import DataPlane, check_deadline
+from pipit.serving.model import LoadedModel
+from pipit.serving.types import Answer, Options, Selector
+
+
+@dataclass(frozen=True, slots=True)
+class _Recording:
+    """What one version hears. start: seconds from the stream's begin, which its decoder does not know of."""
+
+    model: LoadedModel
+    decoder: StreamDecoder
+    start: float
+
+
+class StreamSession:
+    """State of one stream; `close` it."""
+
+    def __init__(
+        self,
+        plane: DataPlane,
+        selector: Selector,
+        options: Options,
+        is_wanted: Callable[[], bool] | None = None,
+    ) -> None:
+        """Raises what the selection of a model raises: a stream that asks for none that is here has no use."""
+        self._plane = plane
+        self._selector = selector
+        self._options = options
+        self._is_wanted = is_wanted
+        self._host = plane.host(selector)
+        self._host.lease(selector.version, selector.environment).release()
+        self._recording: _Recording | None = None
+        self._elapsed = 0.0
+
+    def push(self, item: Input, deadline: float | None = None) -> list[Answer]:
+        """Answers what the input makes ready: nothing, one answer, or two where a new version takes over.
+
+        Raises what `DataPlane.classify` raises, but never QueueFull: streams wait.
+        """
+        with self._turn(deadline) as queued:
+            if not isinstance(item, PcmAudio):
+                return [self._alone(item, deadline, queued)]
+            if self._recording is not None and self._host.is_current(self._recording.model):
+                return self._hear(self._recording, item, queued)
+            answers = self._end_recording()
+            recording = self._begin_recording()
+            if recording is None:
+                return [self._alone(item, deadline, queued)]
+            return answers + self._hear(recording, item, queued)
+
+    def finish(self) -> list[Answer]:
+        """Answers what remains of the recording."""
+        if self._recording is None:
+            return []
+        with self._turn(None):
+            return self._end_recording()
+
+    def close(self) -> None:
+        """Gives the model back. May be called at any time, again too."""
+        recording, self._recording = self._recording, None
+        if recording is not None:
+            recording.model.release()
+
+    @contextmanager
+    def _turn(self, deadline: float | None) -> Iterator[float]:
+        """Waits for a turn; gives the seconds waited. Failures are counted."""
+        try:
+            begun = perf_counter()
+            self._plane.admission.enter(deadline, self._is_wanted, bounded=False)
+            try:
+                yield perf_counter() - begun
+            finally:
+                self._plane.admission.leave()
+        except Exception as error:
+            self._plane.count_failure(self._host, error)
+            raise
+
+    def _lease(self) -> LoadedModel:
+        return self._host.lease(self._selector.version, self._selector.environment)
+
+    def _alone(self, item: Input, deadline: float | None, queued: float) -> Answer:
+        model = self._lease()
+        try:
+            begun = perf_counter()
+            decoded = model.decode(item)
+            check_deadline(deadline)
+            return self._plane.answer(model, decoded, self._options, queued, perf_counter() - begun)
+        finally:
+            model.release()
+
+    def _begin_recording(self) -> _Recording | None:
+        model = self._lease()
+        try:
+            decoder = model.pipeline.open_stream()
+        except BaseException:
+            model.release()
+            raise
+        if decoder is None:
+            model.release()
+            return None
+        self._recording = _Recording(model, decoder, self._elapsed)
+        return self._recording
+
+    def _hear(self, recording: _Recording, item: PcmAudio, queued: float) -> list[Answer]:
+        begun = perf_counter()
+        decoded = recording.decoder.push(item)
+        self._elapsed += len(item.samples) / item.sample_rate
+        return self._answer(recording, decoded, queued, perf_counter() - begun)
+
+    def _end_recording(self) -> list[Answer]:
+        recording = self._recording
+        if recording is None:
+            return []
+        try:
+            begun = perf_counter()
+            decoded = recording.decoder.finish()
+            return self._answer(recording, decoded, 0.0, perf_counter() - begun)
+        finally:
+            self.close()
+
+    def _answer(self, recording: _Recording, decoded: Decoded | None, queued: float, decoding: float) -> list[Answer]:
+        if decoded is None:
+            return []
+        answer = self._plane.answer(recording.model, decoded, self._options, queued, decoding)
+        answer.predictions = [_later(prediction, recording.start) for prediction in answer.predictions]
+        return [answer]
+
+
+def _later(prediction: Prediction, seconds: float) -> Prediction:
+    if not seconds or not isinstance(prediction.region, TimeSpan):
+        return prediction
+    region = TimeSpan(prediction.region.start + seconds, prediction.region.end + seconds)
+    return replace(prediction, region=region)
