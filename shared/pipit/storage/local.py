@@ -19,6 +19,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
+from pipit.bundle.files import sync_folder
 from pipit.errors import AlreadyExists, Conflict, InvalidInput, NotFound, PipitError, Unavailable
 from pipit.logging import get_logger
 from pipit.storage.base import PIECE_BYTES, Stored, check_key
@@ -84,7 +85,7 @@ class LocalStore:
             if self.read(key).etag != etag:
                 raise Conflict(f"object {key} was changed by somebody else; read it again")
             temporary.replace(target)
-            _sync_folder(target.parent)
+            sync_folder(target.parent)
         return new_etag
 
     def list(self, prefix: str) -> Iterator[str]:
@@ -159,7 +160,7 @@ class LocalStore:
                 raise AlreadyExists(f"object {key} exists already") from None
             except NotADirectoryError:
                 raise InvalidInput(f"an object stands where {key} needs a folder") from None
-            _sync_folder(target.parent)
+            sync_folder(target.parent)
             return
         raise Unavailable(f"the folder of object {key} is taken away again and again; try later")
 
@@ -173,15 +174,6 @@ def _copy(data: bytes | BinaryIO, file: BinaryIO) -> str:
         digest.update(piece)
         file.write(piece)
     return digest.hexdigest()
-
-
-def _sync_folder(folder: Path) -> None:
-    """A new name survives a power cut only once its folder is on the disk too."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 @contextmanager

@@ -1,4 +1,7 @@
-"""File locks between processes and threads, freed by the operating system when their holder dies."""
+"""File locks between processes and threads, freed by the operating system when their holder dies.
+
+A lock's file is made where it is missing, and stays.
+"""
 
 from __future__ import annotations
 
@@ -11,10 +14,43 @@ from pathlib import Path
 
 @contextmanager
 def exclusive_lock(path: Path) -> Iterator[None]:
-    """Waits until nobody else, in this process or another, holds `path`. The file is made and stays."""
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    """Waits until nobody else, in this process or another, holds `path`."""
+    descriptor = _open(path)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX)
         yield
     finally:
         os.close(descriptor)
+
+
+@contextmanager
+def try_exclusive_lock(path: Path) -> Iterator[bool]:
+    """Like `exclusive_lock`, but gives False instead of waiting."""
+    descriptor = _open(path)
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            yield False
+        else:
+            yield True
+    finally:
+        os.close(descriptor)
+
+
+class SharedLock:
+    """Held from its making, by any number at once, until `release`; nobody has an exclusive lock meanwhile."""
+
+    def __init__(self, path: Path) -> None:
+        self._descriptor: int | None = _open(path)
+        fcntl.flock(self._descriptor, fcntl.LOCK_SH)
+
+    def release(self) -> None:
+        """May be called again."""
+        descriptor, self._descriptor = self._descriptor, None
+        if descriptor is not None:
+            os.close(descriptor)
+
+
+def _open(path: Path) -> int:
+    return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)

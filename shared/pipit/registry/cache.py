@@ -1,0 +1,157 @@
+"""Bundles on a device's disk: what was fetched once serves again, even while the registry is away.
+
+<root>/bundles/<digest>/          whole bundles, by the SHA-256 of their manifest; appear by one rename
+<root>/partial/<digest>/<sha256>  files that are being fetched; a broken download goes on from its end
+<root>/assignments/<task>/<environment>.json   what the device ran last
+<root>/locks/                     between processes and threads; they end with the process that holds them
+
+fetch:  in use  ->  here and good?  --yes-->  serve it
+                         | no
+        manifest -> digest, signature -> room -> files -> check all -> rename
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
+from pipit.bundle import MANIFEST_FILE, SIGNATURE_FILE, open_bundle, parse_manifest
+from pipit.bundle.files import room_for, sha256_bytes, sync_folder, write_atomically
+from pipit.bundle.signing import verify
+from pipit.errors import IntegrityError, InvalidInput, NotFound, Unavailable
+from pipit.logging import get_logger
+from pipit.registry.client import RegistryClient
+from pipit.registry.downloads import download_file
+from pipit.registry.remembered import RememberedAssignments
+from pipit.registry.space import CacheSpace
+from pipit.registry.types import Assignment, VersionContent
+from pipit.storage.locks import SharedLock, exclusive_lock
+
+_log = get_logger("registry.cache")
+
+
+class BundleCache:
+    """See the module. Threads and processes may share one.
+
+    max_bytes: of all bundles together; where it is reached the least recently used go, but none that is in use or
+    remembered. A device needs room for two: the bundle that serves, and the next one.
+    trusted_keys: where there is any, one of them must have signed a bundle, fetched or found here.
+    Raises Unavailable if the folder can't be made.
+    """
+
+    def __init__(self, root: Path, max_bytes: int, trusted_keys: Iterable[Ed25519PublicKey] = ()) -> None:
+        self._trusted_keys = tuple(trusted_keys)
+        self._in_use: dict[str, SharedLock] = {}
+        self._remembered = RememberedAssignments(root / "assignments")
+        with _disk_errors(root):
+            self._space = CacheSpace(root, max_bytes)
+
+    def fetch(self, client: RegistryClient, task: str, version: str, digest: str) -> Path:
+        """The directory of a whole, checked bundle, in use until `release`.
+
+        What is here is checked and served without asking the registry; a corrupt bundle is fetched anew.
+        Raises what the client raises (Unavailable while the registry is away), IntegrityError if what the registry
+        gives does not match the digest or a trusted key, InputTooLarge if it is over the cache's limit, Unavailable
+        if the disk is full or too much of what is here is in use.
+        """
+        folder = self._space.bundles / _checked(digest)
+        with _disk_errors(folder):
+            use = SharedLock(self._space.use_lock(digest))
+            try:
+                with exclusive_lock(self._space.fetch_lock(digest)):
+                    if not self._is_good(folder, digest):
+                        self._fetch(client, task, version, digest)
+                    os.utime(folder)
+            except BaseException:
+                use.release()
+                raise
+        # However often it is fetched, one release is enough.
+        if self._in_use.setdefault(digest, use) is not use:
+            use.release()
+        return folder
+
+    def release(self, digest: str) -> None:
+        """Says that this process needs the bundle no more; nothing happens if it was not in use."""
+        use = self._in_use.pop(digest, None)
+        if use is not None:
+            use.release()
+
+    def close(self) -> None:
+        """Releases every bundle."""
+        for digest in list(self._in_use):
+            self.release(digest)
+
+    def remember(self, assignment: Assignment) -> None:
+        """Keeps what the device runs, for a start without the registry; its bundle then stays here."""
+        with _disk_errors(self._space.bundles):
+            self._remembered.write(assignment)
+
+    def remembered(self, task: str, environment: str) -> Assignment | None:
+        """What `remember` kept last; None if nothing was, or if it can't be read."""
+        return self._remembered.read(task, environment)
+
+    def _is_good(self, folder: Path, digest: str) -> bool:
+        try:
+            return open_bundle(folder, self._trusted_keys).digest == digest
+        except NotFound:
+            return False
+        except (IntegrityError, InvalidInput) as error:
+            _log.warning("cached_bundle_corrupt", digest=digest, reason=str(error))
+            return False
+
+    def _fetch(self, client: RegistryClient, task: str, version: str, digest: str) -> None:
+        content = client.get_version(task, version)
+        if sha256_bytes(content.manifest) != digest:
+            raise IntegrityError(f"the registry's manifest of {task} {version} has another digest than {digest}")
+        if self._trusted_keys:
+            verify(content.signature, content.manifest, self._trusted_keys)
+        manifest = parse_manifest(content.manifest)
+        entries = {entry.sha256: entry for entry in manifest.files.values()}
+        kept = {assignment.digest for assignment in self._remembered.all()}
+        self._space.make_room(digest, sum(entry.size for entry in manifest.files.values()), kept)
+
+        partial = self._space.partial / digest
+        partial.mkdir(exist_ok=True)
+        for entry in entries.values():
+            download_file(client, entry, partial / entry.sha256)
+        paths = {relative: partial / entry.sha256 for relative, entry in manifest.files.items()}
+        self._put_in_place(content, paths, digest)
+        shutil.rmtree(partial)
+
+    def _put_in_place(self, content: VersionContent, paths: dict[str, Path], digest: str) -> None:
+        """Builds the directory beside its place, the manifest last; one rename makes it visible."""
+        whole = self._space.partial / f"{digest}.whole"
+        shutil.rmtree(whole, ignore_errors=True)
+        for relative, source in paths.items():
+            (whole / relative).parent.mkdir(parents=True, exist_ok=True)
+            os.link(source, whole / relative)
+        if content.signature:
+            write_atomically(whole / SIGNATURE_FILE, content.signature)
+        write_atomically(whole / MANIFEST_FILE, content.manifest)
+        open_bundle(whole, self._trusted_keys)
+        folder = self._space.bundles / digest
+        shutil.rmtree(folder, ignore_errors=True)  # a corrupt one; whoever has its files open keeps them
+        whole.rename(folder)
+        sync_folder(folder.parent)
+
+
+@contextmanager
+def _disk_errors(path: Path) -> Iterator[None]:
+    """Turns what the operating system refuses into Unavailable."""
+    try:
+        with room_for(path):
+            yield
+    except OSError as error:
+        _log.error("cache_failed", error=str(error))
+        raise Unavailable(f"the cache folder can't be used: {error.strerror}; the log names the file") from error
+
+
+def _checked(digest: str) -> str:
+    if len(digest) != 64 or not set(digest) <= set("0123456789abcdef"):
+        raise InvalidInput(f"{digest[:80]!r} is not a SHA-256 in hexadecimal")
+    return digest

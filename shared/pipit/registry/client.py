@@ -1,0 +1,222 @@
+"""A client of the registry. Every call that answers once has a deadline; streams notice a dead peer by keep-alive."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from datetime import datetime
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from pipit._pb.pipit.registry.v1 import registry_pb2 as pb
+from pipit._pb.pipit.registry.v1 import registry_pb2_grpc
+from pipit.bundle import Bundle, open_bundle
+from pipit.errors import DeadlineExceeded, PipitError, Unavailable
+from pipit.logging import get_logger
+from pipit.registry import wire
+from pipit.registry.types import (
+    Assignment,
+    Environment,
+    Listing,
+    MissingBlob,
+    Move,
+    Promotion,
+    PublishedVersion,
+    PublishPlan,
+    PublishProgress,
+    VersionContent,
+)
+from pipit.rpc.client import call_errors, open_channel
+
+CHUNK_BYTES = 512 * 1024
+_PASSING = (Unavailable, DeadlineExceeded)
+_FIRST_PAUSE = 0.5
+_log = get_logger("registry.client")
+Progress = Callable[[PublishProgress], None]
+
+
+class RegistryClient:
+    """One channel; threads may share it. Close it, or use it as a context manager.
+
+    Whatever a call raises is of `pipit.errors`: Unavailable where the registry can't be reached.
+    """
+
+    def __init__(
+        self,
+        address: str,
+        token: str | None = None,
+        timeout: float = 30.0,
+        certificate_authority: Path | None = None,
+    ) -> None:
+        """address: `host:port`. timeout: seconds for each call that answers once."""
+        self.address = address
+        self._name = f"the registry at {address}"
+        self._timeout = timeout
+        self._channel = open_channel(address, token, certificate_authority)
+        self._stub = registry_pb2_grpc.RegistryServiceStub(self._channel)
+
+    def close(self) -> None:
+        """Ends every call that is still running."""
+        self._channel.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def publish(self, path: Path, progress: Progress | None = None, attempts: int = 4) -> PublishedVersion:
+        """Sends the bundle in the directory `path`; what the registry has of it already is not sent again.
+
+        A call that breaks is taken up where it ended, up to `attempts` times with growing pauses; so does a later
+        `publish` of the same bundle. Raises what `open_bundle` raises, AlreadyExists if the version stands with
+        other content, QueueFull over a limit, IntegrityError if the registry refuses the signature.
+        """
+        bundle = open_bundle(path)
+        pause = threading.Event()
+        for attempt in range(attempts):
+            try:
+                return self._publish_once(bundle, progress)
+            except _PASSING as error:
+                if attempt + 1 == attempts:
+                    raise
+                _log.warning("publish_broke_off", reason=str(error), attempt=attempt + 1)
+                pause.wait(_FIRST_PAUSE * 2**attempt)
+        raise AssertionError("attempts must be at least 1")
+
+    def _publish_once(self, bundle: Bundle, progress: Progress | None) -> PublishedVersion:
+        plan = self.prepare_publish(bundle.manifest_bytes, bundle.signature)
+        with call_errors(self._name):
+            response = self._stub.Publish(_publish_requests(bundle, plan, progress or _ignore))
+        return PublishedVersion(wire.version_from_proto(response.version), response.created)
+
+    def prepare_publish(self, manifest: bytes, signature: bytes = b"") -> PublishPlan:
+        """What of a bundle the registry lacks. Raises AlreadyExists if the version stands with other content."""
+        request = pb.PreparePublishRequest(manifest=manifest, signature=signature)
+        return wire.plan_from_proto(self._call(self._stub.PreparePublish, request))
+
+    def get_version(self, task: str, version: str) -> VersionContent:
+        """Raises NotFound."""
+        response = self._call(self._stub.GetVersion, pb.GetVersionRequest(task=task, version=version))
+        return VersionContent(wire.version_from_proto(response.version), response.manifest, response.signature)
+
+    def list_versions(self, task: str = "") -> Listing:
+        """Versions by task, newest first, and environments. task: empty for all."""
+        return wire.listing_from_proto(self._call(self._stub.ListVersions, pb.ListVersionsRequest(task=task)))
+
+    def promote(
+        self,
+        task: str,
+        version: str,
+        environment: str,
+        reason: str = "",
+        override_gates: bool = False,
+        expected_revision: int | None = None,
+    ) -> Promotion:
+        """Points an environment to a version; nothing happens if it points there already.
+
+        override_gates: promote although gates fail; needs a reason. expected_revision: only from this state.
+        Raises NotFound, GatesFailed with the gates that fail, Conflict for a lost race.
+        """
+        request = pb.PromoteRequest(
+            task=task,
+            version=version,
+            environment=environment,
+            reason=reason,
+            override_gates=override_gates,
+            expected_revision=expected_revision,
+        )
+        response = self._call(self._stub.Promote, request)
+        gates = tuple(wire.gate_from_proto(gate) for gate in response.gates)
+        return Promotion(wire.environment_from_proto(response.environment), gates)
+
+    def rollback(self, task: str, environment: str, reason: str = "") -> Environment:
+        """Points an environment to the version before. Raises NotFound if there is none, Conflict for a lost race."""
+        request = pb.RollbackRequest(task=task, environment=environment, reason=reason)
+        return wire.environment_from_proto(self._call(self._stub.Rollback, request).environment)
+
+    def resolve(self, task: str, environment: str, device_id: str = "") -> Assignment:
+        """Which version this device should run now. Raises NotFound if nothing was promoted."""
+        request = pb.ResolveRequest(task=task, environment=environment, device_id=device_id)
+        return wire.assignment_from_proto(self._call(self._stub.Resolve, request).assignment)
+
+    def watch(self, tasks: tuple[str, ...] | list[str], environment: str, device_id: str = "") -> AssignmentStream:
+        """The present assignment of each task, then each change, for as long as the registry stays in reach."""
+        request = pb.WatchRequest(device_id=device_id, environment=environment, tasks=tasks)
+        return AssignmentStream(self._stub.Watch(request), self._name)
+
+    def download(self, digest: str, offset: int = 0) -> Iterator[bytes]:
+        """A blob from `offset`, in pieces; its digest is for the caller to check. Raises NotFound."""
+        call = self._stub.Download(pb.DownloadRequest(digest=digest, offset=offset))
+        try:
+            with call_errors(self._name):
+                for response in call:
+                    yield response.data
+        finally:
+            call.cancel()
+
+    def history(self, task: str, environment: str, at: datetime | None = None) -> tuple[Move, ...]:
+        """Every move, oldest first. at: only the one in force at this aware time, if any. Raises NotFound."""
+        request = pb.HistoryRequest(task=task, environment=environment, at=None if at is None else wire.timestamp(at))
+        return tuple(wire.move_from_proto(move) for move in self._call(self._stub.History, request).moves)
+
+    def _call(self, method: Callable[..., Any], request: Any) -> Any:
+        with call_errors(self._name):
+            return method(request, timeout=self._timeout)
+
+
+class AssignmentStream:
+    """Iterates over assignments until it is closed or the registry goes away, which raises Unavailable."""
+
+    def __init__(self, call: Any, server: str) -> None:
+        self._call = call
+        self._server = server
+        self._closed = False
+
+    def __iter__(self) -> Iterator[Assignment]:
+        try:
+            with call_errors(self._server):
+                for response in self._call:
+                    yield wire.assignment_from_proto(response.assignment)
+        except PipitError:
+            if not self._closed:
+                raise
+
+    def close(self) -> None:
+        """Ends the iteration, from any thread."""
+        self._closed = True
+        self._call.cancel()
+
+
+def _ignore(progress: PublishProgress) -> None:
+    """Nobody asked."""
+
+
+def _publish_requests(bundle: Bundle, plan: PublishPlan, progress: Progress) -> Iterator[pb.PublishRequest]:
+    """The manifest, then each missing blob from where it ended."""
+    begin = pb.PreparePublishRequest(manifest=bundle.manifest_bytes, signature=bundle.signature)
+    yield pb.PublishRequest(begin=begin)
+    paths = {entry.sha256: (relative, entry.size) for relative, entry in bundle.manifest.files.items()}
+    total = sum(size for _, size in paths.values())
+    sent = total - sum(paths[blob.digest][1] - blob.offset for blob in plan.missing)
+    progress(PublishProgress(sent, total))
+    for blob in plan.missing:
+        relative, size = paths[blob.digest]
+        for chunk in _chunks(bundle.file(relative), blob, size):
+            yield pb.PublishRequest(chunk=chunk)
+            sent += len(chunk.data)
+            progress(PublishProgress(sent, total))
+
+
+def _chunks(path: Path, blob: MissingBlob, size: int) -> Iterator[pb.BlobChunk]:
+    """An empty file, and one of which all is there but was not put together, takes one empty chunk."""
+    with path.open("rb") as file:
+        offset = file.seek(blob.offset)
+        while data := file.read(CHUNK_BYTES):
+            yield pb.BlobChunk(digest=blob.digest, offset=offset, data=data)
+            offset += len(data)
+        if blob.offset == size:
+            yield pb.BlobChunk(digest=blob.digest, offset=offset)

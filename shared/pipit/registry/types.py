@@ -1,0 +1,142 @@
+"""What the registry knows, as plain data. The service and its clients share these; proto types stay at the wire."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+Action = Literal["promote", "rollback"]
+
+
+@dataclass(frozen=True, slots=True)
+class GateResult:
+    """One quality gate, held against the bundle's metrics. value: None where the bundle lacks the metric."""
+
+    name: str
+    metric: str
+    comparison: str
+    limit: float
+    value: float | None
+    passed: bool
+
+    def __str__(self) -> str:
+        value = "not measured" if self.value is None else f"{self.value:g}"
+        return f"{self.name}: {self.metric} is {value}, must be {self.comparison} {self.limit:g}"
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """A published bundle. digest: SHA-256 of its manifest. size: bytes of all its files together."""
+
+    task: str
+    version: str
+    name: str
+    digest: str
+    published_at: datetime
+    published_by: str
+    signed: bool
+    gates: tuple[GateResult, ...]
+    size: int
+
+    @property
+    def gates_passed(self) -> bool:
+        """Whether it may be promoted without an override."""
+        return all(gate.passed for gate in self.gates)
+
+
+@dataclass(frozen=True, slots=True)
+class VersionContent:
+    """A version with its manifest, byte for byte, and the signature over it (empty: not signed)."""
+
+    version: Version
+    manifest: bytes
+    signature: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class PublishedVersion:
+    """created: False if it had been published before with the same content."""
+
+    version: Version
+    created: bool
+
+
+@dataclass(frozen=True, slots=True)
+class MissingBlob:
+    """Content that the registry lacks. offset: bytes of it that are there already."""
+
+    digest: str
+    offset: int
+
+
+@dataclass(frozen=True, slots=True)
+class PublishPlan:
+    """What is left to send. published: nothing, for the version stands with this very content."""
+
+    published: bool
+    missing: tuple[MissingBlob, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class PublishProgress:
+    """Bytes; `sent` counts what was there before."""
+
+    sent: int
+    total: int
+
+
+@dataclass(frozen=True, slots=True)
+class Environment:
+    """A name that points to a version. revision: counts the moves; the same number, the same state."""
+
+    task: str
+    name: str
+    version: str
+    digest: str
+    revision: int
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """versions: by task, newest first."""
+
+    versions: tuple[Version, ...]
+    environments: tuple[Environment, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Promotion:
+    """Where the environment points now, and how the version did at the gates."""
+
+    environment: Environment
+    gates: tuple[GateResult, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Assignment:
+    """Which version a device should run. version: empty if none was promoted yet; then digest is empty too."""
+
+    task: str
+    environment: str
+    version: str
+    digest: str
+    revision: int
+
+    def __bool__(self) -> bool:
+        """Whether there is anything to run."""
+        return bool(self.version)
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """One change of an environment. at: UTC. from_version: empty for the first."""
+
+    at: datetime
+    actor: str
+    action: Action
+    from_version: str
+    to_version: str
+    reason: str
+    gates_overridden: bool
+    revision: int
