@@ -6,6 +6,8 @@ drains. Watch holds no thread: grpcio's own servicer sends its updates from the 
 
 from __future__ import annotations
 
+import threading
+
 import grpc
 from grpc_health.v1 import health, health_pb2_grpc
 from grpc_health.v1.health_pb2 import HealthCheckResponse
@@ -21,18 +23,24 @@ class HealthReport:
 
     def __init__(self) -> None:
         self._servicer = health.HealthServicer()
+        self._lock = threading.Lock()
+        self._told: dict[str, bool] = {}
 
     def add_to(self, server: grpc.Server) -> None:
         """Registers the service."""
         health_pb2_grpc.add_HealthServicer_to_server(self._servicer, server)
 
     def update(self, plane: DataPlane) -> None:
-        """Reports the state of every task. Any thread may call it."""
-        for task, host in plane.hosts.items():
-            self._servicer.set(task, _status(host.is_serving and not plane.is_draining))
-        for service in SERVICES:
-            self._servicer.set(service, _status(plane.is_ready))
+        """Reports what has changed. Any thread may call it."""
+        # Reads the state inside of the lock, so that what is told last is what was true last.
+        with self._lock:
+            for task, host in plane.hosts.items():
+                self._tell(task, host.is_serving and not plane.is_draining)
+            for service in SERVICES:
+                self._tell(service, plane.is_ready)
 
-
-def _status(is_serving: bool) -> HealthCheckResponse.ServingStatus:
-    return HealthCheckResponse.SERVING if is_serving else HealthCheckResponse.NOT_SERVING
+    def _tell(self, service: str, is_serving: bool) -> None:
+        if self._told.get(service) is not is_serving:
+            self._told[service] = is_serving
+            state = HealthCheckResponse.SERVING if is_serving else HealthCheckResponse.NOT_SERVING
+            self._servicer.set(service, state)

@@ -14,9 +14,10 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from dataclasses import dataclass
 from time import monotonic
 
-from pipit.errors import NotFound, PipitError, Unavailable
+from pipit.errors import NotFound, Unavailable
 from pipit.logging import get_logger
 from pipit.metrics import Metrics
 from pipit.rpc.server import status_of
@@ -34,6 +35,15 @@ _log = get_logger(__name__)
 
 def _nothing() -> None:
     pass
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Retired:
+    """A version that was replaced. since: of the monotonic clock."""
+
+    model: LoadedModel
+    since: float
+    on_freed: Callable[[], None]
 
 
 class ModelHost:
@@ -62,7 +72,8 @@ class ModelHost:
         self._retry_at = 0.0
         self._retry_after = _FIRST_RETRY
         self._reason = "no version is known yet"
-        self._retired: list[tuple[LoadedModel, float]] = []
+        self._on_freed: Callable[[], None] = _nothing
+        self._retired: list[_Retired] = []
         self._past_version = ""
         self._stopping = False
         self._thread = threading.Thread(target=self._work, name=f"host {task}", daemon=True)
@@ -150,12 +161,12 @@ class ModelHost:
         while (desired := self._next()) is not None:
             try:
                 self._swap_in(desired)
-                self._retry_after = _FIRST_RETRY
             except StepFailed as failure:
                 self._keep_reason(desired, failure)
-        self._swap_pointer(None)
+                desired.on_freed()
+        self._swap_pointer(None, _nothing)
         with self._changed:
-            self._changed.wait_for(lambda: all(model.is_drained for model, _ in self._retired), _LAST_LEASES)
+            self._changed.wait_for(lambda: all(retired.model.is_drained for retired in self._retired), _LAST_LEASES)
         self._free_drained()
 
     def _next(self) -> Desired | None:
@@ -168,6 +179,7 @@ class ModelHost:
                 if self._stopping:
                     return None
                 if (desired := self._to_load()) is not None:
+                    self._retry_at = 0.0
                     return desired
 
     def _to_load(self) -> Desired | None:
@@ -182,21 +194,23 @@ class ModelHost:
             self._reason = f"version {desired.version} is being loaded"
         model, deviation = self._loader.prepare(self.task, desired)
         self._metrics.gauge("pipit_golden_deviation").labels(self.task).set(deviation)
-        self._swap_pointer(model)
+        self._swap_pointer(model, desired.on_freed)
         self._metrics.counter("pipit_model_loads_total").labels(self.task, "swapped").inc()
         _log.info("model_active", task=self.task, version=desired.version, digest=desired.digest, deviation=deviation)
         try:
             desired.on_active()
-        except PipitError as error:
-            _log.warning("model_not_remembered", task=self.task, version=desired.version, reason=str(error))
+        except Exception as error:
+            # It answers all the same; after a start without the registry the one before it would.
+            _log.warning("model_not_remembered", task=self.task, version=desired.version, exc_info=error)
 
-    def _swap_pointer(self, model: LoadedModel | None) -> None:
+    def _swap_pointer(self, model: LoadedModel | None, on_freed: Callable[[], None]) -> None:
         """From here on `model` answers. The one before serves those who hold a lease, then it is freed."""
         with self._changed:
             old, self._current = self._current, model
             self._reason = "" if model is not None else "it was stopped"
             if old is not None:
-                self._retired.append((old, monotonic()))
+                self._retired.append(_Retired(old, monotonic(), self._on_freed))
+            self._on_freed = on_freed
         self._show_active(model)
         self._on_change()
         if old is not None:
@@ -208,17 +222,21 @@ class ModelHost:
             self._changed.notify_all()
 
     def _has_drained(self) -> bool:
-        return any(model.is_drained for model, _ in self._retired)
+        return any(retired.model.is_drained for retired in self._retired)
 
     def _free_drained(self) -> None:
         with self._changed:
-            drained = [entry for entry in self._retired if entry[0].is_drained]
-            self._retired = [entry for entry in self._retired if entry not in drained]
-        for model, since in drained:
-            model.close()
-            self._metrics.histogram("pipit_model_load_seconds").labels(self.task, "drain").observe(monotonic() - since)
-            self._forget_before(model.identity.version)
-            _log.info("model_freed", task=self.task, version=model.identity.version)
+            drained = [retired for retired in self._retired if retired.model.is_drained]
+            self._retired = [retired for retired in self._retired if retired not in drained]
+        drains = self._metrics.histogram("pipit_model_load_seconds").labels(self.task, "drain")
+        for retired in drained:
+            identity = retired.model.identity
+            retired.model.close()
+            if self._current is None or self._current.identity.digest != identity.digest:
+                retired.on_freed()
+            drains.observe(monotonic() - retired.since)
+            self._forget_before(identity.version)
+            _log.info("model_freed", task=self.task, version=identity.version)
 
     def _forget_before(self, freed: str) -> None:
         """Keeps the series of the version that answers and of the one before."""

@@ -41,6 +41,8 @@ class Desired:
     """Gives the bundle's directory; may take long."""
     on_active: Callable[[], None] = field(default=lambda: None, compare=False)
     """Called once it answers."""
+    on_freed: Callable[[], None] = field(default=lambda: None, compare=False)
+    """Called once the bundle's files are needed no more: refused, or freed after another took its place."""
 
 
 class StepFailed(Exception):

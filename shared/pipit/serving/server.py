@@ -10,6 +10,7 @@ from collections.abc import Callable
 from wsgiref.simple_server import WSGIServer
 
 import grpc
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from grpc_health.v1 import health
 from grpc_reflection.v1alpha import reflection
 from prometheus_client import start_http_server
@@ -62,9 +63,10 @@ class InferenceServer:
         self._shares_port = shares_port
         self.metrics = Metrics("inference")
         self.admission = Admission(settings.concurrency, settings.queue)
-        self._source = _source(settings)
+        keys = tuple(load_public_key(path) for path in settings.trusted_keys)
+        self._source = _source(settings, keys)
         self._health = HealthReport()
-        loader = ModelLoader(_loader_options(settings, self.admission), self.metrics, pipelines)
+        loader = ModelLoader(_loader_options(settings, keys, self.admission), self.metrics, pipelines)
         environment = self._source.environment
         self.hosts = {
             task: ModelHost(task, environment, settings.device_id, loader, self.metrics, self._update_health)
@@ -109,6 +111,7 @@ class InferenceServer:
         self._server.stop(grace).wait()
         for host in self.hosts.values():
             host.stop()
+        self._source.close()
         if self._metrics_server is not None:
             self._metrics_server.shutdown()
             self._metrics_server.server_close()
@@ -147,23 +150,15 @@ def _interceptors(settings: ServingSettings, streams: StreamBudget) -> list[Inte
     return [AuthInterceptor(read_tokens(settings.tokens), methods, OPEN_SERVICES), streams]
 
 
-def _source(settings: ServingSettings) -> Source:
-    if settings.bundle:
-        return DirectorySource(settings.bundle)
-    return RegistrySource(
-        settings.registry,
-        settings.registry_token.get_secret_value(),
-        settings.tasks,
-        settings.environment,
-        settings.device_id,
-        settings.cache_dir,
-        settings.cache_mib * MEBIBYTE,
-    )
+def _source(settings: ServingSettings, keys: tuple[Ed25519PublicKey, ...]) -> Source:
+    return DirectorySource(settings.bundle) if settings.bundle else RegistrySource(settings, keys)
 
 
-def _loader_options(settings: ServingSettings, admission: Admission) -> LoaderOptions:
+def _loader_options(
+    settings: ServingSettings, keys: tuple[Ed25519PublicKey, ...], admission: Admission
+) -> LoaderOptions:
     return LoaderOptions(
-        tuple(load_public_key(path) for path in settings.trusted_keys),
+        keys,
         settings.variant,
         settings.runtime_threads,
         settings.concurrency,

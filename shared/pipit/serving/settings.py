@@ -37,6 +37,8 @@ class ServingSettings(Settings):
     """The registry's address, `host:port`."""
     registry_token: SecretStr = SecretStr("")
     """Token that the registry asks for."""
+    registry_ca: Path | None = None
+    """PEM file that the registry's certificate must lead to. Not set: plain text."""
     tasks: Annotated[tuple[str, ...], NoDecode] = ()
     """Tasks to serve from the registry, separated by commas."""
     environment: str = "production"

@@ -7,18 +7,19 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
 from pipit.bundle.files import sha256_bytes
 from pipit.bundle.manifest import MANIFEST_FILE, Manifest
 from pipit.bundle.manifest_file import parse_manifest
 from pipit.errors import InvalidInput, NotFound
-from pipit.logging import get_logger
+from pipit.rpc.server import MEBIBYTE
 from pipit.serving.host import ModelHost
 from pipit.serving.loading import Desired
+from pipit.serving.settings import ServingSettings
 
 if TYPE_CHECKING:
     from pipit.registry.types import Assignment
-
-_log = get_logger(__name__)
 
 
 class Source(Protocol):
@@ -33,6 +34,10 @@ class Source(Protocol):
 
     def stop(self) -> None:
         """Tells them no more."""
+        ...
+
+    def close(self) -> None:
+        """Frees what the hosts needed; once they have stopped."""
         ...
 
 
@@ -59,6 +64,9 @@ class DirectorySource:
     def stop(self) -> None:
         """Has nothing to end."""
 
+    def close(self) -> None:
+        """Has nothing to free."""
+
 
 def _read_manifest(directory: Path) -> tuple[Manifest, str]:
     try:
@@ -71,31 +79,28 @@ def _read_manifest(directory: Path) -> tuple[Manifest, str]:
 class RegistrySource:
     """Follows a registry. What it said last is remembered on disk, and holds while it is away."""
 
-    def __init__(
-        self,
-        address: str,
-        token: str,
-        tasks: Sequence[str],
-        environment: str,
-        device_id: str,
-        cache_dir: Path,
-        cache_bytes: int,
-    ) -> None:
+    def __init__(self, settings: ServingSettings, trusted_keys: Sequence[Ed25519PublicKey]) -> None:
         # A server of bundle directories has no use for these; they take time and memory.
         from pipit.registry import AssignmentFollower, BundleCache, RegistryClient  # noqa: PLC0415
 
-        self.tasks = tuple(dict.fromkeys(tasks))
-        self.environment = environment
-        self._client = RegistryClient(address, token or None)
-        self._cache = BundleCache(cache_dir.expanduser(), cache_bytes)
-        self._follower = AssignmentFollower(self._client, self.tasks, environment, device_id, self._assigned)
+        self.tasks = tuple(dict.fromkeys(settings.tasks))
+        self.environment = settings.environment
+        token = settings.registry_token.get_secret_value() or None
+        self._client = RegistryClient(settings.registry, token, certificate_authority=settings.registry_ca)
+        self._cache = BundleCache(settings.cache_dir.expanduser(), settings.cache_mib * MEBIBYTE, trusted_keys)
+        self._follower = AssignmentFollower(
+            self._client, self.tasks, self.environment, settings.device_id, self._assigned
+        )
         self._hosts: Mapping[str, ModelHost] = {}
 
     def start(self, hosts: Mapping[str, ModelHost]) -> None:
         """Tells the hosts what the disk remembers, then what the registry says."""
         self._hosts = hosts
         for task, host in hosts.items():
-            host.explain(f"the registry at {self._client.address} has not said which version to run")
+            host.explain(
+                f"the registry at {self._client.address} can't be reached, or no version is promoted to "
+                f"{self.environment!r} yet"
+            )
             remembered = self._cache.remembered(task, self.environment)
             if remembered is not None:
                 self._assigned(remembered)
@@ -106,10 +111,17 @@ class RegistrySource:
         self._follower.stop()
         self._client.close()
 
+    def close(self) -> None:
+        """Lets other processes clear the cache; only once the hosts have stopped."""
+        self._cache.close()
+
     def _assigned(self, assignment: Assignment) -> None:
-        host = self._hosts[assignment.task]
-        if not assignment.version:
-            host.explain(f"no version is promoted to {self.environment!r} yet; promote one")
-            return
-        fetch = partial(self._cache.fetch, self._client, assignment.task, assignment.version, assignment.digest)
-        host.desire(Desired(assignment.version, assignment.digest, fetch, partial(self._cache.remember, assignment)))
+        self._hosts[assignment.task].desire(
+            Desired(
+                assignment.version,
+                assignment.digest,
+                partial(self._cache.fetch, self._client, assignment.task, assignment.version, assignment.digest),
+                on_active=partial(self._cache.remember, assignment),
+                on_freed=partial(self._cache.release, assignment.digest),
+            )
+        )
