@@ -2,8 +2,7 @@
 
 They prove that the parts fit, not that a network knows real sirens: everything made of them is called synthetic.
 
-One recording is one draw of pitch, rhythm and loudness; a file is named `<recording>-<take>.wav`, so that takes of one
-recording can be kept on one side of a split.
+One recording is one draw of pitch, rhythm and loudness, and one file.
 """
 
 from __future__ import annotations
@@ -127,7 +126,7 @@ def write_synthetic(folder: Path, recordings: int, first_seed: int) -> dict[Path
         for kind in kinds:
             (partial / kind.__name__).mkdir(parents=True)
             for seed in range(first_seed, first_seed + recordings):
-                path = partial / kind.__name__ / f"synthetic{seed:03d}-a.wav"
+                path = partial / kind.__name__ / f"synthetic{seed:03d}.wav"
                 soundfile.write(path, synthesise(kind, seed), RATE, subtype="PCM_16")
         partial.rename(folder)
     return {path: kind.__name__ for kind in kinds for path in sorted((folder / kind.__name__).iterdir())}
