@@ -66,7 +66,8 @@ def write_golden(path: Path, inputs: Sequence[Input], scores_by_variant: Mapping
     """Writes `golden.npz`; the same content gives the same bytes.
 
     scores_by_variant: for each variant one matrix (predictions, labels) per input, in the order of `inputs`, as
-    `run_once` gives them. Raises InvalidInput for no inputs, a wrong count or shape, or scores that are not finite.
+    `run_once` gives them. Raises InvalidInput for no inputs, a wrong count or shape, scores that are not finite, or
+    inputs that are too large together.
     """
     arrays: dict[str, NDArray[Any]] = {}
     for index, item in enumerate(inputs):
@@ -82,6 +83,9 @@ def write_golden(path: Path, inputs: Sequence[Input], scores_by_variant: Mapping
         raise InvalidInput(str(error)) from error
     buffer = io.BytesIO()
     np.savez(buffer, allow_pickle=False, **arrays)
+    size = buffer.getbuffer().nbytes
+    if size > MAX_GOLDEN_BYTES:
+        raise InvalidInput(f"golden samples take {size} bytes, over {MAX_GOLDEN_BYTES}; give fewer or shorter inputs")
     write_atomically(path, buffer.getvalue())
 
 

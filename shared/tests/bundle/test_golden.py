@@ -174,6 +174,12 @@ def test_samples_that_prove_nothing_are_not_written(tmp_path: Path, inputs: Any,
     assert list(tmp_path.iterdir()) == []
 
 
+def test_samples_too_large_to_be_read_are_not_written(tmp_path: Path) -> None:
+    with pytest.raises(InvalidInput, match="give fewer or shorter inputs"):
+        write_golden(tmp_path / "golden.npz", [EncodedAudio(bytes(MAX_GOLDEN_BYTES))], {"float32": [SCORES]})
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_score_matrix_puts_labels_in_their_order() -> None:
     best_first = Prediction((LabelScore("loud", 0.75), LabelScore("quiet", 0.25)))
     assert score_matrix([best_first, best_first], LABELS).tolist() == [[0.25, 0.75], [0.25, 0.75]]
