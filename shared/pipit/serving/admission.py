@@ -28,7 +28,6 @@ class Admission:
         self._lock = threading.Lock()
         self._running = 0
         self._waiting: deque[threading.Lock] = deque()
-        self._idle = threading.Condition(self._lock)
 
     @property
     def running(self) -> int:
@@ -91,10 +90,3 @@ class Admission:
                 self._waiting.popleft().release()
                 return
             self._running -= 1
-            if not self._running:
-                self._idle.notify_all()
-
-    def wait_idle(self, timeout: float) -> bool:
-        """Waits at most `timeout` seconds until nobody runs or waits."""
-        with self._lock:
-            return self._idle.wait_for(lambda: not self._running, timeout)

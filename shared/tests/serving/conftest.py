@@ -1,0 +1,260 @@
+"""A tiny task with a real network, real bundles of it, and real servers on ports that the system chooses."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import grpc
+import numpy as np
+import onnx
+import pytest
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+from numpy.typing import NDArray
+from onnx import TensorProto, helper, numpy_helper
+from pipit._pb.open_inference.v2 import open_inference_pb2_grpc
+from pipit._pb.pipit.inference.v1 import inference_pb2_grpc
+from pipit.bundle import Bundle, Manifest, write_bundle, write_golden
+from pipit.errors import InputTooLarge, InvalidInput
+from pipit.inputs import EncodedImage, Input, InputSequence, Landmarks, PcmAudio
+from pipit.pipelines import Decoded, LabelScore, Prediction, Tensors, TimeSpan
+from pipit.serving import InferenceServer, ServingSettings
+
+TASK = "test.tiny"
+LABELS = ("low", "middle", "high")
+RATE = 8
+"""Hz: a window is four samples, half a second."""
+WINDOW = 4
+TOO_MANY = 100
+
+
+def network(sign: float) -> bytes:
+    """Softmax of sign * x @ W; x has four features, W makes three scores of them."""
+    weights = np.arange(12, dtype=np.float32).reshape(4, 3) * np.float32(sign / 10)
+    graph = helper.make_graph(
+        [helper.make_node("MatMul", ["x", "w"], ["logits"]), helper.make_node("Softmax", ["logits"], ["scores"])],
+        "tiny",
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, ["rows", 4])],
+        [helper.make_tensor_value_info("scores", TensorProto.FLOAT, ["rows", 3])],
+        [numpy_helper.from_array(weights, "w")],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
+    onnx.checker.check_model(model)
+    return bytes(model.SerializeToString())
+
+
+def scores_of(values: NDArray[np.float32], sign: float = 1.0) -> NDArray[np.float32]:
+    """What `network(sign)` gives, in numpy."""
+    weights = np.arange(12, dtype=np.float32).reshape(4, 3) * np.float32(sign / 10)
+    logits = np.atleast_2d(values) @ weights
+    exponentials = np.exp(logits - logits.max(axis=1, keepdims=True))
+    return np.asarray(exponentials / exponentials.sum(axis=1, keepdims=True), np.float32)
+
+
+class Gate:
+    """Holds callers inside `decode` until it is opened, and says how many are inside."""
+
+    def __init__(self) -> None:
+        self._open = threading.Event()
+        self._open.set()
+        self.inside = threading.Semaphore(0)
+
+    def close(self) -> None:
+        self._open.clear()
+
+    def open(self) -> None:
+        self._open.set()
+
+    def wait_entered(self, callers: int) -> None:
+        for _ in range(callers):
+            assert self.inside.acquire(timeout=30)
+
+    def pass_through(self) -> None:
+        self.inside.release()
+        assert self._open.wait(30)
+
+
+class TinyPipeline:
+    """Takes four landmarks, a sequence of such, or PCM, of which every four samples are a row."""
+
+    def __init__(self, manifest: Manifest, gate: Gate) -> None:
+        self._labels = manifest.labels
+        self._gate = gate
+
+    def decode(self, item: Input) -> Decoded:
+        if isinstance(item, EncodedImage) and item.data == b"held":
+            self._gate.pass_through()
+            return Decoded({"x": np.zeros((1, 4), np.float32)}, (None,))
+        if isinstance(item, EncodedImage) and item.data == b"broken":
+            raise RuntimeError("secret of the house")
+        if isinstance(item, Landmarks):
+            if len(item.values) > TOO_MANY:
+                raise InputTooLarge(f"{len(item.values)} landmarks; send 4")
+            if len(item.values) != 4:
+                raise InvalidInput(f"{len(item.values)} landmarks; send 4")
+            return Decoded({"x": item.values[np.newaxis]}, (None,))
+        if isinstance(item, InputSequence):
+            rows = np.concatenate([self.decode(part).tensors["x"] for part in item.items])
+            return Decoded({"x": rows}, (None,) * len(rows))
+        if isinstance(item, PcmAudio):
+            stream = self.open_stream()
+            decoded = stream.push(item)
+            return decoded or Decoded({"x": np.empty((0, 4), np.float32)}, ())
+        raise InvalidInput(f"this task can't take a {type(item).__name__}; send landmarks")
+
+    def interpret(self, outputs: Tensors, decoded: Decoded) -> list[Prediction]:
+        if not decoded.regions:
+            return []
+        return [
+            Prediction(self._ranked(row), region)
+            for row, region in zip(outputs["scores"], decoded.regions, strict=True)
+        ]
+
+    def _ranked(self, row: NDArray[np.float32]) -> tuple[LabelScore, ...]:
+        order = np.argsort(-row)
+        return tuple(LabelScore(self._labels[i], float(row[i]), bool(row[i] >= 0.5)) for i in order)
+
+    def open_stream(self) -> TinyStream:
+        return TinyStream()
+
+
+class TinyStream:
+    """Cuts a recording into rows of four samples; `finish` pads what remains with zeros."""
+
+    def __init__(self) -> None:
+        self._rest = np.empty(0, np.float32)
+        self._heard = 0
+
+    def push(self, item: Input) -> Decoded | None:
+        assert isinstance(item, PcmAudio)
+        if not np.isfinite(item.samples).all():
+            raise InvalidInput("the recording holds a sample that is no number")
+        self._rest = np.concatenate([self._rest, item.samples[:, 0]])
+        rows = len(self._rest) // WINDOW
+        return self._take(rows) if rows else None
+
+    def finish(self) -> Decoded | None:
+        if not len(self._rest):
+            return None
+        self._rest = np.pad(self._rest, (0, WINDOW - len(self._rest)))
+        return self._take(1)
+
+    def _take(self, rows: int) -> Decoded:
+        values, self._rest = self._rest[: rows * WINDOW].reshape(rows, WINDOW), self._rest[rows * WINDOW :]
+        seconds = WINDOW / RATE
+        spans = tuple(TimeSpan((self._heard + i) * seconds, (self._heard + i + 1) * seconds) for i in range(rows))
+        self._heard += rows
+        return Decoded({"x": values}, spans)
+
+
+MakeBundle = Callable[..., Bundle]
+
+
+@pytest.fixture
+def make_bundle(tmp_path: Path) -> MakeBundle:
+    """Makes a bundle of the tiny task. sign: of the network's weights. golden_sign: of the golden scores."""
+
+    def make(
+        version: str = "1.0.0",
+        sign: float = 1.0,
+        golden_sign: float | None = None,
+        weights: bytes | None = None,
+        task: str = TASK,
+    ) -> Bundle:
+        sample = np.array([0.1, 0.2, 0.3, 0.4], np.float32)
+        golden = tmp_path / f"golden-{version}-{sign}-{golden_sign}.npz"
+        expected = scores_of(sample, sign if golden_sign is None else golden_sign)
+        write_golden(golden, [Landmarks(sample)], {"float32": [expected]})
+        manifest = Manifest.model_validate(
+            {
+                "task": task,
+                "version": version,
+                "model_type": "linear",
+                "created_at": "2026-11-21T04:00:00Z",
+                "labels": LABELS,
+                "input": {"kind": "landmarks", "shape": (4,)},
+                "pipeline": {"name": "test.tiny"},
+                "variants": [{"name": "float32", "runtime": "onnx", "file": "float32.onnx"}],
+                "default_variant": "float32",
+                "golden": {"tolerance": {"float32": 1e-5}},
+                "lineage": {
+                    "dataset_digest": "a" * 64,
+                    "split_rule": "none",
+                    "config_digest": "b" * 64,
+                    "code_version": "0.1.0",
+                    "seed": 7,
+                },
+                "files": {},
+            }
+        )
+        content: dict[str, Path | bytes] = {"float32.onnx": weights or network(sign), "golden.npz": golden}
+        return write_bundle(tmp_path / f"bundle-{task}-{version}-{sign}-{golden_sign}", manifest, content)
+
+    return make
+
+
+@dataclass
+class Running:
+    """A started server, with a channel and stubs."""
+
+    server: InferenceServer
+    gate: Gate
+    channel: grpc.Channel
+    calls: Any = field(init=False)
+    open_inference: Any = field(init=False)
+    health: Any = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.calls = inference_pb2_grpc.InferenceServiceStub(self.channel)
+        self.open_inference = open_inference_pb2_grpc.GRPCInferenceServiceStub(self.channel)
+        self.health = health_pb2_grpc.HealthStub(self.channel)
+
+    def health_of(self, service: str) -> str:
+        status = self.health.Check(health_pb2.HealthCheckRequest(service=service)).status
+        return str(health_pb2.HealthCheckResponse.ServingStatus.Name(status))
+
+
+Serve = Callable[..., Running]
+
+
+def wait_until(condition: Callable[[], bool], seconds: float = 30.0) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "it did not come true in time"
+        time.sleep(0.005)
+
+
+@pytest.fixture
+def until() -> Callable[[Callable[[], bool]], None]:
+    return wait_until
+
+
+@pytest.fixture
+def serve(make_bundle: MakeBundle) -> Iterator[Serve]:
+    """Starts servers; without settings, of one good bundle. Waits until they serve, unless wait=False."""
+    running: list[Running] = []
+
+    def start(*, wait: bool = True, **settings: Any) -> Running:
+        gate = Gate()
+        if "bundle" not in settings and "registry" not in settings:
+            settings["bundle"] = (make_bundle().path,)
+        defaults: dict[str, Any] = {"port": 0, "metrics_port": 0, "concurrency": 2, "grace_seconds": 10.0}
+        server = InferenceServer(
+            ServingSettings(**(defaults | settings)), lambda manifest: TinyPipeline(manifest, gate)
+        )
+        server.start()
+        channel = grpc.insecure_channel(f"127.0.0.1:{server.port}", options=[("grpc.use_local_subchannel_pool", 1)])
+        running.append(Running(server, gate, channel))
+        if wait:
+            wait_until(lambda: server.plane.is_ready)
+        return running[-1]
+
+    yield start
+    for one in running:
+        one.gate.open()
+        one.channel.close()
+        one.server.stop(1.0)

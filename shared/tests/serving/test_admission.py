@@ -1,0 +1,143 @@
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from time import monotonic
+
+import pytest
+from pipit.errors import DeadlineExceeded, QueueFull
+from pipit.serving.admission import Admission
+
+Until = Callable[[Callable[[], bool]], None]
+
+
+class Caller(threading.Thread):
+    """Enters, and leaves once it is told to."""
+
+    def __init__(self, admission: Admission, order: list[str], name: str, **options: object) -> None:
+        super().__init__(name=name, daemon=True)
+        self._admission = admission
+        self._order = order
+        self._options = options
+        self.leave = threading.Event()
+        self.error: Exception | None = None
+        self.start()
+
+    def run(self) -> None:
+        try:
+            self._admission.enter(**self._options)  # type: ignore[arg-type]
+        except Exception as error:
+            self.error = error
+            return
+        self._order.append(self.name)
+        assert self.leave.wait(30)
+        self._admission.leave()
+
+
+def test_places_are_handed_over_in_the_order_of_arrival(until: Until) -> None:
+    admission, order = Admission(places=1, queue=3), list[str]()
+    callers = []
+    for number, name in enumerate("abcd"):
+        callers.append(Caller(admission, order, name))
+        until(lambda number=number: admission.running + admission.waiting == number + 1)
+    assert (admission.running, admission.waiting) == (1, 3)
+    for number, caller in enumerate(callers):
+        until(lambda number=number: len(order) == number + 1)
+        caller.leave.set()
+        caller.join(30)
+    assert order == ["a", "b", "c", "d"]
+    assert (admission.running, admission.waiting) == (0, 0)
+
+
+def test_one_too_many_is_refused_at_once(until: Until) -> None:
+    admission, order = Admission(places=2, queue=1), list[str]()
+    callers = [Caller(admission, order, name) for name in "abc"]
+    until(lambda: (admission.running, admission.waiting) == (2, 1))
+    with pytest.raises(QueueFull, match="2 requests run and 1 wait"):
+        admission.enter()
+    for caller in callers:
+        caller.leave.set()
+        caller.join(30)
+    admission.enter()
+    admission.leave()
+    assert admission.running == 0
+
+
+def test_those_with_a_limit_of_their_own_wait_all_the_same(until: Until) -> None:
+    admission, order = Admission(places=1, queue=0), list[str]()
+    first = Caller(admission, order, "first")
+    until(lambda: admission.running == 1)
+    stream = Caller(admission, order, "stream", bounded=False)
+    until(lambda: admission.waiting == 1)
+    first.leave.set()
+    until(lambda: order == ["first", "stream"])
+    stream.leave.set()
+    stream.join(30)
+    assert stream.error is None
+
+
+def test_a_deadline_that_is_over_takes_no_place() -> None:
+    admission = Admission(places=1, queue=1)
+    with pytest.raises(DeadlineExceeded, match="before work began"):
+        admission.enter(deadline=monotonic())
+    assert (admission.running, admission.waiting) == (0, 0)
+
+
+def test_a_deadline_ends_the_wait(until: Until) -> None:
+    admission, order = Admission(places=1, queue=2), list[str]()
+    first = Caller(admission, order, "first")
+    until(lambda: admission.running == 1)
+    with pytest.raises(DeadlineExceeded, match="waited for its turn"):
+        admission.enter(deadline=monotonic() + 0.02)
+    assert admission.waiting == 0
+    first.leave.set()
+    first.join(30)
+    assert admission.running == 0
+
+
+def test_the_work_of_a_caller_that_left_is_dropped_and_the_next_has_its_turn(until: Until) -> None:
+    admission, order = Admission(places=1, queue=2), list[str]()
+    first = Caller(admission, order, "first")
+    until(lambda: admission.running == 1)
+    gone = Caller(admission, order, "gone", is_wanted=lambda: False)
+    until(lambda: admission.waiting == 1)
+    last = Caller(admission, order, "last")
+    until(lambda: admission.waiting == 2)
+    first.leave.set()
+    until(lambda: order == ["first", "last"])
+    gone.join(30)
+    assert isinstance(gone.error, DeadlineExceeded)
+    last.leave.set()
+    last.join(30)
+    assert (admission.running, admission.waiting) == (0, 0)
+
+
+def test_no_place_is_lost_or_made_under_load() -> None:
+    places = 3
+    admission = Admission(places, queue=4)
+    lock, inside, most, refused = threading.Lock(), 0, 0, 0
+
+    def work(number: int) -> None:
+        nonlocal inside, most, refused
+        for attempt in range(300):
+            deadline = monotonic() + 0.0005 if (number + attempt) % 3 == 0 else None
+            try:
+                admission.enter(deadline)
+            except (QueueFull, DeadlineExceeded):
+                with lock:
+                    refused += 1
+                continue
+            with lock:
+                inside += 1
+                most = max(most, inside)
+            with lock:
+                inside -= 1
+            admission.leave()
+
+    threads = [threading.Thread(target=work, args=(number,)) for number in range(12)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    assert (admission.running, admission.waiting) == (0, 0)
+    assert 1 <= most <= places
