@@ -12,6 +12,7 @@ import grpc
 import numpy as np
 import pytest
 import soundfile
+import structlog
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
@@ -41,11 +42,21 @@ class Called:
 Pipit = Callable[..., Called]
 
 
+@pytest.fixture(autouse=True)
+def silent_log() -> Iterator[None]:
+    """Servers that a test runs in this process must not write to the standard output of the command."""
+    structlog.configure(logger_factory=structlog.ReturnLoggerFactory(), cache_logger_on_first_use=False)
+    yield
+    structlog.reset_defaults()
+
+
 @pytest.fixture
 def pipit(monkeypatch: pytest.MonkeyPatch) -> Pipit:
     """`pipit("keys", "show", path)`. Settings of the machine are left out."""
     for name in ("REGISTRY", "SERVER", "TOKEN", "DATA", "DATA_MIRROR", "RUNS", "SIGNING_KEY"):
         monkeypatch.delenv(f"PIPIT_{name}", raising=False)
+    # A process sets up its log once; here many commands run in one, each with a standard error of its own.
+    monkeypatch.setattr("pipit.cli.main.configure_logging", lambda *_: None)
 
     def call(*arguments: object) -> Called:
         result = CliRunner(env={"COLUMNS": "160", "TERM": "dumb", "NO_COLOR": "1"}).invoke(

@@ -6,7 +6,6 @@ import re
 from pathlib import Path
 
 import pytest
-
 from pipit.cli.exit_codes import MEANINGS
 from pipit.cli.main import PipitGroup
 from pipit.cli.settings import CliSettings
