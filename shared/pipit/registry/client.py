@@ -12,7 +12,7 @@ from typing import Any, Self
 from pipit._pb.pipit.registry.v1 import registry_pb2 as pb
 from pipit._pb.pipit.registry.v1 import registry_pb2_grpc
 from pipit.bundle import Bundle, open_bundle
-from pipit.errors import DeadlineExceeded, PipitError, Unavailable
+from pipit.errors import Conflict, DeadlineExceeded, PipitError, Unavailable
 from pipit.logging import get_logger
 from pipit.registry import wire
 from pipit.registry.types import (
@@ -30,7 +30,7 @@ from pipit.registry.types import (
 from pipit.rpc.client import call_errors, open_channel
 
 CHUNK_BYTES = 512 * 1024
-_PASSING = (Unavailable, DeadlineExceeded)
+_PASSING = (Unavailable, DeadlineExceeded, Conflict)
 _FIRST_PAUSE = 0.5
 _log = get_logger("registry.client")
 Progress = Callable[[PublishProgress], None]

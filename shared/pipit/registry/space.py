@@ -68,8 +68,10 @@ class CacheSpace:
             if alone:
                 # Renamed first: whoever looks for it finds all of it or nothing.
                 doomed = self.partial / f"{digest}.removed"
-                with suppress(FileNotFoundError):
-                    path.rename(doomed)
+                if path != doomed:
+                    shutil.rmtree(doomed, ignore_errors=True)
+                    with suppress(FileNotFoundError):
+                        path.rename(doomed)
                 shutil.rmtree(doomed, ignore_errors=True)
                 _log.info("removed_from_cache", digest=digest, whole=whole)
             return alone

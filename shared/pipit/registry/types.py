@@ -96,6 +96,11 @@ class Environment:
     digest: str
     revision: int
 
+    @property
+    def assignment(self) -> Assignment:
+        """What its devices should run."""
+        return Assignment(self.task, self.name, self.version, self.digest, self.revision)
+
 
 @dataclass(frozen=True, slots=True)
 class Listing:

@@ -1,0 +1,66 @@
+"""`pipit registry`: start the service, make tokens for its callers."""
+
+from __future__ import annotations
+
+import secrets
+from pathlib import Path
+from typing import Annotated
+
+import typer
+import yaml
+from pipit.cli.app import App
+from pipit.logging import configure_logging
+from pipit.rpc.auth import Role, hash_token
+from pipit.settings import load_settings
+
+from model_registry.process import serve as serve_until_signal
+from model_registry.server import RegistryServer
+from model_registry.settings import RegistrySettings
+
+app = App(no_args_is_help=True)
+
+
+@app.command()
+def serve(
+    store: Annotated[Path | None, typer.Option(help="Folder of the store. (PIPIT_REGISTRY_STORE)")] = None,
+    host: Annotated[str | None, typer.Option(help="Address to listen on. (PIPIT_REGISTRY_HOST)")] = None,
+    port: Annotated[int | None, typer.Option(help="Port; 0: the system chooses. (PIPIT_REGISTRY_PORT)")] = None,
+    metrics_port: Annotated[int | None, typer.Option(help="Port for Prometheus. (PIPIT_REGISTRY_METRICS_PORT)")] = None,
+    tokens: Annotated[Path | None, typer.Option(help="File of callers. (PIPIT_REGISTRY_TOKENS)")] = None,
+) -> None:
+    """Run the registry on this machine, until Ctrl-C.
+
+    Bundles are kept in a local folder, or in MinIO where PIPIT_REGISTRY_MINIO_ENDPOINT is set.
+
+    Examples:
+      pipit registry serve
+      pipit registry serve --store /srv/pipit --port 50050
+
+    """
+    given = {"store": store, "host": host, "port": port, "metrics_port": metrics_port, "tokens": tokens}
+    settings = load_settings(RegistrySettings, **{name: value for name, value in given.items() if value is not None})
+    configure_logging(settings.log_level, settings.log_format)
+    serve_until_signal(settings, _announce)
+
+
+@app.command()
+def token(
+    name: Annotated[str, typer.Argument(help="Who will use it.")],
+    role: Annotated[list[Role], typer.Option(help="What they may do; may be given more than once.")],
+) -> None:
+    """Make a token, and the entry for the file that PIPIT_REGISTRY_TOKENS names.
+
+    The token is shown once; the file holds only its SHA-256.
+
+    Example:
+      pipit registry token anna --role publisher --role operator
+
+    """
+    secret = secrets.token_urlsafe(32)
+    entry = {"name": name, "roles": sorted(str(each) for each in role), "sha256": hash_token(secret)}
+    typer.echo(f"token, for PIPIT_TOKEN: {secret}", err=True)
+    typer.echo(yaml.safe_dump({"callers": [entry]}, sort_keys=False).rstrip())
+
+
+def _announce(server: RegistryServer) -> None:
+    typer.echo(f"registry: 127.0.0.1:{server.port}  metrics: http://127.0.0.1:{server.metrics_port}/metrics", err=True)

@@ -1,0 +1,140 @@
+"""Environments in the store: read, and moved by compare-and-swap."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+from pipit.errors import AlreadyExists, Conflict, GatesFailed, IntegrityError, InvalidInput, NotFound
+from pipit.registry.types import Assignment, Environment, GateResult, Promotion
+from pipit.storage import ObjectStore
+from pydantic import ValidationError
+
+from model_registry import layout
+from model_registry.gates import check_gates
+from model_registry.pointer import Pointer
+from model_registry.versions import Versions
+
+_ATTEMPTS = 8
+_LONGEST_REASON = 1000
+
+
+class Environments:
+    """Threads, and any number of copies of the service, may share a store."""
+
+    def __init__(
+        self, store: ObjectStore, versions: Versions, now: Callable[[], datetime] = lambda: datetime.now(UTC)
+    ) -> None:
+        """now: an aware time."""
+        self._store = store
+        self._versions = versions
+        self._now = now
+
+    def get(self, task: str, name: str) -> Pointer:
+        """Raises NotFound, with a text that tells an unknown task from one of which nothing was promoted."""
+        pointer, etag = self._read(task, name)
+        if etag is None:
+            if not self._versions.any(task):
+                raise NotFound(f"nothing of task {task} was published; `pipit models` lists what there is")
+            raise NotFound(f"no version of {task} was promoted to {name!r}; promote one, or check the name")
+        return pointer
+
+    def assignment(self, task: str, name: str) -> Assignment:
+        """What devices of that environment should run; empty where nothing was promoted yet."""
+        return self._read(task, name)[0].environment.assignment
+
+    def list(self, task: str = "") -> tuple[Environment, ...]:
+        """By task and name. task: empty for all."""
+        prefix = f"{layout.MODELS}{layout.check_task(task)}/environments/" if task else layout.MODELS
+        named = (layout.environment_of_key(key) for key in self._store.list(prefix))
+        return tuple(self._read(*names)[0].environment for names in named if names is not None)
+
+    def promote(
+        self,
+        task: str,
+        version: str,
+        name: str,
+        actor: str,
+        reason: str = "",
+        override_gates: bool = False,
+        expected_revision: int | None = None,
+    ) -> Promotion:
+        """Points `name` to `version`; again, nothing changes.
+
+        Raises NotFound, GatesFailed, InvalidInput for an override without a reason, Conflict for a lost race or
+        another revision than expected.
+        """
+        _check_reason(reason)
+        document = self._versions.get(task, version)
+        gates = check_gates(self._versions.manifest(document)[1])
+        failed = [gate for gate in gates if not gate.passed]
+        if failed:
+            _check_override(document.name, failed, override_gates, reason)
+
+        def move(pointer: Pointer) -> Pointer:
+            if expected_revision is not None and pointer.revision != expected_revision:
+                raise Conflict(
+                    f"{name} of {task} is at revision {pointer.revision}, not {expected_revision}: "
+                    f"it points to {pointer.version or 'nothing'} now; look again and decide anew"
+                )
+            return pointer.promoted(document.version, document.digest, actor, self._now(), reason, bool(failed))
+
+        return Promotion(self._move(task, name, move).environment, gates)
+
+    def rollback(self, task: str, name: str, actor: str, reason: str = "") -> Environment:
+        """Points `name` to the version before. Raises NotFound if there is none, Conflict for a lost race."""
+        _check_reason(reason)
+        seen = self.get(task, name).revision
+
+        def move(pointer: Pointer) -> Pointer:
+            # "The version before" means the one before what the caller sees: of two rollbacks at once, one is enough.
+            if pointer.revision != seen:
+                raise Conflict(f"{name} of {task} was moved to {pointer.version} meanwhile; look again and decide anew")
+            return pointer.rolled_back(actor, self._now(), reason)
+
+        return self._move(task, name, move).environment
+
+    def _move(self, task: str, name: str, move: Callable[[Pointer], Pointer]) -> Pointer:
+        """Reads, moves and swaps, again for as long as somebody else is quicker."""
+        key = layout.environment(task, name)
+        for _ in range(_ATTEMPTS):
+            pointer, etag = self._read(task, name)
+            moved = move(pointer)
+            if moved is pointer:
+                return pointer
+            try:
+                if etag is None:
+                    self._store.create(key, moved.to_bytes())
+                else:
+                    self._store.replace(key, moved.to_bytes(), etag)
+            except (AlreadyExists, Conflict):
+                continue
+            return moved
+        raise Conflict(f"{name} of {task} is being moved by many at once; look again and decide anew")
+
+    def _read(self, task: str, name: str) -> tuple[Pointer, str | None]:
+        """The pointer and its etag; one that points nowhere, and None, where nothing was promoted yet."""
+        key = layout.environment(task, name)
+        try:
+            stored = self._store.read(key)
+        except NotFound:
+            return Pointer(task=task, name=name), None
+        try:
+            return Pointer.model_validate_json(stored.data), stored.etag
+        except ValidationError as error:
+            raise IntegrityError(f"{key} in the store can't be read; restore it from a backup") from error
+
+
+def _check_override(version: str, failed: list[GateResult], override: bool, reason: str) -> None:
+    if not override:
+        listed = "; ".join(str(gate) for gate in failed)
+        raise GatesFailed(
+            f"{version} fails its quality gates ({listed}); train a better one, or override with a reason"
+        )
+    if not reason.strip():
+        raise InvalidInput("an override of quality gates needs a reason, which the history keeps")
+
+
+def _check_reason(reason: str) -> None:
+    if len(reason) > _LONGEST_REASON:
+        raise InvalidInput(f"the reason has {len(reason)} characters; at most {_LONGEST_REASON} are kept")

@@ -1,0 +1,65 @@
+"""`grpc.health.v1`: SERVING while the store answers. Asked at an interval, so that recovery shows by itself."""
+
+from __future__ import annotations
+
+import threading
+
+import grpc
+from grpc_health.v1 import health, health_pb2_grpc
+from grpc_health.v1.health_pb2 import HealthCheckResponse
+from pipit.errors import PipitError
+from pipit.logging import get_logger
+from pipit.metrics import Metrics
+from pipit.storage import ObjectStore
+
+_log = get_logger("model_registry.health")
+
+
+class StoreHealth:
+    """Keeps the health service up to date, under "" and under each of `services`."""
+
+    def __init__(self, store: ObjectStore, services: tuple[str, ...], interval: float, metrics: Metrics) -> None:
+        """interval: seconds between two looks at the store."""
+        self._store = store
+        self._services = ("", *services)
+        self._interval = interval
+        self._servicer = health.HealthServicer()
+        self._up = metrics.gauge("pipit_registry_store_up")
+        self._was_up: bool | None = None
+        self._stopped = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="store-health", daemon=True)
+
+    def add_to(self, server: grpc.Server) -> None:
+        """Registers the service."""
+        health_pb2_grpc.add_HealthServicer_to_server(self._servicer, server)
+
+    def start(self) -> None:
+        """Looks once, and then goes on at the interval."""
+        self.look()
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Says NOT_SERVING from now on."""
+        self._stopped.set()
+        self._servicer.enter_graceful_shutdown()
+        self._thread.join()
+
+    def look(self) -> None:
+        """Asks the store, and makes what a new one lacks."""
+        try:
+            self._store.check()
+        except PipitError as error:
+            up, reason = False, str(error)
+        else:
+            up, reason = True, ""
+        if up != self._was_up:
+            _log.log(20 if up else 40, "store_answers" if up else "store_away", reason=reason)
+            self._was_up = up
+        self._up.set(up)
+        status = HealthCheckResponse.SERVING if up else HealthCheckResponse.NOT_SERVING
+        for service in self._services:
+            self._servicer.set(service, status)
+
+    def _run(self) -> None:
+        while not self._stopped.wait(self._interval):
+            self.look()

@@ -1,0 +1,95 @@
+"""Where everything lies in the object store.
+
+blobs/sha256/<digest>                         content, written once; a manifest is a blob too
+models/<task>/versions/<version>.json         written once, last of all that a version needs
+models/<task>/environments/<environment>.json the pointer and its history, changed by compare-and-swap
+uploads/<digest>/<offset>                     pieces of a blob whose publishing broke off
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated
+
+from pipit.bundle import SemanticVersion
+from pipit.bundle.manifest import Digest, TaskName
+from pipit.errors import InvalidInput
+from pydantic import Field, TypeAdapter, ValidationError
+
+MODELS = "models/"
+_OFFSET_DIGITS = 20
+"""So that keys sort as the numbers do."""
+_task = TypeAdapter(TaskName)
+_digest = TypeAdapter(Digest)
+_environment = TypeAdapter(Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,62}$")])
+_VERSION_KEY = re.compile(r"models/([^/]+)/versions/([^/]+)\.json")
+_ENVIRONMENT_KEY = re.compile(r"models/([^/]+)/environments/([^/]+)\.json")
+
+
+def check_task(name: str) -> str:
+    """Gives it back. Raises InvalidInput."""
+    return _checked(_task, name, "a task such as home_security.sounds")
+
+
+def check_environment(name: str) -> str:
+    """Gives it back. Raises InvalidInput."""
+    return _checked(_environment, name, "an environment such as production: small letters, digits, '-' and '_'")
+
+
+def check_digest(digest: str) -> str:
+    """Gives it back. Raises InvalidInput."""
+    return _checked(_digest, digest, "a SHA-256 in hexadecimal")
+
+
+def _checked(adapter: TypeAdapter[str], text: str, what: str) -> str:
+    try:
+        return adapter.validate_python(text)
+    except ValidationError:
+        raise InvalidInput(f"{text[:100]!r} is not the name of {what}") from None
+
+
+def blob(digest: str) -> str:
+    """Key of a blob."""
+    return f"blobs/sha256/{check_digest(digest)}"
+
+
+def version(task: str, number: str) -> str:
+    """Key of a version's document. Raises InvalidInput for what is no semantic version."""
+    return f"{versions(task)}{SemanticVersion(number)}.json"
+
+
+def versions(task: str) -> str:
+    """Prefix of a task's versions."""
+    return f"{MODELS}{check_task(task)}/versions/"
+
+
+def environment(task: str, name: str) -> str:
+    """Key of an environment's document."""
+    return f"{MODELS}{check_task(task)}/environments/{check_environment(name)}.json"
+
+
+def parts(digest: str) -> str:
+    """Prefix of the pieces of an unfinished blob."""
+    return f"uploads/{check_digest(digest)}/"
+
+
+def part(digest: str, offset: int) -> str:
+    """Key of the piece that begins at `offset`."""
+    return f"{parts(digest)}{offset:0{_OFFSET_DIGITS}}"
+
+
+def part_offset(key: str) -> int:
+    """The reverse of `part`."""
+    return int(key.rpartition("/")[2])
+
+
+def version_of_key(key: str) -> tuple[str, str] | None:
+    """Task and version of a version's key; None for any other."""
+    match = _VERSION_KEY.fullmatch(key)
+    return (match[1], match[2]) if match else None
+
+
+def environment_of_key(key: str) -> tuple[str, str] | None:
+    """Task and name of an environment's key; None for any other."""
+    match = _ENVIRONMENT_KEY.fullmatch(key)
+    return (match[1], match[2]) if match else None

@@ -1,0 +1,170 @@
+"""`pipit.registry.v1.RegistryService`: from the wire to the parts that know, and back."""
+
+# ruff: noqa: N802, D102 (the methods are named and described in the proto file)
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import grpc
+from pipit._pb.pipit.registry.v1 import registry_pb2 as pb
+from pipit._pb.pipit.registry.v1 import registry_pb2_grpc
+from pipit.errors import InvalidInput, NotFound
+from pipit.metrics import Metrics
+from pipit.registry import wire
+from pipit.registry.types import Environment
+from pipit.rpc.auth import Role, Tokens
+from pipit.storage import ObjectStore
+
+from model_registry import layout
+from model_registry.environments import Environments
+from model_registry.publishing import Chunk, Publisher
+from model_registry.slots import Slots
+from model_registry.versions import Versions
+from model_registry.watching import AssignmentHub
+
+SERVICE = pb.DESCRIPTOR.services_by_name["RegistryService"].full_name
+_MOST_TASKS = 100
+_ANYBODY_KNOWN = frozenset(Role)
+_ROLES = {
+    "PreparePublish": frozenset({Role.PUBLISHER}),
+    "Publish": frozenset({Role.PUBLISHER}),
+    "GetVersion": _ANYBODY_KNOWN,
+    "ListVersions": _ANYBODY_KNOWN,
+    "Promote": frozenset({Role.OPERATOR}),
+    "Rollback": frozenset({Role.OPERATOR}),
+    "Resolve": _ANYBODY_KNOWN,
+    "Watch": _ANYBODY_KNOWN,
+    "Download": _ANYBODY_KNOWN,
+    "History": _ANYBODY_KNOWN,
+}
+METHOD_ROLES = {f"/{SERVICE}/{method}": roles for method, roles in _ROLES.items()}
+"""Who may call what, for AuthInterceptor."""
+
+
+class RegistryServicer(registry_pb2_grpc.RegistryServiceServicer):  # type: ignore[misc]  # generated code has no types
+    """Raises errors of the tree; ErrorInterceptor turns them into statuses."""
+
+    def __init__(
+        self,
+        store: ObjectStore,
+        versions: Versions,
+        environments: Environments,
+        publisher: Publisher,
+        hub: AssignmentHub,
+        transfers: Slots,
+        tokens: Tokens,
+        metrics: Metrics,
+    ) -> None:
+        self._store = store
+        self._versions = versions
+        self._environments = environments
+        self._publisher = publisher
+        self._hub = hub
+        self._transfers = transfers
+        self._tokens = tokens
+        self._published = metrics.counter("pipit_registry_published_total")
+        self._moves = metrics.counter("pipit_registry_moves_total")
+
+    def PreparePublish(
+        self, request: pb.PreparePublishRequest, context: grpc.ServicerContext
+    ) -> pb.PreparePublishResponse:
+        return wire.plan_to_proto(self._publisher.prepare(request.manifest, request.signature))
+
+    def Publish(self, request: Iterator[pb.PublishRequest], context: grpc.ServicerContext) -> pb.PublishResponse:
+        first = next(request, None)
+        if first is None or not first.HasField("begin"):
+            raise InvalidInput("the first message of a publish must be the manifest (begin)")
+        begin = first.begin
+        actor = self._actor(context)
+        with self._transfers.take():
+            published = self._publisher.publish(begin.manifest, begin.signature, _chunks(request), actor)
+        if published.created:
+            self._published.labels(published.version.task).inc()
+        return pb.PublishResponse(version=wire.version_to_proto(published.version), created=published.created)
+
+    def GetVersion(self, request: pb.GetVersionRequest, context: grpc.ServicerContext) -> pb.GetVersionResponse:
+        content = self._versions.content(request.task, request.version)
+        return pb.GetVersionResponse(
+            version=wire.version_to_proto(content.version), manifest=content.manifest, signature=content.signature
+        )
+
+    def ListVersions(self, request: pb.ListVersionsRequest, context: grpc.ServicerContext) -> pb.ListVersionsResponse:
+        versions = self._versions.list(request.task)
+        if request.task and not versions:
+            raise NotFound(f"nothing of task {request.task} was published")
+        return pb.ListVersionsResponse(
+            versions=[wire.version_to_proto(version) for version in versions],
+            environments=[wire.environment_to_proto(entry) for entry in self._environments.list(request.task)],
+        )
+
+    def Promote(self, request: pb.PromoteRequest, context: grpc.ServicerContext) -> pb.PromoteResponse:
+        promotion = self._environments.promote(
+            request.task,
+            request.version,
+            request.environment,
+            self._actor(context),
+            request.reason,
+            request.override_gates,
+            request.expected_revision if request.HasField("expected_revision") else None,
+        )
+        self._moved(promotion.environment, "promote")
+        return pb.PromoteResponse(
+            environment=wire.environment_to_proto(promotion.environment),
+            gates=[wire.gate_to_proto(gate) for gate in promotion.gates],
+        )
+
+    def Rollback(self, request: pb.RollbackRequest, context: grpc.ServicerContext) -> pb.RollbackResponse:
+        environment = self._environments.rollback(
+            request.task, request.environment, self._actor(context), request.reason
+        )
+        self._moved(environment, "rollback")
+        return pb.RollbackResponse(environment=wire.environment_to_proto(environment))
+
+    def Resolve(self, request: pb.ResolveRequest, context: grpc.ServicerContext) -> pb.ResolveResponse:
+        pointer = self._environments.get(request.task, request.environment)
+        return pb.ResolveResponse(assignment=wire.assignment_to_proto(pointer.environment.assignment))
+
+    def Watch(self, request: pb.WatchRequest, context: grpc.ServicerContext) -> Iterator[pb.WatchResponse]:
+        if not 1 <= len(request.tasks) <= _MOST_TASKS:
+            raise InvalidInput(f"watch 1 to {_MOST_TASKS} tasks, not {len(request.tasks)}")
+        layout.check_environment(request.environment)
+        for task in request.tasks:
+            layout.check_task(task)
+        context.add_callback(self._hub.wake)
+        for assignment in self._hub.watch(request.tasks, request.environment, context.is_active):
+            yield pb.WatchResponse(assignment=wire.assignment_to_proto(assignment))
+
+    def Download(self, request: pb.DownloadRequest, context: grpc.ServicerContext) -> Iterator[pb.DownloadResponse]:
+        key = layout.blob(request.digest)
+        try:
+            size = self._store.size(key)
+        except NotFound:
+            raise NotFound(f"no blob {request.digest}; ask for the digests of a published manifest") from None
+        if request.offset > size:
+            raise InvalidInput(f"blob {request.digest} has {size} bytes; it has no offset {request.offset}")
+        with self._transfers.take():
+            yield pb.DownloadResponse(total_size=size)
+            for data in self._store.open(key, request.offset):
+                yield pb.DownloadResponse(data=data)
+
+    def History(self, request: pb.HistoryRequest, context: grpc.ServicerContext) -> pb.HistoryResponse:
+        pointer = self._environments.get(request.task, request.environment)
+        if not request.HasField("at"):
+            return pb.HistoryResponse(moves=[wire.move_to_proto(move) for move in pointer.moves()])
+        move = pointer.in_force(wire.moment(request.at))
+        return pb.HistoryResponse(moves=[] if move is None else [wire.move_to_proto(move)])
+
+    def _actor(self, context: grpc.ServicerContext) -> str:
+        return self._tokens.caller(context.invocation_metadata()).name
+
+    def _moved(self, environment: Environment, action: str) -> None:
+        self._moves.labels(environment.task, environment.name, action).inc()
+        self._hub.offer(environment.assignment)
+
+
+def _chunks(requests: Iterator[pb.PublishRequest]) -> Iterator[Chunk]:
+    for request in requests:
+        if not request.HasField("chunk"):
+            raise InvalidInput("after the manifest, a publish sends chunks only")
+        yield Chunk(request.chunk.digest, request.chunk.offset, request.chunk.data)

@@ -1,0 +1,232 @@
+"""Real servers on free ports, small bundles, an S3 server, and a wire between them that can be cut."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from model_registry.server import RegistryServer
+from model_registry.settings import RegistrySettings
+from pipit.bundle import Bundle, Manifest, write_bundle
+from pipit.registry import RegistryClient
+from pipit.storage import LocalStore
+
+TASK = "test.sounds"
+Gate = tuple[str, str, str, float]
+
+
+def draft(task: str, version: str, metrics: dict[str, float], gates: list[Gate]) -> Manifest:
+    return Manifest.model_validate(
+        {
+            "task": task,
+            "version": version,
+            "model_type": "linear",
+            "created_at": "2026-11-21T04:00:00Z",
+            "labels": ["quiet", "loud"],
+            "input": {"kind": "audio"},
+            "pipeline": {"name": task},
+            "variants": [{"name": "float32", "runtime": "onnx", "file": "weights.onnx"}],
+            "default_variant": "float32",
+            "metrics": {name: {"value": value, "samples": 100} for name, value in metrics.items()},
+            "gates": [dict(zip(("name", "metric", "comparison", "limit"), gate, strict=True)) for gate in gates],
+            "golden": {"tolerance": {"float32": 1e-4}},
+            "lineage": {
+                "dataset_digest": "a" * 64,
+                "split_rule": "by source clip",
+                "config_digest": "b" * 64,
+                "code_version": "0.1.0",
+                "seed": 7,
+            },
+            "files": {},
+        }
+    )
+
+
+@pytest.fixture
+def make_bundle(tmp_path: Path) -> Callable[..., Bundle]:
+    """A bundle of the given version; `weights` is its content."""
+
+    def make(
+        version: str = "1.0.0",
+        weights: bytes = b"weights",
+        task: str = TASK,
+        metrics: dict[str, float] | None = None,
+        gates: list[Gate] | None = None,
+        key: Ed25519PrivateKey | None = None,
+    ) -> Bundle:
+        manifest = draft(task, version, metrics or {"accuracy": 0.9}, gates or [("good", "accuracy", ">", 0.7)])
+        files: dict[str, Path | bytes] = {"weights.onnx": weights, "golden.npz": b"golden", "report/card.md": b""}
+        number = len(list(tmp_path.glob("bundle-*")))
+        return write_bundle(tmp_path / f"bundle-{number}", manifest, files, key)
+
+    return make
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Iterator[Callable[..., RegistryServer]]:
+    """Starts a registry on free ports, on a local folder unless told otherwise."""
+    servers: list[RegistryServer] = []
+
+    def start_one(**settings: Any) -> RegistryServer:
+        given = {"store": tmp_path / "store", "port": 0, "metrics_port": 0, "poll_seconds": 0.05, **settings}
+        server = RegistryServer(RegistrySettings(**given))
+        server.start()
+        servers.append(server)
+        return server
+
+    yield start_one
+    for server in servers:
+        server.stop(0)
+
+
+@pytest.fixture
+def registry(start: Callable[..., RegistryServer]) -> RegistryServer:
+    return start()
+
+
+@pytest.fixture
+def connect() -> Iterator[Callable[..., RegistryClient]]:
+    with ExitStack() as stack:
+
+        def connect_one(server: RegistryServer, token: str | None = None, timeout: float = 60.0) -> RegistryClient:
+            return stack.enter_context(RegistryClient(f"127.0.0.1:{server.port}", token, timeout))
+
+        yield connect_one
+
+
+@pytest.fixture
+def client(registry: RegistryServer, connect: Callable[..., RegistryClient]) -> RegistryClient:
+    return connect(registry)
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> LocalStore:
+    """The store of the registries that `start` starts."""
+    return LocalStore(tmp_path / "store")
+
+
+@pytest.fixture(scope="session")
+def s3_endpoint() -> Iterator[str]:
+    pytest.importorskip("moto")
+    from moto.server import ThreadedMotoServer
+
+    server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    yield f"{host}:{port}"
+    server.stop()
+
+
+class Wire:
+    """A TCP proxy. Cut, it refuses connections and breaks those it has; by itself after `budget` bytes, if set."""
+
+    def __init__(self, target: tuple[str, int]) -> None:
+        self._target = target
+        self._lock = threading.Lock()
+        self._connections: set[socket.socket] = set()
+        self._is_cut = False
+        self.budget: int | None = None
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.port: int = self._listener.getsockname()[1]
+        self._threads: list[threading.Thread] = []
+        self._run(self._accept)
+
+    def cut(self) -> None:
+        """From now on nothing passes."""
+        with self._lock:
+            self._is_cut = True
+            connections, self._connections = self._connections, set()
+        for connection in connections:
+            _break(connection)
+
+    def mend(self) -> None:
+        with self._lock:
+            self._is_cut = False
+            self.budget = None
+
+    def close(self) -> None:
+        _break(self._listener)
+        self.cut()
+        for thread in self._threads:
+            thread.join()
+
+    def _run(self, target: Callable[..., None], *arguments: Any) -> None:
+        thread = threading.Thread(target=target, args=arguments, daemon=True)
+        self._threads.append(thread)
+        thread.start()
+
+    def _accept(self) -> None:
+        while True:
+            try:
+                near, _ = self._listener.accept()
+            except OSError:
+                return
+            with self._lock:
+                cut = self._is_cut
+            if cut:
+                _break(near)
+                continue
+            far = socket.create_connection(self._target)
+            with self._lock:
+                self._connections |= {near, far}
+            self._run(self._pump, near, far, True)
+            self._run(self._pump, far, near, False)
+
+    def _pump(self, source: socket.socket, sink: socket.socket, counted: bool) -> None:
+        with suppress(OSError):
+            while data := source.recv(65536):
+                if counted and self._is_spent(len(data)):
+                    self.cut()
+                    break
+                sink.sendall(data)
+        _break(source)
+        _break(sink)
+
+    def _is_spent(self, size: int) -> bool:
+        with self._lock:
+            if self.budget is None:
+                return False
+            self.budget -= size
+            return self.budget < 0
+
+
+def _break(connection: socket.socket) -> None:
+    with suppress(OSError):
+        connection.shutdown(socket.SHUT_RDWR)
+    connection.close()
+
+
+@pytest.fixture
+def wire_to() -> Iterator[Callable[[str], Wire]]:
+    """Makes a wire to `host:port`."""
+    wires: list[Wire] = []
+
+    def make(endpoint: str) -> Wire:
+        host, _, port = endpoint.rpartition(":")
+        wires.append(Wire((host, int(port))))
+        return wires[-1]
+
+    yield make
+    for wire in wires:
+        wire.close()
+
+
+@pytest.fixture
+def eventually() -> Callable[[Callable[[], bool]], None]:
+    """Waits until something holds, and fails after a long while."""
+    pause = threading.Event()
+
+    def wait(holds: Callable[[], bool]) -> None:
+        for _ in range(3000):
+            if holds():
+                return
+            pause.wait(0.02)
+        pytest.fail("it never came to hold")
+
+    return wait
