@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import queue
-from collections.abc import Iterator, Mapping
+import threading
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -40,6 +41,24 @@ class _Port:
         return row if self.quantization is None else self.quantization.dequantize(row)
 
 
+class _Instance:
+    """One interpreter, and the sizes of inputs that its memory is laid out for."""
+
+    def __init__(self, path: Path, threads: int) -> None:
+        self.interpreter = Interpreter(str(path), num_threads=threads)
+        self._sizes: dict[int, tuple[int, ...]] | None = None
+
+    def fit(self, sizes: dict[int, tuple[int, ...]]) -> None:
+        """sizes: shapes by the index of the input, row axis included. Raises RuntimeError if they can't be."""
+        if sizes == self._sizes:
+            return
+        self._sizes = None
+        for index, shape in sizes.items():
+            self.interpreter.resize_tensor_input(index, shape)
+        self.interpreter.allocate_tensors()
+        self._sizes = sizes
+
+
 class LiteRTRuntime:
     """A pool of interpreters, because one serves a single caller at a time.
 
@@ -52,78 +71,66 @@ class LiteRTRuntime:
     def __init__(self, path: Path, threads: int = 1, instances: int = 1) -> None:
         """Raises InvalidInput."""
         try:
-            interpreters = [_allocated(path, threads) for _ in range(instances)]
+            pool = [_Instance(path, threads) for _ in range(instances)]
+            self._inputs, self._outputs = _ports(pool[0].interpreter, path.name)
+            self.inputs = tuple(port.spec for port in self._inputs)
+            self.outputs = tuple(port.spec for port in self._outputs)
+            if all(ANY_SIZE not in spec.shape for spec in self.inputs):
+                for instance in pool:
+                    instance.fit({port.index: (1, *port.spec.shape) for port in self._inputs})
         except (ValueError, RuntimeError) as error:
             raise InvalidInput(f"{path.name} is not a model that LiteRT can run: {error}") from error
-        self._inputs, self._outputs = _ports(interpreters[0], path.name)
-        self.inputs = tuple(port.spec for port in self._inputs)
-        self.outputs = tuple(port.spec for port in self._outputs)
         self._instances = instances
-        # Last in, first out: the interpreter whose memory is still in the caches. None: closed.
-        self._pool: queue.LifoQueue[Interpreter | None] = queue.LifoQueue()
-        for interpreter in interpreters:
-            self._pool.put(interpreter)
+        self._closed = False
+        self._closing = threading.Lock()
+        # Last in, first out: the interpreter whose memory is still in the caches. None: there are no more.
+        self._pool: queue.LifoQueue[_Instance | None] = queue.LifoQueue()
+        for instance in pool:
+            self._pool.put(instance)
 
     def run(self, tensors: Tensors) -> dict[str, NDArray[Any]]:
         """See `Runtime`. Waits for a free interpreter. Raises Unavailable after `close`."""
         rows = check_tensors(tensors, self.inputs)
-        with self._borrowed() as interpreter:
-            answers = [self._run_row(interpreter, tensors, row) for row in range(rows)]
+        with self._borrowed() as instance:
+            answers = [self._run_row(instance, tensors, row) for row in range(rows)]
         return {
             port.spec.name: np.stack([answer[position] for answer in answers])
             for position, port in enumerate(self._outputs)
         }
 
     def close(self) -> None:
-        """Waits for runs that are under way."""
+        """Waits for runs that are under way; those that wait for an interpreter get none."""
+        with self._closing:
+            if self._closed:
+                return
+            self._closed = True
         for _ in range(self._instances):
-            if self._pool.get() is None:
-                break
+            self._pool.get()
         self._pool.put(None)
 
     @contextmanager
-    def _borrowed(self) -> Iterator[Interpreter]:
-        interpreter = self._pool.get()
+    def _borrowed(self) -> Iterator[_Instance]:
+        instance = self._pool.get()
         try:
-            if interpreter is None:
+            if instance is None or self._closed:
                 raise Unavailable("the network has been closed; ask again")
-            yield interpreter
+            yield instance
         finally:
-            self._pool.put(interpreter)
+            self._pool.put(instance)
 
-    def _run_row(self, interpreter: Interpreter, tensors: Tensors, row: int) -> list[NDArray[Any]]:
-        values = [port.to_network(tensors[port.spec.name][row]) for port in self._inputs]
-        self._fit_sizes(interpreter, values)
-        for port, value in zip(self._inputs, values, strict=True):
-            interpreter.set_tensor(port.index, value)
+    def _run_row(self, instance: _Instance, tensors: Tensors, row: int) -> list[NDArray[Any]]:
+        values = {port.index: port.to_network(tensors[port.spec.name][row]) for port in self._inputs}
+        try:
+            instance.fit({index: value.shape for index, value in values.items()})
+        except RuntimeError as error:
+            sizes = ", ".join(f"{spec.name} {tensors[spec.name].shape[1:]}" for spec in self.inputs)
+            raise InvalidInput(f"the network can't take inputs of these sizes: {sizes}") from error
+        interpreter = instance.interpreter
+        for index, value in values.items():
+            interpreter.set_tensor(index, value)
         interpreter.invoke()
         # get_tensor copies: nothing given out refers into the interpreter.
         return [port.from_network(interpreter.get_tensor(port.index)) for port in self._outputs]
-
-    def _fit_sizes(self, interpreter: Interpreter, values: list[NDArray[Any]]) -> None:
-        if all(ANY_SIZE not in spec.shape for spec in self.inputs):
-            return
-        held = {detail["index"]: tuple(detail["shape"]) for detail in interpreter.get_input_details()}
-        if all(held[port.index] == value.shape for port, value in zip(self._inputs, values, strict=True)):
-            return
-        try:
-            self._resize(interpreter, {port.index: v.shape for port, v in zip(self._inputs, values, strict=True)})
-        except RuntimeError as error:
-            self._resize(interpreter, held)
-            sizes = ", ".join(str(value.shape[1:]) for value in values)
-            raise InvalidInput(f"the network can't take inputs of the sizes {sizes}; send larger ones") from error
-
-    @staticmethod
-    def _resize(interpreter: Interpreter, shapes: Mapping[int, tuple[int, ...]]) -> None:
-        for index, shape in shapes.items():
-            interpreter.resize_tensor_input(index, shape)
-        interpreter.allocate_tensors()
-
-
-def _allocated(path: Path, threads: int) -> Interpreter:
-    interpreter = Interpreter(str(path), num_threads=threads)
-    interpreter.allocate_tensors()
-    return interpreter
 
 
 def _ports(interpreter: Interpreter, file: str) -> tuple[list[_Port], list[_Port]]:

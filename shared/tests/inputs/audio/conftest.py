@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 import soundfile
 from numpy.typing import NDArray
-from pipit.settings import DataSettings, load_settings
 
 Encode = Callable[..., bytes]
 
@@ -25,14 +24,6 @@ def encode() -> Encode:
         return file.getvalue()
 
     return call
-
-
-@pytest.fixture(scope="session")
-def data_folder() -> Path:
-    folder = load_settings(DataSettings).data
-    if folder is None:
-        pytest.skip("PIPIT_DATA is not set: no real clips here")
-    return folder
 
 
 @pytest.fixture(scope="session")
