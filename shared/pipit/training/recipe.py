@@ -1,0 +1,225 @@
+"""A recipe: everything that decides how a network of one task is trained, as one YAML file.
+
+It lies in `services/<domain>/configs/<task>-<recipe>.yaml`. The part that all tasks share is here; a task adds its own
+fields (`features`, `augmentation`, …) in a subclass. A key that no field knows is refused: a typing error must not
+train another network than the one that was asked for.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal, TypeVar
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from pipit.bundle.manifest import Finite, Gate, Probability, TaskName
+from pipit.errors import InvalidInput, NotFound
+
+R = TypeVar("R", bound="Recipe")
+
+Share = Annotated[float, Field(gt=0.0, lt=1.0)]
+Count = Annotated[int, Field(ge=1)]
+
+
+class RecipePart(BaseModel):
+    """Base of a recipe's parts: immutable, unknown keys refused."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+
+class DataSource(RecipePart):
+    """One data set that a recipe trains on."""
+
+    kind: str
+    """Its layout, by a name that the task knows."""
+    path: str
+    """Relative to the folder of data sets (`PIPIT_DATA`), or absolute."""
+    licence: str
+    """As the source states it; goes into the model card."""
+    url: str = ""
+    """Where it comes from."""
+
+    def folder(self, data: Path | None) -> Path:
+        """Where it lies. data: the folder of data sets. Raises NotFound if it is not there."""
+        path = Path(self.path).expanduser()
+        if not path.is_absolute():
+            if data is None:
+                raise NotFound(f"data set {self.path!r} is looked for in the folder that PIPIT_DATA names; set it")
+            path = data / path
+        if not path.is_dir():
+            raise NotFound(f"data set {self.path!r} is not at {path}; fetch it, or name its folder in the recipe")
+        return path
+
+
+class Split(RecipePart):
+    """Which samples train, validate and test. Samples of one group always stay on one side."""
+
+    rule: Literal["fold", "group"]
+    """`fold`: the data set's own folds, by name. `group`: groups drawn by the seed, stratified by label."""
+    test_folds: tuple[str, ...] = ()
+    validation_folds: tuple[str, ...] = ()
+    test_share: Share = 0.2
+    """Of all samples; for `group`."""
+    validation_share: Share = 0.2
+    """Of all samples; for `group`."""
+
+    @model_validator(mode="after")
+    def _folds_are_named(self) -> Split:
+        if self.rule == "fold":
+            if not self.test_folds or not self.validation_folds:
+                raise ValueError("a split by fold names test_folds and validation_folds")
+            both = set(self.test_folds) & set(self.validation_folds)
+            if both:
+                raise ValueError(f"folds {sorted(both)} can't both test and validate")
+        elif self.test_share + self.validation_share >= 1.0:
+            raise ValueError("test_share and validation_share leave nothing to train on")
+        return self
+
+
+class Optimiser(RecipePart):
+    """How weights are changed."""
+
+    name: Literal["adam", "adamw", "sgd"] = "adam"
+    learning_rate: Annotated[float, Field(gt=0.0)] = 1e-3
+    schedule: Literal["constant", "cosine", "plateau"] = "cosine"
+    """`plateau`: halved when the validation loss stands still."""
+    warmup_epochs: Annotated[int, Field(ge=0)] = 0
+    weight_decay: Annotated[float, Field(ge=0.0)] = 0.0
+    momentum: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.9
+    """For `sgd`."""
+
+
+class Export(RecipePart):
+    """Which forms of the weights a bundle holds."""
+
+    variants: tuple[str, ...] = ("float32", "dynamic", "int8")
+    default_variant: str = "float32"
+    calibration_samples: Count = 200
+    """Real training samples that set the ranges of the int8 variant."""
+
+    @model_validator(mode="after")
+    def _default_is_exported(self) -> Export:
+        if self.default_variant not in self.variants:
+            raise ValueError(f"default_variant {self.default_variant!r} is none of {list(self.variants)}")
+        return self
+
+
+class ThresholdRule(RecipePart):
+    """How thresholds are chosen on validation data."""
+
+    false_positive_rate: Share = 0.05
+    """A label's threshold keeps its false positive rate under this."""
+    unknown_share: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.01
+    """Share of validation samples, answered rightly, that may be called unknown."""
+    uncertain_share: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.1
+    """Share of validation samples that may be marked uncertain."""
+
+
+class Golden(RecipePart):
+    """Samples that a device answers before it lets the bundle serve."""
+
+    samples: Count = 8
+    tolerance: dict[str, Annotated[float, Field(gt=0.0, le=1.0)]] = {"float32": 0.001, "dynamic": 0.05, "int8": 0.05}
+    """Largest absolute difference of a score, by variant."""
+
+
+class Recipe(RecipePart):
+    """The part of a recipe that all tasks share."""
+
+    task: TaskName
+    name: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,40}$")]
+    description: str = ""
+    network: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,40}$")]
+    """By a name that the task knows; becomes the bundle's `model_type`."""
+    data: Annotated[tuple[DataSource, ...], Field(min_length=1)]
+    split: Split
+    optimiser: Optimiser = Optimiser()
+    epochs: Count = 50
+    batch_size: Count = 32
+    early_stopping_patience: Count = 10
+    """Epochs without a better validation loss after which training stops."""
+    class_weights: bool = True
+    """Weigh rare classes up."""
+    seed: Annotated[int, Field(ge=0, lt=2**31)] = 1
+    export: Export = Export()
+    thresholds: ThresholdRule = ThresholdRule()
+    golden: Golden = Golden()
+    gates: tuple[Gate, ...] = ()
+    """What the bundle must reach to be promoted."""
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of every value, defaults included, whatever the order of the keys in the file."""
+        text = json.dumps(self.model_dump(mode="json"), sort_keys=True, separators=(",", ":"))
+        return hashlib.sha256(text.encode()).hexdigest()
+
+
+def load_recipe(path: Path, recipe_type: type[R], overrides: Mapping[str, Any] | None = None) -> R:
+    """Reads a recipe. overrides: values by dotted key (`optimiser.learning_rate`).
+
+    Raises NotFound if the file is missing and InvalidInput that names each wrong key.
+    """
+    try:
+        values = yaml.safe_load(path.read_bytes())
+    except FileNotFoundError as error:
+        raise NotFound(f"there is no recipe at {path}") from error
+    except yaml.YAMLError as error:
+        raise InvalidInput(f"{path} is not YAML: {error}") from error
+    if not isinstance(values, dict):
+        raise InvalidInput(f"{path} is no recipe: it has to be a mapping of keys to values")
+    for key, value in (overrides or {}).items():
+        _set(values, key, value)
+    try:
+        return recipe_type.model_validate(values)
+    except ValidationError as error:
+        lines = [f"{'.'.join(str(part) for part in p['loc']) or 'recipe'}: {p['msg']}" for p in error.errors()]
+        raise InvalidInput(f"{path} is wrong:\n  " + "\n  ".join(lines)) from error
+
+
+def find_recipe(folder: Path, task: str, name: str) -> Path:
+    """Path of the recipe `name` of `task` among the files of `folder`. Raises NotFound that lists what is there."""
+    short = task.partition(".")[2]
+    path = folder / f"{short}-{name}.yaml"
+    if path.is_file():
+        return path
+    known = ", ".join(recipe_names(folder, task)) or "none"
+    raise NotFound(f"task {task} has no recipe {name!r}; it has {known} (in {folder})")
+
+
+def recipe_names(folder: Path, task: str) -> tuple[str, ...]:
+    """Names of the recipes of `task`, sorted."""
+    prefix = task.partition(".")[2] + "-"
+    return tuple(sorted(path.stem.removeprefix(prefix) for path in folder.glob(f"{prefix}*.yaml")))
+
+
+def _set(values: dict[str, Any], key: str, value: Any) -> None:
+    *parents, last = key.split(".")
+    for parent in parents:
+        inner = values.setdefault(parent, {})
+        if not isinstance(inner, dict):
+            raise InvalidInput(f"{key!r} can't be set: {parent!r} is no mapping")
+        values = inner
+    values[last] = value
+
+
+__all__ = [
+    "Count",
+    "DataSource",
+    "Export",
+    "Finite",
+    "Golden",
+    "Optimiser",
+    "Probability",
+    "Recipe",
+    "RecipePart",
+    "Share",
+    "Split",
+    "ThresholdRule",
+    "find_recipe",
+    "load_recipe",
+    "recipe_names",
+]
