@@ -24,8 +24,7 @@ def linear() -> Callable[[NDArray[np.float32]], NDArray[np.float32]]:
 
 @pytest.fixture(scope="session")
 def litert_models(tmp_path_factory) -> Path:
-    """Folder: linear, two_ports, any_size, in_fours, heavy, fixed_batch as `.tflite`, and
-    linear_int8, linear_uint8.."""
+    """Folder: linear, linear_int8, linear_uint8, two_ports, any_size, in_fours, heavy, fixed_batch, each `.tflite`."""
     import tensorflow as tf
 
     folder = tmp_path_factory.mktemp("litert")
@@ -77,7 +76,7 @@ def litert_models(tmp_path_factory) -> Path:
 
 @pytest.fixture(scope="session")
 def onnx_models(tmp_path_factory) -> Path:
-    """Folder: the same as `.onnx`, and linear_one_row, no_row_axis, text."""
+    """Folder: the float ones of `litert_models` and linear_one_row, no_row_axis, text, each `.onnx`."""
     folder = tmp_path_factory.mktemp("onnx")
 
     def save(name: str, nodes, inputs, outputs, constants=()) -> None:
