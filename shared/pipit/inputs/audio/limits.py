@@ -12,7 +12,7 @@ from pipit.errors import InputTooLarge, InvalidInput
 
 @dataclass(frozen=True, slots=True)
 class AudioLimits:
-    """Bounds of one clip, or of one piece of a stream. The largest that fits is 92 MB of mono float32, for a moment twice.
+    """Bounds of one clip, or of one piece of a stream. The largest is 92 MB as mono float32, twice for a moment.
 
     Size over a bound raises InputTooLarge; a form that no microphone has raises InvalidInput.
     """
