@@ -1,0 +1,65 @@
+"""Variations of training clips: of the sound itself, made once and kept, and of spectrograms, made anew each epoch.
+
+The first three are the guide's; crop, gain, SpecAugment and mixup are what the literature on small sets adds.
+"""
+
+from __future__ import annotations
+
+import librosa
+import numpy as np
+from numpy.typing import NDArray
+
+from home_security.sounds.recipe import Augmentation
+
+Sound = NDArray[np.float32]
+
+
+def vary(samples: Sound, rate: int, window: int, settings: Augmentation, generator: np.random.Generator) -> Sound:
+    """One varied window of `window` samples. samples: mono, any length; rate: Hz."""
+    if generator.random() < settings.probability:
+        samples = librosa.effects.time_stretch(samples, rate=generator.uniform(*settings.time_stretch))
+    if generator.random() < settings.probability:
+        samples = librosa.effects.pitch_shift(samples, sr=rate, n_steps=generator.uniform(*settings.pitch_shift))
+    shift = settings.shift_seconds * rate if generator.random() < settings.probability else 0.0
+    samples = crop(samples, window, shift, generator)
+    if generator.random() < settings.probability:
+        samples = samples + generator.normal(0.0, settings.noise, len(samples)).astype(np.float32)
+    if generator.random() < settings.probability:
+        samples = samples * np.float32(10.0 ** (generator.uniform(-settings.gain_db, settings.gain_db) / 20.0))
+    return np.clip(samples, -1.0, 1.0).astype(np.float32)
+
+
+def crop(samples: Sound, window: int, shift: float, generator: np.random.Generator) -> Sound:
+    """A window that begins anywhere in the clip, or up to `shift` samples outside it; silence where there is none."""
+    room = max(0, len(samples) - window)
+    start = int(generator.integers(-int(shift), room + int(shift) + 1))
+    if start < 0:
+        samples = np.pad(samples, (-start, 0))
+        start = 0
+    taken = samples[start : start + window]
+    return np.pad(taken, (0, window - len(taken)))
+
+
+def mask_bands_and_frames(rows: Sound, settings: Augmentation, generator: np.random.Generator) -> Sound:
+    """SpecAugment: bands and runs of frames of each row get the row's mean. rows: (n, bands, frames, 1); copied."""
+    masked = rows.copy()
+    for row in masked:
+        mean = row.mean()
+        for _ in range(settings.masks):
+            for axis, share in ((0, settings.frequency_mask), (1, settings.time_mask)):
+                width = int(generator.integers(0, int(share * row.shape[axis]) + 1))
+                start = int(generator.integers(0, row.shape[axis] - width + 1))
+                np.moveaxis(row, axis, 0)[start : start + width] = mean
+    return masked
+
+
+def mix(rows: Sound, targets: Sound, settings: Augmentation, generator: np.random.Generator) -> tuple[Sound, Sound]:
+    """Mixup within a batch. rows: (n, …); targets: (n, labels)."""
+    if not settings.mixup or len(rows) < 2:
+        return rows, targets
+    share = generator.beta(settings.mixup, settings.mixup, len(rows)).astype(np.float32)
+    share = np.maximum(share, 1.0 - share)
+    other = generator.permutation(len(rows))
+    wide = share.reshape(-1, *[1] * (rows.ndim - 1))
+    tall = share[:, np.newaxis]
+    return wide * rows + (1.0 - wide) * rows[other], tall * targets + (1.0 - tall) * targets[other]

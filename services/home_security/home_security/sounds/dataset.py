@@ -1,0 +1,157 @@
+"""Reads labelled recordings in three layouts, which a recipe may mix.
+
+    esc50    audio/<fold>-<recording>-<take>-<target>.wav   meta/esc50.csv   (https://github.com/karolpiczak/ESC-50)
+    folders  <class>/<file>        recordings.csv, optional: file,recording   for people's own recordings
+    table    labels.csv: filename,label and, optional, recording,fold         for clips in one folder
+
+A recording is what several clips may be cut from. Clips of one recording never stand on both sides of a split.
+"""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from pipit.errors import InvalidInput, NotFound
+
+from home_security.sounds.classes import meant_class
+
+ENDINGS = (".wav", ".flac", ".ogg", ".mp3", ".oga", ".opus", ".aiff", ".aif", ".au", ".caf", ".w64")
+"""What soundfile reads. Of two files with one stem the earlier ending counts."""
+TAKE = re.compile(r"[_\-. ](\d{1,4}|take\d+)$", re.IGNORECASE)
+SAME_RECORDING: Mapping[str, str] = {"30322": "28314"}
+"""ESC-50: uploads to freesound under two numbers that hold the same sound (normalised cross-correlation 0.95; see
+`docs/measured/sounds_copies.csv`)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Clip:
+    """One labelled file.
+
+    name: the same on every machine. category: the class as the data set names it. recording: clips that share it
+    belong together. fold: the data set's own, "" if it has none. train_only: neither validates nor tests.
+    """
+
+    path: Path
+    name: str
+    category: str
+    recording: str
+    fold: str = ""
+    train_only: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """What a data set holds. tables: files that say what the clips are. problems: one line for each bad entry."""
+
+    clips: tuple[Clip, ...]
+    tables: tuple[Path, ...]
+    problems: tuple[str, ...]
+
+
+def read_dataset(folder: Path, kind: str, rename: Mapping[str, str], *, train_only: bool = False) -> Listing:
+    """Lists the clips of `folder`. kind: `esc50`, `folders` or `table`. rename: categories by their name there.
+
+    Raises InvalidInput for an unknown kind or a table without its columns, NotFound for a missing table.
+    """
+    readers = {"esc50": _read_esc50, "folders": _read_folders, "table": _read_table}
+    if kind not in readers:
+        raise InvalidInput(f"a data set of sounds has no kind {kind!r}; it has {', '.join(sorted(readers))}")
+    listing = readers[kind](folder)
+    prefix = folder.name
+    clips = tuple(
+        replace(
+            clip,
+            name=f"{prefix}/{clip.name}",
+            recording=f"{prefix}/{clip.recording}",
+            category=rename.get(clip.category, clip.category),
+            train_only=train_only,
+        )
+        for clip in listing.clips
+    )
+    meant = {clip.category: name for clip in clips if (name := meant_class(clip.category)) is not None}
+    misspelt = tuple(
+        f"{folder}: class {category!r} looks like {name!r} but is another name; rename it, in the data or the recipe"
+        for category, name in sorted(meant.items())
+    )
+    return replace(listing, clips=clips, problems=(*listing.problems, *misspelt))
+
+
+def _read_esc50(folder: Path) -> Listing:
+    table = folder / "meta" / "esc50.csv"
+    clips, problems = [], []
+    for line, row in _rows(table, ("filename", "fold", "category", "src_file")):
+        path = find_audio(folder / "audio", row["filename"])
+        if path is None:
+            problems.append(f"{table}, line {line}: {row['filename']!r} is not in {folder / 'audio'}")
+            continue
+        recording = SAME_RECORDING.get(row["src_file"], row["src_file"])
+        clips.append(Clip(path, f"audio/{path.name}", row["category"], recording, row["fold"]))
+    return Listing(tuple(clips), (table,), tuple(problems))
+
+
+def _read_table(folder: Path) -> Listing:
+    table = folder / "labels.csv"
+    clips, problems = [], []
+    for line, row in _rows(table, ("filename", "label")):
+        path = find_audio(folder, row["filename"])
+        if path is None:
+            problems.append(f"{table}, line {line}: {row['filename']!r} is not in {folder}")
+            continue
+        recording = row.get("recording") or recording_of(path)
+        clips.append(Clip(path, path.name, row["label"], recording, row.get("fold") or ""))
+    return Listing(tuple(clips), (table,), tuple(problems))
+
+
+def _read_folders(folder: Path) -> Listing:
+    table = folder / "recordings.csv"
+    tables = (table,) if table.is_file() else ()
+    named = {row["file"]: row["recording"] for _, row in _rows(table, ("file", "recording"))} if tables else {}
+    clips, problems = [], []
+    for path in sorted(folder.glob("*/*")):
+        name = path.relative_to(folder).as_posix()
+        if path.name.startswith(".") or path.parent.name.startswith("."):
+            continue
+        if path.suffix.lower() not in ENDINGS:
+            problems.append(f"{path}: {path.suffix or 'no ending'} is no sound; take it out of the folder")
+            continue
+        recording = named.pop(name, "") or f"{path.parent.name}/{recording_of(path)}"
+        clips.append(Clip(path, name, path.parent.name, recording))
+    problems += [f"{table}: {name!r} is not in {folder}" for name in named]
+    return Listing(tuple(clips), tables, tuple(problems))
+
+
+def recording_of(path: Path) -> str:
+    """The recording that a file name tells: `kitchen_3.wav` and `kitchen_4.wav` are takes of `kitchen`."""
+    return TAKE.sub("", path.stem) or path.stem
+
+
+def find_audio(folder: Path, filename: str) -> Path | None:
+    """The file of that name, or of its stem with another ending; None if there is none inside `folder`."""
+    if filename != Path(filename).name or filename in ("", ".", ".."):
+        return None
+    path = folder / filename
+    if path.is_file():
+        return path
+    return next((other for ending in ENDINGS if (other := path.with_suffix(ending)).is_file()), None)
+
+
+def _rows(table: Path, columns: tuple[str, ...]) -> Iterator[tuple[int, dict[str, str]]]:
+    try:
+        with table.open(newline="", encoding="utf-8-sig") as file:
+            reader = csv.DictReader(file)
+            missing = [column for column in columns if column not in (reader.fieldnames or ())]
+            if missing:
+                raise InvalidInput(f"{table} has no column {', '.join(missing)}; its first line names the columns")
+            for row in reader:
+                short = [column for column in columns if not row[column]]
+                if short:
+                    raise InvalidInput(f"{table}, line {reader.line_num}: {', '.join(short)} is empty")
+                yield reader.line_num, {key: value.strip() for key, value in row.items() if key and value}
+    except FileNotFoundError as error:
+        raise NotFound(f"{table} is missing; fetch the data set again, or name another kind in the recipe") from error
+    except UnicodeDecodeError as error:
+        raise InvalidInput(f"{table} is not UTF-8 text: {error.reason}") from error

@@ -1,0 +1,115 @@
+"""Log-mel of clips and their varied copies, computed once and kept by the digest of what they are made of."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+import soundfile
+from numpy.typing import NDArray
+from pipit.bundle.files import write_atomically
+from pipit.errors import InputTooLarge, InvalidInput
+from pipit.inputs import EncodedAudio, PcmAudio
+from pipit.inputs.audio import LogMel, cut_windows, decode_audio, resample
+from pipit.training.progress import Progress
+
+from home_security.sounds.augment import vary
+from home_security.sounds.dataset import Clip
+from home_security.sounds.pipeline import FrontEnd
+from home_security.sounds.recipe import Augmentation
+
+DEVICE_ENDINGS = (".wav", ".flac", ".ogg", ".mp3")
+FORMAT = 2
+"""Of what is kept; counts up when the code that makes features changes."""
+
+
+def read_clip(path: Path) -> tuple[NDArray[np.float32], int]:
+    """Mono float32 and its rate in Hz, decoded as the device decodes. Raises InvalidInput, InputTooLarge."""
+    if path.suffix.lower() in DEVICE_ENDINGS:
+        samples, rate = decode_audio(EncodedAudio(path.read_bytes()))
+    else:
+        try:
+            values, rate = soundfile.read(path, dtype="float32", always_2d=True)
+        except soundfile.LibsndfileError as error:
+            raise InvalidInput(f"not audio that can be read: {error.error_string}") from error
+        samples, rate = decode_audio(PcmAudio(values, rate))
+    if not samples.any():
+        raise InvalidInput("nothing but silence; record it anew")
+    return samples, rate
+
+
+class FeatureMaker:
+    """Makes the features of clips. cache: a folder that several runs share."""
+
+    def __init__(self, front_end: FrontEnd, augmentation: Augmentation, seed: int, cache: Path, workers: int) -> None:
+        self._front_end = front_end
+        self._augmentation = augmentation
+        self._seed = seed
+        self._cache = cache
+        self._workers = workers
+        self._log_mel = LogMel(front_end.log_mel)
+
+    def make(
+        self, clips: Sequence[Clip], digests: Mapping[str, str], copies: int, progress: Progress, title: str
+    ) -> tuple[dict[str, NDArray[np.float32]], list[str]]:
+        """Features by clip name, (1 + copies, bands, frames, 1), and a line for each clip that can't be used.
+
+        digests: SHA-256 of each clip's file, by name.
+        """
+        made: dict[str, NDArray[np.float32]] = {}
+        problems: list[str] = []
+        with progress.track(title, len(clips)) as bar, ThreadPoolExecutor(self._workers) as pool:
+            for clip, rows in zip(clips, pool.map(self._tried(digests, copies), clips), strict=True):
+                if isinstance(rows, str):
+                    problems.append(f"{clip.path}: {rows}")
+                else:
+                    made[clip.name] = rows
+                bar.advance()
+        return made, problems
+
+    def _tried(self, digests: Mapping[str, str], copies: int) -> Callable[[Clip], NDArray[np.float32] | str]:
+        def tried(clip: Clip) -> NDArray[np.float32] | str:
+            try:
+                return self._rows(clip, digests[clip.name], copies)
+            except (InvalidInput, InputTooLarge, OSError) as error:
+                return str(error)
+
+        return tried
+
+    def _rows(self, clip: Clip, digest: str, copies: int) -> NDArray[np.float32]:
+        path = self._cache / digest[:2] / f"{self._key(digest, copies)}.npy"
+        try:
+            rows: NDArray[np.float32] = np.load(path, allow_pickle=False)
+        except (OSError, ValueError, EOFError):
+            rows = self._make(clip, digest, copies, path)  # Not there, or broken.
+        return rows
+
+    def _make(self, clip: Clip, digest: str, copies: int, path: Path) -> NDArray[np.float32]:
+        samples, rate = read_clip(clip.path)
+        rows = self._compute(resample(samples, rate, self._front_end.log_mel.sample_rate), digest, copies)
+        buffer = io.BytesIO()
+        np.save(buffer, rows, allow_pickle=False)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_atomically(path, buffer.getvalue())
+        return rows
+
+    def _compute(self, samples: NDArray[np.float32], digest: str, copies: int) -> NDArray[np.float32]:
+        front_end = self._front_end
+        rate = front_end.log_mel.sample_rate
+        windows, _ = cut_windows(samples, rate, front_end.window_seconds, front_end.hop_seconds)
+        # Each clip's variations follow from its content and the seed, whatever the order or the threads.
+        generator = np.random.default_rng([self._seed, *bytes.fromhex(digest[:16])])
+        varied = [vary(samples, rate, front_end.samples, self._augmentation, generator) for _ in range(copies)]
+        return self._log_mel(np.stack([windows[0], *varied]))[..., np.newaxis]
+
+    def _key(self, digest: str, copies: int) -> str:
+        augmentation = self._augmentation.model_dump(mode="json") if copies else None
+        seed = self._seed if copies else None
+        parts = [FORMAT, digest, asdict(self._front_end), asdict(self._front_end.log_mel), copies, augmentation, seed]
+        return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()

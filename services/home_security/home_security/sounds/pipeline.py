@@ -1,0 +1,184 @@
+"""Sound to log-mel windows, and the network's logits to answers. The same code in the trainer and on the device.
+
+    decode_audio -> resample -> cut_windows -> LogMel -> [network] -> softmax -> thresholds
+
+The network gives logits: softmax is done here, in float, so that an 8-bit output does not round probabilities to 1/256.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from pipit.bundle.manifest import Decision, Manifest
+from pipit.errors import InvalidInput
+from pipit.inputs import Input, PcmAudio, TensorInput
+from pipit.inputs.audio import (
+    LIBROSA_22K,
+    YAMNET,
+    LogMel,
+    LogMelParameters,
+    StreamWindows,
+    cut_windows,
+    decode_audio,
+    resample,
+)
+from pipit.pipelines import Decoded, LabelScore, Prediction, Region, Tensors, TimeSpan
+
+FRONT_ENDS = {"librosa_22k": LIBROSA_22K, "yamnet": YAMNET}
+INPUT = "log_mel"
+OUTPUT = "logits"
+DEFAULT_THRESHOLD = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class FrontEnd:
+    """From sound to the network's input. Lengths in seconds."""
+
+    name: str
+    window_seconds: float
+    hop_seconds: float
+
+    def __post_init__(self) -> None:
+        """Raises InvalidInput."""
+        if self.name not in FRONT_ENDS:
+            raise InvalidInput(f"there is no front end {self.name!r}; there are {', '.join(FRONT_ENDS)}")
+
+    @property
+    def log_mel(self) -> LogMelParameters:
+        """Of its spectrogram."""
+        return FRONT_ENDS[self.name]
+
+    @property
+    def samples(self) -> int:
+        """Of one window."""
+        return round(self.window_seconds * self.log_mel.sample_rate)
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """Of one row of the network's input: (bands, frames, 1)."""
+        return self.log_mel.bands, self.log_mel.frames(self.samples), 1
+
+
+class SoundsPipeline:
+    """`home_security.sounds`. Shared by threads."""
+
+    def __init__(self, manifest: Manifest) -> None:
+        """Raises InvalidInput for parameters that are missing or wrong."""
+        parameters = manifest.pipeline.parameters
+        try:
+            self.front_end = FrontEnd(
+                str(parameters["front_end"]), float(parameters["window_seconds"]), float(parameters["hop_seconds"])
+            )
+        except (KeyError, TypeError, ValueError) as error:
+            raise InvalidInput(
+                f"the bundle's pipeline parameters are wrong ({error}); it needs front_end, window_seconds, hop_seconds"
+            ) from error
+        self._labels = manifest.labels
+        self._decision = manifest.decision
+        self._log_mel = LogMel(self.front_end.log_mel)
+
+    def decode(self, item: Input) -> Decoded:
+        """Audio: `log_mel`, float32, shape (windows, bands, frames, 1), and each window's time span.
+
+        A tensor of one row's shape, or of rows of it, is taken as it is. Raises InvalidInput, InputTooLarge.
+        """
+        if isinstance(item, TensorInput):
+            return self._take_tensor(item)
+        samples, rate = decode_audio(item)
+        return self._windows(resample(samples, rate, self._rate), self._rate)
+
+    def interpret(self, outputs: Tensors, decoded: Decoded) -> list[Prediction]:
+        """outputs: `logits`, shape (windows, labels). One prediction a window, every label scored."""
+        logits = np.asarray(outputs[OUTPUT], np.float32)
+        expected = (len(decoded.regions), len(self._labels))
+        if logits.shape != expected:
+            raise InvalidInput(f"the network gave logits of shape {logits.shape}, not {expected}; the bundle is wrong")
+        return [
+            predict(row, self._labels, self._decision, region)
+            for row, region in zip(softmax(logits), decoded.regions, strict=True)
+        ]
+
+    def open_stream(self) -> SoundStream:
+        """For PCM pushed piece by piece."""
+        return SoundStream(self)
+
+    def log_mel(self, windows: NDArray[np.float32]) -> NDArray[np.float32]:
+        """(windows, samples) to (windows, bands, frames, 1)."""
+        return self._log_mel(windows)[..., np.newaxis]
+
+    @property
+    def _rate(self) -> int:
+        return self.front_end.log_mel.sample_rate
+
+    def _windows(self, samples: NDArray[np.float32], rate: int) -> Decoded:
+        rows, spans = cut_windows(samples, rate, self.front_end.window_seconds, self.front_end.hop_seconds)
+        return Decoded({INPUT: self.log_mel(rows)}, tuple(spans))
+
+    def _take_tensor(self, item: TensorInput) -> Decoded:
+        if item.name not in ("", INPUT):
+            raise InvalidInput(f"the network's only input is {INPUT!r}, not {item.name!r}")
+        shape = self.front_end.shape
+        values = item.values[np.newaxis] if item.values.ndim == len(shape) else item.values
+        if values.dtype != np.float32 or values.shape[1:] != shape or not len(values):
+            raise InvalidInput(
+                f"{INPUT} must be float32 of shape {shape} or (rows, …), not {item.values.dtype} {item.values.shape}"
+            )
+        if not np.isfinite(values).all():
+            raise InvalidInput(f"{INPUT} holds NaN or infinite values")
+        return Decoded({INPUT: values}, (None,) * len(values))
+
+
+class SoundStream:
+    """One caller's PCM. Windows come as soon as they are full; spans count from the start of the stream."""
+
+    def __init__(self, pipeline: SoundsPipeline) -> None:
+        front_end = pipeline.front_end
+        self._pipeline = pipeline
+        self._windows = StreamWindows(front_end.log_mel.sample_rate, front_end.window_seconds, front_end.hop_seconds)
+        self._begun = False
+
+    def push(self, item: Input) -> Decoded | None:
+        """Raises InvalidInput for anything but PCM: pieces of a file are no files."""
+        if not isinstance(item, PcmAudio):
+            raise InvalidInput(f"a stream of sound takes PCM, not {type(item).__name__}; send files one by one")
+        rows, spans = self._windows.push(item)
+        self._begun = True
+        return self._decoded(rows, spans)
+
+    def finish(self) -> Decoded | None:
+        """The last window, filled with zeros if the stream was shorter than one."""
+        if not self._begun:
+            return None
+        return self._decoded(*self._windows.finish())
+
+    def _decoded(self, rows: NDArray[np.float32], spans: list[TimeSpan]) -> Decoded | None:
+        return Decoded({INPUT: self._pipeline.log_mel(rows)}, tuple(spans)) if len(rows) else None
+
+
+def softmax(logits: NDArray[Any]) -> NDArray[np.float32]:
+    """Over the last axis."""
+    values = np.exp(logits - logits.max(axis=-1, keepdims=True), dtype=np.float64)
+    scores: NDArray[np.float32] = (values / values.sum(axis=-1, keepdims=True)).astype(np.float32)
+    return scores
+
+
+def predict(
+    scores: NDArray[np.float32], labels: tuple[str, ...], decision: Decision, region: Region = None
+) -> Prediction:
+    """The answer for one window. scores: shape (labels,), of the labels in their order."""
+    order = np.argsort(-scores, kind="stable")
+    best = float(scores[order[0]])
+    second = float(scores[order[1]]) if len(labels) > 1 else 0.0
+    return Prediction(
+        scores=tuple(
+            LabelScore(label, float(scores[i]), bool(scores[i] >= decision.thresholds.get(label, DEFAULT_THRESHOLD)))
+            for i in order
+            for label in (labels[i],)
+        ),
+        region=region,
+        unknown=best < decision.unknown_below,
+        uncertain=best - second < decision.uncertain_margin,
+    )

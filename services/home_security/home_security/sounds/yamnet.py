@@ -1,0 +1,83 @@
+"""YAMNet's body (MobileNetV1 behind a log-mel spectrogram) in Keras, with the weights of the published network.
+
+Source: https://github.com/tensorflow/models/tree/master/research/audioset/yamnet (Apache-2.0). Its 8-bit weights are
+read from `backbones/yamnet_logmel96x64_w8.onnx`, which `pipit data fetch yamnet` makes. Batch norm is folded there.
+
+It hears 96 frames (0.96 s) at a time, and only so: running its convolutions over 5 s in one piece is cheaper, but its
+last layers then see hardly any of the zeros at the edges that they were trained with, and embeddings get up to 37
+times too long (see the domain's README).
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import onnx
+from keras import layers
+from numpy.typing import NDArray
+from onnx import numpy_helper
+from pipit.errors import InvalidInput, NotFound
+
+FILE = Path("backbones") / "yamnet_logmel96x64_w8.onnx"
+FRAMES, BANDS = 96, 64
+EMBEDDING = 1024
+CONVOLUTIONS = 27
+
+
+def yamnet_file(data: Path | None) -> Path:
+    """Where the weights lie below the folder of data sets. Raises NotFound."""
+    path = None if data is None else data / FILE
+    if path is None or not path.is_file():
+        raise NotFound(
+            f"YAMNet's weights are not at {path or f'$PIPIT_DATA/{FILE}'}; "
+            "run `pipit data fetch yamnet` and set PIPIT_DATA, or train the recipe `small`, which needs none"
+        )
+    return path
+
+
+def build_body(weights: Path) -> keras.Model:
+    """One patch (96 frames, 64 bands, 1) to its embedding (1024,). Raises InvalidInput for another network."""
+    graph = onnx.load(str(weights)).graph
+    constants = _constants(graph)
+    convolutions = [node for node in graph.node if node.op_type == "Conv"]
+    if len(convolutions) != CONVOLUTIONS:
+        raise InvalidInput(f"{weights} is not YAMNet: it has {len(convolutions)} convolutions, not {CONVOLUTIONS}")
+    inputs = value = keras.Input((FRAMES, BANDS, 1), name="patch")
+    for position, node in enumerate(convolutions):
+        kernel, bias = constants[node.input[1]], constants[node.input[2]]
+        attributes = {attribute.name: onnx.helper.get_attribute_value(attribute) for attribute in node.attribute}
+        layer = _layer(kernel.shape, attributes["group"], attributes["strides"][0], f"yamnet_{position:02d}")
+        value = layer(value)
+        # ONNX (out, in, frames, bands) to Keras (frames, bands, in, out), depthwise (frames, bands, out, 1).
+        layer.set_weights([kernel.transpose((2, 3, 0, 1) if attributes["group"] > 1 else (2, 3, 1, 0)), bias])
+        value = layers.ReLU(name=f"yamnet_{position:02d}_relu")(value)
+    return keras.Model(inputs, layers.GlobalAveragePooling2D(name="yamnet_embedding")(value), name="yamnet_body")
+
+
+def classifier_weights(weights: Path) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """YAMNet's own last layer: kernel (1024, 521) and bias (521,) of the AudioSet classes."""
+    graph = onnx.load(str(weights)).graph
+    constants = _constants(graph)
+    node = next(node for node in graph.node if node.op_type == "Gemm")
+    return constants[node.input[1]].T, constants[node.input[2]]
+
+
+def _layer(kernel: tuple[int, ...], group: int, stride: int, name: str) -> layers.Layer:
+    size, strides = (kernel[2], kernel[3]), (stride, stride)
+    if group > 1:
+        return layers.DepthwiseConv2D(size, strides, padding="same", name=name)
+    return layers.Conv2D(kernel[0], size, strides, padding="same", name=name)
+
+
+def _constants(graph: Any) -> dict[str, NDArray[np.float32]]:
+    """Every weight by name as float32, 8-bit ones through their DequantizeLinear."""
+    stored = {tensor.name: numpy_helper.to_array(tensor) for tensor in graph.initializer}
+    values = {name: array.astype(np.float32) for name, array in stored.items()}
+    for node in graph.node:
+        if node.op_type == "DequantizeLinear":
+            integers, scale, zero = (stored[name] for name in node.input)
+            values[node.output[0]] = (integers.astype(np.float32) - zero.astype(np.float32)) * scale
+    return values
