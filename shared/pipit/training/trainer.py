@@ -19,8 +19,6 @@ from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any, ClassVar, Literal, Protocol
 
-from numpy.typing import NDArray
-
 from pipit.bundle.manifest import Decision, InputDescription, Metric, PipelineReference
 from pipit.errors import NotFound
 from pipit.inputs import Input
@@ -38,17 +36,6 @@ class VariantFile:
 
 
 @dataclass(frozen=True, slots=True)
-class GoldenDraft:
-    """Raw inputs and what the trainer's own process answers.
-
-    scores: by variant, float32, shape (inputs, labels): of each input's first region, labels in the bundle's order.
-    """
-
-    inputs: Sequence[Input]
-    scores: Mapping[str, NDArray[Any]]
-
-
-@dataclass(frozen=True, slots=True)
 class BundleDraft:
     """What a trainer puts into a bundle; the rest (version, lineage, digests) is the library's to add."""
 
@@ -58,7 +45,8 @@ class BundleDraft:
     variants: tuple[VariantFile, ...]
     decision: Decision
     metrics: Mapping[str, Metric]
-    golden: GoldenDraft
+    golden: Sequence[Input]
+    """A few raw inputs; the library keeps what each variant answers to them in the trainer's own process."""
     split_rule: str
     """In words that let somebody repeat it, for example "fold 4 tests, fold 3 validates, others train"."""
     files: Mapping[str, Path] = field(default_factory=dict)

@@ -1,0 +1,187 @@
+"""What every Keras trainer does around `fit`: seed, learning-rate schedule, early stopping, TensorBoard, resume.
+
+Importing this imports Keras; only trainers that use Keras do.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import keras
+import numpy as np
+from numpy.typing import NDArray
+
+from pipit.bundle.files import write_atomically
+from pipit.training.progress import Bar, Progress
+from pipit.training.recipe import Optimiser, Recipe
+
+LOWEST_LEARNING_RATE = 0.01
+"""Of the first learning rate; where the cosine ends and the plateau stops."""
+
+
+def seed_everything(seed: int) -> None:
+    """Seeds Python, numpy and TensorFlow, and makes TensorFlow's operations give the same sums each time."""
+    import tensorflow as tf  # noqa: PLC0415 (heavy, and only here)
+
+    keras.utils.set_random_seed(seed)
+    tf.config.experimental.enable_op_determinism()
+
+
+def make_optimiser(settings: Optimiser) -> keras.optimizers.Optimizer:
+    """The optimiser that a recipe names."""
+    rate, decay = settings.learning_rate, settings.weight_decay or None
+    if settings.name == "sgd":
+        return keras.optimizers.SGD(rate, momentum=settings.momentum, weight_decay=decay)
+    if settings.name == "adamw":
+        return keras.optimizers.AdamW(rate, weight_decay=settings.weight_decay)
+    return keras.optimizers.Adam(rate, weight_decay=decay)
+
+
+def learning_rate_at(settings: Optimiser, epoch: int, epochs: int) -> float:
+    """The rate of an epoch, counted from 0, by a schedule that does not look at the loss."""
+    if epoch < settings.warmup_epochs:
+        return settings.learning_rate * (epoch + 1) / (settings.warmup_epochs + 1)
+    if settings.schedule != "cosine":
+        return settings.learning_rate
+    done = (epoch - settings.warmup_epochs) / max(1, epochs - settings.warmup_epochs)
+    floor = LOWEST_LEARNING_RATE
+    return settings.learning_rate * (floor + (1.0 - floor) * (1.0 + math.cos(math.pi * done)) / 2.0)
+
+
+def balanced_weights(labels: NDArray[np.integer], count: int) -> dict[int, float]:
+    """A weight for each of `count` labels, so that all weigh the same together. labels: positions, (samples,)."""
+    seen = np.bincount(labels, minlength=count)
+    present = int((seen > 0).sum())
+    return {index: len(labels) / (present * n) if n else 0.0 for index, n in enumerate(seen.tolist())}
+
+
+@dataclass(frozen=True, slots=True)
+class Fitted:
+    """history: by name, one value for each epoch, of interrupted beginnings too. best_epoch: counted from 0."""
+
+    history: Mapping[str, list[float]]
+    best_epoch: int
+
+
+def fit(
+    model: keras.Model,
+    recipe: Recipe,
+    train: Any,
+    validation: tuple[Any, Any],
+    scratch: Path,
+    logs: Path,
+    progress: Progress,
+    class_weights: Mapping[int, float] | None = None,
+) -> Fitted:
+    """Trains a compiled `model`, and leaves the weights of its best epoch in it.
+
+    train: a `keras.utils.PyDataset`. The best epoch is the one of the lowest validation loss. scratch: where an
+    interrupted training goes on from; logs: TensorBoard's.
+    """
+    best = scratch / "best.weights.h5"
+    memory = _Memory(scratch / "history.json", best, recipe.early_stopping_patience)
+    callbacks = [
+        # First, so that what it restores is there when the others begin.
+        keras.callbacks.BackupAndRestore(str(scratch / "backup"), delete_checkpoint=False),
+        memory,
+        keras.callbacks.TensorBoard(str(logs), write_graph=False),
+    ]
+    if recipe.optimiser.schedule == "plateau":
+        callbacks.append(
+            keras.callbacks.ReduceLROnPlateau(
+                monitor="val_loss",
+                factor=0.5,
+                patience=max(1, recipe.early_stopping_patience // 2),
+                min_lr=recipe.optimiser.learning_rate * LOWEST_LEARNING_RATE,
+            )
+        )
+    else:
+        callbacks.append(
+            keras.callbacks.LearningRateScheduler(
+                lambda epoch, _: learning_rate_at(recipe.optimiser, epoch, recipe.epochs)
+            )
+        )
+    with _EpochBar(progress, recipe.epochs) as bar:
+        model.fit(
+            train,
+            epochs=recipe.epochs,
+            validation_data=validation,
+            class_weight=dict(class_weights) if class_weights else None,
+            callbacks=[*callbacks, bar],
+            verbose=0,
+        )
+    model.load_weights(str(best))
+    return Fitted(memory.history, memory.best_epoch)
+
+
+class _Memory(keras.callbacks.Callback):
+    """Early stopping and best weights that outlive the process; Keras' own forget both when a training is resumed."""
+
+    def __init__(self, path: Path, best: Path, patience: int) -> None:
+        super().__init__()
+        self._path = path
+        self._best = best
+        self._patience = patience
+        self.history: dict[str, list[float]] = {}
+
+    @property
+    def best_epoch(self) -> int:
+        """Of the lowest validation loss so far."""
+        return int(np.argmin(self.history["val_loss"]))
+
+    def on_train_begin(self, logs: Mapping[str, Any] | None = None) -> None:
+        if self._path.exists():
+            self.history = json.loads(self._path.read_bytes())
+
+    def on_epoch_begin(self, epoch: int, logs: Mapping[str, Any] | None = None) -> None:
+        # What was noted of an epoch that the backup does not hold is measured anew.
+        self.history = {name: values[:epoch] for name, values in self.history.items()}
+
+    def on_epoch_end(self, epoch: int, logs: Mapping[str, Any] | None = None) -> None:
+        for name, value in (logs or {}).items():
+            self.history.setdefault(name, []).append(float(value))
+        if self.best_epoch == epoch:
+            part = self._best.with_name("part.weights.h5")
+            self.model.save_weights(str(part))
+            part.replace(self._best)
+        write_atomically(self._path, json.dumps(self.history).encode())
+        if epoch - self.best_epoch >= self._patience:
+            self.model.stop_training = True
+
+
+class _EpochBar(keras.callbacks.Callback, AbstractContextManager["_EpochBar"]):
+    """One step of the bar for each epoch, with the losses beside it."""
+
+    def __init__(self, progress: Progress, epochs: int) -> None:
+        super().__init__()
+        self._context = progress.track("training", epochs)
+        self._bar: Bar | None = None
+        self._begun = False
+
+    def __enter__(self) -> Self:
+        self._bar = self._context.__enter__()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._context.__exit__(kind, error, trace)
+
+    def on_epoch_begin(self, epoch: int, logs: Mapping[str, Any] | None = None) -> None:
+        if not self._begun and self._bar is not None:
+            self._begun = True
+            if epoch:
+                self._bar.advance(epoch, "resumed")
+
+    def on_epoch_end(self, epoch: int, logs: Mapping[str, Any] | None = None) -> None:
+        values = logs or {}
+        note = f"loss {values.get('loss', math.nan):.3f}, validation {values.get('val_loss', math.nan):.3f}"
+        if self._bar is not None:
+            self._bar.advance(1, note)

@@ -1,0 +1,48 @@
+"""How near an exported network comes to the trained one, on the same features."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True, slots=True)
+class Parity:
+    """One variant beside the trained network.
+
+    largest_difference, mean_difference: of a score, absolute. agreement: share of samples with the same best label.
+    accuracy, trained_accuracy: on the same samples. loss: trained minus variant, in points of a hundred.
+    """
+
+    samples: int
+    largest_difference: float
+    mean_difference: float
+    agreement: float
+    accuracy: float
+    trained_accuracy: float
+
+    @property
+    def loss(self) -> float:
+        """Points of accuracy, of a hundred, that the variant loses; negative if it gains."""
+        return (self.trained_accuracy - self.accuracy) * 100.0
+
+    def to_json(self) -> dict[str, Any]:
+        """Every field, and the loss."""
+        return {**asdict(self), "loss_points": self.loss}
+
+
+def compare(trained: NDArray[np.floating], exported: NDArray[np.floating], truth: NDArray[np.integer]) -> Parity:
+    """trained, exported: scores, shape (samples, labels), samples at least 1. truth: label positions, (samples,)."""
+    difference = np.abs(trained.astype(np.float64) - exported.astype(np.float64))
+    best, other = trained.argmax(axis=1), exported.argmax(axis=1)
+    return Parity(
+        samples=len(truth),
+        largest_difference=float(difference.max()),
+        mean_difference=float(difference.mean()),
+        agreement=float((best == other).mean()),
+        accuracy=float((other == truth).mean()),
+        trained_accuracy=float((best == truth).mean()),
+    )
