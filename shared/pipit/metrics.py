@@ -8,7 +8,10 @@ from importlib.resources import files
 from typing import Any, Literal, TypeVar
 
 import yaml
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, disable_created_metrics
+
+# A time of creation beside every counter and histogram would be one series more for each, under names not listed.
+disable_created_metrics()  # type: ignore[no-untyped-call]
 
 Process = Literal["inference", "registry"]
 M = TypeVar("M", Counter, Gauge, Histogram)
@@ -62,6 +65,12 @@ class Metrics:
     def histogram(self, name: str) -> Histogram:
         """Like `counter`."""
         return self._get(name, Histogram)
+
+    def forget(self, **labels: str) -> None:
+        """Takes away all series with these labels, so that a long-lived process gathers no dead ones."""
+        for entry in metric_definitions():
+            if entry.name in self._metrics and labels.keys() <= set(entry.labels):
+                self._metrics[entry.name].remove_by_labels(labels)
 
     def _get(self, name: str, kind: type[M]) -> M:
         metric = self._metrics.get(name)

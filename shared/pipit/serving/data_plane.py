@@ -74,7 +74,6 @@ class DataPlane:
         deadline: of the monotonic clock, in seconds. is_wanted: whether the caller is still there.
         Raises what `pipit.errors` lists for an inference server.
         """
-        host: ModelHost | None = None
         try:
             host = self.host(selector)
             begun = perf_counter()
@@ -91,7 +90,7 @@ class DataPlane:
             finally:
                 self.admission.leave()
         except Exception as error:
-            self.count_failure(host, error)
+            self.count_failure(selector.task, error)
             raise
 
     def answer(self, model: LoadedModel, decoded: Decoded, options: Options, queued: float, decoding: float) -> Answer:
@@ -112,7 +111,6 @@ class DataPlane:
         is_wanted: Callable[[], bool] | None = None,
     ) -> tuple[Outputs, Identity]:
         """Runs the bare network over rows of tensors; the first axis of each is the batch."""
-        host: ModelHost | None = None
         try:
             host = self.host(selector)
             self.admission.enter(deadline, is_wanted)
@@ -127,13 +125,17 @@ class DataPlane:
             finally:
                 self.admission.leave()
         except Exception as error:
-            self.count_failure(host, error)
+            self.count_failure(selector.task, error)
             raise
 
-    def count_failure(self, host: ModelHost | None, error: Exception) -> None:
-        """Counts an input that was not answered."""
+    def count_failure(self, task: str, error: Exception) -> None:
+        """Counts an input that was not answered. task: as the caller named it."""
         code = error.status if isinstance(error, PipitError) else PipitError.status
-        self._requests.labels("" if host is None else host.task, "", code).inc()
+        # No series under names that callers think up.
+        known = task if task in self.hosts else ""
+        if not task and len(self.hosts) == 1:
+            known = next(iter(self.hosts))
+        self._requests.labels(known, "", code).inc()
 
 
 def check_deadline(deadline: float | None) -> None:

@@ -43,13 +43,13 @@ class InferenceServicer(inference_pb2_grpc.InferenceServiceServicer):  # type: i
     ) -> pb.ClassifyResponse:
         """Answers one input."""
         request_id = self._request_id(request)
-        answer = self._plane.classify(
-            codec.input_from_message(request.input),
-            codec.selector_from_message(request),
-            codec.options_from_message(request),
-            deadline_of(context),
-            context.is_active,
-        )
+        selector = codec.selector_from_message(request)
+        try:
+            item, options = codec.input_from_message(request.input), codec.options_from_message(request)
+        except Exception as error:
+            self._plane.count_failure(selector.task, error)
+            raise
+        answer = self._plane.classify(item, selector, options, deadline_of(context), context.is_active)
         return codec.answer_to_message(answer, request_id)
 
     def ClassifyStream(  # noqa: N802
@@ -78,13 +78,21 @@ class InferenceServicer(inference_pb2_grpc.InferenceServiceServicer):  # type: i
         self, session: StreamSession, request: pb.ClassifyRequest, request_id: str, deadline: float | None
     ) -> Iterator[pb.ClassifyStreamResponse]:
         try:
-            answers = session.push(codec.input_from_message(request.input), deadline)
+            answers = self._answers(session, request, deadline)
         except Exception as error:
             code, text = status_of(error, "ClassifyStream")
             number = code.value[0]
             yield pb.ClassifyStreamResponse(error=pb.StreamError(request_id=request_id, code=number, message=text))
         else:
             yield from _responses(answers, request_id)
+
+    def _answers(self, session: StreamSession, request: pb.ClassifyRequest, deadline: float | None) -> list[Answer]:
+        try:
+            item = codec.input_from_message(request.input)
+        except Exception as error:
+            self._plane.count_failure(session.task, error)
+            raise
+        return session.push(item, deadline)
 
     def ListModels(  # noqa: N802
         self, request: pb.ListModelsRequest, context: grpc.ServicerContext

@@ -80,9 +80,14 @@ class OpenInferenceServicer(open_inference_pb2_grpc.GRPCInferenceServiceServicer
         self, request: pb.ModelInferRequest, context: grpc.ServicerContext
     ) -> pb.ModelInferResponse:
         """Runs a task's network."""
-        _check_name(request.model_name)
+        try:
+            _check_name(request.model_name)
+            tensors = tensors_from_request(request)
+        except Exception as error:
+            self._plane.count_failure(request.model_name, error)
+            raise
         outputs, identity = self._plane.infer(
-            tensors_from_request(request),
+            tensors,
             Selector(request.model_name, request.model_version),
             deadline_of(context),
             context.is_active,

@@ -47,6 +47,11 @@ class StreamSession:
         self._recording: _Recording | None = None
         self._elapsed = 0.0
 
+    @property
+    def task(self) -> str:
+        """Whose model answers."""
+        return self._host.task
+
     def push(self, item: Input, deadline: float | None = None) -> list[Answer]:
         """Answers what the input makes ready: nothing, one answer, or two where a new version takes over.
 
@@ -87,7 +92,7 @@ class StreamSession:
             finally:
                 self._plane.admission.leave()
         except Exception as error:
-            self._plane.count_failure(self._host, error)
+            self._plane.count_failure(self._host.task, error)
             raise
 
     def _lease(self) -> LoadedModel:

@@ -13,13 +13,14 @@ import grpc
 import numpy as np
 import onnx
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 from pipit._pb.open_inference.v2 import open_inference_pb2_grpc
 from pipit._pb.pipit.inference.v1 import inference_pb2_grpc
 from pipit.bundle import Bundle, Manifest, write_bundle, write_golden
-from pipit.errors import InputTooLarge, InvalidInput
+from pipit.errors import InputTooLarge, InvalidInput, NotFound
 from pipit.inputs import EncodedImage, Input, InputSequence, Landmarks, PcmAudio
 from pipit.pipelines import Decoded, LabelScore, Prediction, Tensors, TimeSpan
 from pipit.serving import InferenceServer, ServingSettings
@@ -164,6 +165,8 @@ def make_bundle(tmp_path: Path) -> MakeBundle:
         golden_sign: float | None = None,
         weights: bytes | None = None,
         task: str = TASK,
+        pipeline: str = "test.tiny",
+        key: Ed25519PrivateKey | None = None,
     ) -> Bundle:
         sample = np.array([0.1, 0.2, 0.3, 0.4], np.float32)
         golden = tmp_path / f"golden-{version}-{sign}-{golden_sign}.npz"
@@ -177,7 +180,7 @@ def make_bundle(tmp_path: Path) -> MakeBundle:
                 "created_at": "2026-11-21T04:00:00Z",
                 "labels": LABELS,
                 "input": {"kind": "landmarks", "shape": (4,)},
-                "pipeline": {"name": "test.tiny"},
+                "pipeline": {"name": pipeline},
                 "variants": [{"name": "float32", "runtime": "onnx", "file": "float32.onnx"}],
                 "default_variant": "float32",
                 "golden": {"tolerance": {"float32": 1e-5}},
@@ -192,7 +195,7 @@ def make_bundle(tmp_path: Path) -> MakeBundle:
             }
         )
         content: dict[str, Path | bytes] = {"float32.onnx": weights or network(sign), "golden.npz": golden}
-        return write_bundle(tmp_path / f"bundle-{task}-{version}-{sign}-{golden_sign}", manifest, content)
+        return write_bundle(tmp_path / f"bundle-{task}-{version}-{sign}-{golden_sign}", manifest, content, key)
 
     return make
 
@@ -240,12 +243,16 @@ def serve(make_bundle: MakeBundle) -> Iterator[Serve]:
 
     def start(*, wait: bool = True, **settings: Any) -> Running:
         gate = Gate()
+
+        def pipelines(manifest: Manifest) -> TinyPipeline:
+            if manifest.pipeline.name != "test.tiny":
+                raise NotFound(f"pipeline {manifest.pipeline.name!r} is not installed here")
+            return TinyPipeline(manifest, gate)
+
         if "bundle" not in settings and "registry" not in settings:
             settings["bundle"] = (make_bundle().path,)
         defaults: dict[str, Any] = {"port": 0, "metrics_port": 0, "concurrency": 2, "grace_seconds": 10.0}
-        server = InferenceServer(
-            ServingSettings(**(defaults | settings)), lambda manifest: TinyPipeline(manifest, gate)
-        )
+        server = InferenceServer(ServingSettings(**(defaults | settings)), pipelines)
         server.start()
         channel = grpc.insecure_channel(f"127.0.0.1:{server.port}", options=[("grpc.use_local_subchannel_pool", 1)])
         running.append(Running(server, gate, channel))
