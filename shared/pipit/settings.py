@@ -39,6 +39,7 @@ def load_settings(cls: type[S], **overrides: Any) -> S:
         prefix = str(cls.model_config.get("env_prefix", "")).upper()
         lines = []
         for problem in error.errors():
-            variable = prefix + "_".join(str(part) for part in problem["loc"]).upper()
-            lines.append(f"{variable}: {problem['msg']}")
+            # A rule that holds between settings has no place of its own.
+            variable = prefix + ("_".join(str(part) for part in problem["loc"]).upper() or "…")
+            lines.append(f"{variable}: {problem['msg'].removeprefix('Value error, ')}")
         raise InvalidInput("settings are wrong; set these variables:\n  " + "\n  ".join(lines)) from error

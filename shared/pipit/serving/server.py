@@ -97,6 +97,8 @@ class InferenceServer:
             ) from error
         self.metrics_port = self._metrics_server.server_port
         self._server.start()
+        if settings.tokens is None and not settings.host.startswith(("127.", "localhost", "[::1]")):
+            _log.warning("open_server", host=settings.host, advice="whoever reaches it may call it; set tokens")
         for host in self.hosts.values():
             host.start()
         self._source.start(self.hosts)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import socket
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Annotated
 from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import NoDecode, SettingsConfigDict
 
+from pipit.bundle.manifest import TaskName
 from pipit.logging import LogFormat
 from pipit.settings import Settings, load_settings
 
@@ -33,14 +35,14 @@ class ServingSettings(Settings):
 
     bundle: Annotated[tuple[Path, ...], NoDecode] = ()
     """Bundle directories to serve, separated by commas; no registry is asked."""
-    registry: str = ""
+    registry: str = "127.0.0.1:50050"
     """The registry's address, `host:port`."""
     registry_token: SecretStr = SecretStr("")
     """Token that the registry asks for."""
     registry_ca: Path | None = None
     """PEM file that the registry's certificate must lead to. Not set: plain text."""
-    tasks: Annotated[tuple[str, ...], NoDecode] = ()
-    """Tasks to serve from the registry, separated by commas."""
+    tasks: Annotated[tuple[TaskName, ...], NoDecode] = ()
+    """Tasks to serve from the registry, separated by commas, or as a JSON list. The same goes for other lists here."""
     environment: str = "production"
     """The registry's environment whose versions are served."""
     device_id: str = Field(default_factory=socket.gethostname)
@@ -98,14 +100,16 @@ class ServingSettings(Settings):
     @field_validator("bundle", "tasks", "trusted_keys", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
-        return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+        if not isinstance(value, str):
+            return value
+        if value.startswith("["):
+            return json.loads(value)
+        return tuple(part.strip() for part in value.split(",") if part.strip())
 
     @model_validator(mode="after")
     def _check(self) -> ServingSettings:
-        if bool(self.bundle) == bool(self.registry):
-            raise ValueError("set either bundle (directories), or registry with tasks")
-        if self.registry and not self.tasks:
-            raise ValueError("set tasks: which ones of the registry are to be served")
+        if bool(self.bundle) == bool(self.tasks):
+            raise ValueError("set either tasks, to serve them from the registry, or bundle, to serve directories")
         if (self.tls_certificate is None) != (self.tls_key is None):
             raise ValueError("set both of tls_certificate and tls_key, or none")
         return self

@@ -249,7 +249,7 @@ def serve(make_bundle: MakeBundle) -> Iterator[Serve]:
                 raise NotFound(f"pipeline {manifest.pipeline.name!r} is not installed here")
             return TinyPipeline(manifest, gate)
 
-        if "bundle" not in settings and "registry" not in settings:
+        if "bundle" not in settings and "tasks" not in settings:
             settings["bundle"] = (make_bundle().path,)
         defaults: dict[str, Any] = {"port": 0, "metrics_port": 0, "concurrency": 2, "grace_seconds": 10.0}
         server = InferenceServer(ServingSettings(**(defaults | settings)), pipelines)
