@@ -1,0 +1,184 @@
+"""What can go away does: MinIO in the middle of a publish, the space on the disk, the store during a call."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import tempfile
+import uuid
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from model_registry.server import RegistryServer
+from pipit.bundle import Bundle
+from pipit.errors import Unavailable
+from pipit.registry import PublishProgress, RegistryClient
+from pipit.registry.types import PublishPlan
+from pipit.storage import LocalStore
+
+pytest.importorskip("minio")
+
+TASK = "test.sounds"
+MEBIBYTE = 1024 * 1024
+LARGE = b"".join(hashlib.sha256(str(number).encode()).digest() for number in range(6 * MEBIBYTE // 32))
+
+
+@pytest.fixture
+def wire(s3_endpoint: str, wire_to: Callable[[str], Any]) -> Any:
+    return wire_to(s3_endpoint)
+
+
+@pytest.fixture
+def on_s3(start: Callable[..., RegistryServer], wire: Any) -> RegistryServer:
+    """A registry whose way to its object store can be cut."""
+    return start(
+        minio_endpoint=f"127.0.0.1:{wire.port}",
+        minio_bucket=f"bundles-{uuid.uuid4().hex[:12]}",
+        minio_access_key="test",
+        minio_secret_key="testtest",
+        minio_secure=False,
+        part_mib=1,
+    )
+
+
+def test_the_whole_way_on_an_object_store(
+    on_s3: RegistryServer, connect: Callable[..., RegistryClient], make_bundle: Callable[..., Bundle]
+) -> None:
+    client = connect(on_s3)
+    first, second = make_bundle("1.0.0", LARGE), make_bundle("1.1.0", b"other")
+
+    assert client.publish(first.path).created
+    assert not client.publish(first.path).created
+    client.publish(second.path)
+    client.promote(TASK, "1.0.0", "production")
+    client.promote(TASK, "1.1.0", "production", expected_revision=1)
+    assert client.rollback(TASK, "production").version == "1.0.0"
+
+    assert client.resolve(TASK, "production").digest == first.digest
+    assert [move.to_version for move in client.history(TASK, "production")] == ["1.0.0", "1.1.0", "1.0.0"]
+    digest = first.manifest.files["weights.onnx"].sha256
+    assert b"".join(client.download(digest, MEBIBYTE + 1)) == LARGE[MEBIBYTE + 1 :]
+
+
+def test_minio_away_in_the_middle_of_a_publish(
+    on_s3: RegistryServer, connect: Callable[..., RegistryClient], make_bundle: Callable[..., Bundle], wire: Any
+) -> None:
+    client = connect(on_s3)
+    bundle = make_bundle(weights=LARGE)
+    wire.budget = 3 * MEBIBYTE
+
+    with pytest.raises(Unavailable, match="can't be reached"):
+        client.publish(bundle.path, attempts=1)
+    with pytest.raises(Unavailable):
+        client.list_versions()
+
+    wire.mend()
+    assert client.list_versions().versions == ()
+    reports: list[PublishProgress] = []
+    assert client.publish(bundle.path, reports.append).created
+    assert reports[0].sent >= MEBIBYTE  # what had arrived was not sent again
+    assert b"".join(client.download(bundle.manifest.files["weights.onnx"].sha256)) == LARGE
+
+
+def test_a_client_tries_again_by_itself(on_s3: RegistryServer, make_bundle: Callable[..., Bundle], wire: Any) -> None:
+    class Mending(RegistryClient):
+        """Mends the wire before it asks a second time what is missing."""
+
+        asked = 0
+
+        def prepare_publish(self, manifest: bytes, signature: bytes = b"") -> PublishPlan:
+            self.asked += 1
+            if self.asked == 2:
+                wire.mend()
+            return super().prepare_publish(manifest, signature)
+
+    wire.budget = 2 * MEBIBYTE
+    with Mending(f"127.0.0.1:{on_s3.port}", timeout=60) as client:
+        published = client.publish(make_bundle(weights=LARGE).path)
+
+    assert published.created
+    assert client.asked == 2
+
+
+def test_the_store_comes_back_by_itself(
+    on_s3: RegistryServer,
+    connect: Callable[..., RegistryClient],
+    make_bundle: Callable[..., Bundle],
+    wire: Any,
+    eventually: Callable[[Callable[[], bool]], None],
+) -> None:
+    client = connect(on_s3)
+    client.publish(make_bundle().path)
+    client.promote(TASK, "1.0.0", "production")
+
+    def is_up() -> bool:
+        return on_s3.metrics.registry.get_sample_value("pipit_registry_store_up") == 1
+
+    wire.cut()
+    eventually(lambda: not is_up())
+    for call in (
+        lambda: client.resolve(TASK, "production"),
+        lambda: client.rollback(TASK, "production"),
+        lambda: client.promote(TASK, "1.0.0", "staging"),
+        lambda: next(iter(client.watch((TASK,), "production"))),
+    ):
+        with pytest.raises(Unavailable, match="can't be reached"):
+            call()
+
+    wire.mend()
+    eventually(is_up)
+    assert client.resolve(TASK, "production").revision == 1
+
+
+def test_a_registry_starts_before_its_store(
+    start: Callable[..., RegistryServer],
+    connect: Callable[..., RegistryClient],
+    make_bundle: Callable[..., Bundle],
+    wire: Any,
+    eventually: Callable[[Callable[[], bool]], None],
+) -> None:
+    wire.cut()
+    server = start(
+        minio_endpoint=f"127.0.0.1:{wire.port}",
+        minio_bucket=f"bundles-{uuid.uuid4().hex[:12]}",
+        minio_access_key="test",
+        minio_secret_key="testtest",
+        minio_secure=False,
+    )
+    client = connect(server)
+    with pytest.raises(Unavailable, match="can't be reached"):
+        client.publish(make_bundle().path, attempts=1)
+
+    wire.mend()
+    eventually(lambda: server.metrics.registry.get_sample_value("pipit_registry_store_up") == 1)
+    assert client.publish(make_bundle().path).created
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="only Linux has a device that is always full")
+def test_a_full_disk_breaks_a_publish_and_nothing_else(
+    client: RegistryClient,
+    make_bundle: Callable[..., Bundle],
+    store: LocalStore,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    client.publish(make_bundle("0.9.0", b"before").path)
+    bundle = make_bundle("1.0.0", LARGE)
+    before = list(store.list(""))
+
+    def open_on_full_disk(dir: Path) -> tuple[int, str]:  # noqa: A002 (mkstemp's own name)
+        placeholder = dir / "placeholder"
+        placeholder.touch()
+        return os.open("/dev/full", os.O_WRONLY), str(placeholder)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(tempfile, "mkstemp", open_on_full_disk)
+        with pytest.raises(Unavailable, match="no space left"):
+            client.publish(bundle.path, attempts=1)
+        with pytest.raises(Unavailable, match="no space left"):
+            client.promote(TASK, "0.9.0", "production")
+
+    assert list(store.list("")) == before
+    assert [version.version for version in client.list_versions().versions] == ["0.9.0"]
+    assert client.publish(bundle.path).created
