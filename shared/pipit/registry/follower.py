@@ -25,9 +25,8 @@ _log = get_logger("registry.follower")
 class AssignmentFollower:
     """A thread that calls `on_assignment` with each new assignment of its tasks, one after the other.
 
-    The first one of a task may be empty: no version was promoted yet. If the callback raises Unavailable or
-    DeadlineExceeded, the assignment is offered again after a pause; any other exception is logged, and the assignment
-    counts as delivered.
+    A task of which no version was promoted yet is not reported. If the callback raises Unavailable or DeadlineExceeded,
+    the assignment is offered again after a pause; any other exception is logged, and the assignment counts as delivered.
     """
 
     def __init__(
@@ -105,7 +104,7 @@ class AssignmentFollower:
         try:
             for assignment in stream:
                 self._connected.set()
-                if self._delivered.get(assignment.task) != assignment:
+                if assignment and self._delivered.get(assignment.task) != assignment:
                     self._deliver(assignment)
                 self._failures = 0
         finally:
