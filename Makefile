@@ -8,33 +8,34 @@ MAKEFLAGS += --no-print-directory
 PYTHON ?= python3
 TASK ?= home_security.sounds
 DOMAIN = $(firstword $(subst ., ,$(TASK)))
+REGISTRY ?= 127.0.0.1:50050
 ARGS ?=
 
 DEV := .venv/dev/bin
 TRAIN = .venv/train-$(DOMAIN)/bin
 SERVE = .venv/serve-$(DOMAIN)/bin
-REGISTRY := .venv/registry/bin
+REGISTRY_BIN := .venv/registry/bin
 PACKAGES := $(wildcard shared/pyproject.toml services/*/pyproject.toml)
 
 ##@ Use
 .PHONY: help demo train serve registry
 help: ## show this list
 	@awk -F':.*## ' '/^##@ /{printf "\n%s\n", substr($$0, 5)} /^[a-z][a-z-]*:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
-	@printf '\nVariables: TASK=%s, ARGS="more options", PYTHON=python3.12\n' '$(TASK)'
+	@printf '\nVariables: TASK=%s REGISTRY=%s ARGS="more options" PYTHON=python3.12\n' $(TASK) $(REGISTRY)
 
 demo: .venv/train-home_security/.ready .venv/serve-home_security/.ready .venv/registry/.ready ## train, register, serve and classify sounds, all on this machine
-	$(TRAIN)/pipit demo --serve-python $(SERVE)/python --registry-python $(REGISTRY)/python $(ARGS)
+	$(TRAIN)/pipit demo --serve-python $(SERVE)/python --registry-python $(REGISTRY_BIN)/python $(ARGS)
 
 train: ## train TASK and leave a bundle under runs/
 	@$(MAKE) .venv/train-$(DOMAIN)/.ready
 	$(TRAIN)/pipit train $(TASK) $(ARGS)
 
-serve: ## serve TASK as the registry assigns it
+serve: ## serve TASK as the registry at REGISTRY assigns it
 	@$(MAKE) .venv/serve-$(DOMAIN)/.ready
-	$(SERVE)/python -m pipit.serving --tasks '["$(TASK)"]' $(ARGS)
+	$(SERVE)/python -m pipit.serving --registry $(REGISTRY) --tasks $(TASK) $(ARGS)
 
 registry: .venv/registry/.ready ## run the model registry on a local folder
-	$(REGISTRY)/pipit registry serve $(ARGS)
+	$(REGISTRY_BIN)/pipit registry serve $(ARGS)
 
 ##@ Work on Pipit
 .PHONY: setup test lint format protos protos-check bench lock clean

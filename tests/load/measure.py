@@ -23,7 +23,9 @@ PACKAGES = ("grpcio", "numpy", "ai-edge-litert")
 def hardware() -> str:
     """Processor, cores and memory, as far as the system tells."""
     cpuinfo = Path("/proc/cpuinfo")
-    names = [line.partition(":")[2].strip() for line in cpuinfo.read_text().splitlines() if line.startswith("model name")]
+    names = [
+        line.partition(":")[2].strip() for line in cpuinfo.read_text().splitlines() if line.startswith("model name")
+    ]
     name = names[0] if names else platform.processor() or platform.machine()
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
     return f"{name}, {len(os.sched_getaffinity(0))} cores, {memory:.0f} GiB, {platform.system()} {platform.machine()}"
@@ -35,7 +37,10 @@ def write_csv(name: str, rows: Sequence[Mapping[str, object]]) -> Path:
     path = MEASURED / f"{name}.csv"
     versions = ", ".join(f"{package} {version(package)}" for package in PACKAGES)
     with path.open("w", newline="") as file:
-        file.write(f"# {datetime.now(UTC):%Y-%m-%d}: python {Path(sys.argv[0]).name} {shlex.join(sys.argv[1:])}".rstrip() + "\n")
+        file.write(
+            f"# {datetime.now(UTC):%Y-%m-%d}: python {Path(sys.argv[0]).name} {shlex.join(sys.argv[1:])}".rstrip()
+            + "\n"
+        )
         file.write(f"# {hardware()}; Python {platform.python_version()}, {versions}\n")
         writer = csv.DictWriter(file, fieldnames=list(rows[0]))
         writer.writeheader()
@@ -51,7 +56,9 @@ def timed(call: Callable[[], object]) -> float:
     return perf_counter() - begun
 
 
-def side_by_side(calls: Mapping[str, Callable[[], object]], rounds: int, warm_up: int = 5) -> dict[str, NDArray[np.float64]]:
+def side_by_side(
+    calls: Mapping[str, Callable[[], object]], rounds: int, warm_up: int = 5
+) -> dict[str, NDArray[np.float64]]:
     """Times several ways to do the same thing in turn, so that a busy machine slows all of them alike.
 
     Gives seconds, shape (rounds,), by name.

@@ -1,0 +1,30 @@
+"""Every benchmark, one after the other; each writes its CSV to docs/measured. Some take long: see each one's --help."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+FOLDER = Path(__file__).parent
+BENCHMARKS = ("log_mel", "empty_classify", "overhead", "swap", "footprint")
+"""The first needs real clips (PIPIT_DATA); the last three a bundle that `pipit train home_security.sounds` left."""
+
+
+def main() -> int:
+    """Runs all; gives 1 if one of them failed."""
+    failed = []
+    for name in BENCHMARKS:
+        print(f"== {name}", flush=True)  # noqa: T201
+        if subprocess.run([sys.executable, FOLDER / f"bench_{name}.py"], check=False).returncode:
+            failed.append(name)
+    print("== cross-validation of sounds: the long one", flush=True)  # noqa: T201
+    if subprocess.run([sys.executable, FOLDER / "crossvalidate_sounds.py", *sys.argv[1:]], check=False).returncode:
+        failed.append("crossvalidate_sounds")
+    if failed:
+        print(f"failed: {', '.join(failed)}", file=sys.stderr)  # noqa: T201
+    return bool(failed)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
