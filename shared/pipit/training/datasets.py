@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
 
-from pipit.bundle.files import sha256_file, write_atomically
+from pipit.bundle.files import sha256_bytes, sha256_file, write_atomically
 from pipit.errors import NotFound
 
 _Entry = tuple[int, int, str]
@@ -16,8 +15,8 @@ _Entry = tuple[int, int, str]
 
 def listing_digest(digests: Mapping[str, str]) -> str:
     """SHA-256 over names and digests, in the order of the names. The digest of a data set, given its files'."""
-    lines = sorted(f"{digest}  {name}\n" for name, digest in digests.items())
-    return hashlib.sha256("".join(lines).encode()).hexdigest()
+    # As JSON, so that no name can pass for several.
+    return sha256_bytes(json.dumps(sorted(digests.items())).encode())
 
 
 def file_digests(files: Mapping[str, Path], remembered: Path | None = None) -> dict[str, str]:

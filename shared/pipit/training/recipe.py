@@ -7,16 +7,16 @@ train another network than the one that was asked for.
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from pipit.bundle.manifest import Finite, Gate, Probability, TaskName
+from pipit.bundle.files import sha256_bytes
+from pipit.bundle.manifest import Gate, TaskName
+from pipit.bundle.plain_yaml import load_plain_yaml
 from pipit.errors import InvalidInput, NotFound
 
 R = TypeVar("R", bound="Recipe")
@@ -151,24 +151,31 @@ class Recipe(RecipePart):
     gates: tuple[Gate, ...] = ()
     """What the bundle must reach to be promoted."""
 
+    @model_validator(mode="after")
+    def _tolerance_of_each_variant(self) -> Recipe:
+        missing = [name for name in self.export.variants if name not in self.golden.tolerance]
+        if missing:
+            raise ValueError(f"golden.tolerance lacks the variants {missing}; say how far a score may be off")
+        return self
+
     @property
     def digest(self) -> str:
         """SHA-256 of every value, defaults included, whatever the order of the keys in the file."""
         text = json.dumps(self.model_dump(mode="json"), sort_keys=True, separators=(",", ":"))
-        return hashlib.sha256(text.encode()).hexdigest()
+        return sha256_bytes(text.encode())
 
 
 def load_recipe(path: Path, recipe_type: type[R], overrides: Mapping[str, Any] | None = None) -> R:
-    """Reads a recipe. overrides: values by dotted key (`optimiser.learning_rate`).
+    """Reads a recipe. overrides: values by dotted key (`optimiser.learning_rate`, `data.0.path`).
 
     Raises NotFound if the file is missing and InvalidInput that names each wrong key.
     """
     try:
-        values = yaml.safe_load(path.read_bytes())
-    except FileNotFoundError as error:
+        values = load_plain_yaml(path.read_text(encoding="utf-8"))
+    except (FileNotFoundError, IsADirectoryError) as error:
         raise NotFound(f"there is no recipe at {path}") from error
-    except yaml.YAMLError as error:
-        raise InvalidInput(f"{path} is not YAML: {error}") from error
+    except (UnicodeDecodeError, InvalidInput) as error:
+        raise InvalidInput(f"{path} can't be read: {error}") from error
     if not isinstance(values, dict):
         raise InvalidInput(f"{path} is no recipe: it has to be a mapping of keys to values")
     for key, value in (overrides or {}).items():
@@ -198,28 +205,17 @@ def recipe_names(folder: Path, task: str) -> tuple[str, ...]:
 
 def _set(values: dict[str, Any], key: str, value: Any) -> None:
     *parents, last = key.split(".")
+    place: Any = values
     for parent in parents:
-        inner = values.setdefault(parent, {})
-        if not isinstance(inner, dict):
-            raise InvalidInput(f"{key!r} can't be set: {parent!r} is no mapping")
-        values = inner
-    values[last] = value
+        place = place.setdefault(parent, {}) if isinstance(place, dict) else place[_position(place, parent, key)]
+    if isinstance(place, dict):
+        place[last] = value
+    else:
+        place[_position(place, last, key)] = value
 
 
-__all__ = [
-    "Count",
-    "DataSource",
-    "Export",
-    "Finite",
-    "Golden",
-    "Optimiser",
-    "Probability",
-    "Recipe",
-    "RecipePart",
-    "Share",
-    "Split",
-    "ThresholdRule",
-    "find_recipe",
-    "load_recipe",
-    "recipe_names",
-]
+def _position(place: Any, text: str, key: str) -> int:
+    """`text` as a position in the list `place`."""
+    if isinstance(place, list) and text.isascii() and text.isdigit() and int(text) < len(place):
+        return int(text)
+    raise InvalidInput(f"{key!r} can't be set: the recipe has no place for {text!r}")

@@ -12,7 +12,6 @@ Another recipe or other data give another folder, so nothing old can be taken fo
 from __future__ import annotations
 
 import fcntl
-import hashlib
 import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -20,9 +19,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-import yaml
-
-from pipit.bundle.files import write_atomically
+from pipit.bundle.files import sha256_bytes, write_atomically
+from pipit.bundle.plain_yaml import dump_plain_yaml
 from pipit.errors import Conflict, InvalidInput, NotFound
 from pipit.training.datasets import file_digests, listing_digest
 from pipit.training.progress import LogProgress, Progress
@@ -128,7 +126,7 @@ def read_records(folder: Path) -> dict[str, StepRecord]:
 
 def run_folder(runs: Path, recipe: Recipe, dataset_digest: str) -> Path:
     """Where the run of this recipe on this data lies."""
-    digest = hashlib.sha256(f"{recipe.digest}{dataset_digest}".encode()).hexdigest()
+    digest = sha256_bytes(f"{recipe.digest}{dataset_digest}".encode())
     return runs / recipe.task / f"{recipe.name}-{digest[:12]}"
 
 
@@ -143,8 +141,7 @@ def open_run(trainer: Trainer, runs: Path, progress: Progress | None = None) -> 
     digest = listing_digest(file_digests(trainer.data_files(), cache / "file_digests.json"))
     folder = _made(run_folder(runs, recipe, digest))
     with _held(folder):
-        resolved = yaml.safe_dump(recipe.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
-        write_atomically(folder / "recipe.yaml", resolved.encode())
+        write_atomically(folder / "recipe.yaml", dump_plain_yaml(recipe.model_dump(mode="json")).encode())
         yield Run(folder, recipe, digest, cache, progress or LogProgress())
 
 

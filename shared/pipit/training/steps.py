@@ -8,7 +8,7 @@ A step's record in the run's state:
     (none) ──> running ──> done ──┐ an input's or its own output's digest is another now
                  │  ^       ^     │
          raised  │  │       └─ running <── stale: its folder is emptied first
-                 v  │ called again, inputs the same: its folder is kept, so that it can go on
+                 v  │ called again, inputs the same: its scratch is kept, so that it can go on
                failed
 
 A process that is killed leaves `running` behind; the lock is the operating system's and dies with it.
@@ -16,7 +16,6 @@ A process that is killed leaves `running` behind; the lock is the operating syst
 
 from __future__ import annotations
 
-import hashlib
 import json
 import shutil
 import time
@@ -25,8 +24,9 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
+from pipit.bundle.files import sha256_bytes
 from pipit.errors import InvalidInput, NotFound
-from pipit.training.run import Facts, Run, StepRecord
+from pipit.training.run import SCRATCH, Facts, Run, StepRecord
 from pipit.training.trainer import Trainer
 
 STEPS = ("prepare", "fit", "evaluate", "export", "verify", "publish")
@@ -104,16 +104,14 @@ def _inputs_digest(run: Run, step: str, salt: str) -> str:
     records = run.records()
     before = {need: records[need].outputs if need in records else "" for need in NEEDS[step]}
     text = json.dumps([step, run.recipe.digest, run.dataset_digest, before, salt], sort_keys=True)
-    return hashlib.sha256(text.encode()).hexdigest()
+    return sha256_bytes(text.encode())
 
 
 def _run_step(run: Run, step: str, action: Action, inputs: str, *, fresh: bool) -> StepRecord:
     before = run.records().get(step)
-    if fresh or before is None or before.inputs != inputs or before.status == "done":
-        _empty(run.folder / step)
-    elif before.status == "running":
-        run.progress.say(f"{step}: going on where it was interrupted")
-    run.progress.say(f"{step}: started")
+    goes_on = not fresh and before is not None and before.inputs == inputs and before.status != "done"
+    _empty(run.folder / step, keep=SCRATCH if goes_on else "")
+    run.progress.say(f"{step}: going on" if goes_on else f"{step}: started")
     record = StepRecord("running", inputs, started_at=_now())
     run.record(step, record)
     begin = time.monotonic()
@@ -130,9 +128,13 @@ def _run_step(run: Run, step: str, action: Action, inputs: str, *, fresh: bool) 
     return record
 
 
-def _empty(folder: Path) -> None:
-    if folder.exists():
-        shutil.rmtree(folder)
+def _empty(folder: Path, keep: str) -> None:
+    for path in folder.glob("*"):
+        if path.is_dir() and not path.is_symlink():
+            if path.name != keep:
+                shutil.rmtree(path)
+        else:
+            path.unlink()
 
 
 def _now() -> str:
