@@ -90,10 +90,10 @@ def _supervise(children: Sequence[BaseProcess]) -> int:
 
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, stop)
-    wait([child.sentinel for child in children])
+    ended = wait([child.sentinel for child in children])
     died = not stopping.is_set()
     if died:
-        _log.error("process_died", processes=[child.name for child in children if not child.is_alive()])
+        _log.error("process_died", processes=[child.name for child in children if child.sentinel in ended])
         stop()
     for child in children:
         child.join()

@@ -1,0 +1,214 @@
+"""`python -m pipit.serving` as others start it: flags, signals, exit codes, several processes on one port."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import urllib.request
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import grpc
+import pytest
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+from pipit._pb.pipit.inference.v1 import inference_pb2 as pb
+from pipit._pb.pipit.inference.v1 import inference_pb2_grpc
+
+MakeBundle = Callable[..., Any]
+
+REQUEST = pb.ClassifyRequest(input=pb.Input(landmarks=pb.Landmarks(values=[0.1, 0.2, 0.3, 0.4])))
+
+PIPELINE = """
+import numpy as np
+from pipit.pipelines import Decoded, LabelScore, Prediction
+
+class Plain:
+    def __init__(self, manifest):
+        self.labels = manifest.labels
+
+    def decode(self, item):
+        return Decoded({"x": item.values[np.newaxis]}, (None,))
+
+    def interpret(self, outputs, decoded):
+        order = np.argsort(-outputs["scores"][0])
+        return [Prediction(tuple(LabelScore(self.labels[i], float(outputs["scores"][0][i])) for i in order))]
+
+    def open_stream(self):
+        return None
+"""
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Path:
+    """A folder with an installed package that brings the tiny task's pipeline."""
+    folder = tmp_path / "site"
+    package = folder / "tiny_task-1.0.dist-info"
+    package.mkdir(parents=True)
+    (folder / "tiny_task.py").write_text(PIPELINE)
+    (package / "METADATA").write_text("Metadata-Version: 2.1\nName: tiny-task\nVersion: 1.0\n")
+    (package / "entry_points.txt").write_text("[pipit.pipelines]\ntest.tiny = tiny_task:Plain\n")
+    return folder
+
+
+class Process:
+    """A started `python -m pipit.serving`, whose log is read line by line."""
+
+    def __init__(self, site: Path, *arguments: str) -> None:
+        environment = {key: value for key, value in os.environ.items() if not key.startswith("PIPIT_")}
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "pipit.serving", "--port=0", "--metrics-port=0", "--log-format=json", *arguments],
+            stderr=subprocess.PIPE,
+            text=True,
+            env=environment | {"PYTHONPATH": str(site)},
+        )
+        self.pid = self._process.pid
+
+    def wait_for(self, *events: str) -> dict[str, Any]:
+        assert self._process.stderr is not None
+        for line in self._process.stderr:
+            if line.startswith("{") and (entry := json.loads(line))["event"] in events:
+                return dict(entry)
+        raise AssertionError(f"the process ended without {events}")
+
+    def signal(self, number: signal.Signals) -> None:
+        self._process.send_signal(number)
+
+    def end(self) -> tuple[int, str]:
+        _, rest = self._process.communicate(timeout=60)
+        return self._process.returncode, rest
+
+    def kill(self) -> None:
+        if self._process.poll() is None:
+            self._process.kill()
+            self._process.communicate()
+
+
+@pytest.fixture
+def start(site: Path) -> Iterator[Callable[..., Process]]:
+    processes: list[Process] = []
+
+    def start_one(*arguments: str) -> Process:
+        processes.append(Process(site, *arguments))
+        return processes[-1]
+
+    yield start_one
+    for process in processes:
+        process.kill()
+
+
+def health(port: int) -> str:
+    with grpc.insecure_channel(f"127.0.0.1:{port}") as channel:
+        status = health_pb2_grpc.HealthStub(channel).Check(health_pb2.HealthCheckRequest(), timeout=30).status
+    return str(health_pb2.HealthCheckResponse.ServingStatus.Name(status))
+
+
+def classify(port: int) -> str:
+    with grpc.insecure_channel(f"127.0.0.1:{port}", options=[("grpc.use_local_subchannel_pool", 1)]) as channel:
+        stub = inference_pb2_grpc.InferenceServiceStub(channel)
+        return str(stub.Classify(REQUEST, timeout=30, wait_for_ready=True).model.version)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_ends_it_with_code_0(
+    start: Callable[..., Process], make_bundle: MakeBundle, number: signal.Signals
+) -> None:
+    process = start("--bundle", str(make_bundle().path))
+    port = process.wait_for("started")["port"]
+    process.wait_for("model_active")
+    assert classify(port) == "1.0.0"
+    assert health(port) == "SERVING"
+    process.signal(number)
+    code, _ = process.end()
+    assert code == 0
+
+
+def test_several_processes_answer_on_one_port_and_count_for_themselves(
+    start: Callable[..., Process], make_bundle: MakeBundle
+) -> None:
+    process = start("--bundle", str(make_bundle().path), "--processes", "2")
+    entries = [process.wait_for("started", "model_active") for _ in range(4)]
+    started = [entry for entry in entries if entry["event"] == "started"]
+    (port,) = {entry["port"] for entry in started}
+    metrics_ports = {entry["metrics_port"] for entry in started}
+    assert len(metrics_ports) == 2
+
+    def answered() -> list[int]:
+        counts = []
+        for metrics_port in metrics_ports:
+            with urllib.request.urlopen(f"http://127.0.0.1:{metrics_port}/metrics", timeout=30) as response:
+                lines = response.read().decode().splitlines()
+            found = [line for line in lines if line.startswith("pipit_requests_total{") and 'code="OK"' in line]
+            counts.append(sum(int(float(line.rsplit(" ", 1)[1])) for line in found))
+        return counts
+
+    asked = 0
+    # Each new connection goes to one of the two, as the kernel likes.
+    while 0 in answered() and asked < 500:
+        assert classify(port) == "1.0.0"
+        asked += 1
+    assert 0 not in answered()
+    assert sum(answered()) == asked
+    process.signal(signal.SIGTERM)
+    code, _ = process.end()
+    assert code == 0
+
+
+def test_if_one_of_several_dies_all_end_with_an_error(start: Callable[..., Process], make_bundle: MakeBundle) -> None:
+    process = start("--bundle", str(make_bundle().path), "--processes", "2")
+    process.wait_for("started")
+    process.wait_for("started")
+    children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+    servers = [pid for pid in children if "spawn_main" in Path(f"/proc/{pid}/cmdline").read_text()]
+    assert len(servers) == 2
+    os.kill(int(servers[0]), signal.SIGKILL)
+    assert process.wait_for("process_died")["processes"] != []
+    code, _ = process.end()
+    assert code == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "text"),
+    [
+        ([], "set either tasks"),
+        (["--bundle", "/nowhere"], "/nowhere is not a bundle"),
+        (["--tasks", "a.b", "--tokens", "/nowhere"], "/nowhere can't be read"),
+    ],
+)
+def test_what_keeps_it_from_starting_is_said_without_a_stack(
+    start: Callable[..., Process], tmp_path: Path, arguments: list[str], text: str
+) -> None:
+    process = start("--cache-dir", str(tmp_path / "cache"), *arguments)
+    code, said = process.end()
+    assert code == 1
+    assert text in said
+    assert said.startswith("error: ")
+    assert "Traceback" not in said
+
+
+def test_importing_the_server_imports_nothing_of_the_trainer_or_the_command_line() -> None:
+    code = textwrap.dedent(
+        """
+        import sys
+
+        class Refuse:
+            def find_spec(self, name, path=None, target=None):
+                # structlog looks for rich, and does without it.
+                if name == "rich":
+                    raise ImportError(name)
+                if name.partition(".")[0] in {"minio", "typer", "tensorflow", "librosa", "keras", "sklearn", "torch"}:
+                    raise AssertionError(name)
+                if name in {"pipit.training", "pipit.cli", "pipit.registry", "soundfile", "soxr"}:
+                    raise AssertionError(name)
+
+        sys.meta_path.insert(0, Refuse())
+        import pipit.serving, pipit.serving.__main__, pipit.runtimes.onnx
+        print("imported")
+        """
+    )
+    done = subprocess.run([sys.executable, "-W", "error", "-c", code], capture_output=True, text=True, check=False)
+    assert done.stdout == "imported\n", done.stderr

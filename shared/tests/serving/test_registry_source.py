@@ -1,0 +1,217 @@
+"""A server that follows a real registry, through its absence and its mistakes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import grpc
+import pytest
+from pipit._pb.pipit.inference.v1 import inference_pb2 as pb
+from pipit.errors import Unavailable
+from pipit.registry import RegistryClient
+
+pytest.importorskip("model_registry", reason="needs services/registry")
+
+Serve = Callable[..., Any]
+MakeBundle = Callable[..., Any]
+Until = Callable[[Callable[[], bool]], None]
+
+TASK = "test.tiny"
+REQUEST = pb.ClassifyRequest(input=pb.Input(landmarks=pb.Landmarks(values=[0.1, 0.2, 0.3, 0.4])))
+
+
+class Registry:
+    """A registry that can go away and come back on the same port."""
+
+    def __init__(self, store: Path) -> None:
+        self._store = store
+        self.port = 0
+        self._server: Any = None
+        self.start()
+
+    def start(self) -> None:
+        from model_registry.server import RegistryServer
+        from model_registry.settings import RegistrySettings
+
+        settings = RegistrySettings(store=self._store, port=self.port, metrics_port=0, poll_seconds=0.05)
+        self._server = RegistryServer(settings)
+        self.port = self._server.start()
+
+    def stop(self) -> None:
+        if self._server is not None:
+            self._server.stop(0.5)
+            self._server = None
+
+    @property
+    def address(self) -> str:
+        return f"127.0.0.1:{self.port}"
+
+    def publish(self, *bundles: Any) -> None:
+        with RegistryClient(self.address) as client:
+            for bundle in bundles:
+                client.publish(bundle.path)
+
+    def promote(self, version: str) -> None:
+        with RegistryClient(self.address) as client:
+            client.promote(TASK, version, "production")
+
+    def is_there(self) -> bool:
+        try:
+            with RegistryClient(self.address) as client:
+                return bool(client.list_versions(TASK).versions)
+        except Unavailable:
+            return False
+
+    def rollback(self) -> None:
+        with RegistryClient(self.address) as client:
+            client.rollback(TASK, "production")
+
+
+@pytest.fixture
+def registry(tmp_path: Path) -> Iterator[Registry]:
+    registry = Registry(tmp_path / "store")
+    yield registry
+    registry.stop()
+
+
+@pytest.fixture
+def follow(serve: Serve, registry: Registry, tmp_path: Path) -> Callable[..., Any]:
+    def start(**settings: Any) -> Any:
+        defaults = {
+            "registry": registry.address,
+            "tasks": (TASK,),
+            "cache_dir": tmp_path / "cache",
+            "device_id": "attic",
+            "wait": False,
+        }
+        return serve(**(defaults | settings))
+
+    return start
+
+
+def version(running: Any) -> str:
+    try:
+        return str(running.calls.Classify(REQUEST, timeout=30).model.version)
+    except grpc.RpcError as error:
+        return str(error.code().name)
+
+
+def model(running: Any) -> pb.Model:
+    (listed,) = running.calls.ListModels(pb.ListModelsRequest(), timeout=30).models
+    return listed
+
+
+def test_promotions_and_rollbacks_are_followed(
+    follow: Callable[..., Any], registry: Registry, make_bundle: MakeBundle, until: Until
+) -> None:
+    running = follow()
+    assert version(running) == "UNAVAILABLE"
+    assert model(running).state == pb.Model.STATE_NOT_SERVING
+    assert "no version is promoted to 'production' yet" in model(running).reason
+    registry.publish(make_bundle("1.9.0", 1.0), make_bundle("1.10.0", -1.0))
+    registry.promote("1.9.0")
+    until(lambda: version(running) == "1.9.0")
+    assert model(running).environment == "production"
+    assert running.health_of(TASK) == "SERVING"
+    registry.promote("1.10.0")
+    until(lambda: version(running) == "1.10.0")
+    registry.rollback()
+    until(lambda: version(running) == "1.9.0")
+    request = pb.ClassifyRequest(input=REQUEST.input, model=pb.ModelSelector(environment="production"))
+    assert running.calls.Classify(request, timeout=30).model.version == "1.9.0"
+
+
+def test_a_server_starts_from_its_disk_while_the_registry_is_away(
+    follow: Callable[..., Any], registry: Registry, make_bundle: MakeBundle, until: Until
+) -> None:
+    registry.publish(make_bundle("1.0.0"), make_bundle("2.0.0", -1.0))
+    registry.promote("1.0.0")
+    first = follow()
+    until(lambda: version(first) == "1.0.0")
+    first.server.stop(1.0)
+    registry.stop()
+    second = follow()
+    until(lambda: version(second) == "1.0.0")
+    assert second.health_of("") == "SERVING"
+    registry.start()
+    # Within one process gRPC's channels share their pause before they connect again.
+    until(registry.is_there)
+    registry.promote("2.0.0")
+    until(lambda: version(second) == "2.0.0")
+
+
+def test_a_server_without_a_disk_to_start_from_waits_for_the_registry(
+    follow: Callable[..., Any], registry: Registry, make_bundle: MakeBundle, until: Until
+) -> None:
+    registry.publish(make_bundle("1.0.0"))
+    registry.promote("1.0.0")
+    registry.stop()
+    running = follow()
+    assert version(running) == "UNAVAILABLE"
+    assert running.health_of("") == "NOT_SERVING"
+    assert f"the registry at {registry.address} can't be reached" in model(running).reason
+    registry.start()
+    until(lambda: version(running) == "1.0.0")
+
+
+def test_a_bundle_that_rotted_on_the_disk_is_fetched_anew(
+    follow: Callable[..., Any], registry: Registry, make_bundle: MakeBundle, until: Until, tmp_path: Path
+) -> None:
+    registry.publish(make_bundle("1.0.0"))
+    registry.promote("1.0.0")
+    first = follow()
+    until(lambda: version(first) == "1.0.0")
+    first.server.stop(1.0)
+    (weights,) = (tmp_path / "cache").rglob("float32.onnx")
+    good = weights.read_bytes()
+    weights.write_bytes(good[:-1] + b"?")
+    second = follow()
+    until(lambda: version(second) == "1.0.0")
+    assert weights.read_bytes() == good
+
+
+def test_a_rotten_disk_without_a_registry_is_said_and_heals(
+    follow: Callable[..., Any], registry: Registry, make_bundle: MakeBundle, until: Until, tmp_path: Path
+) -> None:
+    registry.publish(make_bundle("1.0.0"))
+    registry.promote("1.0.0")
+    first = follow()
+    until(lambda: version(first) == "1.0.0")
+    first.server.stop(1.0)
+    registry.stop()
+    (weights,) = (tmp_path / "cache").rglob("float32.onnx")
+    weights.write_bytes(b"rotten")
+    second = follow()
+    until(lambda: "can't be fetched and will be tried again" in model(second).reason)
+    assert version(second) == "UNAVAILABLE"
+    assert model(second).state == pb.Model.STATE_LOADING
+    registry.start()
+    until(lambda: version(second) == "1.0.0")
+
+
+def test_a_refused_version_is_not_what_the_next_start_remembers(
+    follow: Callable[..., Any], registry: Registry, make_bundle: MakeBundle, until: Until
+) -> None:
+    registry.publish(make_bundle("1.0.0"), make_bundle("2.0.0", golden_sign=-1.0))
+    registry.promote("1.0.0")
+    first = follow()
+    until(lambda: version(first) == "1.0.0")
+    registry.promote("2.0.0")
+    until(lambda: "2.0.0 was refused at the step golden" in model(first).reason)
+    assert version(first) == "1.0.0"
+    value = first.server.metrics.registry.get_sample_value
+    desired = {"task": TASK, "device": "attic", "version": "2.0.0"}
+    digests = [
+        sample.labels["digest"]
+        for family in first.server.metrics.registry.collect()
+        for sample in family.samples
+        if sample.name == "pipit_model_desired_info" and desired.items() <= sample.labels.items()
+    ]
+    assert len(digests) == 1
+    assert value("pipit_golden_failures_total", {"task": TASK}) == 1.0
+    first.server.stop(1.0)
+    registry.stop()
+    second = follow()
+    until(lambda: version(second) == "1.0.0")
