@@ -162,6 +162,12 @@ def build_server(
         ("grpc.max_send_message_length", -1),
         # Without this a second server on the same port starts in silence and takes half of the calls.
         ("grpc.so_reuseport", 0),
+        # A client that lost its power says nothing: what its streams hold is free again after these.
+        ("grpc.keepalive_time_ms", 60_000),
+        ("grpc.keepalive_timeout_ms", 20_000),
+        # Clients look after us in the same way, however quiet a stream is.
+        ("grpc.http2.min_ping_interval_without_data_ms", 10_000),
+        ("grpc.keepalive_permit_without_calls", 1),
     ]
     named = dict(defaults) | dict(options)
     return grpc.server(
