@@ -48,6 +48,7 @@ lint: .venv/dev/.ready ## check style, types and protos
 	$(DEV)/ruff check .
 	$(DEV)/ruff format --check .
 	$(DEV)/mypy
+	$(DEV)/lint-imports
 	$(DEV)/buf lint protos
 	$(DEV)/buf breaking protos --against protos/released.binpb
 	$(DEV)/buf format --diff --exit-code protos
