@@ -4,17 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.console import Console
-from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
+from rich.markup import escape
+from rich.progress import (
+    BarColumn,
+    DownloadColumn,
+    Progress,
+    TaskID,
+    TextColumn,
+    TimeRemainingColumn,
+    TransferSpeedColumn,
+)
 
 from pipit.cli.app import App
-from pipit.cli.output import JsonOption, print_json, print_line, say
+from pipit.cli.exit_codes import ExitCode
+from pipit.cli.output import JsonOption, print_json, print_line, print_table, say
 from pipit.cli.settings import CliSettings
 from pipit.data import download
+from pipit.data.check import DataReport, load_data_check
 from pipit.data.fetch import FETCHERS, FetchOptions
 from pipit.errors import NotFound
 from pipit.settings import load_settings
@@ -70,3 +82,58 @@ def _progress(name: str) -> Iterator[download.Progress]:
     with Progress(*columns, console=Console(stderr=True), transient=True) as bars:
         task = bars.add_task(name, total=None)
         yield lambda done, total: bars.update(task, completed=done, total=total or None)
+
+
+@app.command()
+def check(
+    task: Annotated[str, typer.Argument(help='"domain.task" that the data is for.')],
+    folders: Annotated[list[Path], typer.Argument(metavar="FOLDER...", help="Folders of recordings.")],
+    *,
+    json: JsonOption = False,
+) -> None:
+    """Read every file of your own data as the trainer would, and name each one that can't be used.
+
+    For sounds a folder has one sub-folder per class (siren/, dog/, …), or the layout of ESC-50. The exit code is 12
+    if anything is wrong.
+
+    For example:
+      pipit data check home_security.sounds ~/recordings
+      pipit data check home_security.sounds data/esc50 --json | jq -r '.[].problems[]'
+    """
+    read = load_data_check(task)
+    reports = []
+    for folder in folders:
+        columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.completed}/{task.total}"))
+        with Progress(*columns, console=Console(stderr=True), transient=True) as bars:
+            bar = bars.add_task(str(folder), total=None)
+            reports.append(read(folder, partial(_advance, bars, bar)))
+    if json:
+        print_json(reports)
+    else:
+        for report in reports:
+            _show(report)
+    if any(report.problems for report in reports):
+        raise typer.Exit(ExitCode.CHECK_FAILED)
+
+
+def _advance(bars: Progress, bar: TaskID, done: int, total: int) -> None:
+    bars.update(bar, completed=done, total=total)
+
+
+def _show(report: DataReport) -> None:
+    print_table(
+        ("class", ">files"),
+        [(escape(name), str(count)) for name, count in report.classes.items()],
+        f"{report.folder} ({report.layout})",
+    )
+    print_line(
+        f"{sum(report.classes.values())} files of {report.recordings} recordings, {report.seconds / 60:.1f} minutes"
+    )
+    for note in report.notes:
+        print_line(escape(note))
+    for problem in report.problems:
+        print_line(f"[red]bad[/red] {escape(problem)}")
+    if report.problems:
+        print_line(f"{len(report.problems)} can't be used; training stops at them unless skip_bad_files is set")
+    else:
+        print_line("nothing is wrong with it")

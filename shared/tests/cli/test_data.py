@@ -1,0 +1,49 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pipit.cli.exit_codes import ExitCode
+
+pytest.importorskip("home_security", reason="needs services/home_security")
+
+
+def test_check_passes_good_data(pipit: Any, write_tone: Callable[..., Path], tmp_path: Path) -> None:
+    (tmp_path / "siren").mkdir()
+    write_tone("siren/street.wav", (1, 0.5))
+    called = pipit("data", "check", "home_security.sounds", tmp_path)
+    assert called.code == 0
+    assert "nothing is wrong with it" in called.out
+
+
+def test_check_names_bad_files_and_has_its_own_code(
+    pipit: Any, write_tone: Callable[..., Path], tmp_path: Path
+) -> None:
+    (tmp_path / "siren").mkdir()
+    write_tone("siren/street.wav", (1, 0.5))
+    (tmp_path / "siren" / "broken.wav").write_text("no")
+    called = pipit("data", "check", "home_security.sounds", tmp_path, "--json")
+    assert called.code == ExitCode.CHECK_FAILED
+    (report,) = called.json()
+    assert report["classes"] == {"siren": 1}
+    assert [problem.partition(": ")[0] for problem in report["problems"]] == [str(tmp_path / "siren" / "broken.wav")]
+
+
+def test_check_of_an_unknown_task(pipit: Any, tmp_path: Path) -> None:
+    assert pipit("data", "check", "home_security.smells", tmp_path).code == ExitCode.NOT_FOUND
+
+
+def test_fetch_of_an_unknown_set_says_what_there_is(pipit: Any) -> None:
+    called = pipit("data", "fetch", "esc51")
+    assert called.code == ExitCode.NOT_FOUND
+    assert "esc50, yamnet" in called.err
+
+
+def test_fetch_from_a_mirror_that_is_away(pipit: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pipit.data.download.time.sleep", lambda seconds: None)
+    called = pipit("data", "fetch", "yamnet", "--to", tmp_path, "--mirror", "http://127.0.0.1:9", "--json")
+    assert called.code == ExitCode.UNAVAILABLE
+    assert called.out == ""
+    assert "http://127.0.0.1:9/yamnet.tflite can't be fetched" in called.err
