@@ -54,7 +54,7 @@ def machine_checks(runs: Path) -> Iterator[Check]:
     version = sys.version_info
     yield Check("machine", "python", "ok" if version >= (3, 11) else "broken", platform.python_version())
     yield Check("machine", "system", "ok", f"{platform.system()} {platform.release()}, {platform.machine()}")
-    model, features = _processor()
+    model, features = processor()
     yield Check("machine", "processor", "ok", f"{model}, {os.cpu_count()} cores, {' '.join(features) or 'no extras'}")
     if hasattr(os, "sysconf") and "SC_PHYS_PAGES" in os.sysconf_names:
         memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
@@ -159,7 +159,7 @@ def _version_of(distribution: str) -> str | None:
     return None
 
 
-def _processor() -> tuple[str, list[str]]:
+def processor() -> tuple[str, list[str]]:
     """Name and the instructions that matter; from Linux's list, or as much as Python knows elsewhere."""
     try:
         text = Path("/proc/cpuinfo").read_text("utf-8")

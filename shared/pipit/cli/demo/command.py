@@ -1,0 +1,140 @@
+"""`pipit demo`: options in, the story on standard error, the result on standard output."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.markup import escape
+
+from pipit.cli.demo.processes import terminated_like_interrupted
+from pipit.cli.demo.result import DemoResult
+from pipit.cli.demo.run import DemoOptions, run_demo
+from pipit.cli.output import JsonOption, mark, plain, print_json, print_line, print_table
+from pipit.cli.registry import print_gates
+from pipit.cli.settings import CliSettings
+from pipit.cli.training import parse_overrides
+from pipit.settings import load_settings
+from pipit.training.progress import RichProgress
+
+_COLUMNS = (
+    "unseen clip",
+    "it is",
+    "expected",
+    "answer",
+    ">score",
+    "detected",
+    "right",
+    ">server",
+    ">in all",
+)
+_INTERPRETER = Path(sys.executable)
+
+
+def demo(
+    *,
+    task: Annotated[str, typer.Option(help='"domain.task".')] = "home_security.sounds",
+    state: Annotated[Path | None, typer.Option(help="Folder that keeps everything. (default: runs/demo)")] = None,
+    synthetic: Annotated[
+        bool, typer.Option("--synthetic", help="Take synthesised sounds though PIPIT_DATA has real ones.")
+    ] = False,
+    recipe: Annotated[str, typer.Option(help="Recipe to train. (default: the one that fits the data)")] = "",
+    set_: Annotated[
+        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change a value of the recipe.")
+    ] = None,
+    each: Annotated[int, typer.Option(min=1, help="Clips of each class to classify.")] = 2,
+    serve_python: Annotated[
+        Path, typer.Option(help="Interpreter of the environment that serves. (default: this one)")
+    ] = _INTERPRETER,
+    registry_python: Annotated[
+        Path, typer.Option(help="Interpreter of the registry's environment. (default: this one)")
+    ] = _INTERPRETER,
+    json: JsonOption = False,
+) -> None:
+    """Do the whole way once: data, training, registry, promotion, a server, and answers on the wire.
+
+    Trains on the real clips in PIPIT_DATA, or where there are none on synthetic sounds, and says which. The clips it
+    classifies in the end are ones that training never saw. Everything it starts, it ends. A second demo trains
+    nothing anew.
+
+    For example:
+      pipit demo
+      pipit demo --synthetic --json | jq .right
+    """
+    settings = load_settings(CliSettings)
+    options = DemoOptions(
+        task=task,
+        state=(state or settings.runs / "demo").absolute(),
+        data=settings.data,
+        synthetic=synthetic,
+        recipe=recipe,
+        overrides=parse_overrides(set_ or ()),
+        serve_python=serve_python,
+        registry_python=registry_python,
+        each=each,
+    )
+    with terminated_like_interrupted():
+        result = run_demo(options, RichProgress())
+    if json:
+        print_json({**plain(result), "right": result.right})
+    else:
+        _show(result, options)
+
+
+def _show(result: DemoResult, options: DemoOptions) -> None:
+    kind = "SYNTHETIC sounds" if result.synthetic else "real clips"
+    print_gates(result.gates)
+    if result.gates_overridden:
+        print_line("[yellow]promoted against its gates, for the demo alone; the history says so[/yellow]")
+    print_table(
+        (
+            "clip (never trained on)",
+            "it is",
+            "expected",
+            "answer",
+            ">score",
+            "detected",
+            "right",
+            ">server ms",
+            ">in all ms",
+        ),
+        [
+            (
+                escape(answer.file.name),
+                escape(answer.category),
+                escape(answer.expected),
+                escape(answer.label),
+                f"{answer.score:.3f}",
+                "yes" if answer.detected else "",
+                mark(answer.right),
+                f"{answer.server_ms:.1f} ms",
+                f"{answer.round_trip_ms:.1f} ms",
+            )
+            for answer in result.answers
+        ],
+        f"{result.task} {result.version} ({result.variant}), trained on {kind}",
+    )
+    print_line(
+        f"[bold]{result.right} of {len(result.answers)} right[/bold]; a few clips, no measurement: see the report"
+    )
+    took = ", ".join(f"{act} {seconds:.1f} s" for act, seconds in result.seconds.items())
+    print_line(f"took {sum(result.seconds.values()):.0f} s: {took}")
+    print_line("")
+    bundle = escape(_short(result.bundle))
+    store = escape(_short(options.state / "registry"))
+    print_line(f"report: {bundle}/report")
+    print_line("try next, in two terminals:")
+    print_line(f"  pipit registry serve --store {store}")
+    print_line(f"  pipit serve --bundle {bundle}")
+    print_line("and in a third:")
+    print_line("  pipit classify YOUR_RECORDING.wav")
+    print_line(f"  pipit bench {bundle}")
+    print_line(f"  pipit models; pipit history {result.task}")
+
+
+def _short(path: Path) -> str:
+    """Relative to where the user stands, if it lies below."""
+    here = Path.cwd()
+    return str(path.relative_to(here)) if path.is_relative_to(here) else str(path)

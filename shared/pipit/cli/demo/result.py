@@ -1,0 +1,48 @@
+"""What a demo found out, as data: printed for people, or as JSON for a test."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pipit.registry.types import GateResult
+
+
+@dataclass(frozen=True, slots=True)
+class AnsweredClip:
+    """One clip that training never saw. expected: the label that the true category stands for in this bundle."""
+
+    file: Path
+    category: str
+    expected: str
+    label: str
+    score: float
+    detected: bool
+    right: bool
+    server_ms: float
+    round_trip_ms: float
+
+
+@dataclass(frozen=True, slots=True)
+class DemoResult:
+    """synthetic: trained on sounds made by arithmetic. seconds: of each act, by name."""
+
+    synthetic: bool
+    task: str
+    recipe: str
+    version: str
+    digest: str
+    variant: str
+    gates: tuple[GateResult, ...]
+    gates_overridden: bool
+    metrics: Mapping[str, Any]
+    answers: tuple[AnsweredClip, ...]
+    bundle: Path
+    seconds: Mapping[str, float]
+
+    @property
+    def right(self) -> int:
+        """Clips that were answered rightly."""
+        return sum(answer.right for answer in self.answers)

@@ -1,0 +1,185 @@
+"""The acts of the demo, one after the other.
+
+    data -> train -> registry -> publish, promote -> server -> classify
+
+What training made stays in the state folder, so that a second demo begins with the registry.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from pipit.bundle import Bundle, open_bundle
+from pipit.cli.demo.clips import Clip, unseen_clips
+from pipit.cli.demo.processes import Servers, free_port, wait_until_serving
+from pipit.cli.demo.result import AnsweredClip, DemoResult
+from pipit.cli.demo.subject import Subject, choose_subject
+from pipit.cli.inference import Answer, InferenceClient, Target
+from pipit.cli.training import published_versions, run_training
+from pipit.errors import GatesFailed
+from pipit.registry import RegistryClient
+from pipit.registry.types import Promotion
+from pipit.training.progress import Progress
+from pipit.training.run import open_run
+
+_START_SECONDS = 90.0
+_ENVIRONMENT = "production"
+
+
+@dataclass(frozen=True, slots=True)
+class DemoOptions:
+    """state: folder that keeps everything. data: folder of data sets, None if there is none.
+
+    synthetic: take synthesised sounds though there are real ones. recipe: empty for one that fits the data.
+    serve_python, registry_python: interpreters of those environments. each: clips of each class to classify.
+    """
+
+    task: str
+    state: Path
+    data: Path | None
+    synthetic: bool = False
+    recipe: str = ""
+    overrides: Mapping[str, Any] = field(default_factory=dict)
+    serve_python: Path = Path(sys.executable)
+    registry_python: Path = Path(sys.executable)
+    each: int = 2
+
+
+def run_demo(options: DemoOptions, progress: Progress) -> DemoResult:
+    """Runs every act and ends every process that it started. Raises what goes wrong in any of them."""
+    stopwatch = _Stopwatch()
+    with stopwatch.time("data"):
+        subject = choose_subject(
+            options.task, options.state, options.data, options.synthetic, options.recipe, options.overrides
+        )
+    progress.say(f"data: {subject.description}")
+    with Servers(options.state / "logs") as servers:
+        with stopwatch.time("start the registry"):
+            registry = _start_registry(servers, options)
+        progress.say(f"registry: {registry}, keeping everything in {options.state / 'registry'}")
+        with stopwatch.time("train"):
+            bundle, clips = _train(options, subject, registry, progress)
+        with stopwatch.time("publish and promote"):
+            promotion, overridden = _publish(bundle, registry, subject)
+        progress.say(f"registry: {bundle.manifest.name} published, {_ENVIRONMENT} points to it")
+        with stopwatch.time("start the server"):
+            server = _start_server(servers, options, registry)
+        progress.say(f"server: SERVING at {server}, with {options.serve_python}")
+        with stopwatch.time("classify"):
+            answers, variant = _classify(server, options.task, bundle, clips)
+    return DemoResult(
+        synthetic=subject.synthetic,
+        task=options.task,
+        recipe=subject.recipe or "the task's own",
+        version=str(bundle.manifest.version),
+        digest=bundle.digest,
+        variant=variant,
+        gates=promotion.gates,
+        gates_overridden=overridden,
+        metrics={name: metric.value for name, metric in bundle.manifest.metrics.items()},
+        answers=tuple(answers),
+        bundle=bundle.path,
+        seconds=stopwatch.seconds,
+    )
+
+
+class _Stopwatch:
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = {}
+
+    @contextmanager
+    def time(self, act: str) -> Iterator[None]:
+        begin = time.monotonic()
+        yield
+        self.seconds[act] = round(time.monotonic() - begin, 2)
+
+
+def _start_registry(servers: Servers, options: DemoOptions) -> str:
+    port = free_port()
+    environment = {
+        "PIPIT_REGISTRY_STORE": str(options.state / "registry"),
+        "PIPIT_REGISTRY_PORT": str(port),
+        "PIPIT_REGISTRY_METRICS_PORT": "0",
+        "PIPIT_REGISTRY_LOG_FORMAT": "console",
+    }
+    server = servers.start("registry", [str(options.registry_python), "-m", "model_registry"], environment)
+    wait_until_serving(server, f"127.0.0.1:{port}", "", _START_SECONDS)
+    return f"127.0.0.1:{port}"
+
+
+def _train(options: DemoOptions, subject: Subject, registry: str, progress: Progress) -> tuple[Bundle, list[Clip]]:
+    """The bundle, and clips that it was not trained on."""
+    trainer = subject.trainer()
+    with open_run(trainer, options.state / "runs", progress) as run:
+        published = published_versions(registry, None, options.task)
+        _, folder = run_training(trainer, run, published=published)
+        assert folder is not None  # the last step made it
+        bundle = open_bundle(folder)
+        return bundle, unseen_clips(run, trainer, bundle.manifest.labels, options.each)
+
+
+def _publish(bundle: Bundle, registry: str, subject: Subject) -> tuple[Promotion, bool]:
+    task, version = bundle.manifest.task, str(bundle.manifest.version)
+    with RegistryClient(registry) as client:
+        client.publish(bundle.path)
+        try:
+            return client.promote(task, version, _ENVIRONMENT, reason="demo"), False
+        except GatesFailed as refusal:
+            reason = f"demo, on {subject.description}; the gates say: {refusal}"[:500]
+            return client.promote(task, version, _ENVIRONMENT, reason=reason, override_gates=True), True
+
+
+def _start_server(servers: Servers, options: DemoOptions, registry: str) -> str:
+    port = free_port()
+    environment = {
+        "PIPIT_SERVING_REGISTRY": registry,
+        "PIPIT_SERVING_TASKS": options.task,
+        "PIPIT_SERVING_ENVIRONMENT": _ENVIRONMENT,
+        "PIPIT_SERVING_CACHE_DIR": str(options.state / "cache"),
+        "PIPIT_SERVING_PORT": str(port),
+        "PIPIT_SERVING_METRICS_PORT": "0",
+        "PIPIT_SERVING_LOG_FORMAT": "console",
+    }
+    server = servers.start("inference server", [str(options.serve_python), "-m", "pipit.serving"], environment)
+    wait_until_serving(server, f"127.0.0.1:{port}", options.task, _START_SECONDS)
+    return f"127.0.0.1:{port}"
+
+
+def _classify(server: str, task: str, bundle: Bundle, clips: list[Clip]) -> tuple[list[AnsweredClip], str]:
+    answers = []
+    variant = ""
+    target = Target(server, task=task, version=str(bundle.manifest.version), top_k=1)
+    with InferenceClient(target) as client:
+        for clip in clips:
+            begin = time.perf_counter()
+            answer = client.classify_file(clip.path)
+            seconds = time.perf_counter() - begin
+            variant = answer.model.variant
+            answers.append(_judge(clip, answer, bundle, seconds))
+    return answers, variant
+
+
+def _judge(clip: Clip, answer: Answer, bundle: Bundle, seconds: float) -> AnsweredClip:
+    """A clip of several windows is answered by its surest alarm, or by its first window if none was detected."""
+    background = bundle.manifest.decision.background
+    expected = clip.category if clip.category in bundle.manifest.labels or background is None else background
+    best = [part.scores[0] for part in answer.predictions]
+    alarms = [score for score in best if score.detected and score.label != background]
+    top = max(alarms, key=lambda score: score.score) if alarms else best[0]
+    return AnsweredClip(
+        file=clip.path,
+        category=clip.category,
+        expected=expected,
+        label=top.label,
+        score=round(top.score, 4),
+        detected=top.detected,
+        right=top.label == expected,
+        server_ms=round(answer.times_us.total / 1000, 2),
+        round_trip_ms=round(seconds * 1000, 2),
+    )

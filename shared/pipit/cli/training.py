@@ -1,0 +1,97 @@
+"""What commands that train share: the trainer of a task with its recipe, and its steps up to a bundle."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from pipit.bundle import MANIFEST_FILE, SemanticVersion, parse_manifest
+from pipit.bundle.signing import key_id
+from pipit.errors import InvalidInput, NotFound
+from pipit.registry import RegistryClient
+from pipit.training.publish import make_bundle, next_version
+from pipit.training.recipe import find_recipe, load_recipe
+from pipit.training.run import Run
+from pipit.training.steps import Outcome, actions_of, run_steps
+from pipit.training.trainer import Trainer, load_trainer
+
+
+def open_trainer(task: str, recipe: str, overrides: Mapping[str, Any], data: Path | None) -> Trainer:
+    """The trainer of `task` with a recipe: by name, by path, or the task's own if `recipe` is empty.
+
+    Raises NotFound for a task or recipe that is not there, InvalidInput for a wrong recipe.
+    """
+    kind = load_trainer(task)
+    path = Path(recipe)
+    if path.suffix not in (".yaml", ".yml"):
+        path = find_recipe(kind.recipe_folder, task, recipe or kind.default_recipe)
+    return kind(load_recipe(path, kind.recipe_type, overrides), data)
+
+
+def parse_overrides(settings: Sequence[str]) -> dict[str, Any]:
+    """`optimiser.learning_rate=0.01` and so on; values are read as YAML. Raises InvalidInput."""
+    overrides = {}
+    for setting in settings:
+        key, equals, value = setting.partition("=")
+        if not equals or not key:
+            raise InvalidInput(f"--set {setting!r} is not KEY=VALUE, for example --set epochs=10")
+        try:
+            overrides[key] = yaml.safe_load(value)
+        except yaml.YAMLError as error:
+            raise InvalidInput(f"--set {setting!r}: {value!r} is no YAML value") from error
+    return overrides
+
+
+def run_training(
+    trainer: Trainer,
+    run: Run,
+    until: str = "publish",
+    *,
+    force: tuple[str, ...] = (),
+    version: str = "",
+    published: Sequence[SemanticVersion] = (),
+    key: Ed25519PrivateKey | None = None,
+) -> tuple[list[Outcome], Path | None]:
+    """Runs the steps; gives what became of each, and the bundle's folder if `until` is the last step.
+
+    version: of the bundle; empty for the one that the run's bundle has already, or else the one after the newest of
+    `published` and of the bundles in the folder of runs.
+    """
+    bundle = run.folder / "publish" / "bundle"
+    chosen = SemanticVersion(version) if version else _version_of(bundle, run, published)
+
+    def make(run: Run) -> Mapping[str, Any]:
+        made = make_bundle(trainer, run, chosen, run.output("publish") / "bundle", key)
+        return {"version": str(made.manifest.version), "digest": made.digest}
+
+    salt = f"{chosen} {key_id(key.public_key()) if key else ''}"
+    outcomes = run_steps(run, actions_of(trainer, make), until, force=force, salt=salt if until == "publish" else "")
+    return outcomes, bundle if until == "publish" else None
+
+
+def _version_of(bundle: Path, run: Run, published: Sequence[SemanticVersion]) -> SemanticVersion:
+    own = _bundle_version(bundle)
+    if own is not None and run.records()["publish"].status == "done":
+        return own
+    siblings = [_bundle_version(folder) for folder in run.folder.parent.glob("*/publish/bundle")]
+    return next_version([*published, *(version for version in siblings if version is not None)])
+
+
+def _bundle_version(bundle: Path) -> SemanticVersion | None:
+    try:
+        return parse_manifest((bundle / MANIFEST_FILE).read_bytes()).version
+    except (FileNotFoundError, InvalidInput):
+        return None
+
+
+def published_versions(registry: str, token: str | None, task: str) -> tuple[SemanticVersion, ...]:
+    """Versions of `task` in the registry; none if it does not know the task."""
+    with RegistryClient(registry, token) as client:
+        try:
+            return tuple(SemanticVersion(version.version) for version in client.list_versions(task).versions)
+        except NotFound:
+            return ()
