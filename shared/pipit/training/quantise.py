@@ -36,8 +36,11 @@ def export_litert(model: Any, variant: str, path: Path, calibration: NDArray[np.
         raise InvalidInput(f"there is no variant {variant!r}; there are {', '.join(VARIANTS)}")
     spec = tf.TensorSpec((1, *model.input_shape[1:]), tf.float32, name=model.inputs[0].name)
     output = model.output_names[0]
+    # Given the Keras network itself, the converter leaves its weights out of the file; in a module it finds them.
+    module = tf.Module()
+    module.weights = [variable.value for variable in model.variables]
     call = tf.function(lambda features: {output: model(features, training=False)}, input_signature=[spec])
-    converter = tf.lite.TFLiteConverter.from_concrete_functions([call.get_concrete_function()], model)
+    converter = tf.lite.TFLiteConverter.from_concrete_functions([call.get_concrete_function()], module)
     if variant != "float32":
         converter.optimizations = [tf.lite.Optimize.DEFAULT]
     if variant == "int8":
