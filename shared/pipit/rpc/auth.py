@@ -18,19 +18,14 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated
 
 import grpc
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from pipit.errors import InvalidInput, PermissionDenied, Unauthenticated
-
-if TYPE_CHECKING:
-    Handler = grpc.RpcMethodHandler[Any, Any]
-    Interceptor = grpc.ServerInterceptor[Any, Any]
-else:
-    Handler, Interceptor = grpc.RpcMethodHandler, grpc.ServerInterceptor
+from pipit.rpc.server import Handler, Interceptor
 
 Metadata = Iterable[tuple[str, str | bytes]]
 _SCHEME = "bearer "

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import grpc
 
-from pipit.errors import PipitError, Unavailable
+from pipit.errors import InvalidInput, PipitError, Unavailable
 from pipit.logging import get_logger
 
 Behavior = Callable[..., Any]
@@ -18,12 +18,13 @@ Behavior = Callable[..., Any]
 
 Methods marked `experimental_non_blocking` (grpcio's health Watch is one) take a third argument that sends a response.
 """
+Deserializer = Callable[[bytes], Any]
 Option = tuple[str, int | str]
 if TYPE_CHECKING:
     Handler = grpc.RpcMethodHandler[Any, Any]
-    Interceptor = grpc.ServerInterceptor[Any, Any]
 else:
-    Handler, Interceptor = grpc.RpcMethodHandler, grpc.ServerInterceptor
+    Handler = grpc.RpcMethodHandler
+Interceptor = grpc.ServerInterceptor
 
 MEBIBYTE = 1024 * 1024
 # A status text longer than a client's limit on metadata would reach it as another status.
@@ -43,7 +44,7 @@ class ErrorInterceptor(Interceptor):
 
     def __init__(self) -> None:
         # grpcio asks for the handler again with each call; as a rule the same one comes back.
-        self._wrapped = lru_cache(maxsize=256)(lambda handler, method: wrap_handler(handler, _with_errors(method)))
+        self._wrapped = lru_cache(maxsize=256)(_wrap_with_errors)
 
     def intercept_service(
         self, continuation: Callable[[grpc.HandlerCallDetails], Handler | None], details: grpc.HandlerCallDetails
@@ -65,10 +66,12 @@ def _refusal(error: Exception) -> Handler:
     return grpc.stream_stream_rpc_method_handler(refuse)
 
 
-def wrap_handler(handler: Handler, wrap: Callable[[Behavior, bool], Behavior]) -> Handler:
+def wrap_handler(
+    handler: Handler, wrap: Callable[[Behavior, bool], Behavior], deserialize: Deserializer | None = None
+) -> Handler:
     """Puts `wrap(behavior, response_streaming)` around a handler's behavior, for all four shapes of call.
 
-    grpcio's marks on a behavior (its own thread pool, non-blocking) are kept.
+    grpcio's marks on a behavior (its own thread pool, non-blocking) are kept. deserialize: None keeps the handler's.
     """
     shape = _shape(handler)
     behavior: Behavior = getattr(handler, shape)
@@ -79,7 +82,7 @@ def wrap_handler(handler: Handler, wrap: Callable[[Behavior, bool], Behavior]) -
         if hasattr(behavior, mark):
             setattr(wrapped, mark, getattr(behavior, mark))
     make: Callable[..., Handler] = getattr(grpc, f"{shape}_rpc_method_handler")
-    return make(wrapped, handler.request_deserializer, handler.response_serializer)
+    return make(wrapped, deserialize or handler.request_deserializer, handler.response_serializer)
 
 
 def _shape(handler: Handler) -> str:
@@ -87,11 +90,12 @@ def _shape(handler: Handler) -> str:
     return f"{request}_{'stream' if handler.response_streaming else 'unary'}"
 
 
-def _with_errors(method: str) -> Callable[[Behavior, bool], Behavior]:
+def _wrap_with_errors(handler: Handler, method: str) -> Handler:
     def wrap(behavior: Behavior, response_streaming: bool) -> Behavior:
         def answer(request: Any, context: grpc.ServicerContext, *send: Any) -> Any:
             try:
-                response = behavior(request, context, *send)
+                argument = _decoded_stream(request) if handler.request_streaming else _decoded(request)
+                response = behavior(argument, context, *send)
             except Exception as error:
                 abort_with(context, error, method)
             if response_streaming and response is not None:
@@ -100,7 +104,38 @@ def _with_errors(method: str) -> Callable[[Behavior, bool], Behavior]:
 
         return answer
 
-    return wrap
+    return wrap_handler(handler, wrap, _lenient(handler.request_deserializer))
+
+
+class _Undecodable:
+    """Stands for a message that can't be parsed. grpcio itself would answer INTERNAL, and log a stack."""
+
+
+_UNDECODABLE = _Undecodable()
+
+
+def _lenient(deserialize: Deserializer | None) -> Deserializer | None:
+    if deserialize is None:
+        return None
+
+    def decode(data: bytes) -> Any:
+        try:
+            return deserialize(data)
+        except Exception:
+            return _UNDECODABLE
+
+    return decode
+
+
+def _decoded(request: Any) -> Any:
+    if request is _UNDECODABLE:
+        raise InvalidInput("the bytes are no message of this method; is the client made for the same protocol?")
+    return request
+
+
+def _decoded_stream(requests: Iterator[Any]) -> Iterator[Any]:
+    for request in requests:
+        yield _decoded(request)
 
 
 def _guarded(responses: Iterator[Any], context: grpc.ServicerContext, method: str) -> Iterator[Any]:
