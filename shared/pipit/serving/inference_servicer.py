@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from time import monotonic
 
 import grpc
+from structlog.contextvars import bind_contextvars
 
 from pipit._pb.pipit.inference.v1 import inference_pb2 as pb
 from pipit._pb.pipit.inference.v1 import inference_pb2_grpc
@@ -43,14 +44,21 @@ class InferenceServicer(inference_pb2_grpc.InferenceServiceServicer):  # type: i
     ) -> pb.ClassifyResponse:
         """Answers one input."""
         request_id = self._request_id(request)
+        try:
+            return codec.answer_to_message(self._classify(request, context), request_id)
+        except Exception:
+            # Whoever logs the failure finds it there; grpcio gives each call a context of its own.
+            bind_contextvars(request_id=request_id)
+            raise
+
+    def _classify(self, request: pb.ClassifyRequest, context: grpc.ServicerContext) -> Answer:
         selector = codec.selector_from_message(request)
         try:
             item, options = codec.input_from_message(request.input), codec.options_from_message(request)
         except Exception as error:
             self._plane.count_failure(selector.task, error)
             raise
-        answer = self._plane.classify(item, selector, options, deadline_of(context), context.is_active)
-        return codec.answer_to_message(answer, request_id)
+        return self._plane.classify(item, selector, options, deadline_of(context), context.is_active)
 
     def ClassifyStream(  # noqa: N802
         self, request_iterator: Iterator[pb.ClassifyStreamRequest], context: grpc.ServicerContext
@@ -80,6 +88,7 @@ class InferenceServicer(inference_pb2_grpc.InferenceServiceServicer):  # type: i
         try:
             answers = self._answers(session, request, deadline)
         except Exception as error:
+            bind_contextvars(request_id=request_id)
             code, text = status_of(error, "ClassifyStream")
             number = code.value[0]
             yield pb.ClassifyStreamResponse(error=pb.StreamError(request_id=request_id, code=number, message=text))

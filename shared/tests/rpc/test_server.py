@@ -7,6 +7,8 @@ from typing import Any
 
 import grpc
 import pytest
+from grpc_health.v1 import health, health_pb2_grpc
+from grpc_reflection.v1alpha import reflection
 from pipit import errors
 from pipit.rpc.server import Interceptor, bind, build_server
 from structlog.testing import capture_logs
@@ -92,6 +94,38 @@ def test_a_text_that_is_longer_than_metadata_may_be_is_cut(echo: Echo, call_shap
     assert code is grpc.StatusCode.NOT_FOUND
     assert set(text) == {"𝄞"}
     assert len(text) < 1000
+
+
+@pytest.fixture
+def health_channel() -> Iterator[grpc.Channel]:
+    """A server with messages of protobuf, for each shape that such a service has."""
+    server = build_server()
+    health_pb2_grpc.add_HealthServicer_to_server(health.HealthServicer(), server)
+    reflection.enable_server_reflection([health.SERVICE_NAME], server)
+    channel = grpc.insecure_channel(f"127.0.0.1:{bind(server, '127.0.0.1:0')}")
+    server.start()
+    yield channel
+    channel.close()
+    server.stop(None)
+
+
+@pytest.mark.parametrize(
+    ("shape", "method"),
+    [
+        ("unary_unary", "/grpc.health.v1.Health/Check"),
+        ("unary_stream", "/grpc.health.v1.Health/Watch"),
+        ("stream_stream", "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo"),
+    ],
+)
+def test_bytes_that_are_no_message_are_invalid(
+    health_channel: grpc.Channel, caplog: pytest.LogCaptureFixture, shape: str, method: str
+) -> None:
+    argument = iter([b"\xff\xff"]) if shape.startswith("stream") else b"\xff\xff"
+    with pytest.raises(grpc.RpcError) as caught:
+        list(getattr(health_channel, shape)(method)(argument, timeout=30))
+    assert caught.value.code() is grpc.StatusCode.INVALID_ARGUMENT
+    assert caught.value.details().startswith("the bytes are no message of this method")
+    assert caplog.records == []
 
 
 def test_a_client_that_went_away_is_not_an_error(echo: Echo) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 import grpc
 import pytest
 from pipit._pb.pipit.inference.v1 import inference_pb2 as pb
+from structlog.contextvars import merge_contextvars
 from structlog.testing import capture_logs
 
 Serve = Callable[..., Any]
@@ -66,14 +67,15 @@ def test_bad_requests(serve: Serve, message: pb.ClassifyRequest, code: str, text
 
 def test_what_goes_wrong_inside_is_internal_and_says_nothing_but_an_id(serve: Serve) -> None:
     running = serve()
-    with capture_logs() as logs:
-        code, text = status_of(lambda: running.calls.Classify(request(pb.Input(image=b"broken")), timeout=30))
+    broken = pb.ClassifyRequest(input=pb.Input(image=b"broken"), request_id="mine")
+    with capture_logs(processors=[merge_contextvars]) as logs:
+        code, text = status_of(lambda: running.calls.Classify(broken, timeout=30))
     assert code == "INTERNAL"
     found = re.fullmatch(r"internal error ([0-9a-f]{12}); the server's log has more under this id", text)
     assert found
     entries = [entry for entry in logs if entry["event"] == "internal_error"]
-    assert [(entry["error_id"], str(entry["exc_info"])) for entry in entries] == [
-        (found.group(1), "secret of the house")
+    assert [(entry["error_id"], entry["request_id"], str(entry["exc_info"])) for entry in entries] == [
+        (found.group(1), "mine", "secret of the house")
     ]
 
 
