@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import UTC, datetime
 
+from pipit.bundle.gates import evaluate_gates
 from pipit.errors import AlreadyExists, Conflict, GatesFailed, IntegrityError, InvalidInput, NotFound
 from pipit.registry.types import Assignment, Environment, GateResult, Promotion
 from pipit.storage import ObjectStore
 from pydantic import ValidationError
 
 from model_registry import layout
-from model_registry.gates import check_gates
 from model_registry.pointer import Pointer
 from model_registry.versions import Versions
 
@@ -66,7 +66,7 @@ class Environments:
         """
         _check_reason(reason)
         document = self._versions.get(task, version)
-        gates = check_gates(self._versions.manifest(document)[1])
+        gates = evaluate_gates(self._versions.manifest(document)[1])
         failed = [gate for gate in gates if not gate.passed]
         if failed:
             _check_override(document.name, failed, override_gates, reason)

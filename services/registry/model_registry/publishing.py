@@ -13,12 +13,12 @@ from datetime import UTC, datetime
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from pipit.bundle import MAX_MANIFEST_BYTES, Manifest, parse_manifest
 from pipit.bundle.files import sha256_bytes
+from pipit.bundle.gates import evaluate_gates
 from pipit.bundle.signing import SIGNATURE_BYTES, verify
 from pipit.errors import AlreadyExists, InputTooLarge, InvalidInput, NotFound
 from pipit.logging import get_logger
 from pipit.registry.types import MissingBlob, PublishedVersion, PublishPlan
 
-from model_registry.gates import check_gates
 from model_registry.uploads import BlobWriter, Uploads
 from model_registry.versions import VersionDocument, Versions
 
@@ -163,7 +163,7 @@ class Publisher:
             published_at=self._now(),
             published_by=actor,
             signature=candidate.signature.hex(),
-            gates=check_gates(manifest),
+            gates=evaluate_gates(manifest),
             size=sum(entry.size for entry in manifest.files.values()),
         )
 

@@ -6,23 +6,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
+from pipit.bundle.gates import GateResult as GateResult  # noqa: PLC0414 (given on to the users of `Version`)
+
 Action = Literal["promote", "rollback"]
-
-
-@dataclass(frozen=True, slots=True)
-class GateResult:
-    """One quality gate, held against the bundle's metrics. value: None where the bundle lacks the metric."""
-
-    name: str
-    metric: str
-    comparison: str
-    limit: float
-    value: float | None
-    passed: bool
-
-    def __str__(self) -> str:
-        value = "not measured" if self.value is None else f"{self.value:g}"
-        return f"{self.name}: {self.metric} is {value}, must be {self.comparison} {self.limit:g}"
 
 
 @dataclass(frozen=True, slots=True)
