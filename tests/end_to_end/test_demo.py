@@ -1,0 +1,139 @@
+"""`pipit demo` as a user runs it: processes, sockets and files of its own, on synthetic sounds."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytestmark = pytest.mark.slow
+
+REPOSITORY = Path(__file__).parents[2]
+TASK = "home_security.sounds"
+LABELS = {"glass_breaking", "siren", "dog", "crying_baby", "none"}
+
+
+def serve_python() -> Path:
+    """Of the environment that holds no trainer, where the Makefile made it."""
+    path = REPOSITORY / ".venv" / "serve-home_security" / "bin" / "python"
+    return path if path.exists() else Path(sys.executable)
+
+
+def command(state: Path, *options: str) -> list[str]:
+    return [
+        *(sys.executable, "-m", "pipit.cli.demo", "--synthetic", "--json"),
+        *("--state", str(state), "--serve-python", str(serve_python()), "--set", "epochs=20", *options),
+    ]
+
+
+def environment() -> dict[str, str]:
+    return {name: value for name, value in os.environ.items() if not name.startswith("PIPIT_")}
+
+
+def left_running(state: Path) -> list[str]:
+    """Command lines of processes that were started with a setting that points into `state`."""
+    found = []
+    for process in Path("/proc").iterdir():
+        if process.name.isdigit():
+            try:
+                if str(state).encode() in (process / "environ").read_bytes():
+                    found.append((process / "cmdline").read_text("utf-8", "replace").replace("\0", " "))
+            except OSError:  # another user's, or gone meanwhile
+                continue
+    return found
+
+
+def run(arguments: Sequence[str]) -> Any:
+    done = subprocess.run(arguments, env=environment(), capture_output=True, text=True, timeout=540, check=False)
+    assert done.returncode == 0, done.stderr[-3000:]
+    return json.loads(done.stdout)
+
+
+@pytest.fixture(scope="module")
+def state(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("demo") / "state"
+
+
+@pytest.fixture(scope="module")
+def first(state: Path) -> Any:
+    return run(command(state))
+
+
+def test_says_that_the_sounds_are_synthetic(first: Any) -> None:
+    assert first["synthetic"] is True
+    assert (first["task"], first["recipe"]) == (TASK, "synthetic")
+
+
+def test_answers_most_unseen_clips_rightly(first: Any) -> None:
+    answers = first["answers"]
+    assert {answer["expected"] for answer in answers} == LABELS
+    assert {answer["label"] for answer in answers} <= LABELS
+    assert first["right"] == sum(answer["label"] == answer["expected"] for answer in answers)
+    # Chance is one in five.
+    assert first["right"] >= 0.7 * len(answers)
+    assert all(0 < answer["server_ms"] <= answer["round_trip_ms"] for answer in answers)
+
+
+def test_the_clips_are_of_recordings_that_training_never_heard(first: Any) -> None:
+    split = json.loads((Path(first["bundle"]).parents[1] / "prepare" / "clips.json").read_text())
+    side_of = {Path(entry["name"]).name: entry["side"] for entry in split}
+    shown = [Path(answer["file"]).name for answer in first["answers"]]
+    assert {side_of[name] for name in shown} == {"test"}
+    # ESC-50's names: <fold>-<recording>-<take>-<target>
+    trained = {name.split("-")[1] for name, side in side_of.items() if side == "train"}
+    assert not trained & {name.split("-")[1] for name in shown}
+
+
+def test_what_answered_is_what_was_trained_published_and_promoted(first: Any, state: Path) -> None:
+    manifest = (Path(first["bundle"]) / "bundle.yaml").read_bytes()
+    assert first["digest"] == hashlib.sha256(manifest).hexdigest()
+    assert first["version"] == "1.0.0"
+    assert first["variant"] == "int8"
+    assert {gate["metric"] for gate in first["gates"]} >= {"security_accuracy", "false_positive_rate"}
+    assert first["gates_overridden"] is not all(gate["passed"] for gate in first["gates"])
+    published = json.loads((state / "registry" / "models" / TASK / "versions" / "1.0.0.json").read_text())
+    assert first["digest"] in json.dumps(published)
+    pointer = json.loads((state / "registry" / "models" / TASK / "environments" / "production.json").read_text())
+    assert "1.0.0" in json.dumps(pointer)
+
+
+def test_leaves_nothing_running(first: Any, state: Path) -> None:
+    assert left_running(state) == []
+
+
+def test_a_second_demo_trains_nothing_anew(first: Any, state: Path) -> None:
+    records = Path(first["bundle"]).parents[1] / "state.json"
+    before = json.loads(records.read_text())["steps"]
+    second = run(command(state, "--each", "1"))
+    assert json.loads(records.read_text())["steps"] == before
+    assert (second["version"], second["digest"]) == (first["version"], first["digest"])
+    assert len(second["answers"]) == len({answer["category"] for answer in second["answers"]})
+    assert left_running(state) == []
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupted_demo_leaves_nothing_running(first: Any, state: Path, number: signal.Signals) -> None:
+    log = state / "logs" / "registry.log"
+    log.unlink()
+    demo = subprocess.Popen(
+        command(state), env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True
+    )
+    deadline = time.monotonic() + 120
+    while not (log.exists() and log.stat().st_size):
+        assert demo.poll() is None
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    assert left_running(state)
+    demo.send_signal(number)
+    demo.communicate(timeout=60)
+    assert demo.returncode == 130
+    assert left_running(state) == []
