@@ -15,8 +15,8 @@ def test_the_log_tells_when_work_begins_and_ends(monkeypatch: pytest.MonkeyPatch
     with capture_logs() as entries:
         progress = LogProgress()
         with progress.track("training", 3) as bar:
-            bar.advance()
             bar.advance(2, "loss 0.5")
+            bar.advance()
         progress.say("done")
 
     events = [
