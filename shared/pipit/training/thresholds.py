@@ -31,11 +31,16 @@ from pipit.training.recipe import ThresholdRule
 
 
 def choose_decision(
-    labels: Sequence[str], truth: Truth, scores: Scores, rule: ThresholdRule, background: str | None = None
+    labels: Sequence[str],
+    truth: Truth,
+    scores: Scores,
+    rule: ThresholdRule,
+    background: str | None = None,
+    lowest: float = 0.0,
 ) -> Decision:
     """All that a bundle needs to turn scores into answers. Arguments: as for `choose_thresholds`."""
     return Decision(
-        thresholds=choose_thresholds(labels, truth, scores, rule.false_positive_rate, background),
+        thresholds=choose_thresholds(labels, truth, scores, rule.false_positive_rate, background, lowest),
         background=background,
         unknown_below=unknown_below(truth, scores, rule.unknown_share),
         uncertain_margin=uncertain_margin(scores, rule.uncertain_share),
@@ -43,12 +48,18 @@ def choose_decision(
 
 
 def choose_thresholds(
-    labels: Sequence[str], truth: Truth, scores: Scores, false_positive_rate: float, background: str | None = None
+    labels: Sequence[str],
+    truth: Truth,
+    scores: Scores,
+    false_positive_rate: float,
+    background: str | None = None,
+    lowest: float = 0.0,
 ) -> dict[str, float]:
     """A threshold for each label but `background`; see above. truth: (samples,); scores: 0..1, (samples, labels).
 
     background: a label on which no other may be detected. With it, all thresholds are raised together until the share
     of its samples with any detection is under the limit too: ten labels with 5 % each would be a noisy house.
+    lowest: no threshold lies below it, however clean the samples are.
     Raises InvalidInput for no samples, shapes that do not fit, scores that are not finite.
     """
     check_inputs(labels, truth, scores, None, {background} if background else set())
@@ -56,7 +67,7 @@ def choose_thresholds(
 
     def at(limit: float) -> dict[str, float]:
         return {
-            label: _threshold(scores[truth != index, index], scores[truth == index, index], limit)
+            label: max(lowest, _threshold(scores[truth != index, index], scores[truth == index, index], limit))
             for index, label in enumerate(labels)
             if label != background
         }
