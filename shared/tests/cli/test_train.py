@@ -1,0 +1,180 @@
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+import soundfile
+from pipit.bundle import open_bundle
+from pipit.cli.exit_codes import ExitCode
+
+TASK = "test.loudness"
+RECIPE = """
+task: test.loudness
+name: plain
+network: threshold
+data: [{kind: folders, path: tones, licence: made here}]
+split: {rule: group}
+export: {variants: [float32], default_variant: float32}
+gates: [{name: good enough, metric: accuracy, comparison: ">", limit: 0.7}]
+"""
+
+
+@pytest.fixture
+def train(pipit: Any, loudness: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """`pipit COMMAND test.loudness …` with data, runs and a recipe of its own."""
+    for label, level in (("loud", 0.5), ("quiet", 0.02)):
+        (tmp_path / "tones" / label).mkdir(parents=True)
+        for number in range(6):
+            samples = loudness.tone(1.0, level * (1 + 0.1 * number))
+            soundfile.write(tmp_path / "tones" / label / f"{number}.wav", samples, loudness.RATE)
+    (tmp_path / "configs").mkdir()
+    (tmp_path / "configs" / "loudness-plain.yaml").write_text(RECIPE)
+    monkeypatch.setattr(loudness.LoudnessTrainer, "recipe_folder", tmp_path / "configs")
+
+    def call(command: str, *arguments: object) -> Any:
+        monkeypatch.setenv("PIPIT_DATA", str(tmp_path))
+        monkeypatch.setenv("PIPIT_RUNS", str(tmp_path / "runs"))
+        return pipit(command, TASK, *arguments)
+
+    return call
+
+
+def ran(result: Any) -> dict[str, bool]:
+    return {step["step"]: step["ran"] for step in result["steps"]}
+
+
+def test_trains_up_to_a_bundle_that_opens(train: Any) -> None:
+    called = train("train", "--json")
+    assert called.code == 0, called.err
+    result = called.json()
+    assert list(ran(result).values()) == [True] * 6
+    bundle = open_bundle(Path(result["bundle"]))
+    assert str(bundle.manifest.version) == "1.0.0"
+    assert bundle.manifest.metrics["accuracy"].value == 1.0
+    assert bundle.manifest.gates[0].metric == "accuracy"
+    assert "publish: done" in called.err
+
+
+def test_runs_no_step_twice(train: Any) -> None:
+    first = train("train", "--json").json()
+    second = train("train", "--json").json()
+    assert list(ran(second).values()) == [False] * 6
+    assert second["bundle"] == first["bundle"]
+    assert "up to date" in train("train").out
+
+
+def test_another_recipe_is_another_run_and_the_next_version(train: Any) -> None:
+    first = train("train", "--json").json()
+    second = train("train", "--json", "--set", "optimiser.learning_rate=0.002").json()
+    assert second["run"] != first["run"]
+    assert str(open_bundle(Path(second["bundle"])).manifest.version) == "1.1.0"
+    assert str(open_bundle(Path(first["bundle"])).manifest.version) == "1.0.0"
+
+
+def test_a_version_of_ones_own_choice(train: Any) -> None:
+    train("train")
+    result = train("train", "--version", "2.0.0-rc.1", "--json").json()
+    assert ran(result) == {step: step == "publish" for step in ran(result)}
+    assert str(open_bundle(Path(result["bundle"])).manifest.version) == "2.0.0-rc.1"
+
+
+def test_stops_where_it_is_told_to(train: Any) -> None:
+    result = train("train", "--until", "evaluate", "--json").json()
+    assert list(ran(result)) == ["prepare", "fit", "evaluate"]
+    assert result["bundle"] is None
+
+
+def test_signs_if_a_key_is_set(train: Any, pipit: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from pipit.bundle.signing import load_public_key
+
+    pipit("keys", "generate", tmp_path / "key.pem")
+    monkeypatch.setenv("PIPIT_SIGNING_KEY", str(tmp_path / "key.pem"))
+    bundle = Path(train("train", "--json").json()["bundle"])
+    assert open_bundle(bundle, [load_public_key(tmp_path / "key.pem.pub")]).signed_by
+
+
+def test_evaluate_and_export_alone(train: Any) -> None:
+    evaluated = train("evaluate", "--json").json()
+    assert evaluated["facts"] == {"accuracy": 1.0, "samples": 4}
+    assert evaluated["ran"] is True
+    exported = train("export", "--json").json()
+    assert exported["facts"]["float32_bytes"] == (Path(exported["run"]) / "export" / "float32.onnx").stat().st_size
+    again = train("evaluate")
+    assert again.code == 0
+    assert ["accuracy", "1"] in [line.split() for line in again.out.splitlines()]
+    assert train("evaluate", "--force", "--json").json()["ran"] is True
+
+
+def test_bench_times_the_newest_bundle(train: Any, pipit: Any) -> None:
+    bundle = train("train", "--json").json()["bundle"]
+    called = train("bench", "--runs", "5", "--threads", "1", "--threads", "2", "--json")
+    assert called.code == 0, called.err
+    report = called.json()
+    assert [(t["variant"], t["runtime"], t["runs"]) for t in report["timings"]] == [("float32", "onnx", 5)] * 2
+    assert {t["threads"] for t in report["timings"]} == {1, 2}
+    assert all(0 < t["median_ms"] <= t["p95_ms"] for t in report["timings"])
+    assert "fastest on this machine" in pipit("bench", bundle, "--runs", "3").out
+
+
+def test_bench_without_a_bundle(train: Any) -> None:
+    called = train("bench")
+    assert called.code == ExitCode.NOT_FOUND
+    assert "train it first" in called.err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [
+        (["--recipe", "unknown"], ExitCode.NOT_FOUND),
+        (["--set", "epochs"], ExitCode.BAD_INPUT),
+        (["--set", "epochs=many"], ExitCode.BAD_INPUT),
+        (["--set", "epoch=3"], ExitCode.BAD_INPUT),
+        (["--until", "lunch"], ExitCode.BAD_INPUT),
+        (["--version", "one"], ExitCode.BAD_INPUT),
+        (["--publish", "--until", "fit"], ExitCode.BAD_INPUT),
+        (["--publish", "--registry", "127.0.0.1:9"], ExitCode.UNAVAILABLE),
+        (["--data", "/nowhere"], ExitCode.NOT_FOUND),
+    ],
+)
+def test_wrong_requests(train: Any, arguments: list[str], code: ExitCode) -> None:
+    called = train("train", *arguments)
+    assert called.code == code
+    assert called.out == ""
+
+
+def test_an_unknown_task(pipit: Any) -> None:
+    called = pipit("train", "test.silence")
+    assert called.code == ExitCode.NOT_FOUND
+    assert "test.silence" in called.err
+
+
+def test_a_bad_file_is_named(train: Any, tmp_path: Path) -> None:
+    (tmp_path / "tones" / "loud" / "broken.wav").write_text("no")
+    called = train("train")
+    assert called.code == ExitCode.BAD_INPUT
+    assert "broken.wav" in called.err
+
+
+def test_publishes_with_the_version_after_the_registrys_newest(train: Any, tmp_path: Path, make_bundle: Any) -> None:
+    server_module = pytest.importorskip("model_registry.server")
+    settings_module = pytest.importorskip("model_registry.settings")
+    settings = settings_module.RegistrySettings(store=tmp_path / "store", port=0, metrics_port=0, grace_seconds=1.0)
+    server = server_module.RegistryServer(settings)
+    server.start()
+    try:
+        address = f"127.0.0.1:{server.port}"
+        from pipit.registry import RegistryClient
+
+        with RegistryClient(address) as client:
+            client.publish(make_bundle("1.4.2").path)
+            called = train("train", "--publish", "--registry", address, "--json")
+            assert called.code == 0, called.err
+            assert json.loads(called.out)["published"] is True
+            versions = [version.version for version in client.list_versions(TASK).versions]
+        assert versions == ["1.5.0", "1.4.2"]
+    finally:
+        server.stop()
