@@ -153,7 +153,8 @@ def _classes(evaluation: Evaluation) -> Iterator[str]:
 def _thresholds(card: ModelCard) -> Iterator[str]:
     rule, decision = card.recipe.thresholds, card.decision
     together = f", and of all together on `{_text(decision.background)}`" if decision.background else ""
-    yield f"Chosen on validation data for a false positive rate under {rule.false_positive_rate:.1%} of each{together}.\n"
+    limit = f"{rule.false_positive_rate:.1%}"
+    yield f"Chosen on validation data for a false positive rate under {limit} of each{together}.\n"
     alarms = {alarm.label: alarm for alarm in card.evaluation.alarms}
     rows = []
     for label, threshold in decision.thresholds.items():
