@@ -124,14 +124,19 @@ def s3_endpoint() -> Iterator[str]:
 
 
 class Wire:
-    """A TCP proxy. Cut, it refuses connections and breaks those it has; by itself after `budget` bytes, if set."""
+    """A TCP proxy. Cut, it refuses connections and breaks those it has.
+
+    After `budget` bytes, both ways together, it cuts itself, or holds everything back if it `stalls`.
+    """
 
     def __init__(self, target: tuple[str, int]) -> None:
         self._target = target
         self._lock = threading.Lock()
         self._connections: set[socket.socket] = set()
         self._is_cut = False
+        self._held = threading.Event()
         self.budget: int | None = None
+        self.stalls = False
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port: int = self._listener.getsockname()[1]
         self._threads: list[threading.Thread] = []
@@ -142,12 +147,14 @@ class Wire:
         with self._lock:
             self._is_cut = True
             connections, self._connections = self._connections, set()
+        self._held.set()
         for connection in connections:
             _break(connection)
 
     def mend(self) -> None:
         with self._lock:
-            self._is_cut = False
+            self._is_cut = self.stalls = False
+            self._held.clear()
             self.budget = None
 
     def close(self) -> None:
@@ -175,13 +182,15 @@ class Wire:
             far = socket.create_connection(self._target)
             with self._lock:
                 self._connections |= {near, far}
-            self._run(self._pump, near, far, True)
-            self._run(self._pump, far, near, False)
+            self._run(self._pump, near, far)
+            self._run(self._pump, far, near)
 
-    def _pump(self, source: socket.socket, sink: socket.socket, counted: bool) -> None:
+    def _pump(self, source: socket.socket, sink: socket.socket) -> None:
         with suppress(OSError):
             while data := source.recv(65536):
-                if counted and self._is_spent(len(data)):
+                if self._is_spent(len(data)):
+                    if self.stalls:
+                        self._held.wait()
                     self.cut()
                     break
                 sink.sendall(data)

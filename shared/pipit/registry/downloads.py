@@ -36,6 +36,8 @@ def _append(client: RegistryClient, entry: FileEntry, path: Path) -> str:
         file.seek(0)
         while piece := file.read(_PIECE):
             digest.update(piece)
+            if file.tell() > entry.size:
+                return ""
         if file.tell() < entry.size:
             for piece in client.download(entry.sha256, file.tell()):
                 if file.tell() + len(piece) > entry.size:

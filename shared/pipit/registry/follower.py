@@ -25,8 +25,9 @@ _log = get_logger("registry.follower")
 class AssignmentFollower:
     """A thread that calls `on_assignment` with each new assignment of its tasks, one after the other.
 
-    A task of which no version was promoted yet is not reported. If the callback raises Unavailable or DeadlineExceeded,
-    the assignment is offered again after a pause; any other exception is logged, and the assignment counts as delivered.
+    A task of which no version was promoted yet is not reported. What the callback refuses with Unavailable or
+    DeadlineExceeded is offered again after a pause; any other exception is logged, and the assignment counts as
+    delivered.
     """
 
     def __init__(
