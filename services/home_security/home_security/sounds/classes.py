@@ -36,12 +36,17 @@ SECURITY_NAMES = tuple(sound.name for sound in SECURITY_CLASSES)
 
 @dataclass(frozen=True, slots=True)
 class Labels:
-    """The labels of a network, in the order of its output, and how a data set's categories become one of them.
+    """The labels of an answer, and the categories that a network tells apart for it.
 
-    missing: security classes without data; they are no label, for a network can't know what it never heard.
+    A network learns every category of its data, rain and clock ticks too; the background is the sum of all that are no
+    security class. Taught "all other sounds" as one class, it raises eight times as many false alarms (README).
+
+    outputs: categories in the order of the network's output. missing: security classes without data; they are no
+    label, for a network can't know what it never heard.
     """
 
     names: tuple[str, ...]
+    outputs: tuple[str, ...]
     background: str | None
     missing: tuple[str, ...]
 
@@ -50,8 +55,13 @@ class Labels:
         return category if category in self.names or self.background is None else self.background
 
     def index(self, category: str) -> int:
-        """Position of the category's label in the output."""
+        """Position of the category's label."""
         return self.names.index(self.of(category))
+
+    @property
+    def output_labels(self) -> tuple[str, ...]:
+        """The label that each output counts to."""
+        return tuple(self.of(category) for category in self.outputs)
 
     @property
     def alarms(self) -> tuple[str, ...]:
@@ -69,9 +79,9 @@ def choose_labels(categories: Iterable[str], label_set: LabelSet) -> Labels:
     present = sorted(set(categories))
     missing = tuple(name for name in SECURITY_NAMES if name not in present)
     if label_set == "all":
-        return Labels(tuple(present), None, missing)
+        return Labels(tuple(present), tuple(present), None, missing)
     found = tuple(name for name in SECURITY_NAMES if name in present)
-    return Labels((*found, BACKGROUND), BACKGROUND, missing)
+    return Labels((*found, BACKGROUND), tuple(present), BACKGROUND, missing)
 
 
 def meant_class(category: str) -> str | None:

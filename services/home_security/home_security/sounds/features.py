@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import hashlib
-import io
-import json
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import soundfile
 from numpy.typing import NDArray
-from pipit.bundle.files import write_atomically
 from pipit.errors import InputTooLarge, InvalidInput
 from pipit.inputs import EncodedAudio, PcmAudio
 from pipit.inputs.audio import LogMel, cut_windows, decode_audio, resample
+from pipit.training.cache import ArrayCache
 from pipit.training.progress import Progress
 
 from home_security.sounds.augment import vary
@@ -45,9 +43,11 @@ def read_clip(path: Path) -> tuple[NDArray[np.float32], int]:
 
 
 class FeatureMaker:
-    """Makes the features of clips. cache: a folder that several runs share."""
+    """Makes the features of clips, and keeps them."""
 
-    def __init__(self, front_end: FrontEnd, augmentation: Augmentation, seed: int, cache: Path, workers: int) -> None:
+    def __init__(
+        self, front_end: FrontEnd, augmentation: Augmentation, seed: int, cache: ArrayCache, workers: int
+    ) -> None:
         self._front_end = front_end
         self._augmentation = augmentation
         self._seed = seed
@@ -83,21 +83,11 @@ class FeatureMaker:
         return tried
 
     def _rows(self, clip: Clip, digest: str, copies: int) -> NDArray[np.float32]:
-        path = self._cache / digest[:2] / f"{self._key(digest, copies)}.npy"
-        try:
-            rows: NDArray[np.float32] = np.load(path, allow_pickle=False)
-        except (OSError, ValueError, EOFError):
-            rows = self._make(clip, digest, copies, path)  # Not there, or broken.
-        return rows
+        def compute() -> NDArray[np.float32]:
+            samples, rate = read_clip(clip.path)
+            return self._compute(resample(samples, rate, self._front_end.log_mel.sample_rate), digest, copies)
 
-    def _make(self, clip: Clip, digest: str, copies: int, path: Path) -> NDArray[np.float32]:
-        samples, rate = read_clip(clip.path)
-        rows = self._compute(resample(samples, rate, self._front_end.log_mel.sample_rate), digest, copies)
-        buffer = io.BytesIO()
-        np.save(buffer, rows, allow_pickle=False)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write_atomically(path, buffer.getvalue())
-        return rows
+        return self._cache.get(self._key(digest, copies), compute)
 
     def _compute(self, samples: NDArray[np.float32], digest: str, copies: int) -> NDArray[np.float32]:
         front_end = self._front_end
@@ -108,8 +98,14 @@ class FeatureMaker:
         varied = [vary(samples, rate, front_end.samples, self._augmentation, generator) for _ in range(copies)]
         return self._log_mel(np.stack([windows[0], *varied]))[..., np.newaxis]
 
-    def _key(self, digest: str, copies: int) -> str:
-        augmentation = self._augmentation.model_dump(mode="json") if copies else None
-        seed = self._seed if copies else None
-        parts = [FORMAT, digest, asdict(self._front_end), asdict(self._front_end.log_mel), copies, augmentation, seed]
-        return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+    def _key(self, digest: str, copies: int) -> dict[str, Any]:
+        key: dict[str, Any] = {
+            "features": FORMAT,
+            "sound": digest,
+            "front_end": asdict(self._front_end),
+            "log_mel": asdict(self._front_end.log_mel),
+            "copies": copies,
+        }
+        if copies:
+            key |= {"augmentation": self._augmentation.model_dump(mode="json"), "seed": self._seed}
+        return key

@@ -15,6 +15,7 @@ from keras import layers, ops
 from numpy.typing import NDArray
 from pipit.errors import InvalidInput
 
+from home_security.sounds.equalise import channel_maxima, equalise
 from home_security.sounds.pipeline import INPUT, OUTPUT
 from home_security.sounds.recipe import Network
 from home_security.sounds.yamnet import EMBEDDING, FRAMES, build_body
@@ -26,7 +27,7 @@ network at chance when it is evaluated."""
 Shape = tuple[int, int, int]
 
 
-def guide(shape: Shape, labels: int, options: Network) -> keras.Model:
+def guide(shape: Shape, outputs: int, options: Network) -> keras.Model:
     """As the guide gives it. Linear after the last layer: softmax is the pipeline's."""
     value = inputs = keras.Input(shape, name=INPUT)
     value = _scaled(value)
@@ -37,10 +38,10 @@ def guide(shape: Shape, labels: int, options: Network) -> keras.Model:
     value = layers.Flatten()(value)
     value = layers.Dense(256, activation="relu")(value)
     value = layers.Dropout(options.dropout)(value)
-    return keras.Model(inputs, layers.Dense(labels, name=OUTPUT)(value), name="guide")
+    return keras.Model(inputs, layers.Dense(outputs, name=OUTPUT)(value), name="guide")
 
 
-def small(shape: Shape, labels: int, options: Network) -> keras.Model:
+def small(shape: Shape, outputs: int, options: Network) -> keras.Model:
     """Depthwise-separable blocks; the mean and the maximum over time and bands; one dense layer."""
     value = inputs = keras.Input(shape, name=INPUT)
     value = _scaled(value)
@@ -50,17 +51,17 @@ def small(shape: Shape, labels: int, options: Network) -> keras.Model:
         value = _separable(value, filters, stride)
     pooled = layers.Concatenate()([layers.GlobalAveragePooling2D()(value), layers.GlobalMaxPooling2D()(value)])
     pooled = layers.Dropout(options.dropout)(pooled)
-    return keras.Model(inputs, layers.Dense(labels, name=OUTPUT)(pooled), name="small")
+    return keras.Model(inputs, layers.Dense(outputs, name=OUTPUT)(pooled), name="small")
 
 
-def yamnet_embedder(shape: Shape, weights: Path) -> keras.Model:
+def yamnet_embedder(shape: Shape, body: keras.Model) -> keras.Model:
     """Log-mel of a window to one embedding of 1,024, the mean over its patches. Nothing in it is trained."""
     inputs = keras.Input(shape, name=INPUT)
     # All patches go through the body as one batch, patch by patch within it.
     starts = patch_starts(shape[1])
     frames_first = layers.Permute((2, 1, 3))(inputs)
     patches = ops.concatenate([frames_first[:, start : start + FRAMES] for start in starts], axis=0)
-    embeddings = ops.reshape(build_body(weights)(patches), (len(starts), -1, EMBEDDING))
+    embeddings = ops.reshape(body(patches), (len(starts), -1, EMBEDDING))
     return keras.Model(inputs, ops.mean(embeddings, axis=0), name="embedder")
 
 
@@ -72,7 +73,7 @@ def patch_starts(frames: int) -> list[int]:
     return [round(index * (frames - FRAMES) / max(1, count - 1)) for index in range(count)]
 
 
-def yamnet_head(labels: int, options: Network, embeddings: NDArray[np.float32]) -> keras.Model:
+def yamnet_head(outputs: int, options: Network, embeddings: NDArray[np.float32]) -> keras.Model:
     """Embedding to logits. embeddings: of the training clips, which set the scale of its input."""
     value = inputs = keras.Input((embeddings.shape[1],), name="embedding")
     deviation = embeddings.std(axis=0)
@@ -86,29 +87,40 @@ def yamnet_head(labels: int, options: Network, embeddings: NDArray[np.float32]) 
     if options.hidden:
         value = layers.Dense(options.hidden, activation="relu", kernel_regularizer=penalty)(value)
         value = layers.Dropout(options.dropout)(value)
-    return keras.Model(inputs, layers.Dense(labels, name=OUTPUT, kernel_regularizer=penalty)(value), name="head")
+    # From zero: random weights on 1,024 inputs would first have to be unlearnt.
+    last = layers.Dense(outputs, name=OUTPUT, kernel_regularizer=penalty, kernel_initializer="zeros")
+    return keras.Model(inputs, last(value), name="head")
 
 
-def yamnet(shape: Shape, weights: Path, head: keras.Model) -> keras.Model:
-    """Body and head as one network, so that a bundle is one file. The head's scaling is folded into its first layer."""
-    embedder = yamnet_embedder(shape, weights)
+def yamnet(shape: Shape, weights: Path, head: keras.Model, windows: NDArray[np.float32]) -> keras.Model:
+    """Body and head as one network, so that a bundle is one file.
+
+    The head's scaling is folded into its first layer, and the body's channels are made ready for 8 bits: neither
+    changes the answer. windows: log-mel of training clips, (clips, bands, frames, 1), to see the channels' ranges.
+    """
+    body = build_body(weights)
+    embedder = yamnet_embedder(shape, body)
     value = embedder.output
-    mean, deviation = (np.asarray(ops.convert_to_numpy(v)).reshape(-1) for v in _scale_of(head))
-    dense = [layer for layer in head.layers if isinstance(layer, layers.Dense)]
-    for position, layer in enumerate(dense):
-        kernel, bias = layer.get_weights()
-        if position == 0:
-            kernel = kernel / deviation[:, np.newaxis]
-            bias = bias - mean @ kernel
+    mean, deviation = _scale_of(head)
+    copies = []
+    for layer in (layer for layer in head.layers if isinstance(layer, layers.Dense)):
         copy = layers.Dense(layer.units, activation=layer.activation, name=layer.name)
         value = copy(value)
-        copy.set_weights([kernel, bias])
+        copy.set_weights(layer.get_weights())
+        copies.append(copy)
+    kernel, bias = copies[0].get_weights()
+    kernel = kernel / deviation[:, np.newaxis]
+    copies[0].set_weights([kernel, bias - mean @ kernel])
+    patches = [windows[:, :, start : start + FRAMES].swapaxes(1, 2) for start in patch_starts(shape[1])]
+    convolutions = [layer for layer in body.layers if isinstance(layer, layers.Conv2D | layers.DepthwiseConv2D)]
+    equalise([*convolutions, copies[0]], channel_maxima(body, np.concatenate(patches)))
     return keras.Model(embedder.input, value, name="yamnet")
 
 
 def _scale_of(head: keras.Model) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     scale = head.get_layer("scale")
-    return ops.convert_to_numpy(scale.mean), np.sqrt(ops.convert_to_numpy(scale.variance))
+    mean, variance = (np.asarray(ops.convert_to_numpy(value)).reshape(-1) for value in (scale.mean, scale.variance))
+    return mean, np.sqrt(variance)
 
 
 def _scaled(value: keras.KerasTensor) -> keras.KerasTensor:

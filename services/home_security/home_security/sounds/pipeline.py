@@ -7,6 +7,7 @@ The network gives logits: softmax is done here, in float, so that an 8-bit outpu
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -52,6 +53,11 @@ class FrontEnd:
         return FRONT_ENDS[self.name]
 
     @property
+    def units(self) -> str:
+        """Of the spectrogram, for people."""
+        return "dB relative to the loudest" if self.log_mel.compression == "decibel" else "ln of the magnitude"
+
+    @property
     def samples(self) -> int:
         """Of one window."""
         return round(self.window_seconds * self.log_mel.sample_rate)
@@ -66,7 +72,11 @@ class SoundsPipeline:
     """`home_security.sounds`. Shared by threads."""
 
     def __init__(self, manifest: Manifest) -> None:
-        """Raises InvalidInput for parameters that are missing or wrong."""
+        """Raises InvalidInput for parameters that are missing or wrong.
+
+        Parameters: `front_end`, `window_seconds`, `hop_seconds`; `output_labels`, the label that each output of the
+        network counts to, where it tells more sounds apart than it has labels for.
+        """
         parameters = manifest.pipeline.parameters
         try:
             self.front_end = FrontEnd(
@@ -77,6 +87,7 @@ class SoundsPipeline:
                 f"the bundle's pipeline parameters are wrong ({error}); it needs front_end, window_seconds, hop_seconds"
             ) from error
         self._labels = manifest.labels
+        self._collapse = Collapse(manifest.labels, tuple(parameters.get("output_labels", manifest.labels)))
         self._decision = manifest.decision
         self._log_mel = LogMel(self.front_end.log_mel)
 
@@ -91,14 +102,14 @@ class SoundsPipeline:
         return self._windows(resample(samples, rate, self._rate), self._rate)
 
     def interpret(self, outputs: Tensors, decoded: Decoded) -> list[Prediction]:
-        """outputs: `logits`, shape (windows, labels). One prediction a window, every label scored."""
+        """outputs: `logits`, shape (windows, outputs). One prediction a window, every label scored."""
         logits = np.asarray(outputs[OUTPUT], np.float32)
-        expected = (len(decoded.regions), len(self._labels))
+        expected = (len(decoded.regions), self._collapse.outputs)
         if logits.shape != expected:
             raise InvalidInput(f"the network gave logits of shape {logits.shape}, not {expected}; the bundle is wrong")
         return [
             predict(row, self._labels, self._decision, region)
-            for row, region in zip(softmax(logits), decoded.regions, strict=True)
+            for row, region in zip(self._collapse(logits), decoded.regions, strict=True)
         ]
 
     def open_stream(self) -> SoundStream:
@@ -156,6 +167,22 @@ class SoundStream:
 
     def _decoded(self, rows: NDArray[np.float32], spans: list[TimeSpan]) -> Decoded | None:
         return Decoded({INPUT: self._pipeline.log_mel(rows)}, tuple(spans)) if len(rows) else None
+
+
+class Collapse:
+    """From logits of a network's outputs to scores of labels: softmax, then the sum over each label's outputs."""
+
+    def __init__(self, labels: Sequence[str], output_labels: Sequence[str]) -> None:
+        """Raises InvalidInput for a label without an output, or an output of no label."""
+        if set(labels) != set(output_labels):
+            raise InvalidInput(f"the network's outputs stand for {sorted(set(output_labels))}, not {sorted(labels)}")
+        self.outputs = len(output_labels)
+        self._sums = np.array([[output == label for label in labels] for output in output_labels], np.float32)
+
+    def __call__(self, logits: NDArray[np.float32]) -> NDArray[np.float32]:
+        """(rows, outputs) to (rows, labels)."""
+        scores: NDArray[np.float32] = np.minimum(softmax(logits) @ self._sums, np.float32(1.0))
+        return scores
 
 
 def softmax(logits: NDArray[Any]) -> NDArray[np.float32]:

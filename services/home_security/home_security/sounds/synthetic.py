@@ -28,12 +28,12 @@ def write_synthetic_set(folder: Path, clips_per_class: int = 20, seed: int = 1) 
     (folder / "audio").mkdir(parents=True, exist_ok=True)
     (folder / "meta").mkdir(exist_ok=True)
     rows = []
-    for target, (category, voice) in enumerate(sorted(VOICES.items())):
+    for target, category in enumerate(sorted(VOICES)):
         for number in range(clips_per_class):
             recording, take = divmod(number, 2)
             fold = recording % FOLDS + 1
             name = f"{fold}-{target * 1000 + recording}-{'AB'[take]}-{target}.wav"
-            samples = _clip(voice, [seed, target, recording], [seed, target, number, 7])
+            samples = synthesise(category, recording, take, seed)
             buffer = io.BytesIO()
             soundfile.write(buffer, samples, RATE, format="WAV", subtype="PCM_16")
             write_atomically(folder / "audio" / name, buffer.getvalue())
@@ -47,10 +47,12 @@ def write_synthetic_set(folder: Path, clips_per_class: int = 20, seed: int = 1) 
     return folder
 
 
-def _clip(voice: Voice, recording: list[int], take: list[int]) -> Sound:
+def synthesise(category: str, recording: int, take: int, seed: int) -> Sound:
+    """One clip of 5 s at 22,050 Hz, full scale at -1 and 1. Takes of one recording differ in place and noise."""
     time = np.arange(int(RATE * SECONDS)) / RATE
-    sound = voice(time, np.random.default_rng(recording))
-    generator = np.random.default_rng(take)
+    target = sorted(VOICES).index(category)
+    sound = VOICES[category](time, np.random.default_rng([seed, target, recording]))
+    generator = np.random.default_rng([seed, target, recording, take])
     sound = np.roll(sound, int(generator.uniform(-0.3, 0.3) * RATE))
     sound = 0.5 * sound / max(1e-9, float(np.abs(sound).max())) * 10 ** (generator.uniform(-6, 0) / 20)
     return np.asarray(np.clip(sound + generator.normal(0.0, 0.003, len(time)), -1.0, 1.0))
