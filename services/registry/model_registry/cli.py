@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-import yaml
 from pipit.cli.app import App
 from pipit.logging import configure_logging
 from pipit.rpc.auth import Role, hash_token
@@ -48,18 +47,17 @@ def token(
     name: Annotated[str, typer.Argument(help="Who will use it.")],
     role: Annotated[list[Role], typer.Option(help="What they may do; may be given more than once.")],
 ) -> None:
-    """Make a token, and the entry for the file that PIPIT_REGISTRY_TOKENS names.
+    """Make a token, and its entry for the file that PIPIT_REGISTRY_TOKENS names.
 
-    The token is shown once; the file holds only its SHA-256.
+    The token is shown once, on standard error; the file holds only its SHA-256.
 
     Example:
-      pipit registry token anna --role publisher --role operator
-
+      echo callers: > tokens.yaml
+      pipit registry token anna --role publisher --role operator >> tokens.yaml
     """
     secret = secrets.token_urlsafe(32)
-    entry = {"name": name, "roles": sorted(str(each) for each in role), "sha256": hash_token(secret)}
     typer.echo(f"token, for PIPIT_TOKEN: {secret}", err=True)
-    typer.echo(yaml.safe_dump({"callers": [entry]}, sort_keys=False).rstrip())
+    typer.echo(f"- name: {name}\n  roles: [{', '.join(sorted(role))}]\n  sha256: {hash_token(secret)}")
 
 
 def _announce(server: RegistryServer) -> None:

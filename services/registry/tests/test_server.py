@@ -15,7 +15,6 @@ from pathlib import Path
 
 import grpc
 import pytest
-import yaml
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -294,17 +293,25 @@ def test_the_process_says_what_keeps_it_from_starting(tmp_path: Path) -> None:
     assert "Traceback" not in done.stderr
 
 
-def test_a_token_is_made_that_the_registry_takes(tmp_path: Path) -> None:
-    result = CliRunner().invoke(app, ["token", "anna", "--role", "publisher", "--role", "operator"])
+def test_tokens_are_made_that_the_registry_takes(tmp_path: Path) -> None:
+    path = tmp_path / "tokens.yaml"
+    path.write_text("callers:\n")
+    secrets = {}
+    for name, roles in (("anna", ["publisher", "operator"]), ("pi-1", ["device"])):
+        result = CliRunner().invoke(app, ["token", name, *(f"--role={role}" for role in roles)])
+        assert result.exit_code == 0
+        secrets[name] = result.stderr.strip().rpartition(" ")[2]
+        assert secrets[name] not in result.stdout
+        with path.open("a") as file:
+            file.write(result.stdout)
 
-    assert result.exit_code == 0
-    secret = result.stderr.strip().rpartition(" ")[2]
-    (tmp_path / "tokens.yaml").write_text(result.stdout)
-    caller = read_tokens(tmp_path / "tokens.yaml").caller([("authorization", f"Bearer {secret}")])
-    assert caller.name == "anna"
-    assert sorted(caller.roles) == ["operator", "publisher"]
-    assert secret not in result.stdout
-    assert yaml.safe_load(result.stdout)["callers"][0]["sha256"] == hash_token(secret)
+    tokens = read_tokens(path)
+
+    callers = {name: tokens.caller([("authorization", f"Bearer {secret}")]) for name, secret in secrets.items()}
+    assert {name: (caller.name, sorted(caller.roles)) for name, caller in callers.items()} == {
+        "anna": ("anna", ["operator", "publisher"]),
+        "pi-1": ("pi-1", ["device"]),
+    }
 
 
 def test_the_command_takes_options(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -21,9 +21,9 @@ from pathlib import Path
 from typing import Annotated
 
 import grpc
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from pipit.bundle.plain_yaml import load_plain_yaml
 from pipit.errors import InvalidInput, PermissionDenied, Unauthenticated
 from pipit.rpc.server import Handler, Interceptor
 
@@ -89,11 +89,12 @@ def hash_token(token: str) -> str:
 def read_tokens(path: Path) -> Tokens:
     """Reads the file that this module describes, YAML or JSON. Raises InvalidInput that names what is wrong."""
     try:
-        document = yaml.safe_load(path.read_bytes())
+        document = load_plain_yaml(path.read_text("utf-8"))
     except OSError as error:
         raise InvalidInput(f"{path} can't be read: {error.strerror}") from error
-    except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
-        raise InvalidInput(f"{path} is neither YAML nor JSON") from error
+    except (InvalidInput, UnicodeDecodeError) as error:
+        # Not the parser's own text, which may repeat a line.
+        raise InvalidInput(f"{path} is neither YAML nor JSON, or a key stands in it twice") from error
     try:
         entries = _File.model_validate(document).callers
     except ValidationError as error:

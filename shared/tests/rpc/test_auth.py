@@ -136,6 +136,8 @@ def test_without_tokens_anybody_may_do_everything() -> None:
     ("content", "text"),
     [
         ("callers: [", "neither YAML nor JSON"),
+        ("callers: []\ncallers: []", "a key stands in it twice"),
+        ("callers: [{name: secret-token", "neither YAML nor JSON"),
         ("- a", "not a list of callers"),
         ("callers: [{name: a, roles: [king], sha256: " + "a" * 64 + "}]", r"roles\.0"),
         ("callers: [{name: a, roles: [], sha256: " + "a" * 64 + "}]", "roles"),
