@@ -19,17 +19,7 @@ from pipit.cli.training import parse_overrides
 from pipit.settings import load_settings
 from pipit.training.progress import RichProgress
 
-_COLUMNS = (
-    "unseen clip",
-    "it is",
-    "expected",
-    "answer",
-    ">score",
-    "detected",
-    "right",
-    ">server",
-    ">in all",
-)
+_COLUMNS = ("unseen clip", "it is", "expected", "answer", ">score", "detected", "right", ">server", ">in all")
 _INTERPRETER = Path(sys.executable)
 
 
@@ -89,17 +79,7 @@ def _show(result: DemoResult, options: DemoOptions) -> None:
     if result.gates_overridden:
         print_line("[yellow]promoted against its gates, for the demo alone; the history says so[/yellow]")
     print_table(
-        (
-            "clip (never trained on)",
-            "it is",
-            "expected",
-            "answer",
-            ">score",
-            "detected",
-            "right",
-            ">server ms",
-            ">in all ms",
-        ),
+        _COLUMNS,
         [
             (
                 escape(answer.file.name),
@@ -117,21 +97,32 @@ def _show(result: DemoResult, options: DemoOptions) -> None:
         f"{result.task} {result.version} ({result.variant}), trained on {kind}",
     )
     print_line(
-        f"[bold]{result.right} of {len(result.answers)} right[/bold]; a few clips, no measurement: see the report"
+        f"[bold]{result.right} of {len(result.answers)} right[/bold]: an alarm is detected where there is one, "
+        "and none where there is none. These are a few clips; the report measures"
     )
     took = ", ".join(f"{act} {seconds:.1f} s" for act, seconds in result.seconds.items())
     print_line(f"took {sum(result.seconds.values()):.0f} s: {took}")
-    print_line("")
-    bundle = escape(_short(result.bundle))
-    store = escape(_short(options.state / "registry"))
-    print_line(f"report: {bundle}/report")
-    print_line("try next, in two terminals:")
-    print_line(f"  pipit registry serve --store {store}")
-    print_line(f"  pipit serve --bundle {bundle}")
-    print_line("and in a third:")
-    print_line("  pipit classify YOUR_RECORDING.wav")
-    print_line(f"  pipit bench {bundle}")
-    print_line(f"  pipit models; pipit history {result.task}")
+    print_line(f"report: {escape(_short(result.bundle / 'report'))}")
+    for line in _next_steps(result, options):
+        print_line(escape(line))
+
+
+def _next_steps(result: DemoResult, options: DemoOptions) -> tuple[str, ...]:
+    """Commands that work in the environments of this demo."""
+    here, there = (_short(python.parent / "pipit") for python in (_INTERPRETER, options.registry_python))
+    bundle = _short(result.bundle)
+    return (
+        "",
+        "try next, in one terminal:",
+        f"  {_short(options.serve_python)} -m pipit.serving --bundle {bundle}",
+        "and in another:",
+        f"  {here} classify YOUR_RECORDING.wav",
+        f"  {here} bench {bundle}",
+        f"  {here} doctor",
+        "or look into the registry:",
+        f"  {there} registry serve --store {_short(options.state / 'registry')}",
+        f"  {here} history {result.task}",
+    )
 
 
 def _short(path: Path) -> str:

@@ -179,7 +179,7 @@ def _judge(clip: Clip, answer: Answer, bundle: Bundle, seconds: float) -> Answer
         label=top.label,
         score=round(top.score, 4),
         detected=top.detected,
-        right=top.label == expected,
+        right=(top.label == expected and top.detected) or (expected == background and not alarms),
         server_ms=round(answer.times_us.total / 1000, 2),
         round_trip_ms=round(seconds * 1000, 2),
     )
