@@ -15,6 +15,7 @@
     seed, software        of the bootstrap; names of packages with their versions
 
 What can't be measured, for lack of samples, is null. macro_f1 is the mean over labels that have samples.
+Wilson intervals take samples of one group for independent, and are so a little too narrow.
 """
 
 from __future__ import annotations

@@ -147,6 +147,7 @@ def _classes(evaluation: Evaluation) -> Iterator[str]:
         ]
         plain = [NOT_MEASURED if found is None else f"{found:.3f}" for found in (report.f1, report.average_precision)]
         rows.append((report.label, str(report.support), *shares, *plain))
+    yield "The intervals take samples of one recording or person for independent, and are so a little too narrow.\n"
     yield from _table(("label", "samples", "precision", "recall", "F1", "average precision"), rows)
 
 

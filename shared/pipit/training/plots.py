@@ -154,7 +154,8 @@ def plot_scores(
     if unknown_below > 0.0:
         name = f"unknown below {unknown_below:.2f}"
         axes.axvline(unknown_below, color="black", linewidth=1.4, linestyle="--", label=name)
-    axes.set(xlim=(0, 1), xlabel="score of the best label", ylabel="samples")
+    highest = 1.06 * float((counts[0] + counts[1]).max())
+    axes.set(xlim=(0, 1), ylim=(0, highest), xlabel="score of the best label", ylabel="samples")
     axes.yaxis.set_major_locator(MaxNLocator(integer=True))
     axes.legend(frameon=False, fontsize=SMALL, loc="upper left")
     _quiet(axes)
