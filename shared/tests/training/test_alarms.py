@@ -47,6 +47,11 @@ def test_rounding_is_no_pause_and_a_pause_is_one() -> None:
     assert count_events(detected, names, starts, np.array([4.9, 10.0])) == 2
 
 
+def test_a_window_inside_another_does_not_end_it() -> None:
+    starts, ends = np.array([0.0, 2.0, 10.0]), np.array([20.0, 5.0, 15.0])
+    assert count_events(np.ones(3, bool), ["r"] * 3, starts, ends) == 1
+
+
 @settings(deadline=None)
 @given(st.lists(st.text("x.", min_size=1, max_size=12), min_size=1, max_size=4), st.randoms(use_true_random=False))
 def test_the_order_of_windows_does_not_matter(drawn: list[str], random: object) -> None:

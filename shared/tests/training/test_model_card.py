@@ -33,6 +33,7 @@ def card() -> ModelCard:
         gates=(
             Gate(name="good", metric="accuracy", comparison=">", limit=0.7),
             Gate(name="quiet", metric="false_positive_rate", comparison="<", limit=0.05),
+            Gate(name="int8", metric="int8_loss_points", comparison="<=", limit=2.0),
             Gate(name="fits", metric="size_mb", comparison="<", limit=5.0),
         ),
     )
@@ -115,6 +116,7 @@ def test_gates_pass_fail_and_miss(card: ModelCard, tmp_path: Path) -> None:
     gates = rows(written(card, tmp_path), "Gates")
     assert gates["good"] == ["accuracy", "> 0.7", "0.8", "passed"]
     assert gates["quiet"] == ["false_positive_rate", "< 0.05", "0.1429", "**failed**"]
+    assert gates["int8"] == ["int8_loss_points", "<= 2", "1.5", "passed"]
     assert gates["fits"] == ["size_mb", "< 5", "not measured", "**failed**"]
     free = replace(card, recipe=card.recipe.model_copy(update={"gates": ()}))
     assert "## Gates\n\nNone.\n" in written(free, tmp_path)

@@ -133,17 +133,19 @@ def test_neighbours_of_float32_are_told_apart() -> None:
     assert detections(("a", "b"), scores, {"a": threshold})[:, 0].tolist() == [False, True]
 
 
-def test_all_alarms_together_stay_under_the_limit_on_the_background() -> None:
-    generator = np.random.default_rng(0)
+@pytest.mark.parametrize("seed", range(20))
+def test_all_alarms_together_stay_under_the_limit_on_the_background(seed: int) -> None:
+    generator = np.random.default_rng(seed)
     labels = (*"abcdefgh", "none")
-    truth = np.r_[np.repeat(np.arange(8), 20), np.full(400, 8)]
+    truth = np.r_[np.repeat(np.arange(8), 60), np.full(400, 8)]
     scores = generator.random((len(truth), 9)) * 0.8
-    scores[np.arange(160), truth[:160]] = generator.uniform(0.5, 0.99, 160)
+    scores[np.arange(480), truth[:480]] = generator.uniform(0.5, 0.99, 480)
     apart = choose_thresholds(labels, truth, scores, 0.05)
     together = choose_thresholds(labels, truth, scores, 0.05, "none")
-    quiet = truth == 8
-    assert alarmed(labels, scores[quiet], apart, labels[:8]).mean() > 0.15
-    assert 0.02 < alarmed(labels, scores[quiet], together, labels[:8]).mean() < 0.05
+    quiet = scores[truth == 8]
+    assert alarmed(labels, quiet, apart, labels[:8]).mean() > 0.15
+    # (k + 1) / 401 < 0.05 lets 19 pass.
+    assert 1 <= alarmed(labels, quiet, together, labels[:8]).sum() <= 19
 
 
 @pytest.mark.slow
