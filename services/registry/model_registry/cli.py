@@ -16,7 +16,7 @@ from model_registry.process import serve as serve_until_signal
 from model_registry.server import RegistryServer
 from model_registry.settings import RegistrySettings
 
-app = App(no_args_is_help=True)
+app = App(no_args_is_help=True, add_completion=False)
 
 
 @app.command()
@@ -39,7 +39,7 @@ def serve(
     given = {"store": store, "host": host, "port": port, "metrics_port": metrics_port, "tokens": tokens}
     settings = load_settings(RegistrySettings, **{name: value for name, value in given.items() if value is not None})
     configure_logging(settings.log_level, settings.log_format)
-    serve_until_signal(settings, _announce)
+    serve_until_signal(settings, lambda server: _announce(settings.host, server))
 
 
 @app.command()
@@ -51,7 +51,7 @@ def token(
 
     The token is shown once, on standard error; the file holds only its SHA-256.
 
-    Example:
+    For example:
       echo callers: > tokens.yaml
       pipit registry token anna --role publisher --role operator >> tokens.yaml
     """
@@ -60,5 +60,5 @@ def token(
     typer.echo(f"- name: {name}\n  roles: [{', '.join(sorted(role))}]\n  sha256: {hash_token(secret)}")
 
 
-def _announce(server: RegistryServer) -> None:
-    typer.echo(f"registry: 127.0.0.1:{server.port}  metrics: http://127.0.0.1:{server.metrics_port}/metrics", err=True)
+def _announce(host: str, server: RegistryServer) -> None:
+    typer.echo(f"the registry listens at {host}:{server.port}; Ctrl-C ends it", err=True)

@@ -39,10 +39,14 @@ _OPTIONS = (
     # A device that lost its power does not say so; what it held is free again after this.
     ("grpc.keepalive_time_ms", 60_000),
     ("grpc.keepalive_timeout_ms", 20_000),
+    ("grpc.http2.ping_timeout_ms", 20_000),
+    ("grpc.http2.max_pings_without_data", 0),
     # Devices ask in the same way whether the registry is alive, while a watch has nothing to say.
-    ("grpc.http2.min_ping_interval_without_data_ms", 10_000),
+    ("grpc.http2.min_ping_interval_without_data_ms", 5_000),
     ("grpc.keepalive_permit_without_calls", 1),
 )
+_WAITING_PER_THREAD = 16
+"""Calls that may wait for one; more are turned away, so that none waits for longer than its caller does."""
 _log = get_logger("model_registry.server")
 
 
@@ -119,6 +123,7 @@ class RegistryServer:
             ],
             [CallMetrics(self.metrics)],
             max_workers=settings.threads,
+            max_concurrent=settings.max_watchers + settings.max_transfers + _WAITING_PER_THREAD * settings.threads,
             options=_OPTIONS,
         )
         registry_pb2_grpc.add_RegistryServiceServicer_to_server(servicer, server)

@@ -48,12 +48,16 @@ class RegistryClient:
         token: str | None = None,
         timeout: float = 30.0,
         certificate_authority: Path | None = None,
+        ping_seconds: float = 30.0,
     ) -> None:
-        """address: `host:port`. timeout: seconds for each call that answers once."""
+        """address: `host:port`. timeout: seconds for each call that answers once.
+
+        ping_seconds: how often an open stream asks for a sign of life; without one for 20 seconds more it breaks.
+        """
         self.address = address
         self._name = f"the registry at {address}"
         self._timeout = timeout
-        self._channel = open_channel(address, token, certificate_authority)
+        self._channel = open_channel(address, token, certificate_authority, ping_seconds)
         self._stub = registry_pb2_grpc.RegistryServiceStub(self._channel)
 
     def close(self) -> None:
