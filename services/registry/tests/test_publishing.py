@@ -226,6 +226,11 @@ def test_wrong_content_is_refused_and_forgotten(
             "up to byte 0, not 3",
         ),
         (
+            lambda bundle: [begin(bundle), chunk(bundle.manifest.files["weights.onnx"].sha256, 0, b"Weights")],
+            IntegrityError,
+            "does not match its digest",
+        ),
+        (
             lambda bundle: [begin(bundle), chunk(bundle.manifest.files["weights.onnx"].sha256, 0, b"weights+")],
             InvalidInput,
             "more were sent",
