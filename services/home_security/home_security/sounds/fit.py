@@ -21,7 +21,7 @@ from pipit.training.progress import Progress
 from home_security.sounds.augment import mask_bands_and_frames, mix
 from home_security.sounds.network import guide, small, yamnet, yamnet_embedder, yamnet_head
 from home_security.sounds.recipe import SoundsRecipe
-from home_security.sounds.yamnet import build_body
+from home_security.sounds.yamnet import yamnet_file
 
 Rows = NDArray[np.float32]
 Truth = NDArray[np.int64]
@@ -51,40 +51,46 @@ def train_network(
 ) -> tuple[keras.Model, Fitted]:
     """The trained network, log-mel to logits, and its history.
 
-    outputs: how many categories. weights: YAMNet's file, for `yamnet`.
+    outputs: how many categories. weights: YAMNet's file, for `yamnet`. Raises NotFound if it is needed and missing.
     """
     seed_everything(recipe.seed)
     shape = train.rows.shape[2:]
-    if recipe.network == "yamnet":
-        assert weights is not None
-        windows = train.rows[:CALIBRATION_WINDOWS, 0]
-        embedder = yamnet_embedder(shape, build_body(weights))
-        train = _embedded(embedder, train, recipe, progress)
-        validation = _embedded(embedder, validation, recipe, progress)
-        network = yamnet_head(outputs, recipe.network_options, train.rows[:, 0])
-    else:
-        build = guide if recipe.network == "guide" else small
-        network = build(shape, outputs, recipe.network_options)
+    if recipe.network != "yamnet":
+        network = (guide if recipe.network == "guide" else small)(shape, outputs, recipe.network_options)
+        return network, _fit(network, recipe, train, validation, scratch, logs, progress)
+    embedder = yamnet_embedder(shape, weights or yamnet_file(None), _chosen(train.rows[:, 0], recipe.seed))
+    train = _embedded(embedder, train, recipe, progress)
+    validation = _embedded(embedder, validation, recipe, progress)
+    head = yamnet_head(outputs, recipe.network_options, train.rows[:, 0])
+    fitted = _fit(head, recipe, train, validation, scratch, logs, progress)
+    return yamnet(embedder, head), fitted
+
+
+def _fit(
+    network: keras.Model,
+    recipe: SoundsRecipe,
+    train: Samples,
+    validation: Samples,
+    scratch: Path,
+    logs: Path,
+    progress: Progress,
+) -> Fitted:
+    outputs = int(network.output_shape[-1])
+    smoothing = recipe.network_options.label_smoothing
     network.compile(
         make_optimiser(recipe.optimiser),
-        keras.losses.CategoricalCrossentropy(from_logits=True, label_smoothing=recipe.network_options.label_smoothing),
+        keras.losses.CategoricalCrossentropy(from_logits=True, label_smoothing=smoothing),
         metrics=["accuracy"],
-        weighted_metrics=[],
     )
+    batches = AugmentedBatches(train, outputs, recipe, first_epoch=_epochs_done(scratch))
+    targets = np.eye(outputs, dtype=np.float32)[validation.truth]
     class_weights = balanced_weights(train.truth, outputs) if recipe.class_weights else None
-    fitted = fit(
-        network,
-        recipe,
-        AugmentedBatches(train, outputs, recipe, first_epoch=_epochs_done(scratch)),
-        (validation.rows[:, 0], np.eye(outputs, dtype=np.float32)[validation.truth]),
-        scratch,
-        logs,
-        progress,
-        class_weights,
-    )
-    if recipe.network == "yamnet":
-        network = yamnet(shape, weights, network, windows)
-    return network, fitted
+    return fit(network, recipe, batches, (validation.rows[:, 0], targets), scratch, logs, progress, class_weights)
+
+
+def _chosen(rows: Rows, seed: int) -> Rows:
+    """Some windows, to see the ranges of YAMNet's channels on."""
+    return rows[np.random.default_rng(seed).permutation(len(rows))[:CALIBRATION_WINDOWS]]
 
 
 class AugmentedBatches(keras.utils.PyDataset):
@@ -134,7 +140,7 @@ def logits_of(network: Callable[..., Any], rows: Rows, batch: int = EMBED_ROWS) 
 
 
 def _embedded(embedder: keras.Model, samples: Samples, recipe: SoundsRecipe, progress: Progress) -> Samples:
-    """Embeddings in place of spectrograms: (clips, 1 + copies, 1024). The body hears copies once; they are masked here."""
+    """Embeddings in place of spectrograms, (clips, 1 + copies, 1024). Copies are masked here: they are heard once."""
     clips, copies = samples.rows.shape[:2]
     rows = samples.rows.copy()
     for copy in range(1, copies):

@@ -15,7 +15,7 @@ from keras import layers, ops
 from numpy.typing import NDArray
 from pipit.errors import InvalidInput
 
-from home_security.sounds.equalise import channel_maxima, equalise
+from home_security.sounds.equalise import CEILING, channel_ranges, equalise
 from home_security.sounds.pipeline import INPUT, OUTPUT
 from home_security.sounds.recipe import Network
 from home_security.sounds.yamnet import EMBEDDING, FRAMES, build_body
@@ -54,11 +54,18 @@ def small(shape: Shape, outputs: int, options: Network) -> keras.Model:
     return keras.Model(inputs, layers.Dense(outputs, name=OUTPUT)(pooled), name="small")
 
 
-def yamnet_embedder(shape: Shape, body: keras.Model) -> keras.Model:
-    """Log-mel of a window to one embedding of 1,024, the mean over its patches. Nothing in it is trained."""
+def yamnet_embedder(shape: Shape, weights: Path, windows: NDArray[np.float32]) -> keras.Model:
+    """Log-mel of a window to one embedding of 1,024, the mean over its patches. Nothing in it is trained.
+
+    windows: log-mel of training clips, (clips, bands, frames, 1), by which the body is made fit for 8 bits.
+    """
+    starts = patch_starts(shape[1])
+    body = build_body(weights, CEILING)
+    heard = np.concatenate([windows[:, :, start : start + FRAMES].swapaxes(1, 2) for start in starts])
+    convolutions = [layer for layer in body.layers if isinstance(layer, layers.Conv2D | layers.DepthwiseConv2D)]
+    equalise(convolutions, channel_ranges(build_body(weights), heard))
     inputs = keras.Input(shape, name=INPUT)
     # All patches go through the body as one batch, patch by patch within it.
-    starts = patch_starts(shape[1])
     frames_first = layers.Permute((2, 1, 3))(inputs)
     patches = ops.concatenate([frames_first[:, start : start + FRAMES] for start in starts], axis=0)
     embeddings = ops.reshape(body(patches), (len(starts), -1, EMBEDDING))
@@ -92,28 +99,19 @@ def yamnet_head(outputs: int, options: Network, embeddings: NDArray[np.float32])
     return keras.Model(inputs, last(value), name="head")
 
 
-def yamnet(shape: Shape, weights: Path, head: keras.Model, windows: NDArray[np.float32]) -> keras.Model:
-    """Body and head as one network, so that a bundle is one file.
-
-    The head's scaling is folded into its first layer, and the body's channels are made ready for 8 bits: neither
-    changes the answer. windows: log-mel of training clips, (clips, bands, frames, 1), to see the channels' ranges.
-    """
-    body = build_body(weights)
-    embedder = yamnet_embedder(shape, body)
+def yamnet(embedder: keras.Model, head: keras.Model) -> keras.Model:
+    """Both as one network, so that a bundle is one file. The head's scaling is folded into its first layer."""
     value = embedder.output
     mean, deviation = _scale_of(head)
-    copies = []
-    for layer in (layer for layer in head.layers if isinstance(layer, layers.Dense)):
+    dense = [layer for layer in head.layers if isinstance(layer, layers.Dense)]
+    for position, layer in enumerate(dense):
+        kernel, bias = layer.get_weights()
+        if position == 0:
+            kernel = kernel / deviation[:, np.newaxis]
+            bias = bias - mean @ kernel
         copy = layers.Dense(layer.units, activation=layer.activation, name=layer.name)
         value = copy(value)
-        copy.set_weights(layer.get_weights())
-        copies.append(copy)
-    kernel, bias = copies[0].get_weights()
-    kernel = kernel / deviation[:, np.newaxis]
-    copies[0].set_weights([kernel, bias - mean @ kernel])
-    patches = [windows[:, :, start : start + FRAMES].swapaxes(1, 2) for start in patch_starts(shape[1])]
-    convolutions = [layer for layer in body.layers if isinstance(layer, layers.Conv2D | layers.DepthwiseConv2D)]
-    equalise([*convolutions, copies[0]], channel_maxima(body, np.concatenate(patches)))
+        copy.set_weights([kernel, bias])
     return keras.Model(embedder.input, value, name="yamnet")
 
 

@@ -38,8 +38,11 @@ def yamnet_file(data: Path | None) -> Path:
     return path
 
 
-def build_body(weights: Path) -> keras.Model:
-    """One patch (96 frames, 64 bands, 1) to its embedding (1024,). Raises InvalidInput for another network."""
+def build_body(weights: Path, ceiling: float | None = None) -> keras.Model:
+    """One patch (96 frames, 64 bands, 1) to its embedding (1024,). Raises InvalidInput for another network.
+
+    ceiling: of its ReLUs, which have none in YAMNet; for a body whose channels are then rescaled to it.
+    """
     graph = onnx.load(str(weights)).graph
     constants = _constants(graph)
     convolutions = [node for node in graph.node if node.op_type == "Conv"]
@@ -53,7 +56,7 @@ def build_body(weights: Path) -> keras.Model:
         value = layer(value)
         # ONNX (out, in, frames, bands) to Keras (frames, bands, in, out), depthwise (frames, bands, out, 1).
         layer.set_weights([kernel.transpose((2, 3, 0, 1) if attributes["group"] > 1 else (2, 3, 1, 0)), bias])
-        value = layers.ReLU(name=f"yamnet_{position:02d}_relu")(value)
+        value = layers.ReLU(max_value=ceiling, name=f"yamnet_{position:02d}_relu")(value)
     return keras.Model(inputs, layers.GlobalAveragePooling2D(name="yamnet_embedding")(value), name="yamnet_body")
 
 
