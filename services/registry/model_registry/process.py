@@ -9,6 +9,9 @@ from collections.abc import Callable
 from model_registry.server import RegistryServer
 from model_registry.settings import RegistrySettings
 
+_LOOK_SECONDS = 0.5
+"""How often the waiting thread lets Python run the handler of a signal that did not wake it."""
+
 
 def serve(settings: RegistrySettings, on_start: Callable[[RegistryServer], None] | None = None) -> None:
     """Serves until SIGTERM or SIGINT, then stops gracefully. Must be called on the main thread."""
@@ -19,5 +22,7 @@ def serve(settings: RegistrySettings, on_start: Callable[[RegistryServer], None]
     server.start()
     if on_start is not None:
         on_start(server)
-    stop.wait()
+    # A signal that arrives just before this thread sleeps, or in another thread, sets a mark but wakes nobody.
+    while not stop.wait(_LOOK_SECONDS):
+        continue
     server.stop()

@@ -21,6 +21,9 @@ from pipit.logging import configure_logging, get_logger
 from pipit.serving.server import InferenceServer
 from pipit.serving.settings import ServingSettings
 
+_LOOK_SECONDS = 0.5
+"""How often the waiting thread lets Python run the handler of a signal that did not wake it."""
+
 _log = get_logger(__name__)
 
 
@@ -53,7 +56,9 @@ def _serve_one(settings: ServingSettings, shares_port: bool) -> int:
     stop = _stop_signal()
     server = InferenceServer(settings, shares_port=shares_port)
     server.start()
-    stop.wait()
+    # A signal that arrives just before this thread sleeps, or in another thread, sets a mark but wakes nobody.
+    while not stop.wait(_LOOK_SECONDS):
+        continue
     server.stop()
     return 0
 
@@ -90,7 +95,8 @@ def _supervise(children: Sequence[BaseProcess]) -> int:
 
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, stop)
-    ended = wait([child.sentinel for child in children])
+    while not (ended := wait([child.sentinel for child in children], _LOOK_SECONDS)):
+        continue
     died = not stopping.is_set()
     if died:
         _log.error("process_died", processes=[child.name for child in children if child.sentinel in ended])
