@@ -11,6 +11,9 @@ DOMAIN = $(firstword $(subst ., ,$(TASK)))
 REGISTRY ?= 127.0.0.1:50050
 ARGS ?=
 
+# TensorFlow tells of its build and its choices at every start.
+export TF_CPP_MIN_LOG_LEVEL ?= 3
+
 DEV := .venv/dev/bin
 TRAIN = .venv/train-$(DOMAIN)/bin
 SERVE = .venv/serve-$(DOMAIN)/bin

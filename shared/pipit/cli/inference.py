@@ -92,6 +92,13 @@ class InferenceClient:
         """Ends the connection."""
         self._channel.close()
 
+    def serving(self, task: str) -> str:
+        """Digest of the bundle that answers for `task` now; empty if none does."""
+        with call_errors(self._target.server):
+            reply = self._stub.ListModels(inference_pb2.ListModelsRequest(), timeout=self._target.timeout)
+        serving = (model for model in reply.models if model.state == inference_pb2.Model.STATE_SERVING)
+        return next((model.identity.digest for model in serving if model.identity.task == task), "")
+
     def classify_file(self, path: Path) -> Answer:
         """Sends a whole file. Raises NotFound if there is none and InvalidInput if it is too large to be sent whole."""
         request = self._request(_file_input(path))

@@ -22,13 +22,14 @@ from pipit.cli.demo.result import AnsweredClip, DemoResult
 from pipit.cli.demo.subject import Subject, choose_subject
 from pipit.cli.inference import Answer, InferenceClient, Target
 from pipit.cli.training import published_versions, run_training
-from pipit.errors import GatesFailed
+from pipit.errors import GatesFailed, Unavailable
 from pipit.registry import RegistryClient
 from pipit.registry.types import Promotion
 from pipit.training.progress import Progress
 from pipit.training.run import open_run
 
 _START_SECONDS = 90.0
+_POLL_SECONDS = 0.1
 _ENVIRONMENT = "production"
 
 
@@ -70,6 +71,7 @@ def run_demo(options: DemoOptions, progress: Progress) -> DemoResult:
         progress.say(f"registry: {bundle.manifest.name} published, {_ENVIRONMENT} points to it")
         with stopwatch.time("start the server"):
             server = _start_server(servers, options, registry)
+            _wait_for_bundle(server, options.task, bundle.digest)
         progress.say(f"server: SERVING at {server}, with {options.serve_python}")
         with stopwatch.time("classify"):
             answers, variant = _classify(server, options.task, bundle, clips)
@@ -149,6 +151,16 @@ def _start_server(servers: Servers, options: DemoOptions, registry: str) -> str:
     server = servers.start("inference server", [str(options.serve_python), "-m", "pipit.serving"], environment)
     wait_until_serving(server, f"127.0.0.1:{port}", options.task, _START_SECONDS)
     return f"127.0.0.1:{port}"
+
+
+def _wait_for_bundle(server: str, task: str, digest: str) -> None:
+    """A server that was started before serves from its cache at once, and swaps when the registry has told it."""
+    deadline = time.monotonic() + _START_SECONDS
+    with InferenceClient(Target(server, task=task)) as client:
+        while client.serving(task) != digest:
+            if time.monotonic() > deadline:
+                raise Unavailable(f"the server at {server} did not take up bundle {digest[:12]}; see its log")
+            time.sleep(_POLL_SECONDS)
 
 
 def _classify(server: str, task: str, bundle: Bundle, clips: list[Clip]) -> tuple[list[AnsweredClip], str]:
