@@ -45,10 +45,10 @@ class Clip:
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """What a data set holds. tables: files that say what the clips are. problems: one line for each bad entry."""
+    """What a data set holds. tables: files that say what the clips are, by name. problems: a line for each bad entry."""
 
     clips: tuple[Clip, ...]
-    tables: tuple[Path, ...]
+    tables: Mapping[str, Path]
     problems: tuple[str, ...]
 
 
@@ -77,7 +77,8 @@ def read_dataset(folder: Path, kind: str, rename: Mapping[str, str], *, train_on
         f"{folder}: class {category!r} looks like {name!r} but is another name; rename it, in the data or the recipe"
         for category, name in sorted(meant.items())
     )
-    return replace(listing, clips=clips, problems=(*listing.problems, *misspelt))
+    tables = {f"{prefix}/{name}": path for name, path in listing.tables.items()}
+    return Listing(clips, tables, (*listing.problems, *misspelt))
 
 
 def _read_esc50(folder: Path) -> Listing:
@@ -90,7 +91,7 @@ def _read_esc50(folder: Path) -> Listing:
             continue
         recording = SAME_RECORDING.get(row["src_file"], row["src_file"])
         clips.append(Clip(path, f"audio/{path.name}", row["category"], recording, row["fold"]))
-    return Listing(tuple(clips), (table,), tuple(problems))
+    return Listing(tuple(clips), {"meta/esc50.csv": table}, tuple(problems))
 
 
 def _read_table(folder: Path) -> Listing:
@@ -103,12 +104,12 @@ def _read_table(folder: Path) -> Listing:
             continue
         recording = row.get("recording") or recording_of(path)
         clips.append(Clip(path, path.name, row["label"], recording, row.get("fold") or ""))
-    return Listing(tuple(clips), (table,), tuple(problems))
+    return Listing(tuple(clips), {table.name: table}, tuple(problems))
 
 
 def _read_folders(folder: Path) -> Listing:
     table = folder / "recordings.csv"
-    tables = (table,) if table.is_file() else ()
+    tables = {table.name: table} if table.is_file() else {}
     named = {row["file"]: row["recording"] for _, row in _rows(table, ("file", "recording"))} if tables else {}
     clips, problems = [], []
     for path in sorted(folder.glob("*/*")):

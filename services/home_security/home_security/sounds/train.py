@@ -77,12 +77,14 @@ class SoundsTrainer:
         """Clips, their tables, and YAMNet's weights where they are trained on."""
         files = {clip.name: clip.path for clip in self._clips()}
         for listing in self._read():
-            files |= {f"{table.parent.parent.name}/{table.parent.name}/{table.name}": table for table in listing.tables}
+            files |= listing.tables
         weights = self._weights()
         return files if weights is None else files | {f"{weights.parent.name}/{weights.name}": weights}
 
     def prepare(self, run: Run) -> Facts:
         """Leaves `clips.json`: each clip with its side."""
+        for source, listing in zip(self.recipe.data, self._read(), strict=True):
+            run.progress.say(f"{source.path}: {len(listing.clips) or 'no'} clips")
         listed = [problem for listing in self._read() for problem in listing.problems]
         labels = choose_labels((clip.category for clip in self._clips()), self.recipe.labels)
         if not labels.alarms:
@@ -208,6 +210,12 @@ class SoundsTrainer:
     def _read(self) -> tuple[Listing, ...]:
         if self._listings is None:
             self._listings = tuple(self._listing(source) for source in self.recipe.data)
+            counts = Counter(clip.name for listing in self._listings for clip in listing.clips)
+            twice = [name for name, count in counts.items() if count > 1]
+            if twice:
+                raise InvalidInput(
+                    f"{len(twice)} clips bear a name twice, for example {twice[0]}; rename a data folder"
+                )
         return self._listings
 
     def _listing(self, source: SoundSource) -> Listing:
@@ -216,7 +224,7 @@ class SoundsTrainer:
         except NotFound:
             if not source.optional:
                 raise
-            return Listing((), (), ())
+            return Listing((), {}, ())
         return read_dataset(folder, source.kind, source.rename, train_only=source.train_only)
 
     def _clips(self) -> tuple[Clip, ...]:
