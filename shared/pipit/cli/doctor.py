@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import typer
+from rich.markup import escape
 
 from pipit.cli import checks
 from pipit.cli.checks import Check
@@ -42,7 +43,7 @@ def doctor(*, json: JsonOption = False) -> None:
         rows = [(check.group, check.name, _SIGNS[check.state], check.detail) for check in found]
         print_table(("", "what", "state", "found"), rows)
         for line in verdict:
-            print_line(line)
+            print_line(escape(line))
     if broken:
         raise typer.Exit(ExitCode.CHECK_FAILED)
 

@@ -118,3 +118,14 @@ def test_the_verdict_says_what_a_pi_can_do() -> None:
         "It can't train: that needs a domain's `train` extra (a Raspberry Pi does not need it).",
         "To do more: ONNX Runtime: install it.",
     ]
+
+
+def test_advice_with_brackets_is_printed_whole(
+    pipit: Any, monkeypatch: pytest.MonkeyPatch, free_port: str, tmp_path: Path
+) -> None:
+    advice = "pip install --editable 'shared[onnx]'"
+    monkeypatch.setattr(checks, "PROBED", {"none": ("no-such-distribution", "ONNX Runtime", advice)})
+    monkeypatch.setenv("PIPIT_REGISTRY", free_port)
+    monkeypatch.setenv("PIPIT_SERVER", free_port)
+    monkeypatch.setenv("PIPIT_DATA", str(tmp_path))
+    assert advice in pipit("doctor").out.replace("\n", "")
