@@ -5,6 +5,7 @@ A sample whose group stood on two sides would be recognised, not understood, and
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -68,9 +69,18 @@ def _cut(
     indices: Indices, share: float, labels: Sequence[str], groups: Sequence[str], seed: int
 ) -> tuple[Indices, Indices]:
     """Cuts about `share` off, with about the same share of each label. Gives (rest, cut off)."""
+    if share > 0.5:
+        cut, rest = _cut(indices, 1.0 - share, labels, groups, seed)
+        return rest, cut
     parts = min(max(2, round(1.0 / share)), len({groups[i] for i in indices}))
     if parts < 2:
         raise InvalidInput("all samples are of one group, which can't be split; name the groups of the data set")
     folds = StratifiedGroupKFold(n_splits=parts, shuffle=True, random_state=seed)
-    rest, cut = next(iter(folds.split(indices, [labels[i] for i in indices], [groups[i] for i in indices])))
+    with warnings.catch_warnings():
+        # A class with fewer samples than folds can't stand on every side; the report shows what each side holds.
+        warnings.filterwarnings("ignore", "The least populated class", UserWarning)
+        try:
+            rest, cut = next(iter(folds.split(indices, [labels[i] for i in indices], [groups[i] for i in indices])))
+        except ValueError as error:
+            raise InvalidInput(f"too few samples to split: every class has fewer than {parts}; add data") from error
     return indices[np.sort(rest)], indices[np.sort(cut)]
