@@ -1,0 +1,186 @@
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from pipit.training.progress import LogProgress
+from pipit.training.recipe import Optimiser, Recipe
+
+pytestmark = [
+    pytest.mark.slow,
+    # Keras and TensorFlow call what numpy and TensorFlow have deprecated.
+    pytest.mark.filterwarnings("ignore::DeprecationWarning"),
+    pytest.mark.filterwarnings("ignore::UserWarning"),
+    pytest.mark.filterwarnings("ignore::FutureWarning"),
+]
+
+
+@pytest.fixture(scope="module")
+def keras_fit() -> Any:
+    from pipit.training import keras_fit
+
+    return keras_fit
+
+
+def recipe(**changes: Any) -> Recipe:
+    values: dict[str, Any] = {
+        "task": "test.lines",
+        "name": "lines",
+        "network": "line",
+        "data": [{"kind": "none", "path": ".", "licence": "made here"}],
+        "split": {"rule": "group"},
+        "epochs": 6,
+        "batch_size": 16,
+        "seed": 5,
+        "early_stopping_patience": 6,
+        "optimiser": {"learning_rate": 0.05},
+    }
+    return Recipe.model_validate(values | changes)
+
+
+def points(count: int, seed: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    values = np.random.default_rng(seed).normal(size=(count, 2)).astype(np.float32)
+    return values, np.eye(2, dtype=np.float32)[(values.sum(axis=1) > 0).astype(int)]
+
+
+class Interrupted(Exception):
+    """The power was cut."""
+
+
+@pytest.fixture
+def train(keras_fit: Any, tmp_path: Path) -> Iterator[Callable[..., tuple[Any, Any]]]:
+    import keras
+
+    class Batches(keras.utils.PyDataset):
+        """Batches of the same points in the same order."""
+
+        def __init__(self, size: int) -> None:
+            super().__init__()
+            self.rows, self.truth = points(256, 1)
+            self.size = size
+
+        def __len__(self) -> int:
+            return len(self.rows) // self.size
+
+        def __getitem__(self, index: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+            chosen = slice(index * self.size, (index + 1) * self.size)
+            return self.rows[chosen], self.truth[chosen]
+
+    def call(
+        settings: Recipe, folder: str = "run", cut: int | None = None, class_weights: Any = None
+    ) -> tuple[Any, Any]:
+        keras_fit.seed_everything(settings.seed)
+        inputs = keras.Input((2,), name="point")
+        model = keras.Model(inputs, keras.layers.Dense(2, name="logits")(inputs))
+        model.compile(
+            keras_fit.make_optimiser(settings.optimiser),
+            keras.losses.CategoricalCrossentropy(from_logits=True),
+            metrics=["accuracy"],
+        )
+        scratch, logs = tmp_path / folder / "scratch", tmp_path / folder / "logs"
+        scratch.mkdir(parents=True, exist_ok=True)
+        fitted = keras_fit.fit(
+            model, settings, Batches(settings.batch_size), points(64, 2), scratch, logs, Watch(cut), class_weights
+        )
+        return model, fitted
+
+    yield call
+    keras.backend.clear_session()
+
+
+class Watch(LogProgress):
+    """Progress that cuts the power when as many epochs are done as it was told."""
+
+    def __init__(self, cut: int | None) -> None:
+        self.cut = cut
+
+    def track(self, description: str, total: float) -> Any:
+        outer = self
+
+        class Bar:
+            done = 0.0
+
+            def advance(self, amount: float = 1, note: str = "") -> None:
+                self.done += amount
+                if outer.cut is not None and self.done >= outer.cut:
+                    raise Interrupted
+
+        @contextmanager
+        def bar() -> Iterator[Bar]:
+            yield Bar()
+
+        return bar()
+
+
+def test_it_learns_and_tells_every_epoch(train: Any, tmp_path: Path) -> None:
+    model, fitted = train(recipe())
+    assert len(fitted.history["loss"]) == len(fitted.history["val_loss"]) == 6
+    assert fitted.history["loss"][-1] < fitted.history["loss"][0]
+    assert fitted.best_epoch == int(np.argmin(fitted.history["val_loss"]))
+    rows, truth = points(200, 9)
+    assert (model.predict(rows, verbose=0).argmax(axis=1) == truth.argmax(axis=1)).mean() > 0.9
+    assert list((tmp_path / "run" / "logs").rglob("events.out.tfevents.*"))
+
+
+def test_a_seed_gives_the_same_network_again(train: Any) -> None:
+    first, again, other = train(recipe(), "one")[0], train(recipe(), "two")[0], train(recipe(seed=6), "three")[0]
+    for a, b in zip(first.get_weights(), again.get_weights(), strict=True):
+        np.testing.assert_array_equal(a, b)
+    assert not np.array_equal(first.get_weights()[0], other.get_weights()[0])
+
+
+def test_an_interrupted_training_goes_on_where_it_was(train: Any, tmp_path: Path) -> None:
+    with pytest.raises(Interrupted):
+        train(recipe(), cut=3)
+    kept = json.loads((tmp_path / "run/scratch/history.json").read_bytes())
+    assert len(kept["val_loss"]) == 3
+    _, fitted = train(recipe())
+    assert len(fitted.history["val_loss"]) == 6
+    assert fitted.history["val_loss"][:2] == kept["val_loss"][:2]
+    assert fitted.history["loss"][-1] < fitted.history["loss"][0]
+
+
+def test_the_best_weights_outlive_the_process(train: Any, tmp_path: Path) -> None:
+    # At this rate the loss grows: the best epoch is an early one.
+    wild = recipe(optimiser={"name": "sgd", "learning_rate": 300.0, "schedule": "constant"})
+    with pytest.raises(Interrupted):
+        train(wild, cut=4)
+    model, fitted = train(wild)
+    loss = model.evaluate(*points(64, 2), verbose=0)[0]
+    assert loss == pytest.approx(min(fitted.history["val_loss"]), rel=1e-5)
+
+
+def test_training_stops_when_nothing_gets_better(train: Any) -> None:
+    still = recipe(epochs=50, early_stopping_patience=3, optimiser={"name": "sgd", "learning_rate": 1e-12})
+    _, fitted = train(still)
+    assert len(fitted.history["val_loss"]) - 1 - fitted.best_epoch == 3
+
+
+def test_the_cosine_falls_from_the_first_rate_to_a_hundredth(keras_fit: Any) -> None:
+    settings = Optimiser(learning_rate=0.1, schedule="cosine", warmup_epochs=2)
+    rates = [keras_fit.learning_rate_at(settings, epoch, 12) for epoch in range(13)]
+    assert rates[:2] == pytest.approx([0.1 / 3, 0.2 / 3])
+    assert rates[2] == pytest.approx(0.1)
+    assert rates[7] == pytest.approx(0.1 * (0.01 + 0.99 * (1 + math.cos(math.pi / 2)) / 2))
+    assert rates[12] == pytest.approx(0.001)
+    assert all(a > b for a, b in pairwise(rates[2:]))
+
+
+def test_a_constant_rate_stays(keras_fit: Any) -> None:
+    settings = Optimiser(learning_rate=0.1, schedule="constant")
+    assert {keras_fit.learning_rate_at(settings, epoch, 5) for epoch in range(5)} == {0.1}
+
+
+def test_rare_labels_weigh_as_much_as_frequent_ones(keras_fit: Any) -> None:
+    labels = np.array([0] * 30 + [1] * 10)
+    weights = keras_fit.balanced_weights(labels, 3)
+    assert weights == {0: pytest.approx(40 / 60), 1: pytest.approx(2.0), 2: 0.0}
+    assert 30 * weights[0] == pytest.approx(10 * weights[1])
