@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -13,6 +12,7 @@ from time import monotonic, sleep
 
 import grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
+from pipit.cli.demo.processes import free_port
 from pipit.errors import Unavailable
 from pipit.registry import RegistryClient
 
@@ -32,13 +32,6 @@ def newest_bundle() -> Path | None:
     """The bundle that was trained last."""
     found = sorted((ROOT / "runs").rglob("bundle/bundle.yaml"), key=lambda path: path.stat().st_mtime)
     return found[-1].parent if found else None
-
-
-def free_port() -> int:
-    """A port that nobody listens on now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @contextmanager
