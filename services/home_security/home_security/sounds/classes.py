@@ -39,7 +39,7 @@ class Labels:
     """The labels of an answer, and the categories that a network tells apart for it.
 
     A network learns every category of its data, rain and clock ticks too; the background is the sum of all that are no
-    security class. Taught "all other sounds" as one class, it raises eight times as many false alarms (README).
+    security class. Taught "all other sounds" as one class, it raised more false alarms.
 
     outputs: categories in the order of the network's output. missing: security classes without data; they are no
     label, for a network can't know what it never heard.

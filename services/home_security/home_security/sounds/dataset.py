@@ -45,7 +45,7 @@ class Clip:
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """What a data set holds. tables: files that say what the clips are, by name. problems: a line for each bad entry."""
+    """What a data set holds. tables: files that describe the clips, by name. problems: a line for each bad entry."""
 
     clips: tuple[Clip, ...]
     tables: Mapping[str, Path]

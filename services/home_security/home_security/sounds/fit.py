@@ -7,7 +7,8 @@ interrupted sees what it would have seen.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,16 +16,21 @@ from typing import Any
 import keras
 import numpy as np
 from numpy.typing import NDArray
+from pipit.runtimes import load_runtime
 from pipit.training.keras_fit import Fitted, balanced_weights, fit, make_optimiser, seed_everything
 from pipit.training.progress import Progress
+from pipit.training.quantise import export_litert
 
 from home_security.sounds.augment import mask_bands_and_frames, mix
 from home_security.sounds.network import guide, small, yamnet, yamnet_embedder, yamnet_head
+from home_security.sounds.pipeline import INPUT
 from home_security.sounds.recipe import SoundsRecipe
 from home_security.sounds.yamnet import yamnet_file
 
 Rows = NDArray[np.float32]
 Truth = NDArray[np.int64]
+Listener = Callable[[Rows], Rows]
+"""From log-mel to embeddings."""
 CALIBRATION_WINDOWS = 100
 """Training clips that show the ranges of YAMNet's channels."""
 EMBED_ROWS = 16
@@ -58,9 +64,12 @@ def train_network(
     if recipe.network != "yamnet":
         network = (guide if recipe.network == "guide" else small)(shape, outputs, recipe.network_options)
         return network, _fit(network, recipe, train, validation, scratch, logs, progress)
-    embedder = yamnet_embedder(shape, weights or yamnet_file(None), _chosen(train.rows[:, 0], recipe.seed))
-    train = _embedded(embedder, train, recipe, progress)
-    validation = _embedded(embedder, validation, recipe, progress)
+    windows = _chosen(train.rows[:, 0], recipe.seed)
+    embedder = yamnet_embedder(shape, weights or yamnet_file(None), windows)
+    # The head learns from what it will be given: float embeddings in one variant, 8-bit ones in another.
+    with _in_int8(embedder, windows, scratch) as rounded:
+        train = _embedded([embedder.predict_on_batch, rounded], train, recipe, progress)
+        validation = _embedded([embedder.predict_on_batch], validation, recipe, progress)
     head = yamnet_head(outputs, recipe.network_options, train.rows[:, 0])
     fitted = _fit(head, recipe, train, validation, scratch, logs, progress)
     return yamnet(embedder, head), fitted
@@ -139,20 +148,39 @@ def logits_of(network: Callable[..., Any], rows: Rows, batch: int = EMBED_ROWS) 
     return np.concatenate([np.asarray(network(rows[i : i + batch])) for i in range(0, len(rows), batch)])
 
 
-def _embedded(embedder: keras.Model, samples: Samples, recipe: SoundsRecipe, progress: Progress) -> Samples:
-    """Embeddings in place of spectrograms, (clips, 1 + copies, 1024). Copies are masked here: they are heard once."""
+def _embedded(listeners: Sequence[Listener], samples: Samples, recipe: SoundsRecipe, progress: Progress) -> Samples:
+    """Embeddings in place of spectrograms: (clips, listeners x (1 + copies), 1024).
+
+    Copies are masked here: they are heard once.
+    """
     clips, copies = samples.rows.shape[:2]
     rows = samples.rows.copy()
     for copy in range(1, copies):
         generator = np.random.default_rng([recipe.seed, copy])
         rows[:, copy] = mask_bands_and_frames(rows[:, copy], recipe.augmentation, generator)
     flat = rows.reshape(-1, *rows.shape[2:])
-    parts = []
-    with progress.track("listening with YAMNet", len(flat)) as bar:
-        for start in range(0, len(flat), EMBED_ROWS):
-            parts.append(embedder.predict_on_batch(flat[start : start + EMBED_ROWS]))
-            bar.advance(len(parts[-1]))
-    return Samples(np.concatenate(parts).reshape(clips, copies, -1), samples.truth)
+    heard = []
+    with progress.track("listening with YAMNet", len(listeners) * len(flat)) as bar:
+        for listen in listeners:
+            parts = []
+            for start in range(0, len(flat), EMBED_ROWS):
+                parts.append(listen(flat[start : start + EMBED_ROWS]))
+                bar.advance(len(parts[-1]))
+            heard.append(np.concatenate(parts).reshape(clips, copies, -1))
+    return Samples(np.concatenate(heard, axis=1), samples.truth)
+
+
+@contextmanager
+def _in_int8(embedder: keras.Model, windows: Rows, scratch: Path) -> Iterator[Listener]:
+    """The embedder as 8 bits will make it. Its body is frozen, so that this is known before the head is trained."""
+    path = scratch / "embedder.tflite"
+    export_litert(embedder, "int8", path, windows)
+    runtime = load_runtime(path, "litert")
+    output = runtime.outputs[0].name
+    try:
+        yield lambda rows: runtime.run({INPUT: rows})[output]
+    finally:
+        runtime.close()
 
 
 def _epochs_done(scratch: Path) -> int:

@@ -102,9 +102,10 @@ class SoundsTrainer:
         if not all(counts.values()):
             raise InvalidInput(f"too few clips can be used: {counts}")
         run.write_json("prepare", "clips.json", kept)
+        labels = self._labels(run)
         if labels.missing:
             run.progress.say(f"no clips of {', '.join(labels.missing)}: left out, this network will not know them")
-        return {**counts, "labels": labels.names, "without_data": labels.missing, "bad_files": len(unreadable)}
+        return {**counts, "labels": [*labels.names], "without_data": [*labels.missing], "bad_files": len(unreadable)}
 
     def fit(self, run: Run) -> Facts:
         """Leaves `network.keras`, `history.json` and TensorBoard's logs."""

@@ -4,8 +4,8 @@ Source: https://github.com/tensorflow/models/tree/master/research/audioset/yamne
 read from `backbones/yamnet_logmel96x64_w8.onnx`, which `pipit data fetch yamnet` makes. Batch norm is folded there.
 
 It hears 96 frames (0.96 s) at a time, and only so: running its convolutions over 5 s in one piece is cheaper, but its
-last layers then see hardly any of the zeros at the edges that they were trained with, and embeddings get up to 37
-times too long (see the domain's README).
+last layers then see hardly any of the zeros at the edges that they were trained with, and what they give is no longer
+an embedding of YAMNet's.
 """
 
 from __future__ import annotations
