@@ -16,57 +16,36 @@ was trained is kept in --work, by recipe, so that an interrupted call goes on.
 from __future__ import annotations
 
 import argparse
-import hashlib
-import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import keras
 import numpy as np
 from home_security.sounds.classes import Labels, choose_labels
 from home_security.sounds.dataset import Clip, read_dataset
-from home_security.sounds.features import FeatureMaker
-from home_security.sounds.fit import Samples, logits_of, train_network
-from home_security.sounds.pipeline import INPUT, OUTPUT, Collapse, FrontEnd
+from home_security.sounds.fit import logits_of
+from home_security.sounds.pipeline import Collapse
 from home_security.sounds.recipe import SoundsRecipe
 from home_security.sounds.train import SoundsTrainer
 from home_security.sounds.yamnet import FRAMES, build_body, yamnet_file
-from measure import MEASURED, milliseconds, side_by_side, write_csv
+from measure import MEASURED, write_csv
 from numpy.typing import NDArray
-from pipit.runtimes import load_runtime
 from pipit.settings import DataSettings, load_settings
 from pipit.training.alarms import alarmed
-from pipit.training.cache import ArrayCache
-from pipit.training.datasets import file_digests
 from pipit.training.evaluation import Evaluation, evaluate
 from pipit.training.intervals import Estimate, poisson_rate, proportion
 from pipit.training.plots import plot_confusion
-from pipit.training.progress import RichProgress
-from pipit.training.quantise import export_litert
 from pipit.training.recipe import find_recipe, load_recipe
 from pipit.training.thresholds import choose_decision
-from sklearn.model_selection import StratifiedGroupKFold
+from sound_costs import costs
+from sound_rounds import ROUNDS, VARIANTS, Round, features_of, train_or_load
 
 TASK = "home_security.sounds"
-VARIANTS = ("trained", "float32", "dynamic", "int8")
-ROUNDS: Mapping[str, tuple[str, ...]] = {"1": ("1", "5"), "2": ("2",), "3": ("3",), "4": ("4",)}
 ESC10 = (
     "dog rooster rain sea_waves crackling_fire crying_baby sneezing clock_tick helicopter chainsaw".split()  # noqa: SIM905
 )
 WINDOW_SECONDS = 5.0
 Rows = NDArray[np.float32]
-
-
-@dataclass(frozen=True)
-class Round:
-    """Logits of one network trained without the clips of one round. By variant; validation of the trained one."""
-
-    test: Sequence[int]
-    validation: Sequence[int]
-    test_logits: Mapping[str, Rows]
-    validation_logits: Rows
 
 
 def main() -> None:
@@ -78,7 +57,7 @@ def main() -> None:
     extra = _extra(data) if arguments.extra_glass else ()
     rows: list[dict[str, Any]] = []
     classes: list[dict[str, Any]] = []
-    costs: list[dict[str, Any]] = []
+    spent: list[dict[str, Any]] = []
     for name in arguments.networks:
         recipe = load_recipe(
             find_recipe(SoundsTrainer.recipe_folder, TASK, name), SoundsRecipe, _overrides(arguments, name)
@@ -86,12 +65,12 @@ def main() -> None:
         # The ten classes alone serve to compare with the published reference; only the best network is trained on them.
         for set_name in arguments.sets if name == "yamnet" else ("all",):
             chosen = tuple(clip for clip in clips if set_name == "all" or clip.category in ESC10)
-            rounds = [_round(recipe, chosen, extra, key, arguments.work, data) for key in ROUNDS]
+            rounds = [train_or_load(recipe, chosen, extra, key, arguments.work, data) for key in ROUNDS]
             notes = {"epochs": recipe.epochs, "extra": len(extra)}
             rows += list(_measure_set(set_name, name, chosen, rounds, notes, classes))
             if set_name == "all":
                 rows += list(_measure_security(name, chosen, rounds, notes, classes))
-                costs += list(_costs(recipe, arguments.work, len({clip.category for clip in chosen})))
+                spent += list(costs(name, rounds[0].folder))
     if "yamnet" in arguments.networks:
         for set_name in arguments.sets:
             chosen = tuple(clip for clip in clips if set_name == "all" or clip.category in ESC10)
@@ -99,8 +78,8 @@ def main() -> None:
     suffix = arguments.suffix
     write_csv(f"sounds_crossvalidation{suffix}", rows)
     write_csv(f"sounds_classes{suffix}", classes)
-    if costs:
-        write_csv(f"sounds_cost{suffix}", costs)
+    if spent:
+        write_csv(f"sounds_cost{suffix}", spent)
 
 
 def _arguments() -> argparse.Namespace:
@@ -127,76 +106,6 @@ def _overrides(arguments: argparse.Namespace, network: str) -> dict[str, Any]:
 def _extra(data: Path) -> tuple[Clip, ...]:
     folder = data / "esc50" / "glass_break_1s"
     return read_dataset(folder, "table", {"glass_break": "glass_breaking"}, train_only=True).clips
-
-
-def _round(
-    recipe: SoundsRecipe, clips: Sequence[Clip], extra: Sequence[Clip], key: str, work: Path, data: Path
-) -> Round:
-    test = [i for i, clip in enumerate(clips) if clip.fold in ROUNDS[key]]
-    rest = [i for i, clip in enumerate(clips) if clip.fold not in ROUNDS[key]]
-    splitter = StratifiedGroupKFold(5, shuffle=True, random_state=recipe.seed)
-    categories = [clips[i].category for i in rest]
-    train_at, validation_at = next(iter(splitter.split(rest, categories, [clips[i].recording for i in rest])))
-    train, validation = [rest[i] for i in train_at], [rest[i] for i in validation_at]
-    listed = json.dumps([recipe.digest, key, [clip.name for clip in (*clips, *extra)]])
-    folder = work / f"{recipe.name}-{hashlib.sha256(listed.encode()).hexdigest()[:12]}"
-    done = folder / "logits.npz"
-    if not done.exists():
-        folder.mkdir(parents=True, exist_ok=True)
-        _train_round(recipe, clips, extra, train, validation, test, folder, work, data)
-    with np.load(done) as stored:
-        logits = {variant: stored[variant] for variant in VARIANTS}
-        return Round(test, validation, logits, stored["validation"])
-
-
-def _train_round(
-    recipe: SoundsRecipe,
-    clips: Sequence[Clip],
-    extra: Sequence[Clip],
-    train: Sequence[int],
-    validation: Sequence[int],
-    test: Sequence[int],
-    folder: Path,
-    work: Path,
-    data: Path,
-) -> None:
-    outputs = sorted({clip.category for clip in clips})
-    copies = recipe.augmentation.copies
-
-    def samples(chosen: Sequence[Clip], copies: int) -> Samples:
-        rows = _features(recipe, chosen, copies, work)
-        return Samples(rows, np.array([outputs.index(clip.category) for clip in chosen], np.int64))
-
-    training = samples([*(clips[i] for i in train), *extra], copies)
-    validating = samples([clips[i] for i in validation], 0)
-    testing = samples([clips[i] for i in test], 0).rows[:, 0]
-    weights = yamnet_file(data) if recipe.network == "yamnet" else None
-    progress = RichProgress()
-    scratch = folder / "scratch"
-    scratch.mkdir(exist_ok=True)
-    network, _ = train_network(recipe, len(outputs), training, validating, weights, scratch, folder / "logs", progress)
-    found = {"trained": logits_of(network, testing), "validation": logits_of(network, validating.rows[:, 0])}
-    calibration = training.rows[np.random.default_rng(recipe.seed).permutation(len(train))[:200], 0]
-    for variant in VARIANTS[1:]:
-        path = folder / f"{variant}.tflite"
-        export_litert(network, variant, path, calibration)
-        runtime = load_runtime(path, "litert")
-        found[variant] = runtime.run({INPUT: testing})[OUTPUT]
-        runtime.close()
-    network.save(folder / "network.keras")
-    with (folder / "logits.part").open("wb") as file:
-        np.savez(file, **found)
-    (folder / "logits.part").rename(folder / "logits.npz")
-
-
-def _features(recipe: SoundsRecipe, clips: Sequence[Clip], copies: int, work: Path) -> Rows:
-    features = recipe.features
-    front_end = FrontEnd(features.front_end, features.window_seconds, features.hop_seconds)
-    maker = FeatureMaker(front_end, recipe.augmentation, recipe.seed, ArrayCache(work / "features"), recipe.workers)
-    digests = file_digests({clip.name: clip.path for clip in clips}, work / "file_digests.json")
-    made, problems = maker.make(clips, digests, copies, RichProgress(), "log-mel")
-    assert not problems, problems
-    return np.stack([made[clip.name] for clip in clips])
 
 
 def _measure_set(
@@ -298,7 +207,7 @@ def _alarm_estimates(
 def _nearest_mean(set_name: str, clips: Sequence[Clip], work: Path, data: Path) -> Iterator[dict[str, Any]]:
     """The reference: the class whose mean YAMNet embedding is nearest. Patches every 0.48 s, their mean."""
     recipe = load_recipe(find_recipe(SoundsTrainer.recipe_folder, TASK, "yamnet"), SoundsRecipe)
-    windows = _features(recipe, clips, 0, work)[:, 0]
+    windows = features_of(recipe, clips, 0, work)[:, 0]
     body = build_body(yamnet_file(data))
     starts = range(0, windows.shape[2] - FRAMES + 1, FRAMES // 2)
     parts = [logits_of(body, windows[:, :, start : start + FRAMES].swapaxes(1, 2)) for start in starts]
@@ -322,46 +231,6 @@ def _nearest_mean(set_name: str, clips: Sequence[Clip], work: Path, data: Path) 
         name = f"nearest class mean, YAMNet, {distance}"
         yield _row(task, name, "", "accuracy", found.accuracy, {"epochs": "", "extra": 0})
         yield _row(task, name, "", "macro_f1", found.macro_f1, {"epochs": "", "extra": 0})
-
-
-def _costs(recipe: SoundsRecipe, work: Path, outputs: int) -> Iterator[dict[str, Any]]:
-    """Size, multiply-adds and time of one window, one thread."""
-    folder = next(path.parent for path in sorted(work.glob(f"{recipe.name}-*/network.keras")))
-    network = keras.models.load_model(folder / "network.keras")
-    window = np.random.default_rng(1).normal(size=(1, *network.input_shape[1:])).astype(np.float32)
-    runtimes = {variant: load_runtime(folder / f"{variant}.tflite", "litert") for variant in VARIANTS[1:]}
-    seconds = side_by_side(
-        {variant: (lambda r=runtime: r.run({INPUT: window})) for variant, runtime in runtimes.items()}, rounds=100
-    )
-    for variant in runtimes:
-        yield {
-            "network": recipe.name,
-            "variant": variant,
-            "weights": network.count_params(),
-            "megabytes": round((folder / f"{variant}.tflite").stat().st_size / 1e6, 3),
-            "million_multiply_adds": round(multiply_adds(network) / 1e6, 1),
-            "median_ms": milliseconds(seconds[variant], 50),
-            "p95_ms": milliseconds(seconds[variant], 95),
-            "samples": len(seconds[variant]),
-        }
-
-
-def multiply_adds(network: keras.Model) -> int:
-    """Of the convolutions and dense layers, for one row; a nested network runs once for each patch."""
-    total = 0
-    for layer in network.layers:
-        if isinstance(layer, keras.Model):
-            total += multiply_adds(layer) * _patches(network)
-        elif isinstance(layer, keras.layers.Conv2D | keras.layers.DepthwiseConv2D):
-            total += int(np.prod(layer.output.shape[1:3])) * int(np.prod(layer.kernel.shape))
-        elif isinstance(layer, keras.layers.Dense):
-            total += int(np.prod(layer.kernel.shape))
-    return total
-
-
-def _patches(network: keras.Model) -> int:
-    """How many slices of the input the nested body hears."""
-    return sum(layer.__class__.__name__ == "GetItem" for layer in network.operations)
 
 
 def _row(

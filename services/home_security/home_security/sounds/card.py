@@ -26,11 +26,12 @@ def model_card(
     metrics: Mapping[str, Metric],
     variants: Sequence[VariantRow],
     counts: Mapping[str, Mapping[str, int]],
+    absent: Sequence[str],
 ) -> ModelCard:
-    """Metrics and evaluation: of the variant that serves."""
-    missing = f"No clips of {', '.join(labels.missing)}: it does not know them." if labels.missing else ""
+    """Metrics and evaluation: of the variant that serves. absent: data sets of the recipe that were not there."""
     limits = (
-        missing,
+        f"No clips of {', '.join(labels.missing)}: it does not know them." if labels.missing else "",
+        f"Trained without {', '.join(absent)}: nothing was there." if absent else "",
         "Clips are chosen, mostly clean and from microphones that nobody knows; a house is noisier and quieter.",
         "False alarms are counted on short clips of background, minutes in all; a house sounds for hours.",
         "Only the first window of a clip is heard.",

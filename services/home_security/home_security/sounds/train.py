@@ -17,10 +17,8 @@ from typing import ClassVar
 import keras
 import numpy as np
 from pipit.bundle.manifest import Decision, InputDescription, Metric, PipelineReference
-from pipit.errors import IntegrityError, InvalidInput, NotFound
+from pipit.errors import IntegrityError, InvalidInput
 from pipit.runtimes import load_runtime
-from pipit.training.cache import ArrayCache
-from pipit.training.datasets import file_digests
 from pipit.training.evaluation import Evaluation
 from pipit.training.model_card import VariantRow, write_model_card
 from pipit.training.parity import Parity, compare
@@ -32,14 +30,14 @@ from pipit.training.trainer import BundleDraft, VariantFile
 
 from home_security.sounds.card import PACKAGES, model_card
 from home_security.sounds.classes import Labels, choose_labels
-from home_security.sounds.dataset import Clip, Listing, read_dataset
-from home_security.sounds.features import FeatureMaker
-from home_security.sounds.fit import Rows, Samples, logits_of, train_network
+from home_security.sounds.dataset import Clip
+from home_security.sounds.fit import Rows, logits_of, train_network
 from home_security.sounds.golden import golden_inputs
-from home_security.sounds.pipeline import INPUT, OUTPUT, Collapse, FrontEnd
-from home_security.sounds.recipe import SoundSource, SoundsRecipe
+from home_security.sounds.pipeline import INPUT, OUTPUT, Collapse
+from home_security.sounds.recipe import SoundsRecipe
 from home_security.sounds.report import measure, truth_of
 from home_security.sounds.sides import describe, split_clips
+from home_security.sounds.store import ClipStore
 from home_security.sounds.yamnet import yamnet_file
 
 SIDES = ("train", "validation", "test")
@@ -69,32 +67,28 @@ class SoundsTrainer:
     def __init__(self, recipe: SoundsRecipe, data: Path | None) -> None:
         self.recipe = recipe
         self._data = data
-        features = recipe.features
-        self._front_end = FrontEnd(features.front_end, features.window_seconds, features.hop_seconds)
-        self._listings: tuple[Listing, ...] | None = None
+        self._store = ClipStore(recipe, data)
 
     def data_files(self) -> Mapping[str, Path]:
         """Clips, their tables, and YAMNet's weights where they are trained on."""
-        files = {clip.name: clip.path for clip in self._clips()}
-        for listing in self._read():
-            files |= listing.tables
+        files = self._store.files()
         weights = self._weights()
         return files if weights is None else files | {f"{weights.parent.name}/{weights.name}": weights}
 
     def prepare(self, run: Run) -> Facts:
         """Leaves `clips.json`: each clip with its side."""
-        for source, listing in zip(self.recipe.data, self._read(), strict=True):
+        for source, listing in zip(self.recipe.data, self._store.listings(), strict=True):
             run.progress.say(f"{source.path}: {len(listing.clips) or 'no'} clips")
-        listed = [problem for listing in self._read() for problem in listing.problems]
-        labels = choose_labels((clip.category for clip in self._clips()), self.recipe.labels)
+        listed = [problem for listing in self._store.listings() for problem in listing.problems]
+        labels = choose_labels((clip.category for clip in self._store.clips()), self.recipe.labels)
         if not labels.alarms:
             raise InvalidInput("the data holds no security class; see `home_security.sounds.classes` for their names")
-        sides = split_clips(self.recipe.split, self._clips(), labels, self.recipe.seed)
+        sides = split_clips(self.recipe.split, self._store.clips(), labels, self.recipe.seed)
         by_side = {side: getattr(sides, side) for side in SIDES}
         unreadable = []
         kept: list[dict[str, str]] = []
         for side, clips in by_side.items():
-            features, problems = self._features(run, side, clips)
+            features, problems = self._store.features(run, side, clips)
             unreadable += problems
             kept += [_entry(clip, side) for clip in clips if clip.name in features]
         self._settle_problems(run, [*listed, *unreadable])
@@ -102,20 +96,20 @@ class SoundsTrainer:
         if not all(counts.values()):
             raise InvalidInput(f"too few clips can be used: {counts}")
         run.write_json("prepare", "clips.json", kept)
-        labels = self._labels(run)
+        labels = self._store.labels(run)
         if labels.missing:
             run.progress.say(f"no clips of {', '.join(labels.missing)}: left out, this network will not know them")
         return {**counts, "labels": [*labels.names], "without_data": [*labels.missing], "bad_files": len(unreadable)}
 
     def fit(self, run: Run) -> Facts:
         """Leaves `network.keras`, `history.json` and TensorBoard's logs."""
-        labels = self._labels(run)
+        labels = self._store.labels(run)
         output = run.output("fit")
         network, fitted = train_network(
             self.recipe,
             len(labels.outputs),
-            self._samples(run, "train", labels),
-            self._samples(run, "validation", labels),
+            self._store.samples(run, "train", labels),
+            self._store.samples(run, "validation", labels),
             self._weights(),
             run.scratch("fit"),
             output / "tensorboard",
@@ -128,8 +122,8 @@ class SoundsTrainer:
 
     def evaluate(self, run: Run) -> Facts:
         """Leaves `decision.json` and the trained network's report."""
-        labels, network = self._labels(run), _load(run)
-        validation, test = self._clips_of(run, "validation"), self._clips_of(run, "test")
+        labels, network = self._store.labels(run), _load(run)
+        validation, test = self._store.clips_of(run, "validation"), self._store.clips_of(run, "test")
         decision = choose_decision(
             labels.names,
             truth_of(validation, labels),
@@ -146,7 +140,7 @@ class SoundsTrainer:
     def export(self, run: Run) -> Facts:
         """Leaves `<variant>.tflite`."""
         network = _load(run)
-        rows = self._samples(run, "train", self._labels(run)).rows[:, 0]
+        rows = self._store.samples(run, "train", self._store.labels(run)).rows[:, 0]
         chosen = np.random.default_rng(self.recipe.seed).permutation(len(rows))[
             : self.recipe.export.calibration_samples
         ]
@@ -159,11 +153,11 @@ class SoundsTrainer:
 
     def verify(self, run: Run) -> Facts:
         """Leaves `parity.json`, and the report, metrics and model card of the variant that will serve."""
-        labels = self._labels(run)
-        test = self._clips_of(run, "test")
+        labels = self._store.labels(run)
+        test = self._store.clips_of(run, "test")
         decision = Decision.model_validate(run.read_json("evaluate", "decision.json"))
         trained = self._trained_scores(run, _load(run), "test", labels)
-        rows = self._samples(run, "test", labels).rows[:, 0]
+        rows = self._store.samples(run, "test", labels).rows[:, 0]
         scores = {variant: self._exported_scores(run, variant, rows, labels) for variant in self.recipe.export.variants}
         parity = {variant: compare(trained, found, truth_of(test, labels)) for variant, found in scores.items()}
         run.write_json("verify", "parity.json", {variant: found.to_json() for variant, found in parity.items()})
@@ -182,8 +176,8 @@ class SoundsTrainer:
 
     def draft(self, run: Run) -> BundleDraft:
         """See `Trainer`. Golden inputs are synthetic: recordings are not ours to pass on."""
-        labels = self._labels(run)
-        front_end = self._front_end
+        labels = self._store.labels(run)
+        front_end = self._store.front_end
         metrics = run.read_json("verify", "metrics.json")
         return BundleDraft(
             labels=labels.names,
@@ -208,62 +202,8 @@ class SoundsTrainer:
             files=_report_files(run),
         )
 
-    def _read(self) -> tuple[Listing, ...]:
-        if self._listings is None:
-            self._listings = tuple(self._listing(source) for source in self.recipe.data)
-            counts = Counter(clip.name for listing in self._listings for clip in listing.clips)
-            twice = [name for name, count in counts.items() if count > 1]
-            if twice:
-                raise InvalidInput(
-                    f"{len(twice)} clips bear a name twice, for example {twice[0]}; rename a data folder"
-                )
-        return self._listings
-
-    def _listing(self, source: SoundSource) -> Listing:
-        try:
-            folder = source.folder(self._data)
-        except NotFound:
-            if not source.optional:
-                raise
-            return Listing((), {}, ())
-        return read_dataset(folder, source.kind, source.rename, train_only=source.train_only)
-
-    def _clips(self) -> tuple[Clip, ...]:
-        return tuple(clip for listing in self._read() for clip in listing.clips)
-
     def _weights(self) -> Path | None:
         return yamnet_file(self._data) if self.recipe.network == "yamnet" else None
-
-    def _features(self, run: Run, side: str, clips: Sequence[Clip]) -> tuple[dict[str, Rows], list[str]]:
-        """Log-mel by clip name, and a line for each clip that can't be used."""
-        maker = FeatureMaker(
-            self._front_end,
-            self.recipe.augmentation,
-            self.recipe.seed,
-            ArrayCache(run.cache / "features"),
-            self.recipe.workers,
-        )
-        digests = file_digests({clip.name: clip.path for clip in clips}, run.cache / "file_digests.json")
-        copies = self.recipe.augmentation.copies if side == "train" else 0
-        return maker.make(clips, digests, copies, run.progress, f"log-mel, {side} clips")
-
-    def _clips_of(self, run: Run, side: str) -> list[Clip]:
-        """The clips of a side as `prepare` left them."""
-        by_name = {clip.name: clip for clip in self._clips()}
-        return [by_name[entry["name"]] for entry in run.read_json("prepare", "clips.json") if entry["side"] == side]
-
-    def _samples(self, run: Run, side: str, labels: Labels) -> Samples:
-        clips = self._clips_of(run, side)
-        features, problems = self._features(run, side, clips)
-        if problems:
-            raise InvalidInput("clips have changed since they were prepared:\n  " + "\n  ".join(problems))
-        rows = np.stack([features[clip.name] for clip in clips])
-        return Samples(rows, np.array([labels.outputs.index(clip.category) for clip in clips], np.int64))
-
-    def _labels(self, run: Run) -> Labels:
-        return choose_labels(
-            (entry["category"] for entry in run.read_json("prepare", "clips.json")), self.recipe.labels
-        )
 
     def _settle_problems(self, run: Run, problems: Sequence[str]) -> None:
         if not problems:
@@ -276,7 +216,7 @@ class SoundsTrainer:
         run.progress.say(f"left out, because they can't be used:\n  {lines}")
 
     def _trained_scores(self, run: Run, network: keras.Model, side: str, labels: Labels) -> Rows:
-        logits = logits_of(network, self._samples(run, side, labels).rows[:, 0])
+        logits = logits_of(network, self._store.samples(run, side, labels).rows[:, 0])
         return Collapse(labels.names, labels.output_labels)(logits)
 
     def _exported_scores(self, run: Run, variant: str, rows: Rows, labels: Labels) -> Rows:
@@ -288,7 +228,7 @@ class SoundsTrainer:
             runtime.close()
 
     def _measure(self, scores: Rows, clips: Sequence[Clip], labels: Labels, decision: Decision) -> Evaluation:
-        return measure(scores, clips, labels, decision, self._front_end.window_seconds, self.recipe.seed)
+        return measure(scores, clips, labels, decision, self._store.front_end.window_seconds, self.recipe.seed)
 
     def _write_report(
         self,
@@ -320,9 +260,14 @@ class SoundsTrainer:
         metrics: Mapping[str, Metric],
         variants: Sequence[VariantRow],
     ) -> None:
-        labels = self._labels(run)
-        counts = {side: dict(Counter(labels.of(clip.category) for clip in self._clips_of(run, side))) for side in SIDES}
-        card = model_card(self.recipe, labels, run, evaluation, decision, metrics, variants, counts)
+        labels = self._store.labels(run)
+        counts = {
+            side: dict(Counter(labels.of(clip.category) for clip in self._store.clips_of(run, side))) for side in SIDES
+        }
+        absent = [
+            s.path for s, listing in zip(self.recipe.data, self._store.listings(), strict=True) if not listing.clips
+        ]
+        card = model_card(self.recipe, labels, run, evaluation, decision, metrics, variants, counts, absent)
         write_model_card(run.output("verify") / "report" / "model_card.md", card)
 
 
