@@ -84,7 +84,8 @@ def test_scores_are_a_distribution_however_large_the_logits(logits: np.ndarray) 
     assert (scores >= 0).all()
     assert (scores <= 1).all()
     np.testing.assert_allclose(scores.sum(axis=1), 1.0, atol=1e-5)
-    np.testing.assert_array_equal(softmax(logits).argmax(axis=1), softmax(logits - 7).argmax(axis=1))
+    # Two logits that are nearly alike may round to one another when shifted: scores stay, a tie may turn.
+    np.testing.assert_allclose(softmax(logits), softmax(logits - 7), atol=1e-3)
 
 
 def test_outputs_that_fit_no_label_are_refused(make_manifest: Make) -> None:
