@@ -132,14 +132,26 @@ def test_a_deadline_that_is_over_already_is_not_begun(serve: Serve, timeout: flo
     assert running.gate.inside.acquire(blocking=False) is False
 
 
-def test_a_caller_that_leaves_the_queue_is_not_worked_for(serve: Serve, until: Until) -> None:
+def test_a_caller_that_leaves_the_queue_is_not_worked_for(
+    serve: Serve, until: Until, monkeypatch: pytest.MonkeyPatch
+) -> None:
     running = serve(concurrency=1, queue=2)
+    admission = running.server.admission
+    enter, is_there = admission.enter, []
+
+    def remember_caller(deadline: float | None, is_wanted: Callable[[], bool]) -> None:
+        is_there.append(is_wanted)
+        enter(deadline, is_wanted)
+
+    monkeypatch.setattr(admission, "enter", remember_caller)
     running.gate.close()
     first = running.calls.Classify.future(request(HELD))
     running.gate.wait_entered(1)
     second = running.calls.Classify.future(request(HELD))
-    until(lambda: running.server.admission.waiting == 1)
+    until(lambda: admission.waiting == 1)
     second.cancel()
+    # The cancellation is on its way; the turn must not come before it.
+    until(lambda: not is_there[1]())
     running.gate.open()
     assert len(first.result(30).predictions) == 1
     until(lambda: running.server.admission.running == 0)
