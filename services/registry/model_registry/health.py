@@ -1,4 +1,7 @@
-"""`grpc.health.v1`: SERVING while the store answers. Asked at an interval, so that recovery shows by itself."""
+"""`grpc.health.v1`: SERVING while the store answers. Asked at an interval, so that recovery shows by itself.
+
+`liveness` is SERVING until the stop, whatever the store does: a restart would not bring it back.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +13,7 @@ from grpc_health.v1.health_pb2 import HealthCheckResponse
 from pipit.errors import PipitError
 from pipit.logging import get_logger
 from pipit.metrics import Metrics
+from pipit.rpc.probe import LIVENESS
 from pipit.storage import ObjectStore
 
 _log = get_logger("model_registry.health")
@@ -35,6 +39,7 @@ class StoreHealth:
 
     def start(self) -> None:
         """Looks once, and then goes on at the interval."""
+        self._servicer.set(LIVENESS, HealthCheckResponse.SERVING)
         self.look()
         self._thread.start()
 

@@ -145,6 +145,7 @@ def test_health_follows_the_store(
 
     (tmp_path / "store").rename(tmp_path / "unmounted")
     eventually(lambda: health_of(server) == not_serving)
+    assert health_of(server, "liveness") == serving
     assert server.metrics.registry.get_sample_value("pipit_registry_store_up") == 0
     with pytest.raises(Unavailable, match="mounted"):
         client.list_versions()

@@ -1,7 +1,8 @@
 """`grpc.health.v1`: the truth about each task, under its name, and about all of them together, under "".
 
 A task is SERVING while a version answers; everything is SERVING while every task is, and nothing is while the server
-drains. Watch holds no thread: grpcio's own servicer sends its updates from the thread that reports a change.
+drains. `liveness` is SERVING all along: a process that waits for its first model is not to be restarted.
+Watch holds no thread: grpcio's own servicer sends its updates from the thread that reports a change.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import grpc
 from grpc_health.v1 import health, health_pb2_grpc
 from grpc_health.v1.health_pb2 import HealthCheckResponse
 
+from pipit.rpc.probe import LIVENESS
 from pipit.serving.data_plane import DataPlane
 
 SERVICES = ("", "pipit.inference.v1.InferenceService", "inference.GRPCInferenceService")
@@ -25,6 +27,7 @@ class HealthReport:
         self._servicer = health.HealthServicer()
         self._lock = threading.Lock()
         self._told: dict[str, bool] = {}
+        self._tell(LIVENESS, is_serving=True)
 
     def add_to(self, server: grpc.Server) -> None:
         """Registers the service."""

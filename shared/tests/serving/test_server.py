@@ -51,6 +51,8 @@ def test_health_is_not_serving_until_the_model_is_proven(serve: Serve, make_bund
         return bundle.path
 
     assert [running.health_of(service) for service in ("", TASK)] == ["NOT_SERVING"] * 2
+    # Not to be restarted for that.
+    assert running.health_of("liveness") == "SERVING"
     host.desire(Desired("1.0.0", bundle.digest, fetch))
     assert running.health_of(TASK) == "NOT_SERVING"
     (model,) = running.calls.ListModels(pb.ListModelsRequest(), timeout=30).models
