@@ -10,13 +10,15 @@ import typer
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from rich.markup import escape
 
-from pipit.bundle import SemanticVersion, open_bundle
+from pipit.bundle import SemanticVersion
 from pipit.bundle.signing import load_private_key
 from pipit.cli.output import JsonOption, plain, print_json, print_line, print_table
+from pipit.cli.registry import print_gates
 from pipit.cli.settings import CliSettings
 from pipit.cli.training import open_trainer, parse_overrides, published_versions, run_training
-from pipit.errors import InvalidInput
+from pipit.errors import GatesFailed, InvalidInput
 from pipit.registry import RegistryClient
+from pipit.registry.types import Version
 from pipit.settings import load_settings
 from pipit.training.progress import RichProgress
 from pipit.training.run import open_run
@@ -43,6 +45,9 @@ def train(
     publish: Annotated[
         bool, typer.Option("--publish", help="Number it after the registry's newest, and send it.")
     ] = False,
+    promote: Annotated[
+        str, typer.Option(metavar="ENVIRONMENT", help="With --publish: point this environment to it, if gates pass.")
+    ] = "",
     registry: Annotated[str, typer.Option(help="host:port, for --publish. (default: PIPIT_REGISTRY)")] = "",
     data: DataOption = None,
     runs: RunsOption = None,
@@ -51,17 +56,20 @@ def train(
     """Train a task: prepare the data, fit, evaluate, export, verify, and make a bundle of it.
 
     Steps that nothing changed for are not run again; one that was interrupted goes on where it stopped. Another recipe
-    or other data make another run folder. The bundle is signed if PIPIT_SIGNING_KEY names a key.
+    or other data make another run folder. The bundle is signed if PIPIT_SIGNING_KEY names a key. The exit code is 6 if
+    it was to be promoted and its gates fail; it is published all the same.
 
     For example:
       pipit train home_security.sounds
       pipit train home_security.sounds --recipe small --set epochs=10 --until evaluate
-      pipit train home_security.sounds --publish --registry nas.local:50050
+      pipit train home_security.sounds --publish --promote staging --registry nas.local:50050
     """
     settings = load_settings(CliSettings)
     trainer = open_trainer(task, recipe, parse_overrides(set_ or ()), data or settings.data)
     if publish and until != STEPS[-1]:
         raise InvalidInput("--publish needs every step; leave --until out")
+    if promote and not publish:
+        raise InvalidInput("only what is published can be promoted; add --publish")
     published: tuple[SemanticVersion, ...] = ()
     if publish:
         published = published_versions(registry or settings.registry, settings.token, task)
@@ -76,23 +84,45 @@ def train(
             key=_signing_key(settings),
         )
         folder = run.folder
-    sent = None
+    if not json:
+        _show(outcomes)
+        print_line(f"run: {escape(str(folder))}")
+        if bundle is not None:
+            print_line(f"bundle: [bold]{escape(str(bundle))}[/bold]")
+    sent, failure = None, None
     if publish and bundle is not None:
         with RegistryClient(registry or settings.registry, settings.token) as client:
-            sent = client.publish(bundle)
+            sent = client.publish(bundle).version
+            failure = _promote(client, sent, promote, f"trained by recipe {trainer.recipe.name}") if promote else None
     if json:
-        print_json({"run": folder, "steps": _plain(outcomes), "bundle": bundle, "published": sent is not None})
-        return
-    _show(outcomes)
-    print_line(f"run: {escape(str(folder))}")
-    if bundle is not None:
-        print_line(f"bundle: [bold]{escape(str(bundle))}[/bold]")
-        made = open_bundle(bundle).manifest
-        print_line(
-            f"next: pipit promote {task} {made.version} staging"
-            if sent
-            else f"next: pipit publish {escape(str(bundle))}"
-        )
+        moved = promote if promote and failure is None else None
+        steps = {"run": folder, "steps": _plain(outcomes), "bundle": bundle}
+        print_json({**steps, "published": sent is not None, "promoted": moved})
+    elif sent is not None:
+        _show_sent(sent, promote, failure)
+    elif bundle is not None:
+        print_line(f"next: pipit publish {escape(str(bundle))}")
+    if failure is not None:
+        raise failure
+
+
+def _promote(client: RegistryClient, version: Version, environment: str, reason: str) -> GatesFailed | None:
+    """Points the environment to the version; gives the refusal if its gates fail."""
+    try:
+        client.promote(version.task, version.version, environment, reason=reason)
+    except GatesFailed as error:
+        return error
+    return None
+
+
+def _show_sent(version: Version, environment: str, failure: GatesFailed | None) -> None:
+    print_gates(version.gates)
+    if failure is not None:
+        print_line(f"published {version.task} {version.version}, but not promoted")
+    elif environment:
+        print_line(f"{environment} of {version.task} points to [bold]{version.version}[/bold]")
+    else:
+        print_line(f"next: pipit promote {version.task} {version.version} staging")
 
 
 def evaluate(

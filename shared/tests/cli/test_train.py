@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
@@ -10,6 +9,8 @@ import pytest
 import soundfile
 from pipit.bundle import open_bundle
 from pipit.cli.exit_codes import ExitCode
+from pipit.errors import NotFound
+from pipit.registry import RegistryClient
 
 TASK = "test.loudness"
 RECIPE = """
@@ -136,6 +137,7 @@ def test_bench_without_a_bundle(train: Any) -> None:
         (["--until", "lunch"], ExitCode.BAD_INPUT),
         (["--version", "one"], ExitCode.BAD_INPUT),
         (["--publish", "--until", "fit"], ExitCode.BAD_INPUT),
+        (["--promote", "staging"], ExitCode.BAD_INPUT),
         (["--publish", "--registry", "127.0.0.1:9"], ExitCode.UNAVAILABLE),
         (["--data", "/nowhere"], ExitCode.NOT_FOUND),
     ],
@@ -159,22 +161,47 @@ def test_a_bad_file_is_named(train: Any, tmp_path: Path) -> None:
     assert "broken.wav" in called.err
 
 
-def test_publishes_with_the_version_after_the_registrys_newest(train: Any, tmp_path: Path, make_bundle: Any) -> None:
+@pytest.fixture
+def registry(tmp_path: Path) -> Iterator[str]:
+    """Address of a registry of its own."""
     server_module = pytest.importorskip("model_registry.server")
     settings_module = pytest.importorskip("model_registry.settings")
     settings = settings_module.RegistrySettings(store=tmp_path / "store", port=0, metrics_port=0, grace_seconds=1.0)
     server = server_module.RegistryServer(settings)
     server.start()
-    try:
-        address = f"127.0.0.1:{server.port}"
-        from pipit.registry import RegistryClient
+    yield f"127.0.0.1:{server.port}"
+    server.stop()
 
-        with RegistryClient(address) as client:
-            client.publish(make_bundle("1.4.2").path)
-            called = train("train", "--publish", "--registry", address, "--json")
-            assert called.code == 0, called.err
-            assert json.loads(called.out)["published"] is True
-            versions = [version.version for version in client.list_versions(TASK).versions]
-        assert versions == ["1.5.0", "1.4.2"]
-    finally:
-        server.stop()
+
+def test_publishes_with_the_version_after_the_registrys_newest(train: Any, registry: str, make_bundle: Any) -> None:
+    with RegistryClient(registry) as client:
+        client.publish(make_bundle("1.4.2").path)
+        called = train("train", "--publish", "--registry", registry, "--json")
+        assert called.code == 0, called.err
+        assert (called.json()["published"], called.json()["promoted"]) == (True, None)
+        versions = [version.version for version in client.list_versions(TASK).versions]
+    assert versions == ["1.5.0", "1.4.2"]
+
+
+def test_promotes_what_passes_its_gates(train: Any, registry: str) -> None:
+    called = train("train", "--publish", "--promote", "staging", "--registry", registry)
+    assert called.code == 0, called.err
+    assert f"staging of {TASK} points to 1.0.0" in called.out
+    with RegistryClient(registry) as client:
+        (move,) = client.history(TASK, "staging")
+        assert (move.to_version, move.reason, move.gates_overridden) == ("1.0.0", "trained by recipe plain", False)
+
+
+def test_does_not_promote_what_fails_its_gates(train: Any, registry: str) -> None:
+    arguments = ("--set", "gates.0.limit=1.1", "--publish", "--promote", "production", "--registry", registry)
+    called = train("train", *arguments, "--json")
+    assert called.code == ExitCode.GATES_FAILED
+    assert (called.json()["published"], called.json()["promoted"]) == (True, None)
+    assert "good enough" in called.err
+    shown = train("train", *arguments)
+    assert shown.code == ExitCode.GATES_FAILED
+    assert f"published {TASK} 1.0.0, but not promoted" in shown.out
+    with RegistryClient(registry) as client:
+        assert [version.version for version in client.list_versions(TASK).versions] == ["1.0.0"]
+        with pytest.raises(NotFound):
+            client.resolve(TASK, "production")
