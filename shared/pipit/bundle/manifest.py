@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from pipit.bundle.version import SemanticVersion
 from pipit.errors import NotFound
@@ -115,6 +115,32 @@ class GoldenSamples(Part):
     """Largest absolute difference of a score, by variant."""
 
 
+class ScoreHistogram(Part):
+    """Best scores of test samples, as shares that add up: `share[i]` of `samples` are at most `upper[i]`."""
+
+    upper: Annotated[tuple[Probability, ...], Field(min_length=1)]
+    """Ends of the bins, growing."""
+    share: tuple[Probability, ...]
+    samples: Annotated[int, Field(ge=1)]
+
+    @model_validator(mode="after")
+    def _bins_grow(self) -> ScoreHistogram:
+        if len(self.share) != len(self.upper):
+            raise ValueError(f"{len(self.upper)} bins, but {len(self.share)} shares")
+        if list(self.upper) != sorted(set(self.upper)) or list(self.share) != sorted(self.share):
+            raise ValueError("the ends of bins have to grow, and shares must not fall")
+        return self
+
+
+class Expectations(Part):
+    """What should be found in service; where it is not, something has changed."""
+
+    latency_budget_ms: Annotated[float, Field(gt=0.0, allow_inf_nan=False)] | None = None
+    """Milliseconds within which 95 of 100 inputs should be answered on a device."""
+    best_scores: ScoreHistogram | None = None
+    """Other scores than these hint at another world, or another microphone, than the test split's."""
+
+
 class Lineage(Part):
     """Where the bundle comes from."""
 
@@ -146,6 +172,7 @@ class Manifest(Part):
     metrics: dict[str, Metric] = {}
     gates: tuple[Gate, ...] = ()
     golden: GoldenSamples
+    expected: Expectations = Expectations()
     lineage: Lineage
     files: dict[RelativePath, FileEntry]
     """Every file of the bundle but the manifest and its signature."""

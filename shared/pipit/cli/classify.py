@@ -144,6 +144,7 @@ def _show(path: Path, answers: list[Answer], seconds: float) -> None:
         f"{model.task} {model.version} ({model.variant}, {model.digest[:12]}): {seconds * 1000:.1f} ms there and back; "
         f"on the server, in ms: {times}"
     )
+    print_line(f"if that is wrong: pipit feedback {escape(answers[-1].request_id)} LABEL")
 
 
 def _rows(path: Path, answers: list[Answer]) -> Iterator[tuple[str, ...]]:

@@ -74,6 +74,15 @@ class Refusal:
     message: str
 
 
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What an answer had detected ("" for nothing), and whether that was right."""
+
+    model: Model
+    predicted: str
+    was_right: bool
+
+
 class InferenceClient:
     """One connection. Close it, or use it as a context manager. Raises the errors of `pipit.errors`."""
 
@@ -126,6 +135,13 @@ class InferenceClient:
                 else:
                     yield _answer(reply.response)
 
+    def feedback(self, request_id: str, label: str) -> Verdict:
+        """Says what an answer should have been. Raises NotFound if the server does not remember it."""
+        request = inference_pb2.FeedbackRequest(request_id=request_id, label=label)
+        with call_errors(self._target.server):
+            reply = self._stub.Feedback(request, timeout=self._target.timeout)
+        return Verdict(_model(reply.model), reply.predicted, reply.was_right)
+
     def _request(self, item: inference_pb2.Input) -> inference_pb2.ClassifyRequest:
         target = self._target
         selector = inference_pb2.ModelSelector(task=target.task)
@@ -153,13 +169,17 @@ def _file_input(path: Path) -> inference_pb2.Input:
 
 
 def _answer(reply: inference_pb2.ClassifyResponse) -> Answer:
-    model, times = reply.model, reply.times
+    times = reply.times
     return Answer(
         request_id=reply.request_id,
-        model=Model(model.task, model.version, model.digest, model.variant),
+        model=_model(reply.model),
         predictions=tuple(_prediction(prediction) for prediction in reply.predictions),
         times_us=StageTimes(times.decode_us, times.queue_us, times.run_us, times.interpret_us),
     )
+
+
+def _model(model: inference_pb2.ModelIdentity) -> Model:
+    return Model(model.task, model.version, model.digest, model.variant)
 
 
 def _prediction(prediction: inference_pb2.Prediction) -> Prediction:

@@ -37,6 +37,7 @@ class PipitGroup(LazyGroup):
         "classify": LazyCommand(
             "pipit.cli.classify:classify", "Ask a server what is in a file.", _SERVE, "shared[audio,cli]"
         ),
+        "feedback": LazyCommand("pipit.cli.feedback:feedback", "Say what an answer should have been.", _SERVE),
         "doctor": LazyCommand("pipit.cli.doctor:doctor", "What is installed here, and what can run.", _HERE),
         "demo": LazyCommand("pipit.cli.demo.command:demo", "The whole way once, on this machine.", _HERE, _TRAINER),
     }

@@ -16,6 +16,7 @@ from pipit.pipelines import Decoded, Prediction, Tensors
 from pipit.serving.admission import Admission
 from pipit.serving.host import ModelHost
 from pipit.serving.model import LoadedModel, Outputs
+from pipit.serving.recent import RecentAnswers, Verdict
 from pipit.serving.types import Answer, Identity, Options, Selector, StageTimes
 
 EVERYTHING = Options()
@@ -24,10 +25,14 @@ EVERYTHING = Options()
 class DataPlane:
     """Answers inputs with the models of its hosts."""
 
-    def __init__(self, hosts: Mapping[str, ModelHost], admission: Admission, metrics: Metrics) -> None:
-        """hosts: by task."""
+    def __init__(
+        self, hosts: Mapping[str, ModelHost], admission: Admission, metrics: Metrics, recent: RecentAnswers
+    ) -> None:
+        """hosts: by task. recent: the transports remember there what they answered, by request."""
         self.hosts = hosts
         self.admission = admission
+        self.recent = recent
+        self._feedback = metrics.counter("pipit_feedback_total")
         self._requests = metrics.counter("pipit_requests_total")
         self._draining = False
         metrics.gauge("pipit_queue_depth").set_function(lambda: admission.waiting)
@@ -101,7 +106,7 @@ class DataPlane:
         predictions = model.pipeline.interpret(outputs, decoded)
         times = StageTimes(decoding, queued + waited, ran - begun - waited, perf_counter() - ran)
         model.meters.answered(times, predictions)
-        return Answer(chosen(predictions, options), model.identity, times)
+        return Answer(chosen(predictions, options), model.identity, times, model.vocabulary)
 
     def infer(
         self,
@@ -127,6 +132,12 @@ class DataPlane:
         except Exception as error:
             self.count_failure(selector.task, error)
             raise
+
+    def judge(self, request_id: str, label: str) -> Verdict:
+        """Takes and counts the right label of an answer that `recent` remembers. Raises NotFound, InvalidInput."""
+        verdict = self.recent.judge(request_id, label)
+        self._feedback.labels(verdict.model.task, verdict.model.version, verdict.predicted, label).inc()
+        return verdict
 
     def count_failure(self, task: str, error: Exception) -> None:
         """Counts an input that was not answered. task: as the caller named it."""

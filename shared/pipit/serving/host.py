@@ -254,6 +254,7 @@ class ModelHost:
         if model is not None:
             identity = model.identity
             info.labels(self.task, self._device, identity.version, identity.digest, identity.variant).set(1)
+            model.meters.show_expectations(model.manifest.expected)
 
     def _keep_reason(self, desired: Desired, failure: StepFailed) -> None:
         _, message = status_of(failure.error, f"{self.task} {failure.step}")

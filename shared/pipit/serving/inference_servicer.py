@@ -31,7 +31,7 @@ def deadline_of(context: grpc.ServicerContext) -> float | None:
 
 
 class InferenceServicer(inference_pb2_grpc.InferenceServiceServicer):  # type: ignore[misc]  # generated code has no types
-    """Classify, ClassifyStream, ListModels."""
+    """Classify, ClassifyStream, Feedback, ListModels."""
 
     def __init__(self, plane: DataPlane) -> None:
         self._plane = plane
@@ -45,7 +45,9 @@ class InferenceServicer(inference_pb2_grpc.InferenceServiceServicer):  # type: i
         """Answers one input."""
         request_id = self._request_id(request)
         try:
-            return codec.answer_to_message(self._classify(request, context), request_id)
+            answer = self._classify(request, context)
+            self._plane.recent.remember(request_id, answer)
+            return codec.answer_to_message(answer, request_id)
         except Exception:
             # Whoever logs the failure finds it there; grpcio gives each call a context of its own.
             bind_contextvars(request_id=request_id)
@@ -77,7 +79,7 @@ class InferenceServicer(inference_pb2_grpc.InferenceServiceServicer):  # type: i
                 request_id = self._request_id(request)
                 yield from self._push(session, request, request_id, deadline_of(context))
             if session is not None:
-                yield from _responses(session.finish(), request_id)
+                yield from self._responses(session.finish(), request_id)
         finally:
             if session is not None:
                 session.close()
@@ -93,7 +95,7 @@ class InferenceServicer(inference_pb2_grpc.InferenceServiceServicer):  # type: i
             number = code.value[0]
             yield pb.ClassifyStreamResponse(error=pb.StreamError(request_id=request_id, code=number, message=text))
         else:
-            yield from _responses(answers, request_id)
+            yield from self._responses(answers, request_id)
 
     def _answers(self, session: StreamSession, request: pb.ClassifyRequest, deadline: float | None) -> list[Answer]:
         try:
@@ -110,13 +112,22 @@ class InferenceServicer(inference_pb2_grpc.InferenceServiceServicer):  # type: i
         hosts = self._plane.hosts
         return pb.ListModelsResponse(models=[codec.status_to_message(hosts[task].status()) for task in sorted(hosts)])
 
+    def Feedback(  # noqa: N802
+        self, request: pb.FeedbackRequest, context: grpc.ServicerContext
+    ) -> pb.FeedbackResponse:
+        """Takes the right label of an earlier answer."""
+        verdict = self._plane.judge(request.request_id, request.label)
+        return pb.FeedbackResponse(
+            model=codec.identity_to_message(verdict.model), predicted=verdict.predicted, was_right=verdict.was_right
+        )
+
+    def _responses(self, answers: list[Answer], request_id: str) -> Iterator[pb.ClassifyStreamResponse]:
+        for answer in answers:
+            self._plane.recent.remember(request_id, answer)
+            yield pb.ClassifyStreamResponse(response=codec.answer_to_message(answer, request_id))
+
     def _request_id(self, request: pb.ClassifyRequest) -> str:
         request_id = request.request_id
         if len(request_id) > _MAX_REQUEST_ID:
             raise InvalidInput(f"a request id of {len(request_id)} characters; send at most {_MAX_REQUEST_ID}")
         return request_id or f"{self._prefix}-{next(self._count)}"
-
-
-def _responses(answers: list[Answer], request_id: str) -> Iterator[pb.ClassifyStreamResponse]:
-    for answer in answers:
-        yield pb.ClassifyStreamResponse(response=codec.answer_to_message(answer, request_id))

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from prometheus_client.utils import floatToGoString
+
+from pipit.bundle.manifest import Expectations
 from pipit.metrics import Metrics
 from pipit.pipelines import Prediction
 from pipit.serving.types import Identity, StageTimes
@@ -13,7 +16,8 @@ class ModelMeters:
     """What is measured of one version."""
 
     def __init__(self, metrics: Metrics, identity: Identity, labels: Sequence[str]) -> None:
-        version = (identity.task, identity.version)
+        self._metrics = metrics
+        self._version = version = (identity.task, identity.version)
         self._answered = metrics.counter("pipit_requests_total").labels(*version, "OK")
         stages = metrics.histogram("pipit_stage_seconds")
         self._decode = stages.labels(*version, "decode")
@@ -45,6 +49,17 @@ class ModelMeters:
                 self._unknown.inc()
             if prediction.uncertain:
                 self._hard.inc()
+
+    def show_expectations(self, expected: Expectations) -> None:
+        """Exposes what the bundle says should be found in service."""
+        if expected.latency_budget_ms is not None:
+            budget = self._metrics.gauge("pipit_latency_budget_seconds")
+            budget.labels(*self._version).set(expected.latency_budget_ms / 1000.0)
+        if expected.best_scores is not None:
+            reference = self._metrics.gauge("pipit_score_reference_ratio")
+            for end, share in zip(expected.best_scores.upper, expected.best_scores.share, strict=True):
+                reference.labels(*self._version, floatToGoString(end)).set(share)  # type: ignore[no-untyped-call]
+            reference.labels(*self._version, "+Inf").set(1.0)
 
     def count_answer(self) -> None:
         """Counts one request that is answered with bare tensors."""

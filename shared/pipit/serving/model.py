@@ -20,7 +20,7 @@ from pipit.pipelines import Decoded, Pipeline, Tensors
 from pipit.runtimes.base import Runtime
 from pipit.serving.batching import Batcher
 from pipit.serving.meters import ModelMeters
-from pipit.serving.types import Identity
+from pipit.serving.types import Identity, Vocabulary
 
 Outputs = dict[str, NDArray[Any]]
 
@@ -43,6 +43,7 @@ class LoadedModel:
         self.pipeline = pipeline
         self.runtime = runtime
         self.meters = meters
+        self.vocabulary = Vocabulary(frozenset(manifest.labels), manifest.decision.background or "")
         self._batcher = batcher
         self._lock = threading.Lock()
         self._leases = 0

@@ -34,6 +34,7 @@ from pipit.serving.host import ModelHost
 from pipit.serving.inference_servicer import InferenceServicer
 from pipit.serving.loading import LoaderOptions, ModelLoader
 from pipit.serving.open_inference import OpenInferenceServicer
+from pipit.serving.recent import RecentAnswers
 from pipit.serving.settings import ServingSettings
 from pipit.serving.sources import DirectorySource, RegistrySource, Source
 
@@ -72,7 +73,7 @@ class InferenceServer:
             task: ModelHost(task, environment, settings.device_id, loader, self.metrics, self._update_health)
             for task in self._source.tasks
         }
-        self.plane = DataPlane(self.hosts, self.admission, self.metrics)
+        self.plane = DataPlane(self.hosts, self.admission, self.metrics, RecentAnswers(settings.recent_answers))
         self.streams = StreamBudget(settings.streams)
         self.metrics.gauge("pipit_streams_open").set_function(lambda: self.streams.open_streams)
         self._server = self._build()

@@ -87,6 +87,8 @@ class ServingSettings(Settings):
     """Rows that requests may share one run with, where the network gains from it; 1: no batching."""
     batch_delay_ms: Annotated[float, Field(ge=0.0, le=1000.0)] = 2.0
     """Milliseconds that a first request waits for others to share its run."""
+    recent_answers: Annotated[int, Field(ge=0)] = 4096
+    """Answers that wait for somebody to say what they should have been (`Feedback`)."""
     max_message_mib: Annotated[int, Field(ge=1, le=1024)] = 16
     """Largest request in MiB; a larger one gets RESOURCE_EXHAUSTED."""
     grace_seconds: Seconds = 10.0

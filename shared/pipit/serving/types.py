@@ -46,6 +46,14 @@ class StageTimes:
     interpret: float
 
 
+@dataclass(frozen=True, slots=True)
+class Vocabulary:
+    """What a model can say. background: the label for nothing of interest; "" if it has none."""
+
+    labels: frozenset[str]
+    background: str = ""
+
+
 @dataclass(slots=True)
 class Answer:
     """predictions: one for each part of the input that was looked at."""
@@ -53,6 +61,7 @@ class Answer:
     predictions: Sequence[Prediction]
     model: Identity
     times: StageTimes
+    vocabulary: Vocabulary
 
 
 class ModelState(Enum):

@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from pipit.bundle import Bundle, write_bundle
 from pipit.bundle.golden import check_golden, run_once, write_golden
-from pipit.bundle.manifest import GOLDEN_FILE, GoldenSamples, Lineage, Manifest, Variant
+from pipit.bundle.manifest import GOLDEN_FILE, Expectations, GoldenSamples, Lineage, Manifest, Variant
 from pipit.bundle.version import SemanticVersion
 from pipit.pipelines import load_pipeline
 from pipit.runtimes import load_runtime
@@ -67,6 +67,7 @@ def make_bundle(
         metrics=dict(draft.metrics),
         gates=run.recipe.gates,
         golden=GoldenSamples(tolerance={v.name: run.recipe.golden.tolerance[v.name] for v in variants}),
+        expected=Expectations(latency_budget_ms=run.recipe.latency_budget_ms, best_scores=draft.best_scores),
         lineage=_lineage(run, draft, base_bundle),
         files={},
     )

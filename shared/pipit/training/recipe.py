@@ -148,6 +148,8 @@ class Recipe(RecipePart):
     export: Export = Export()
     thresholds: ThresholdRule = ThresholdRule()
     golden: Golden = Golden()
+    latency_budget_ms: Annotated[float, Field(gt=0.0)] = 250.0
+    """Milliseconds within which 95 of 100 inputs should be answered on a device; a slower one raises an alert."""
     gates: tuple[Gate, ...] = ()
     """What the bundle must reach to be promoted."""
 

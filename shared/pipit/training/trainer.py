@@ -19,7 +19,7 @@ from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any, ClassVar, Literal, Protocol
 
-from pipit.bundle.manifest import Decision, InputDescription, Metric, PipelineReference
+from pipit.bundle.manifest import Decision, InputDescription, Metric, PipelineReference, ScoreHistogram
 from pipit.errors import NotFound
 from pipit.inputs import Input
 from pipit.training.recipe import Recipe
@@ -47,6 +47,8 @@ class BundleDraft:
     metrics: Mapping[str, Metric]
     golden: Sequence[Input]
     """A few raw inputs; the library keeps what each variant answers to them in the trainer's own process."""
+    best_scores: ScoreHistogram
+    """Of the test split, by the default variant; see `pipit.training.score_histogram`."""
     split_rule: str
     """In words that let somebody repeat it, for example "fold 4 tests, fold 3 validates, others train"."""
     files: Mapping[str, Path] = field(default_factory=dict)

@@ -17,6 +17,7 @@ from pipit.inputs.audio import AudioLimits, StreamWindows, cut_windows, decode_a
 from pipit.pipelines import Decoded, LabelScore, Prediction, Tensors, TimeSpan
 from pipit.training.recipe import Recipe
 from pipit.training.run import Facts, Run
+from pipit.training.score_histogram import score_histogram
 from pipit.training.trainer import BundleDraft, VariantFile
 
 TASK = "test.loudness"
@@ -163,5 +164,6 @@ class LoudnessTrainer:
             decision=Decision(background="quiet"),
             metrics={name: Metric.model_validate(value) for name, value in metrics.items()},
             golden=[PcmAudio(tone(1.0, level)[:, np.newaxis], RATE) for level in (0.5, 0.02)],
+            best_scores=score_histogram(np.array([[0.95, 0.05], [0.3, 0.7]])),
             split_rule="every third file tests",
         )

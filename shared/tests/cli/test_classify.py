@@ -114,3 +114,22 @@ def test_the_setting_names_the_server(
 ) -> None:
     monkeypatch.setenv("PIPIT_SERVER", inference_server)
     assert pipit("classify", write_tone("a.wav", (1, 0.5)), "--json").json()[0]["model"]["task"] == TASK
+
+
+def test_an_answer_takes_its_right_label_once(pipit: Any, inference_server: str, write_tone: WriteTone) -> None:
+    asked = pipit("classify", write_tone("bell.wav", (1, 0.5)), "--server", inference_server, "--json").json()
+    request_id = asked[0]["request_id"]
+    told = pipit("feedback", request_id, "quiet", "--server", inference_server)
+    assert told.code == 0, told.err
+    assert "had detected loud: counted as wrong" in told.out
+    again = pipit("feedback", request_id, "quiet", "--server", inference_server, "--json")
+    assert again.code == ExitCode.NOT_FOUND
+    assert again.out == ""
+
+
+def test_says_how_to_tell_that_an_answer_is_wrong(pipit: Any, inference_server: str, write_tone: WriteTone) -> None:
+    shown = pipit("classify", write_tone("bell.wav", (1, 0.5)), "--server", inference_server)
+    line = next(line for line in shown.out.splitlines() if "pipit feedback" in line)
+    request_id = line.split()[-2]
+    told = pipit("feedback", request_id, "loud", "--server", inference_server, "--json").json()
+    assert (told["predicted"], told["was_right"], told["model"]["task"]) == ("loud", True, TASK)

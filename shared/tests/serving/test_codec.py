@@ -13,7 +13,7 @@ from pipit.errors import InputTooLarge, InvalidInput
 from pipit.inputs import EncodedAudio, EncodedImage, Input, InputSequence, Landmarks, PcmAudio, TensorInput
 from pipit.pipelines import Box, LabelScore, Prediction, TimeSpan
 from pipit.serving import codec
-from pipit.serving.types import Answer, Identity, ModelState, ModelStatus, Options, Selector, StageTimes
+from pipit.serving.types import Answer, Identity, ModelState, ModelStatus, Options, Selector, StageTimes, Vocabulary
 
 
 def test_encoded_files_come_through_untouched() -> None:
@@ -158,6 +158,7 @@ def test_an_answer_is_told_whole() -> None:
         ],
         Identity("a.b", "1.2.0", "f" * 64, "int8"),
         StageTimes(0.001, 0.002, 0.003, 0.0040005),
+        Vocabulary(frozenset({"dog", "siren"})),
     )
     message = codec.answer_to_message(answer, "42")
     assert message == pb.ClassifyResponse(

@@ -16,7 +16,7 @@ from typing import ClassVar
 
 import keras
 import numpy as np
-from pipit.bundle.manifest import Decision, InputDescription, Metric, PipelineReference
+from pipit.bundle.manifest import Decision, InputDescription, Metric, PipelineReference, ScoreHistogram
 from pipit.errors import IntegrityError, InvalidInput
 from pipit.runtimes import load_runtime
 from pipit.training.evaluation import Evaluation
@@ -25,6 +25,7 @@ from pipit.training.parity import Parity, compare
 from pipit.training.quantise import export_litert
 from pipit.training.report import write_report
 from pipit.training.run import Facts, Run
+from pipit.training.score_histogram import score_histogram
 from pipit.training.thresholds import choose_decision
 from pipit.training.trainer import BundleDraft, VariantFile
 
@@ -168,6 +169,7 @@ class SoundsTrainer:
         metrics = evaluation.metrics()
         metrics |= {f"{name}_loss_points": Metric(value=p.loss, samples=p.samples) for name, p in parity.items()}
         metrics["size_mb"] = Metric(value=sizes[default] / 1e6, samples=0)
+        run.write_json("verify", "best_scores.json", score_histogram(scores[default]).model_dump(mode="json"))
         kept = {name: metric.model_dump(mode="json") for name, metric in metrics.items()}
         run.write_json("verify", "metrics.json", kept)
         self._write_report(run, "verify", evaluation, scores[default], test, labels, decision)
@@ -198,6 +200,7 @@ class SoundsTrainer:
             decision=Decision.model_validate(run.read_json("evaluate", "decision.json")),
             metrics={name: Metric.model_validate(value) for name, value in metrics.items()},
             golden=golden_inputs(self.recipe.golden.samples, self.recipe.seed),
+            best_scores=ScoreHistogram.model_validate(run.read_json("verify", "best_scores.json")),
             split_rule=describe(self.recipe.split, self.recipe.seed),
             files=_report_files(run),
         )

@@ -201,6 +201,24 @@ class StreamError(_message.Message):
     message: str
     def __init__(self, request_id: _Optional[str] = ..., code: _Optional[int] = ..., message: _Optional[str] = ...) -> None: ...
 
+class FeedbackRequest(_message.Message):
+    __slots__ = ("request_id", "label")
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    LABEL_FIELD_NUMBER: _ClassVar[int]
+    request_id: str
+    label: str
+    def __init__(self, request_id: _Optional[str] = ..., label: _Optional[str] = ...) -> None: ...
+
+class FeedbackResponse(_message.Message):
+    __slots__ = ("model", "predicted", "was_right")
+    MODEL_FIELD_NUMBER: _ClassVar[int]
+    PREDICTED_FIELD_NUMBER: _ClassVar[int]
+    WAS_RIGHT_FIELD_NUMBER: _ClassVar[int]
+    model: ModelIdentity
+    predicted: str
+    was_right: bool
+    def __init__(self, model: _Optional[_Union[ModelIdentity, _Mapping]] = ..., predicted: _Optional[str] = ..., was_right: _Optional[bool] = ...) -> None: ...
+
 class ListModelsRequest(_message.Message):
     __slots__ = ()
     def __init__(self) -> None: ...

@@ -45,6 +45,11 @@ class InferenceServiceStub:
                 request_serializer=pipit_dot___pb_dot_pipit_dot_inference_dot_v1_dot_inference__pb2.ClassifyStreamRequest.SerializeToString,
                 response_deserializer=pipit_dot___pb_dot_pipit_dot_inference_dot_v1_dot_inference__pb2.ClassifyStreamResponse.FromString,
                 _registered_method=True)
+        self.Feedback = channel.unary_unary(
+                '/pipit.inference.v1.InferenceService/Feedback',
+                request_serializer=pipit_dot___pb_dot_pipit_dot_inference_dot_v1_dot_inference__pb2.FeedbackRequest.SerializeToString,
+                response_deserializer=pipit_dot___pb_dot_pipit_dot_inference_dot_v1_dot_inference__pb2.FeedbackResponse.FromString,
+                _registered_method=True)
         self.ListModels = channel.unary_unary(
                 '/pipit.inference.v1.InferenceService/ListModels',
                 request_serializer=pipit_dot___pb_dot_pipit_dot_inference_dot_v1_dot_inference__pb2.ListModelsRequest.SerializeToString,
@@ -72,6 +77,14 @@ class InferenceServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def Feedback(self, request, context):
+        """Says what an earlier answer of this server should have been; counted in its metrics. Once for each answer, and
+        only for the last few thousand: NOT_FOUND otherwise.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def ListModels(self, request, context):
         """Lists the tasks of this server with the version each serves.
         """
@@ -91,6 +104,11 @@ def add_InferenceServiceServicer_to_server(servicer, server):
                     servicer.ClassifyStream,
                     request_deserializer=pipit_dot___pb_dot_pipit_dot_inference_dot_v1_dot_inference__pb2.ClassifyStreamRequest.FromString,
                     response_serializer=pipit_dot___pb_dot_pipit_dot_inference_dot_v1_dot_inference__pb2.ClassifyStreamResponse.SerializeToString,
+            ),
+            'Feedback': grpc.unary_unary_rpc_method_handler(
+                    servicer.Feedback,
+                    request_deserializer=pipit_dot___pb_dot_pipit_dot_inference_dot_v1_dot_inference__pb2.FeedbackRequest.FromString,
+                    response_serializer=pipit_dot___pb_dot_pipit_dot_inference_dot_v1_dot_inference__pb2.FeedbackResponse.SerializeToString,
             ),
             'ListModels': grpc.unary_unary_rpc_method_handler(
                     servicer.ListModels,
@@ -153,6 +171,33 @@ class InferenceService:
             '/pipit.inference.v1.InferenceService/ClassifyStream',
             pipit_dot___pb_dot_pipit_dot_inference_dot_v1_dot_inference__pb2.ClassifyStreamRequest.SerializeToString,
             pipit_dot___pb_dot_pipit_dot_inference_dot_v1_dot_inference__pb2.ClassifyStreamResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Feedback(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/pipit.inference.v1.InferenceService/Feedback',
+            pipit_dot___pb_dot_pipit_dot_inference_dot_v1_dot_inference__pb2.FeedbackRequest.SerializeToString,
+            pipit_dot___pb_dot_pipit_dot_inference_dot_v1_dot_inference__pb2.FeedbackResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -1,0 +1,77 @@
+"""The last answers by request id, for as long as somebody may say what they should have been."""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from dataclasses import dataclass
+
+from pipit.errors import InvalidInput, NotFound
+from pipit.pipelines import LabelScore
+from pipit.serving.types import Answer, Identity, Vocabulary
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What an answer said and what it should have said. Both labels are "" where none describes the input."""
+
+    model: Identity
+    predicted: str
+    label: str
+
+    @property
+    def was_right(self) -> bool:
+        """Whether the answer needs no correction."""
+        return self.predicted == self.label
+
+
+class RecentAnswers:
+    """Remembers so many answers and no more. Threads share it."""
+
+    def __init__(self, size: int) -> None:
+        """size: answers; 0 remembers nothing."""
+        self._size = size
+        self._answers: OrderedDict[str, tuple[Identity, str, Vocabulary]] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def remember(self, request_id: str, answer: Answer) -> None:
+        """Keeps an answer. Of two to the same request the later one counts."""
+        # Not the answer itself: that of an hour's recording is large.
+        kept = (answer.model, _predicted(answer), answer.vocabulary)
+        with self._lock:
+            self._answers[request_id] = kept
+            self._answers.move_to_end(request_id)
+            if len(self._answers) > self._size:
+                self._answers.popitem(last=False)
+
+    def judge(self, request_id: str, label: str) -> Verdict:
+        """Takes the right label of an answer, once. label: "" for none of the bundle's.
+
+        Raises NotFound for an answer that is not (or no longer) known, InvalidInput for a label it could not have had.
+        """
+        with self._lock:
+            kept = self._answers.get(request_id)
+            if kept is None:
+                raise NotFound(
+                    f"no answer to request {request_id[:200]!r} waits for a label: only the last {self._size} of this "
+                    "server do, and each takes one"
+                )
+            model, predicted, vocabulary = kept
+            if label and label not in vocabulary.labels:
+                raise InvalidInput(
+                    f"{model.task} {model.version} has no label {label[:200]!r}; send one of "
+                    f"{', '.join(sorted(vocabulary.labels))}, or an empty one if the input is something else"
+                )
+            del self._answers[request_id]
+        return Verdict(model, predicted, label)
+
+
+def _predicted(answer: Answer) -> str:
+    """The best label detected anywhere in the input; the background only where nothing else is."""
+    detected = (score for prediction in answer.predictions for score in prediction.scores if score.detected)
+
+    def rank(score: LabelScore) -> tuple[bool, float]:
+        return score.label != answer.vocabulary.background, score.score
+
+    best = max(detected, key=rank, default=None)
+    return "" if best is None else best.label
