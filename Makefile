@@ -21,7 +21,7 @@ REGISTRY_BIN := .venv/registry/bin
 PACKAGES := $(wildcard shared/pyproject.toml services/*/pyproject.toml)
 
 ##@ Use
-.PHONY: help demo train serve registry
+.PHONY: help demo train train-here train-stack serve registry
 help: ## show this list
 	@awk -F':.*## ' '/^##@ /{printf "\n%s\n", substr($$0, 5)} /^[a-z][a-z-]*:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 	@printf '\nVariables: TASK=%s REGISTRY=%s ARGS="more options" PYTHON=python3.12\n' $(TASK) $(REGISTRY)
@@ -29,9 +29,17 @@ help: ## show this list
 demo: .venv/train-home_security/.ready .venv/serve-home_security/.ready .venv/registry/.ready ## train, register, serve and classify sounds, all on this machine
 	$(TRAIN)/pipit demo --serve-python $(SERVE)/python --registry-python $(REGISTRY_BIN)/python $(ARGS)
 
-train: ## train TASK and leave a bundle under runs/
+train: ## train TASK: in the stack where it is up, which also publishes and promotes; else here, leaving a bundle under runs/
+	@where='$(WHERE)'; [ -n "$$where" ] || where=$$($(STACK) ps --status running --quiet registry 2>/dev/null | grep -q . && echo stack || echo here); $(MAKE) train-$$where
+
+train-here:
+	@echo 'training in an environment of this machine; WHERE=stack trains in the stack'
 	@$(MAKE) .venv/train-$(DOMAIN)/.ready
 	$(TRAIN)/pipit train $(TASK) $(ARGS)
+
+train-stack:
+	@echo 'training in a container of the stack, then publishing and promoting; WHERE=here trains without it'
+	$(STACK) -f compose/compose.train.yaml $(OVERRIDES:%=-f %) run --rm --build $(SERVICE)-trainer $(TASK) $(ARGS)
 
 serve: ## serve TASK as the registry at REGISTRY assigns it
 	@$(MAKE) .venv/serve-$(DOMAIN)/.ready
@@ -40,12 +48,46 @@ serve: ## serve TASK as the registry at REGISTRY assigns it
 registry: .venv/registry/.ready ## run the model registry on a local folder
 	$(REGISTRY_BIN)/pipit registry serve $(ARGS)
 
+##@ Containers
+.PHONY: up down logs ps classify pipit
+# Layers of compose/ besides compose.yaml: observability, dev; none: LAYERS=. Tests put files of their own on top.
+LAYERS ?= observability
+OVERRIDES ?=
+SERVICE = $(subst _,-,$(DOMAIN))
+STACK = docker compose -f compose/compose.yaml
+STACK_UP = $(STACK) $(LAYERS:%=-f compose/compose.%.yaml) $(OVERRIDES:%=-f %)
+STACK_ALL = $(STACK) $(patsubst %,-f %,$(filter-out compose/compose.yaml,$(wildcard compose/compose.*.yaml))) $(OVERRIDES:%=-f %)
+
+up: ## start the stack and wait until it is healthy; LAYERS= leaves monitoring out
+	@compose/secrets.sh
+	$(STACK_UP) up --detach --build --wait $(ARGS)
+
+down: ## stop the stack and keep what it knows; ARGS=--volumes forgets it
+	COMPOSE_PROFILES='*' $(STACK_ALL) down --remove-orphans $(ARGS)
+
+logs: ## follow the stack's logs; ARGS=registry for one service
+	$(STACK_UP) logs --follow --tail 100 $(ARGS)
+
+ps: ## show the stack's containers and their health
+	@$(STACK_UP) ps --all $(ARGS)
+
+classify: ## ask the stack what is in FILE
+	@[ -f "$${FILE:-}" ] || { echo 'name a file: make classify FILE=doorbell.wav' >&2; exit 2; }
+	@case "$$FILE" in /*) path=$$FILE ;; *) path=$$PWD/$$FILE ;; esac; name=$${FILE##*/}; \
+	$(STACK) run --rm --no-deps -T --user "$$(id -u):$$(id -g)" --volume "$$path:/in/$$name:ro" cli classify --server $(SERVICE):50051 $(ARGS) "/in/$$name"
+
+pipit: ## run the command line in the stack: ARGS="models", ARGS="rollback home_security.sounds"
+	@$(STACK) run --rm --no-deps cli $(ARGS)
+
 ##@ Work on Pipit
-.PHONY: setup test lint format protos protos-check bench lock clean
+.PHONY: setup test test-stack lint format protos protos-check bench lock clean
 setup: .venv/dev/.ready .venv/triton/.ready ## make the environment for development and tests
 
 test: setup .venv/serve-home_security/.ready ## run all tests
 	$(DEV)/pytest $(ARGS)
+
+test-stack: setup ## run the tests that need Docker: images, the stack end to end, its faults
+	$(DEV)/pytest -m docker $(ARGS)
 
 lint: .venv/dev/.ready ## check style, types and protos
 	$(DEV)/ruff check .
