@@ -1,6 +1,8 @@
 """Settings come from the environment, once, at the start of a process: one class a process, built on `Settings`.
 
 The docstring under a field is its documentation and states the unit. Nothing else reads the environment.
+
+In containers a secret comes as a file: `/run/secrets/pipit_token` holds what `PIPIT_TOKEN` would. The variable wins.
 """
 
 from __future__ import annotations
@@ -14,6 +16,9 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from pipit.errors import InvalidInput
 
 S = TypeVar("S", bound=BaseSettings)
+
+SECRETS = Path("/run/secrets")
+"""Where compose and Kubernetes mount secrets."""
 
 
 class Settings(BaseSettings):
@@ -33,6 +38,8 @@ class DataSettings(Settings):
 
 def load_settings(cls: type[S], **overrides: Any) -> S:
     """Reads the environment. Raises InvalidInput that names each variable that is missing or wrong."""
+    if SECRETS.is_dir():
+        overrides.setdefault("_secrets_dir", SECRETS)
     try:
         return cls(**overrides)
     except ValidationError as error:
