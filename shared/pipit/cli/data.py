@@ -1,4 +1,4 @@
-"""`pipit data`: fetch public data sets, check your own."""
+"""`pipit data`: fetch public data sets, check your own, make synthetic ones."""
 
 from __future__ import annotations
 
@@ -28,10 +28,14 @@ from pipit.cli.settings import CliSettings
 from pipit.data import download
 from pipit.data.check import DataReport, load_data_check
 from pipit.data.fetch import FETCHERS, FetchOptions
+from pipit.data.synthetic import SYNTHETIC_RECIPE, synthesise
 from pipit.errors import NotFound
 from pipit.settings import load_settings
 
-app = App(no_args_is_help=True, help="Fetch public data sets and pretrained networks; check your own data.")
+app = App(
+    no_args_is_help=True,
+    help="Fetch public data sets and pretrained networks; check your own data; make synthetic data.",
+)
 
 DEFAULT_FOLDER = Path("data")
 
@@ -114,6 +118,30 @@ def check(
             _show(report)
     if any(report.problems for report in reports):
         raise typer.Exit(ExitCode.CHECK_FAILED)
+
+
+@app.command(name="synthesise")
+def make(
+    task: Annotated[str, typer.Argument(help='"domain.task" that the data is for.')],
+    *,
+    to: Annotated[Path | None, typer.Option(help="Data folder. (default: PIPIT_DATA, else ./data)")] = None,
+    json: JsonOption = False,
+) -> None:
+    """Let a program make a small data set, for machines without any.
+
+    It shows the way from data to answers; what is measured on it says nothing about the real world. A set that is
+    there already is kept.
+
+    For example:
+      pipit data synthesise home_security.sounds
+      pipit train home_security.sounds --recipe synthetic --data data
+    """
+    folder = synthesise(task, to or load_settings(CliSettings).data or DEFAULT_FOLDER)
+    if json:
+        print_json({"folder": folder})
+        return
+    print_line(f"SYNTHETIC data in {escape(str(folder))}")
+    print_line(f"next: pipit train {task} --recipe {SYNTHETIC_RECIPE} --data {escape(str(folder.parent))}")
 
 
 def _advance(bars: Progress, bar: TaskID, done: int, total: int) -> None:

@@ -47,3 +47,22 @@ def test_fetch_from_a_mirror_that_is_away(pipit: Any, tmp_path: Path, monkeypatc
     assert called.code == ExitCode.UNAVAILABLE
     assert called.out == ""
     assert "http://127.0.0.1:9/yamnet.tflite can't be fetched" in called.err
+
+
+def test_synthesises_a_set_once_that_the_check_finds_good(pipit: Any, tmp_path: Path) -> None:
+    called = pipit("data", "synthesise", "home_security.sounds", "--to", tmp_path, "--json")
+    assert called.json() == {"folder": str(tmp_path / "synthetic_sounds")}
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["synthetic_sounds"]
+    (report,) = pipit("data", "check", "home_security.sounds", tmp_path / "synthetic_sounds", "--json").json()
+    assert report["problems"] == []
+    assert report["classes"]["siren"] == 20
+    first = (tmp_path / "synthetic_sounds" / "meta" / "esc50.csv").stat().st_mtime_ns
+    assert pipit("data", "synthesise", "home_security.sounds", "--to", tmp_path).code == 0
+    assert (tmp_path / "synthetic_sounds" / "meta" / "esc50.csv").stat().st_mtime_ns == first
+
+
+def test_a_domain_that_can_not_synthesise_says_what_to_do(pipit: Any, tmp_path: Path) -> None:
+    called = pipit("data", "synthesise", "home_security.smells", "--to", tmp_path)
+    assert called.code == ExitCode.NOT_FOUND
+    assert "set PIPIT_DATA" in called.err
+    assert list(tmp_path.iterdir()) == []

@@ -1,26 +1,17 @@
-"""What the demo trains on: real clips where they are, otherwise sounds that the task's domain synthesises.
-
-A domain that can synthesise a small data set says so in its `pyproject.toml`, and has a recipe `synthetic` for it:
-
-    [project.entry-points."pipit.synthetic"]
-    "home_security.sounds" = "home_security.sounds.synthetic:write_synthetic_set"
-"""
+"""What the demo trains on: real clips where they are, otherwise sounds that the task's domain synthesises."""
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
-from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
 
 from pipit.cli.training import open_trainer
 from pipit.data.sources import BACKBONES_FOLDER, ESC50, YAMNET_ONNX
-from pipit.errors import NotFound
+from pipit.data.synthetic import SYNTHETIC_RECIPE, synthesise
 from pipit.training.trainer import Trainer
 
-_SYNTHETIC_RECIPE = "synthetic"
 _SMALL_RECIPE = "small"
 """Needs no pretrained network."""
 
@@ -52,21 +43,6 @@ def choose_subject(
         if not recipe and not (data / BACKBONES_FOLDER / YAMNET_ONNX).is_file():
             recipe = _SMALL_RECIPE
         return Subject(task, data, recipe, overrides, False, f"real clips in {data / ESC50.folder}")
-    folder = state / "data" / "synthetic_sounds"
-    if not folder.is_dir():
-        _synthesise(task, folder)
+    folder = synthesise(task, state / "data")
     description = f"SYNTHETIC sounds, made by a program, in {folder}: they say nothing about real houses"
-    return Subject(task, folder.parent, recipe or _SYNTHETIC_RECIPE, overrides, True, description)
-
-
-def _synthesise(task: str, folder: Path) -> None:
-    """Writes the domain's synthetic set to `folder`, whole or not at all."""
-    points = entry_points(group="pipit.synthetic", name=task)
-    if not points:
-        raise NotFound(f"{task} can't synthesise data; fetch real data (pipit data fetch esc50) and set PIPIT_DATA")
-    partial = folder.with_name(folder.name + ".partial")
-    shutil.rmtree(partial, ignore_errors=True)
-    partial.mkdir(parents=True)
-    for point in points:
-        point.load()(partial)
-    partial.rename(folder)
+    return Subject(task, folder.parent, recipe or SYNTHETIC_RECIPE, overrides, True, description)
