@@ -1,7 +1,7 @@
 #!/bin/sh
 # Makes the secrets that the stack needs and does not have yet; never changes one that is there. Needs coreutils.
 #
-#   compose/secrets.sh [FOLDER]     FOLDER: PIPIT_SECRETS, else secrets/ beside this file
+#   compose/secrets.sh [FOLDER]     FOLDER: PIPIT_SECRETS, also from .env, else secrets/; from here, as in compose files
 #
 #   minio_user, minio_password      of the object store; MinIO and the registry have them
 #   tokens.yaml                     who may call the registry, by the SHA-256 of their token; the registry has it
@@ -15,10 +15,15 @@
 set -eu
 umask 022
 
-folder=${1:-${PIPIT_SECRETS:-$(cd "$(dirname "$0")" && pwd)/secrets}}
+cd "$(dirname "$0")"
+if [ -z "${PIPIT_SECRETS:-}" ] && [ -f .env ]; then
+  PIPIT_SECRETS=$(sed -n 's/^PIPIT_SECRETS=//p' .env | tail -n 1)
+fi
+folder=${1:-${PIPIT_SECRETS:-secrets}}
 mkdir -p "$folder"
 chmod 700 "$folder"
 cd "$folder"
+folder=$PWD
 trap 'rm -f .part.$$' EXIT
 
 # random BYTES: in hexadecimal
@@ -42,8 +47,8 @@ keep() {
   echo "secrets: made $folder/$1"
 }
 
-# caller NAME ROLES: a token, and its entry in tokens.yaml if that is missing
-caller() {
+# token_for NAME ROLES: a token, and its entry in tokens.yaml if that is missing
+token_for() {
   keep "$1_token" "$(random 32)"
   sum=$(sha256 "$(cat "$1_token")")
   grep -q "$sum" tokens.yaml || printf -- '- name: %s\n  roles: [%s]\n  sha256: %s\n' "$1" "$2" "$sum" >>tokens.yaml
@@ -53,6 +58,6 @@ keep minio_user "pipit-$(random 6)"
 keep minio_password "$(random 20)"
 keep grafana_password "$(random 16)"
 keep tokens.yaml 'callers:'
-caller device device
-caller trainer 'publisher, operator'
-caller operator 'publisher, operator'
+token_for device device
+token_for trainer 'publisher, operator'
+token_for operator 'publisher, operator'

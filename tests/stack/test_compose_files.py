@@ -1,0 +1,211 @@
+"""The compose files as they are written; no Docker needed."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+REPOSITORY = Path(__file__).parents[2]
+COMPOSE = REPOSITORY / "compose"
+FILES = {path.name: path for path in sorted(COMPOSE.glob("compose*.yaml"))}
+LAYERS = ("compose.dev.yaml", "compose.observability.yaml", "compose.train.yaml")
+WHOLE = [name for name in FILES if name != "compose.dev.yaml"]
+"""Files whose services stand alone; those of the dev layer are changes to others."""
+VARIABLE = re.compile(r"\$\{(?P<name>[A-Z_]+)(?:(?P<operator>:?[-?+])(?P<value>[^}]*))?\}")
+SECRETS = {
+    "home-security": {"device_token"},
+    "registry": {"minio_user", "minio_password", "tokens"},
+    "minio": {"minio_user", "minio_password"},
+    "cli": {"operator_token"},
+    "home-security-trainer": {"trainer_token"},
+    "prometheus": set(),
+    "alertmanager": set(),
+    "grafana": {"grafana_password"},
+}
+YAMLLINT = {
+    "extends": "default",
+    "rules": {
+        "line-length": {"max": 120},
+        "document-start": "disable",
+        "comments": {"min-spaces-from-content": 1},
+    },
+}
+
+
+def load(name: str) -> Any:
+    return yaml.safe_load(FILES[name].read_text("utf-8"))
+
+
+def services() -> Iterator[Any]:
+    for name in WHOLE:
+        for service, body in load(name)["services"].items():
+            yield pytest.param(service, body, id=service)
+
+
+each_service = pytest.mark.parametrize(("name", "service"), list(services()))
+
+
+def sources(entries: list[Any]) -> set[str]:
+    return {entry if isinstance(entry, str) else entry["source"] for entry in entries}
+
+
+def test_these_layers_exist_and_the_header_names_them() -> None:
+    assert set(FILES) == {"compose.yaml", *LAYERS}
+    header = FILES["compose.yaml"].read_text("utf-8").partition("name: pipit")[0]
+    assert tuple(sorted(re.findall(r"^#   (compose\.\w+\.yaml)  ", header, re.MULTILINE))) == LAYERS
+
+
+@each_service
+def test_may_do_nothing_that_it_does_not_need(name: str, service: Any) -> None:
+    assert service["read_only"] is True
+    assert service["tmpfs"] == ["/tmp"]
+    assert service["cap_drop"] == ["ALL"]
+    assert service["security_opt"] == ["no-new-privileges:true"]
+    assert not {"privileged", "cap_add", "network_mode", "pid", "ipc", "devices"} & set(service)
+
+
+@each_service
+def test_has_limits_and_rotates_its_logs(name: str, service: Any) -> None:
+    assert re.fullmatch(r"(\$\{PIPIT_\w+_MEMORY:-)?\d+[mg]\}?", service["mem_limit"])
+    assert service["pids_limit"] >= 256
+    assert service["stop_grace_period"].endswith("s")
+    assert service["logging"] == {"driver": "json-file", "options": {"max-size": "10m", "max-file": "3"}}
+
+
+@each_service
+def test_says_whether_it_is_healthy_unless_it_is_a_job(name: str, service: Any) -> None:
+    job = "profiles" in service
+    assert service["restart"] == ("no" if job else "unless-stopped")
+    if job:
+        assert service["healthcheck"] == {"disable": True}
+        return
+    check = service["healthcheck"]
+    assert check["test"][0] == "CMD"
+    assert {"interval", "timeout", "retries", "start_period"} <= set(check)
+
+
+@each_service
+def test_waits_for_the_health_of_what_it_needs(name: str, service: Any) -> None:
+    for condition in service.get("depends_on", {}).values():
+        assert condition == {"condition": "service_healthy"}
+
+
+@each_service
+def test_has_its_own_secrets_and_no_other(name: str, service: Any) -> None:
+    assert sources(service.get("secrets", [])) == SECRETS[name]
+
+
+@each_service
+def test_no_secret_stands_in_its_environment(name: str, service: Any) -> None:
+    for variable in service.get("environment", {}):
+        assert not re.search(r"(TOKEN|PASSWORD|SECRET_KEY|ACCESS_KEY)$", variable)
+
+
+@pytest.mark.parametrize("file", FILES)
+def test_ports_are_open_on_loopback_only(file: str) -> None:
+    for service in load(file)["services"].values():
+        for port in service.get("ports", []):
+            assert port.startswith(("127.0.0.1:", "${PIPIT_BIND:-127.0.0.1}:")), port
+
+
+@each_service
+def test_images_are_built_here_or_pinned(name: str, service: Any) -> None:
+    if "build" not in service:
+        assert re.fullmatch(r"\$\{PIPIT_\w+_IMAGE:-[\w./-]+:[\w.-]*\d[\w.-]*\}", service["image"])
+        return
+    build = service["build"]
+    assert service["image"].startswith("${PIPIT_IMAGES:-pipit}/")
+    assert service["image"].endswith(":${PIPIT_TAG:-dev}")
+    assert build["args"]["BASE"] == "${PIPIT_BASE:-python:3.11-slim-bookworm}"
+    dockerfile = (REPOSITORY / build["dockerfile"]).read_text("utf-8")
+    if "target" in build:
+        assert re.search(rf"^FROM \S+ AS {build['target']}$", dockerfile, re.MULTILINE | re.IGNORECASE)
+        assert f"-{build['target']}:" in service["image"]
+
+
+@pytest.mark.parametrize("kind", ["volumes", "networks", "secrets"])
+def test_what_is_used_is_declared_and_what_is_declared_is_used(kind: str) -> None:
+    declared: set[str] = set()
+    used: set[str] = set()
+    for file in FILES:
+        document = load(file)
+        declared |= set(document.get(kind, {}))
+        for service in document["services"].values():
+            for entry in service.get(kind, []):
+                source = entry if isinstance(entry, str) else entry["source"]
+                if kind == "volumes":
+                    source = VARIABLE.sub(lambda found: found["value"], source).partition(":")[0]
+                if not source.startswith("."):
+                    used.add(source)
+    assert used == declared
+
+
+def test_the_example_lists_every_variable_with_its_default() -> None:
+    text = (COMPOSE / ".env.example").read_text("utf-8")
+    listed = dict(re.findall(r"^([A-Z_]+)=(.*)$", text, re.MULTILINE))
+    assert len(listed) == len(re.findall(r"^[A-Z_]+=", text, re.MULTILINE))
+    used: dict[str, set[str]] = {}
+    for path in FILES.values():
+        for found in VARIABLE.finditer(path.read_text("utf-8")):
+            used.setdefault(found["name"], set())
+            if found["operator"] == ":-":
+                used[found["name"]].add(found["value"])
+    assert set(used) == set(listed)
+    # An empty folder takes the place of a folder of data that nobody named.
+    assert used.pop("PIPIT_DATA") == {"no-data"}
+    assert listed.pop("PIPIT_DATA") == ""
+    assert {name: {default} for name, default in listed.items()} == used
+
+
+def test_every_domain_with_an_image_has_a_server_and_a_trainer() -> None:
+    domains = {path.parent.name for path in REPOSITORY.glob("services/*/Dockerfile")} - {"registry"}
+    assert domains
+    servers, trainers = load("compose.yaml")["services"], load("compose.train.yaml")["services"]
+    for domain in domains:
+        name = domain.replace("_", "-")
+        tasks = servers[name]["environment"]["PIPIT_SERVING_TASKS"].split(",")
+        assert {task.partition(".")[0] for task in tasks} == {domain}
+        for task in tasks:
+            assert (REPOSITORY / "services" / domain / domain / task.partition(".")[2]).is_dir()
+        assert trainers[f"{name}-trainer"]["command"][0] in tasks
+
+
+def test_mounted_files_exist() -> None:
+    for file in FILES:
+        for service in load(file)["services"].values():
+            for entry in service.get("volumes", []):
+                source = entry["source"] if isinstance(entry, dict) else entry.partition(":")[0]
+                if source.startswith("."):
+                    assert (COMPOSE / source).exists(), source
+
+
+def tool(name: str) -> str:
+    path = Path(sys.executable).parent / name
+    if not path.exists():
+        pytest.skip(f"needs {name}, which comes with the development environment")
+    return str(path)
+
+
+def passes(*command: str) -> None:
+    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=REPOSITORY)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_yaml_is_clean() -> None:
+    passes(tool("yamllint"), "--strict", "-d", json.dumps(YAMLLINT), *map(str, FILES.values()))
+
+
+def test_keeps_to_the_schema_of_compose_files() -> None:
+    passes(tool("check-jsonschema"), "--builtin-schema", "vendor.compose-spec", *map(str, FILES.values()))
+
+
+def test_shell_is_clean() -> None:
+    passes(tool("shellcheck"), *map(str, sorted(COMPOSE.glob("*.sh"))))
