@@ -125,6 +125,8 @@ class RegistryServer:
             max_workers=settings.threads,
             max_concurrent=settings.max_watchers + settings.max_transfers + _WAITING_PER_THREAD * settings.threads,
             options=_OPTIONS,
+            max_connection_age_seconds=settings.max_connection_age_seconds,
+            max_connection_age_grace_seconds=settings.grace_seconds,
         )
         registry_pb2_grpc.add_RegistryServiceServicer_to_server(servicer, server)
         self._health.add_to(server)

@@ -70,7 +70,9 @@ class RegistrySettings(Settings):
     poll_seconds: Seconds = 2.0
     """How often the store is asked for moves that came through other copies of the service, and whether it is there."""
     grace_seconds: Annotated[float, Field(ge=0.0)] = 10.0
-    """Seconds that calls have to end in when the server stops."""
+    """Seconds that calls have to end in when the server stops, or their connection is too old."""
+    max_connection_age_seconds: Annotated[float, Field(ge=0.0)] = 0.0
+    """Seconds after which a client is asked to connect anew, so that it finds new copies; 0: never."""
 
     log_level: str = "INFO"
     """DEBUG, INFO, WARNING or ERROR."""

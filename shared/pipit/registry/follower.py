@@ -87,7 +87,9 @@ class AssignmentFollower:
             try:
                 self._follow()
             except PipitError as error:
-                _log.warning("registry_away", reason=str(error))
+                # A watch that worked ends whenever its copy of the registry stops, or its connection is too old.
+                log = _log.warning if self._failures else _log.info
+                log("registry_away", reason=str(error))
             except Exception:
                 _log.exception("follower_failed")
             self._connected.clear()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -24,8 +25,8 @@ from pipit.errors import (
     Unavailable,
 )
 from pipit.logging import get_logger
+from pipit.rpc.targets import is_loopback, names_replicas
 
-_LOOPBACK = ("127.", "localhost", "[::1]", "unix:")
 _ERRORS: dict[grpc.StatusCode, type[PipitError]] = {
     # RESOURCE_EXHAUSTED has two meanings; the text tells them apart for a person, and to come again later is one
     # that a program can act on.
@@ -44,10 +45,16 @@ _ERRORS: dict[grpc.StatusCode, type[PipitError]] = {
         PermissionDenied,
     )
 }
-_CHANNEL_OPTIONS: list[tuple[str, int]] = [
+_Options = list[tuple[str, int | str]]
+_CHANNEL_OPTIONS: _Options = [
     ("grpc.max_receive_message_length", -1),
     ("grpc.initial_reconnect_backoff_ms", 500),
     ("grpc.max_reconnect_backoff_ms", 10_000),
+]
+_REPLICA_OPTIONS: _Options = [
+    ("grpc.service_config", json.dumps({"loadBalancingConfig": [{"round_robin": {}}]})),
+    # A connection that ends makes the channel look the name up again, but by default at most twice a minute.
+    ("grpc.dns_min_time_between_resolutions_ms", 5_000),
 ]
 _PING_TIMEOUT_MS = 20_000
 _log = get_logger("rpc.client")
@@ -61,6 +68,8 @@ def open_channel(
 ) -> grpc.Channel:
     """A channel to `host:port`; it connects with the first call. Close it after use.
 
+    address: `dns:///name:port` connects to every address that the name has, as a headless service of Kubernetes has
+    one for each replica, and calls take turns; `dns://127.0.0.1:53/name:port` asks that name server.
     token: goes as `authorization: Bearer …` with each call. certificate_authority: PEM file that the server's
     certificate must lead to; None: plain text, which is for loopback and networks one trusts. ping_seconds: how often
     a server is asked for a sign of life while a call is open, at least 10; only for servers that allow it, the others
@@ -68,8 +77,10 @@ def open_channel(
     Raises InvalidInput if the file can't be read.
     """
     options = [*_CHANNEL_OPTIONS, *_ping_options(ping_seconds)]
+    if names_replicas(address):
+        options += _REPLICA_OPTIONS
     if certificate_authority is None:
-        if token and not address.startswith(_LOOPBACK):
+        if token and not is_loopback(address):
             _log.warning("token_in_plain_text", address=address)
         channel = grpc.insecure_channel(address, options=options)
     else:
@@ -81,7 +92,7 @@ def open_channel(
     return grpc.intercept_channel(channel, _Token(token)) if token else channel
 
 
-def _ping_options(ping_seconds: float | None) -> list[tuple[str, int]]:
+def _ping_options(ping_seconds: float | None) -> _Options:
     if ping_seconds is None:
         return []
     return [
@@ -99,8 +110,10 @@ def to_pipit_error(error: grpc.RpcError, server: str = "the server") -> PipitErr
     call: Any = error  # every RpcError of a call is a grpc.Call as well, which its type does not say
     code: grpc.StatusCode = call.code()
     text: str = call.details() or code.name
-    if code is grpc.StatusCode.UNAVAILABLE and "failed to connect" in text:
+    if code is grpc.StatusCode.UNAVAILABLE and "failed to connect" in text.lower():
         return Unavailable(f"{server} can't be reached; is it running, and is the address right?")
+    if code is grpc.StatusCode.UNAVAILABLE and text.startswith("errors resolving"):
+        return Unavailable(f"{server} can't be reached: its name has no address; is the name right, and is it running?")
     if code is grpc.StatusCode.DEADLINE_EXCEEDED and text == "Deadline Exceeded":
         return DeadlineExceeded(f"{server} did not answer in time; try again, or allow more time")
     if code is grpc.StatusCode.CANCELLED:

@@ -183,6 +183,8 @@ def build_server(
     max_concurrent: int | None = None,
     options: Sequence[Option] = (),
     max_message_bytes: int = 4 * MEBIBYTE,
+    max_connection_age_seconds: float = 0.0,
+    max_connection_age_grace_seconds: float | None = None,
 ) -> grpc.Server:
     """Make a threaded server whose errors become statuses; add servicers, `bind` it and start it.
 
@@ -190,6 +192,10 @@ def build_server(
     observers: outside of all others, so that they see each call's final status.
     max_concurrent: calls that hold or wait for a thread; one more gets RESOURCE_EXHAUSTED. None: no limit.
     max_message_bytes: a larger request gets RESOURCE_EXHAUSTED.
+    max_connection_age_seconds: a connection takes no new call after that time, give or take a tenth, so that the client
+    looks for servers anew; no call fails by it. 0: no limit.
+    max_connection_age_grace_seconds: calls on such a connection that last for longer are cut, with UNAVAILABLE. None:
+    they may last.
     options: grpc channel arguments that come after, and win over, those set here.
     """
     defaults: list[Option] = [
@@ -204,6 +210,10 @@ def build_server(
         ("grpc.http2.min_ping_interval_without_data_ms", 10_000),
         ("grpc.keepalive_permit_without_calls", 1),
     ]
+    if max_connection_age_seconds:
+        defaults.append(("grpc.max_connection_age_ms", _milliseconds(max_connection_age_seconds)))
+        if max_connection_age_grace_seconds is not None:
+            defaults.append(("grpc.max_connection_age_grace_ms", _milliseconds(max_connection_age_grace_seconds)))
     named = dict(defaults) | dict(options)
     return grpc.server(
         ThreadPoolExecutor(max_workers=max_workers, thread_name_prefix="rpc"),
@@ -211,6 +221,11 @@ def build_server(
         options=list(named.items()),
         maximum_concurrent_rpcs=max_concurrent,
     )
+
+
+def _milliseconds(seconds: float) -> int:
+    # grpc's core counts in 32 bits.
+    return min(max(1, round(seconds * 1000)), 2**31 - 1)
 
 
 def bind(server: grpc.Server, address: str, credentials: grpc.ServerCredentials | None = None) -> int:

@@ -131,6 +131,8 @@ class InferenceServer:
             max_workers=settings.concurrency + settings.queue + _SPARE_THREADS,
             options=[("grpc.so_reuseport", int(self._shares_port))],
             max_message_bytes=settings.max_message_mib * MEBIBYTE,
+            # Without a grace period: a stream would lose sound by it, and its client has no other way to go on.
+            max_connection_age_seconds=settings.max_connection_age_seconds,
         )
         inference_pb2_grpc.add_InferenceServiceServicer_to_server(InferenceServicer(self.plane), server)
         open_inference_pb2_grpc.add_GRPCInferenceServiceServicer_to_server(OpenInferenceServicer(self.plane), server)

@@ -36,7 +36,7 @@ class ServingSettings(Settings):
     bundle: Annotated[tuple[Path, ...], NoDecode] = ()
     """Bundle directories to serve, separated by commas; no registry is asked."""
     registry: str = "127.0.0.1:50050"
-    """The registry's address, `host:port`."""
+    """The registry's address, `host:port`; `dns:///name:port` where the name has an address for each of its copies."""
     registry_token: SecretStr = SecretStr("")
     """Token that the registry asks for."""
     registry_ca: Path | None = None
@@ -93,6 +93,8 @@ class ServingSettings(Settings):
     """Largest request in MiB; a larger one gets RESOURCE_EXHAUSTED."""
     grace_seconds: Seconds = 10.0
     """Seconds that requests have to end in when the server stops."""
+    max_connection_age_seconds: Seconds = 0.0
+    """Seconds after which a client is asked to connect anew, so that it finds new replicas; 0: never."""
 
     log_level: str = "INFO"
     """DEBUG, INFO, WARNING or ERROR."""

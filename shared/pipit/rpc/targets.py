@@ -1,0 +1,41 @@
+"""What the name of a server (`host:port`, `dns:///name:port`, `unix:/path`) tells before it is called.
+
+gRPC's naming: https://github.com/grpc/grpc/blob/master/doc/naming.md
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from urllib.parse import urlsplit
+
+_SCHEME = re.compile(r"^(?:dns|ipv4|ipv6):(?://[^/]*/)?")
+_UNIX = ("unix:", "unix-abstract:")
+
+
+def names_replicas(target: str) -> bool:
+    """Whether every address that stands behind the name is meant, rather than the first that answers."""
+    return target.startswith("dns:")
+
+
+def is_loopback(target: str) -> bool:
+    """Whether what is sent there never leaves this machine."""
+    if target.startswith(_UNIX):
+        return True
+    return all(_is_loopback_host(_host(endpoint)) for endpoint in _SCHEME.sub("", target).split(","))
+
+
+def _host(endpoint: str) -> str:
+    try:
+        return urlsplit(f"//{endpoint}").hostname or ""
+    except ValueError:
+        return ""
+
+
+def _is_loopback_host(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
