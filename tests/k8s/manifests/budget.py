@@ -1,0 +1,126 @@
+"""Quantities, and whether a 4 GB Pi has them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from decimal import Decimal
+from typing import Any
+
+from manifests.documents import Document, Pod, of_kind, pods_of, title
+
+_UNITS = {
+    "": 1, "m": Decimal("0.001"), "k": 1000, "M": 1000**2, "G": 1000**3, "T": 1000**4,
+    "Ki": 1024, "Mi": 1024**2, "Gi": 1024**3, "Ti": 1024**4,
+}  # fmt: skip
+_QUANTITY = re.compile(r"(\d+(?:\.\d+)?)(m|k|M|G|T|Ki|Mi|Gi|Ti|)")
+_RESOURCES = ("cpu", "memory", "ephemeral-storage")
+
+NODE = {"cpu": Decimal(4), "memory": Decimal(3700 * 1024**2)}
+"""What Linux sees on a Raspberry Pi with 4 GB."""
+SYSTEM = {"cpu": Decimal("0.5"), "memory": Decimal(1024**3)}
+"""Left to Linux and to k3s as a server, with its DNS and storage pods."""
+
+
+def quantity(text: Any) -> Decimal:
+    """Raises ValueError where Kubernetes would refuse it."""
+    match = _QUANTITY.fullmatch(str(text))
+    if match is None:
+        raise ValueError(f"{text!r} is no quantity")
+    return Decimal(match[1]) * _UNITS[match[2]]
+
+
+def check_quantities(documents: list[Document]) -> list[str]:
+    """Every quantity can be read and has a sensible unit; every container asks for some, and not for more than its limit."""
+    found = []
+    for where, resource, text in _quantities(documents):
+        try:
+            amount = quantity(text)
+        except ValueError as error:
+            found.append(f"{where}: {resource} {error}")
+            continue
+        if resource != "cpu" and amount < 1024**2:
+            found.append(f"{where}: {resource} {text} is less than a MiB")
+        if resource == "cpu" and amount > 64:
+            found.append(f"{where}: cpu {text} is more than a node has")
+    if found:
+        return found
+    for pod in pods_of(documents):
+        for container in pod.containers:
+            resources = container.get("resources", {})
+            for resource in _RESOURCES:
+                asked, limit = (resources.get(part, {}).get(resource) for part in ("requests", "limits"))
+                if asked is None or limit is None:
+                    found.append(f"{pod.title}: {container['name']} has no request or limit of {resource}")
+                elif quantity(asked) > quantity(limit):
+                    found.append(f"{pod.title}: {container['name']} requests {asked} {resource}, its limit is {limit}")
+        for volume in pod.spec.get("volumes", ()):
+            if "emptyDir" in volume and "sizeLimit" not in volume["emptyDir"]:
+                found.append(f"{pod.title}: the emptyDir {volume['name']} has no size limit")
+    return found
+
+
+def check_node(documents: list[Document]) -> list[str]:
+    """One Pi carries it all: the requests of everything, and the limits of what always runs."""
+    found = []
+    pods = [(pod, _on_one_node(documents, pod)) for pod in pods_of(documents)]
+    for resource, has in NODE.items():
+        free = has - SYSTEM[resource]
+        asked = sum((_sum(pod, "requests", resource) * count for pod, count in pods), Decimal(0))
+        if asked > free:
+            found.append(f"requests of {asked} {resource}, and a 4 GB Pi has {free} to give")
+    limits = sum((_sum(pod, "limits", "memory") for pod, _ in pods if pod.owner["kind"] != "CronJob"), Decimal(0))
+    if limits > NODE["memory"] - SYSTEM["memory"]:
+        found.append(f"servers may use {limits} memory, and a 4 GB Pi has {NODE['memory'] - SYSTEM['memory']} to give")
+    for pod, _ in pods:
+        if _sum(pod, "limits", "memory") > NODE["memory"] - SYSTEM["memory"]:
+            found.append(f"{pod.title} may use more memory than a 4 GB Pi has to give")
+    return found
+
+
+def check_cache(documents: list[Document]) -> list[str]:
+    """An inference server's cache fits into its volume."""
+    found = []
+    for pod in pods_of(documents):
+        if pod.component != "inference":
+            continue
+        names = [source["configMapRef"]["name"] for source in pod.containers[0]["envFrom"]]
+        data = next(each["data"] for each in of_kind(documents, "ConfigMap") if each["metadata"]["name"] in names)
+        mounts = {mount["mountPath"]: mount["name"] for mount in pod.containers[0]["volumeMounts"]}
+        claim = pod.claim_templates.get(mounts.get(data["PIPIT_SERVING_CACHE_DIR"], ""))
+        if claim is None:
+            found.append(f"{pod.title} has no volume of its own for its cache")
+        elif int(data["PIPIT_SERVING_CACHE_MIB"]) * 1024**2 > quantity(claim["spec"]["resources"]["requests"]["storage"]):
+            found.append(f"{pod.title}: its cache may grow larger than its volume")
+    return found
+
+
+def _on_one_node(documents: list[Document], pod: Pod) -> int:
+    """How many of these pods one node may get at once."""
+    for constraint in pod.spec.get("topologySpreadConstraints", ()):
+        if constraint["whenUnsatisfiable"] == "DoNotSchedule":
+            return 1
+    for scaler in of_kind(documents, "HorizontalPodAutoscaler"):
+        target = scaler["spec"]["scaleTargetRef"]
+        if f"{target['kind']} {target['name']}" == pod.title:
+            return int(scaler["spec"]["maxReplicas"])
+    return pod.replicas
+
+
+def _sum(pod: Pod, part: str, resource: str) -> Decimal:
+    return sum((quantity(each["resources"][part][resource]) for each in pod.containers), Decimal(0))
+
+
+def _quantities(documents: list[Document]) -> Iterator[tuple[str, str, Any]]:
+    for pod in pods_of(documents):
+        for container in pod.containers:
+            for part in ("requests", "limits"):
+                for resource, text in container.get("resources", {}).get(part, {}).items():
+                    yield f"{pod.title}: {container['name']} {part}", resource, text
+        for volume in pod.spec.get("volumes", ()):
+            if "sizeLimit" in volume.get("emptyDir", {}):
+                yield f"{pod.title}: volume {volume['name']}", "size", volume["emptyDir"]["sizeLimit"]
+        for name, claim in pod.claim_templates.items():
+            yield f"{pod.title}: claim {name}", "storage", claim["spec"]["resources"]["requests"]["storage"]
+    for claim in of_kind(documents, "PersistentVolumeClaim"):
+        yield title(claim), "storage", claim["spec"]["resources"]["requests"]["storage"]

@@ -1,0 +1,46 @@
+"""What manifests may name though they don't bring it, and where it comes from."""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+from pathlib import Path
+
+import yaml
+
+ROOT = Path(__file__).parents[3]
+
+STORAGE_CLASSES = {
+    "local-path": "k3s brings it",
+    "shared": "components/distributed-training/README.md",
+}
+
+
+def _generated_secrets() -> dict[str, set[str]]:
+    generators = yaml.safe_load((ROOT / "k8s/secrets/kustomization.yaml").read_text())["secretGenerator"]
+    return {
+        each["name"]: {file.split("=")[0].rpartition("/")[2] for file in each["files"]} for each in generators
+    }
+
+
+SECRETS: dict[str, set[str]] = {
+    **_generated_secrets(),
+    # components/tls/README.md: made by hand, or by components/tls/cert-manager.
+    "registry-tls": {"tls.crt", "tls.key", "ca.crt"},
+    "home-security-inference-tls": {"tls.crt", "tls.key", "ca.crt"},
+    "tls-authority": {"ca.crt"},
+}
+
+
+@cache
+def own_images() -> frozenset[str]:
+    """Names of the images that docker-bake.hcl makes, without registry and tag."""
+    tags = re.findall(r'tags\s*=\s*\[(.*?)\]', (ROOT / "docker-bake.hcl").read_text(), flags=re.DOTALL)
+    return frozenset(re.findall(r'([a-z][a-z0-9-]*):\$\{', "\n".join(tags)))
+
+
+@cache
+def foreign_images() -> frozenset[str]:
+    """Images of others, with their tag: those that compose runs."""
+    text = "\n".join(path.read_text() for path in sorted((ROOT / "compose").glob("*.yaml")))
+    return frozenset(re.findall(r"\$\{PIPIT_[A-Z_]*IMAGE:-([^}]+)\}", text))

@@ -1,0 +1,93 @@
+"""Rendering with kubectl, which needs no cluster for it."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import shutil
+import subprocess
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import yaml
+
+from manifests.documents import Document, parse
+
+SHARED = ("k8s", "compose")
+"""Folders that manifests take files from."""
+
+
+class RenderError(Exception):
+    """kubectl refuses a kustomization; its text says why."""
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """One overlay with some of the components."""
+
+    overlay: str
+    components: tuple[str, ...]
+    text: str
+
+    @property
+    def title(self) -> str:
+        return " + ".join((self.overlay, *self.components))
+
+    def documents(self) -> list[Document]:
+        """Anew each time, so that a test may change them."""
+        return parse(self.text)
+
+
+def render(folder: Path) -> str:
+    """Raises RenderError."""
+    result = subprocess.run(["kubectl", "kustomize", str(folder)], capture_output=True, text=True, check=False)
+    if result.returncode != 0 or result.stderr:
+        raise RenderError(result.stderr)
+    return result.stdout
+
+
+def overlays(root: Path) -> list[str]:
+    return sorted(path.parent.name for path in root.glob("k8s/overlays/*/kustomization.yaml"))
+
+
+def components(root: Path) -> list[str]:
+    """Folders below k8s/components, for example `tls/cert-manager`."""
+    found = []
+    for path in sorted(root.glob("k8s/components/**/kustomization.yaml")):
+        if yaml.safe_load(path.read_text())["kind"] == "Component":
+            found.append(str(path.parent.relative_to(root / "k8s/components")))
+    return found
+
+
+def chosen(overlay: Path) -> tuple[str, ...]:
+    """The components that an overlay has as it is committed."""
+    listed = yaml.safe_load((overlay / "kustomization.yaml").read_text())["components"]
+    return tuple(sorted(each.removeprefix("../../components/") for each in listed))
+
+
+def render_all(root: Path, workspace: Path) -> list[Cluster]:
+    """Every overlay with every subset of the components, in a copy of the repository's folders. Raises RenderError."""
+    for folder in SHARED:
+        shutil.copytree(root / folder, workspace / folder, ignore=shutil.ignore_patterns("files", "secrets.sh"))
+    names = components(root)
+    subsets = [subset for size in range(len(names) + 1) for subset in itertools.combinations(names, size)]
+    jobs = [(overlay, subset) for overlay in overlays(root) for subset in subsets]
+
+    def make(job: tuple[str, tuple[str, ...]]) -> Cluster:
+        overlay, subset = job
+        return Cluster(overlay, subset, render(variant(workspace, overlay, subset)))
+
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        return list(pool.map(make, jobs))
+
+
+def variant(workspace: Path, overlay: str, subset: tuple[str, ...]) -> Path:
+    """A copy of an overlay with these components instead of its own."""
+    source = workspace / "k8s/overlays" / overlay
+    folder = workspace / "k8s/overlays" / "-".join((overlay, *subset, "variant")).replace("/", "-")
+    shutil.copytree(source, folder)
+    document = yaml.safe_load((source / "kustomization.yaml").read_text())
+    document["components"] = [f"../../components/{name}" for name in subset]
+    (folder / "kustomization.yaml").write_text(yaml.safe_dump(document))
+    return folder

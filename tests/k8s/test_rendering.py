@@ -1,0 +1,79 @@
+"""Every overlay with every combination of components: it renders, and every check finds it in order."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from manifests import CHECKS
+from manifests.documents import named, of_kind, pods_of
+from manifests.outside import ROOT, own_images
+from manifests.rendering import Cluster, chosen, components, overlays, render
+
+
+def test_all_combinations_are_rendered(clusters: list[Cluster]) -> None:
+    combinations = 2 ** len(components(ROOT))
+    assert combinations >= 2**5
+    assert overlays(ROOT) == ["dev", "pi"]
+    assert len({(each.overlay, each.components) for each in clusters}) == 2 * combinations
+    assert len({each.text for each in clusters}) == 2 * combinations, "some component changes nothing"
+
+
+@pytest.mark.parametrize("overlay", overlays(ROOT))
+def test_the_committed_overlay_is_one_of_them(overlay: str, clusters: list[Cluster]) -> None:
+    folder = ROOT / "k8s/overlays" / overlay
+    twin = next(each for each in clusters if (each.overlay, each.components) == (overlay, chosen(folder)))
+    assert render(folder) == twin.text
+
+
+@pytest.mark.parametrize("check", CHECKS.values(), ids=CHECKS)
+def test_every_combination_is_in_order(check, clusters: list[Cluster]) -> None:
+    found = [f"{each.title}: {problem}" for each in clusters for problem in check(each.documents())]
+    assert not found, "\n".join(found[:20])
+
+
+def test_every_domain_with_images_has_a_server_and_a_trainer(clusters: list[Cluster]) -> None:
+    domains = {name.removesuffix("-inference") for name in own_images() if name.endswith("-inference")}
+    assert "home-security" in domains
+    documents = clusters[0].documents()
+    for domain in domains:
+        assert named(documents, "StatefulSet", f"{domain}-inference") is not None
+        trainers = [each["metadata"]["name"] for each in of_kind(documents, "CronJob")]
+        assert [name for name in trainers if name.startswith(f"{domain}-")]
+
+
+def test_jobs_wait_until_somebody_wants_them(clusters: list[Cluster]) -> None:
+    for document in of_kind(clusters[0].documents(), "CronJob"):
+        assert document["spec"]["suspend"] is True
+        assert document["spec"]["jobTemplate"]["spec"]["completionMode"] == "Indexed"
+
+
+def test_the_pi_overlay_runs_servers_on_arm64_with_local_disks(clusters: list[Cluster]) -> None:
+    pi = next(each for each in clusters if (each.overlay, each.components) == ("pi", chosen(ROOT / "k8s/overlays/pi")))
+    pods = [pod for pod in pods_of(pi.documents()) if pod.owner["kind"] != "CronJob"]
+    assert len(pods) >= 3
+    for pod in pods:
+        assert pod.spec["nodeSelector"] == {"kubernetes.io/arch": "arm64"}
+        for claim in pod.claim_templates.values():
+            assert claim["spec"]["storageClassName"] == "local-path"
+    claims = of_kind(pi.documents(), "PersistentVolumeClaim")
+    assert {claim["spec"]["storageClassName"] for claim in claims} == {"local-path"}
+
+
+def test_no_pod_holds_a_token_of_the_cluster(fullest: Cluster) -> None:
+    documents = fullest.documents()
+    assert all(each["automountServiceAccountToken"] is False for each in of_kind(documents, "ServiceAccount"))
+    assert all(pod.spec["automountServiceAccountToken"] is False for pod in pods_of(documents))
+    assert not of_kind(documents, "Role", "RoleBinding", "ClusterRole", "ClusterRoleBinding", "Secret")
+
+
+def test_config_maps_are_small_enough_to_apply(fullest: Cluster) -> None:
+    # `kubectl apply` repeats an object in an annotation, of 256 KiB at most.
+    for document in of_kind(fullest.documents(), "ConfigMap"):
+        assert sum(len(text.encode()) for text in document["data"].values()) < 200_000, document["metadata"]["name"]
+
+
+@pytest.mark.parametrize("component", components(ROOT))
+def test_every_component_has_a_readme(component: str) -> None:
+    folder = Path(ROOT / "k8s/components" / component)
+    assert (folder / "README.md").read_text().startswith("# ")
