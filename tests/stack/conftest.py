@@ -1,0 +1,221 @@
+"""A stack of its own for the tests that need Docker: own project, own ports, own secrets, gone afterwards.
+
+PIPIT_TEST_STAND_INS=1 puts stand-ins at the place of images that can't be pulled (tests/stack/stand_ins).
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import shutil
+import socket
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import grpc
+import pytest
+from pipit._pb.pipit.inference.v1 import inference_pb2 as pb
+from pipit._pb.pipit.inference.v1 import inference_pb2_grpc
+from pipit.cli.inference import InferenceClient, Target
+from pipit.registry import RegistryClient
+from pipit.rpc.probe import LIVENESS, health_of
+from pipit.settings import DataSettings, Settings, load_settings
+
+REPOSITORY = Path(__file__).parents[2]
+TASK = "home_security.sounds"
+PORTS = (
+    *("PIPIT_REGISTRY_PORT", "PIPIT_HOME_SECURITY_PORT"),
+    *("PIPIT_PROMETHEUS_PORT", "PIPIT_ALERTMANAGER_PORT", "PIPIT_GRAFANA_PORT", "PIPIT_SMALL_DISK_PORT"),
+)
+PATIENCE = 180.0
+"""Seconds until what heals by itself must have healed; two cores that build images at the same time are slow."""
+
+
+class StackTestSettings(Settings):
+    """How these tests are run."""
+
+    test_stand_ins: bool = False
+    """Whether stand-ins take the place of images that can't be pulled."""
+
+
+def free_ports(count: int) -> list[int]:
+    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
+    ports = [each.getsockname()[1] for each in sockets]
+    for each in sockets:
+        each.close()
+    return ports
+
+
+class Stack:
+    """Drives the stack as a person would: with `make`, `docker`, and calls to its ports."""
+
+    def __init__(self, folder: Path, data: Path | None, overrides: list[Path]) -> None:
+        self.project = f"pipit-test-{secrets.token_hex(4)}"
+        self.data = data
+        self.secrets = folder / "secrets"
+        self.overrides = overrides
+        self.ports = dict(zip(PORTS, free_ports(len(PORTS)), strict=True))
+        kept = {name: value for name, value in os.environ.items() if not name.startswith(("PIPIT_", "COMPOSE_"))}
+        kept |= {name: value for name, value in os.environ.items() if name == "PIPIT_BASE" or name.endswith("_IMAGE")}
+        self.environment = {
+            **kept,
+            "COMPOSE_PROJECT_NAME": self.project,
+            "PIPIT_SECRETS": str(self.secrets),
+            "PIPIT_DATA": "" if data is None else str(data),
+            "PIPIT_HEALTH_INTERVAL": "2s",
+            "OVERRIDES": " ".join(map(str, overrides)),
+            **{name: str(port) for name, port in self.ports.items()},
+        }
+
+    def run(self, *command: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+        """In the repository's root, with this stack's variables."""
+        done = subprocess.run(
+            command, env=self.environment, cwd=REPOSITORY, capture_output=True, text=True, check=False
+        )
+        if check:
+            assert done.returncode == 0, f"{' '.join(command)}\n{done.stdout[-3000:]}\n{done.stderr[-6000:]}"
+        return done
+
+    def make(self, target: str, *variables: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+        return self.run("make", target, *variables, check=check)
+
+    def compose(self, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+        files = ["compose.yaml", "compose.observability.yaml", "compose.train.yaml"]
+        paths = [*(str(REPOSITORY / "compose" / name) for name in files), *map(str, self.overrides)]
+        return self.run(
+            "docker", "compose", *(part for path in paths for part in ("-f", path)), *arguments, check=check
+        )
+
+    def container(self, service: str) -> str:
+        return self.compose("ps", "--all", "--quiet", service).stdout.strip()
+
+    def inspect(self, service: str) -> Any:
+        return json.loads(self.run("docker", "inspect", self.container(service)).stdout)[0]
+
+    def health(self, service: str) -> str:
+        state = self.inspect(service)["State"]
+        return str(state["Health"]["Status"]) if state["Running"] else "stopped"
+
+    def crash(self, service: str) -> None:
+        """Kills the service's process, and not by Docker: then its restart policy holds, as after a crash."""
+        state = self.inspect(service)["State"]
+        script = f"import os; os.kill({state['Pid']}, 9)"
+        options = ("--rm", "--pid=host", "--user=0", "--network=none", "--entrypoint=python")
+        self.run("docker", "run", *options, "pipit/registry:dev", "-c", script)
+        self.wait(lambda: self.inspect(service)["State"]["StartedAt"] != state["StartedAt"], f"{service} starts again")
+
+    def wait(self, is_so: Callable[[], bool], what: str, seconds: float = PATIENCE) -> None:
+        """Until `is_so`; what can't be asked yet is not so yet."""
+        deadline = time.monotonic() + seconds
+        last = ""
+        while True:
+            try:
+                if is_so():
+                    return
+            except Exception as error:  # (the last one is shown)
+                last = f": {error}"
+            assert time.monotonic() < deadline, f"waited {seconds:.0f} s until {what}{last}\n{self.logs()}"
+            time.sleep(0.2)
+
+    def wait_until_healthy(self, *services: str) -> None:
+        for service in services:
+            self.wait(lambda service=service: self.health(service) == "healthy", f"{service} is healthy")  # type: ignore[misc]
+
+    def logs(self) -> str:
+        done = self.compose("logs", "--tail", "40", check=False)
+        return done.stdout[-8000:]
+
+    def registry(self, caller: str = "operator") -> RegistryClient:
+        token = (self.secrets / f"{caller}_token").read_text().strip()
+        return RegistryClient(f"127.0.0.1:{self.ports['PIPIT_REGISTRY_PORT']}", token, timeout=10.0)
+
+    def server(self, port: str = "PIPIT_HOME_SECURITY_PORT") -> InferenceClient:
+        return InferenceClient(Target(f"127.0.0.1:{self.ports[port]}", task=TASK, top_k=0, timeout=20.0))
+
+    def model(self, port: str = "PIPIT_HOME_SECURITY_PORT") -> pb.Model:
+        """What the server says of its one task."""
+        with grpc.insecure_channel(f"127.0.0.1:{self.ports[port]}") as channel:
+            stub = inference_pb2_grpc.InferenceServiceStub(channel)
+            (model,) = stub.ListModels(pb.ListModelsRequest(), timeout=20).models
+        return model
+
+    def says(self, port: str, service: str = "") -> str:
+        """Health of the registry's or a server's port."""
+        return health_of(f"127.0.0.1:{self.ports[port]}", service)
+
+    def serving(self, port: str = "PIPIT_HOME_SECURITY_PORT") -> str:
+        """Digest of what answers now."""
+        with self.server(port) as server:
+            return server.serving(TASK)
+
+    def train(self, *options: str) -> str:
+        """Trains, publishes and promotes in the stack; gives what was printed."""
+        return self.make("train", f"TASK={TASK}", f"ARGS={' '.join(options)}").stdout
+
+
+@pytest.fixture(scope="session")
+def docker() -> None:
+    """Skips where there is no engine."""
+    if shutil.which("docker") is None:
+        pytest.skip("needs Docker")
+    done = subprocess.run(["docker", "info"], capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        pytest.skip(f"needs a Docker engine: {done.stderr.strip()[-200:]}")
+
+
+@pytest.fixture(scope="session")
+def overrides() -> list[Path]:
+    stand_ins = REPOSITORY / "tests" / "stack" / "stand_ins" / "compose.override.yaml"
+    return [stand_ins] if load_settings(StackTestSettings).test_stand_ins else []
+
+
+@pytest.fixture(scope="session")
+def stack(docker: None, overrides: list[Path], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """The whole stack, started from nothing by `make up`; with a second server whose disk is small."""
+    small_disk = Path(__file__).parent / "small-disk.yaml"
+    stack = Stack(tmp_path_factory.mktemp("stack"), load_settings(DataSettings).data, [*overrides, small_disk])
+    try:
+        stack.make("up")
+        yield stack
+    finally:
+        stack.make("down", "ARGS=--volumes --timeout 2", check=False)
+
+
+@pytest.fixture(scope="session")
+def training() -> tuple[str, ...]:
+    """Options of `pipit train` that make a training short and still pass its gates."""
+    return ("--set", "epochs=12") if load_settings(DataSettings).data else ("--set", "epochs=20")
+
+
+@dataclass(frozen=True)
+class Untrained:
+    """What a server says that no version was promoted for."""
+
+    model: pb.Model
+    live: str
+    ready: str
+    task: str
+    container: str
+
+
+@pytest.fixture(scope="session")
+def untrained(stack: Stack) -> Untrained:
+    """Asked before anything is trained."""
+    port = "PIPIT_HOME_SECURITY_PORT"
+    states = [stack.says(port, service) for service in (LIVENESS, "", TASK)]
+    return Untrained(stack.model(), *states, stack.health("home-security"))
+
+
+@pytest.fixture(scope="session")
+def trained(stack: Stack, untrained: Untrained, training: tuple[str, ...]) -> str:
+    """Version 1.0.0 is trained, promoted and served; its digest."""
+    stack.train(*training)
+    with stack.registry() as registry:
+        (version,) = registry.list_versions(TASK).versions
+    stack.wait(lambda: stack.serving() == version.digest, "the server took up what was promoted")
+    return version.digest

@@ -1,0 +1,86 @@
+"""What Docker makes of the compose files, in every combination of layers."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from itertools import combinations
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytestmark = pytest.mark.docker
+
+COMPOSE = Path(__file__).parents[2] / "compose"
+LAYERS = ("dev", "observability", "train")
+COMBINATIONS = [chosen for count in range(len(LAYERS) + 1) for chosen in combinations(LAYERS, count)]
+SERVICES = {
+    "": {"minio", "registry", "home-security", "cli"},
+    "dev": set(),
+    "observability": {"prometheus", "alertmanager", "grafana"},
+    "train": {"home-security-trainer"},
+}
+
+
+def config(layers: tuple[str, ...], **variables: str) -> Any:
+    files = ["compose.yaml", *(f"compose.{layer}.yaml" for layer in layers)]
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(("PIPIT_", "COMPOSE_"))}
+    done = subprocess.run(
+        [
+            "docker",
+            "compose",
+            "--profile",
+            "*",
+            *(part for file in files for part in ("-f", file)),
+            "config",
+            "--format=json",
+        ],
+        cwd=COMPOSE,
+        env={**environment, **variables},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == ""  # a variable without a default would be warned of
+    return json.loads(done.stdout)
+
+
+@pytest.mark.parametrize("layers", COMBINATIONS, ids="+".join)
+def test_every_combination_of_layers_is_valid(docker: None, layers: tuple[str, ...]) -> None:
+    assert set(config(layers)["services"]) == SERVICES[""].union(*(SERVICES[layer] for layer in layers))
+
+
+@pytest.mark.parametrize("layers", COMBINATIONS, ids="+".join)
+def test_no_combination_opens_a_port_to_others(docker: None, layers: tuple[str, ...]) -> None:
+    services = config(layers)["services"].values()
+    ports = [port for service in services for port in service.get("ports", [])]
+    assert ports
+    assert {port["host_ip"] for port in ports} == {"127.0.0.1"}
+    assert len({port["published"] for port in ports}) == len(ports)
+
+
+def test_one_variable_opens_what_others_may_reach(docker: None) -> None:
+    services = config(("observability",), PIPIT_BIND="0.0.0.0")["services"]
+    opened = {name for name, body in services.items() for port in body.get("ports", []) if port["host_ip"] == "0.0.0.0"}
+    assert opened == {"registry", "home-security", "grafana"}
+
+
+def test_data_is_mounted_read_only_or_replaced_by_an_empty_volume(docker: None, tmp_path: Path) -> None:
+    for variables, kind, folder in (({"PIPIT_DATA": str(tmp_path)}, "bind", "/data"), ({}, "volume", "")):
+        trainer = config(("train",), **variables)["services"]["home-security-trainer"]
+        (mount,) = (each for each in trainer["volumes"] if each["target"] == "/data")
+        assert (mount["type"], mount["read_only"]) == (kind, True)
+        assert trainer["environment"]["PIPIT_DATA"] == folder
+
+
+def test_code_of_the_checkout_is_in_the_containers_of_the_dev_layer(docker: None) -> None:
+    services = config(("dev",))["services"]
+    for name, package in (("home-security", "services/home_security"), ("registry", "services/registry")):
+        (mount,) = (each for each in services[name]["volumes"] if each["target"] == "/src")
+        assert (Path(mount["source"]), mount["read_only"]) == (COMPOSE.parent, True)
+        folders = services[name]["environment"]["PYTHONPATH"].split(":")
+        assert folders == ["/src/shared", f"/src/{package}"]
+        assert all((COMPOSE.parent / Path(folder).relative_to("/src")).is_dir() for folder in folders)
