@@ -23,7 +23,7 @@ PACKAGES := $(wildcard shared/pyproject.toml services/*/pyproject.toml)
 ##@ Use
 .PHONY: help demo train train-here train-stack serve registry
 help: ## show this list
-	@awk -F':.*## ' '/^##@ /{printf "\n%s\n", substr($$0, 5)} /^[a-z][a-z-]*:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F':.*## ' '/^##@ /{printf "\n%s\n", substr($$0, 5)} /^[a-z][a-z0-9-]*:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 	@printf '\nVariables: TASK=%s REGISTRY=%s ARGS="more options" PYTHON=python3.12\n' $(TASK) $(REGISTRY)
 
 demo: .venv/train-home_security/.ready .venv/serve-home_security/.ready .venv/registry/.ready ## train, register, serve and classify sounds, all on this machine
@@ -49,7 +49,7 @@ registry: .venv/registry/.ready ## run the model registry on a local folder
 	$(REGISTRY_BIN)/pipit registry serve $(ARGS)
 
 ##@ Containers
-.PHONY: up down logs ps classify pipit
+.PHONY: up down logs ps classify pipit k8s k3s
 # Layers of compose/ besides compose.yaml: observability, dev; none: LAYERS=. Tests put files of their own on top.
 LAYERS ?= observability
 OVERRIDES ?=
@@ -79,9 +79,25 @@ classify: ## ask the stack what is in FILE
 pipit: ## run the command line in the stack: ARGS="models", ARGS="rollback home_security.sounds"
 	@$(STACK) run --rm --no-deps cli $(ARGS)
 
+OVERLAY ?= pi
+k3s: ## put the stack on the cluster that kubectl speaks to, and wait for it; OVERLAY=dev (docs/k3s.md)
+	@echo "to the cluster $$(kubectl config current-context)"
+	@compose/secrets.sh k8s/secrets/files
+	kubectl apply -f k8s/base/namespace.yaml
+	kubectl apply -k k8s/secrets
+	kubectl apply -k k8s/overlays/$(OVERLAY)
+	kubectl -n pipit rollout status statefulset/minio --timeout=10m
+	kubectl -n pipit rollout status deployment/registry --timeout=10m
+	kubectl -n pipit get pods
+
+k8s: .venv/dev/.ready .venv/k8s/.ready ## render the Kubernetes manifests into build/k8s and check every combination
+	@mkdir -p build/k8s
+	for overlay in dev pi; do kubectl kustomize k8s/overlays/$$overlay >build/k8s/$$overlay.yaml; done
+	$(DEV)/pytest tests/k8s $(ARGS)
+
 ##@ Work on Pipit
 .PHONY: setup test test-stack lint format protos protos-check bench lock clean
-setup: .venv/dev/.ready .venv/triton/.ready ## make the environment for development and tests
+setup: .venv/dev/.ready .venv/triton/.ready .venv/k8s/.ready ## make the environment for development and tests
 
 test: setup .venv/serve-home_security/.ready ## run all tests
 	$(DEV)/pytest $(ARGS)
@@ -123,6 +139,7 @@ lock: .venv/dev/.ready ## choose exact versions of all dependencies anew
 	$(COMPILE) services/registry/pyproject.toml -o services/registry/serve.lock.txt
 	$(COMPILE) $(PACKAGES) --all-extras tests/dev.in -o tests/dev.lock.txt
 	$(COMPILE) tests/triton.in -o tests/triton.lock.txt
+	$(COMPILE) tests/k8s.in -o tests/k8s.lock.txt
 
 clean: ## remove environments and runs
 	rm -rf .venv runs
@@ -140,6 +157,7 @@ define environment
 endef
 $(eval $(call environment,dev,tests/dev.lock.txt,shared services/registry services/home_security))
 $(eval $(call environment,triton,tests/triton.lock.txt,))
+$(eval $(call environment,k8s,tests/k8s.lock.txt,))
 $(eval $(call environment,registry,services/registry/serve.lock.txt,shared services/registry))
 $(eval $(call environment,train-home_security,services/home_security/train.lock.txt,shared services/home_security))
 $(eval $(call environment,serve-home_security,services/home_security/serve.lock.txt,shared services/home_security))

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
-from manifests import CHECKS
+from manifests import CHECKS, Check
 from manifests.documents import named, of_kind, pods_of
 from manifests.outside import ROOT, own_images
 from manifests.rendering import Cluster, chosen, components, overlays, render
@@ -27,9 +25,12 @@ def test_the_committed_overlay_is_one_of_them(overlay: str, clusters: list[Clust
 
 
 @pytest.mark.parametrize("check", CHECKS.values(), ids=CHECKS)
-def test_every_combination_is_in_order(check, clusters: list[Cluster]) -> None:
-    found = [f"{each.title}: {problem}" for each in clusters for problem in check(each.documents())]
-    assert not found, "\n".join(found[:20])
+def test_every_combination_is_in_order(check: Check, clusters: list[Cluster]) -> None:
+    found: dict[str, list[str]] = {}
+    for each in clusters:
+        for problem in check(each.documents()):
+            found.setdefault(problem, []).append(each.title)
+    assert not found, "\n".join(f"{problem} ({len(where)} times, as in {where[0]})" for problem, where in found.items())
 
 
 def test_every_domain_with_images_has_a_server_and_a_trainer(clusters: list[Cluster]) -> None:
@@ -75,5 +76,5 @@ def test_config_maps_are_small_enough_to_apply(fullest: Cluster) -> None:
 
 @pytest.mark.parametrize("component", components(ROOT))
 def test_every_component_has_a_readme(component: str) -> None:
-    folder = Path(ROOT / "k8s/components" / component)
+    folder = ROOT / "k8s/components" / component
     assert (folder / "README.md").read_text().startswith("# ")

@@ -23,7 +23,7 @@ WAYS: set[Way] = {
     ("prometheus", "alertmanager", 9093),
     ("grafana", "prometheus", 9090),
 }
-"""Every way that is needed, and names besides."""
+"""Every way that is needed, all TCP; and names besides."""
 
 
 @dataclass(frozen=True)
@@ -37,6 +37,8 @@ class End:
 
 
 _KUBE_DNS = End("dns", "kube-system", {"k8s-app": "kube-dns"}, ((53, "UDP"), (53, "TCP")))
+_NEWCOMER = End("newcomer", "pipit", {}, ((80, "TCP"),))
+"""A pod that no policy knows."""
 _OUTSIDE = (
     End("client", "other", {"pipit/client": "true"}),
     End("stranger", "other", {"app.kubernetes.io/component": "inference"}, ((443, "TCP"),)),
@@ -52,12 +54,12 @@ def check_ways(documents: list[Document]) -> list[str]:
         End(pod.component, "pipit", pod.labels, tuple((number, protocol) for _, number, protocol in pod.ports()))
         for pod in pods_of(documents)
     ]
-    ends = [*inside, _KUBE_DNS, *_OUTSIDE]
+    ends = [*inside, _NEWCOMER, _KUBE_DNS, *_OUTSIDE]
     names = {end.name for end in ends}
-    wanted = {way for way in WAYS if way[0] in names and way[1] in names}
-    wanted |= {(end.name, "dns", 53) for end in inside}
+    wanted = {(*way, "TCP") for way in WAYS if way[0] in names and way[1] in names}
+    wanted |= {(end.name, "dns", 53, protocol) for end in (*inside, _NEWCOMER) for protocol in ("UDP", "TCP")}
     is_open = {
-        (source.name, target.name, number)
+        (source.name, target.name, number, protocol)
         for source in ends
         for target in ends
         if "pipit" in (source.namespace, target.namespace)
@@ -65,8 +67,8 @@ def check_ways(documents: list[Document]) -> list[str]:
         if _may(documents, source, target, number, protocol)
     }
     return [
-        *(f"{way[0]} reaches {way[1]} at {way[2]}, and need not" for way in sorted(is_open - wanted)),
-        *(f"{way[0]} does not reach {way[1]} at {way[2]}" for way in sorted(wanted - is_open)),
+        *(f"{a} reaches {b} at {port}/{protocol}, and need not" for a, b, port, protocol in sorted(is_open - wanted)),
+        *(f"{a} does not reach {b} at {port}/{protocol}" for a, b, port, protocol in sorted(wanted - is_open)),
         *_to_anywhere(documents),
     ]
 
