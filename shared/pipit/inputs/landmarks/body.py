@@ -1,0 +1,96 @@
+"""One body: where it is, and 33 points of it.
+
+    detector (224 px)  ->  square about the hips that reaches over the head  ->  39 points (256 px)  ->  presence
+                                       ^                                            |
+                                       +--- next picture, by two points of the 39 --+
+
+The network's own coordinates are coarse; each point is moved to the middle of its heat map's peak, where that is
+clear. Networks and rules of MediaPipe 0.10.18 (`pose_landmark_cpu`, model complexity 1), of "BlazePose" (Bazarevsky
+et al., 2020); no smoothing over time.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipit.inputs.landmarks.crop import Picture, crop, scaled
+from pipit.inputs.landmarks.detector import Detector
+from pipit.inputs.landmarks.geometry import Points, Rectangle, about, rotation_of
+from pipit.runtimes.base import Runtime
+
+BODY_POINTS = 33
+_CENTER, _RIM = 33, 34
+"""Of the 39: the middle of the hips, and a point of the circle around the whole body."""
+_MARGIN = 1.25
+_KERNEL = 9
+"""Cells of the heat map, each way, that a point's place is averaged over."""
+_CLEAR_PEAK = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class BodyPoints:
+    """points: float32, shape (39, 4): x, y, z in pixels, z in the scale of x; visibility 0..1. presence: 0..1."""
+
+    points: NDArray[np.float32]
+    presence: float
+
+    @property
+    def next_rectangle(self) -> Rectangle:
+        """Where to look in the next picture."""
+        return _rectangle(self.points[_CENTER], self.points[_RIM])
+
+
+class BodyFinder:
+    """Both body networks. Holds no state; safe for several threads."""
+
+    def __init__(self, detector: Runtime, landmarks: Runtime) -> None:
+        self._detector = Detector(detector, (8, 16, 32, 32, 32), "Identity", "Identity_1")
+        self._landmarks = landmarks
+        (spec,) = landmarks.inputs
+        self._input, self._size = spec.name, spec.shape[0]
+
+    def detect(self, picture: Picture, min_score: float) -> Rectangle | None:
+        """Where the landmark network should look for the clearest body."""
+        for detection in self._detector.find(picture, min_score):
+            return _rectangle(detection.points[0], detection.points[1])
+        return None
+
+    def look(self, picture: Picture, rectangle: Rectangle) -> BodyPoints:
+        """The points of the body in `rectangle`, whether or not there is one."""
+        cropped = crop(picture, rectangle, self._size, repeat_border=True)
+        answers = self._landmarks.run({self._input: scaled(cropped, 0.0, 1.0)})
+        raw: NDArray[np.float32] = answers["Identity"].reshape(-1, 5)
+        local = refine(raw[:, :2] / np.float32(self._size), answers["Identity_3"][0])
+        points = np.empty((len(raw), 4), np.float32)
+        points[:, :2] = rectangle.to_picture(local)
+        points[:, 2] = raw[:, 2] / self._size * rectangle.width
+        points[:, 3] = 1 / (1 + np.exp(-raw[:, 3]))
+        return BodyPoints(points, float(answers["Identity_1"].item()))
+
+
+def refine(points: Points, logits: NDArray[np.float32]) -> Points:
+    """points: shape (n, 2), 0..1. logits: the heat maps, shape (rows, columns, n).
+
+    A point inside of its map whose surroundings peak at 0.5 or more moves to their mean, weighted by the map.
+    """
+    rows, columns = logits.shape[:2]
+    refined = points.copy()
+    reach = (_KERNEL - 1) // 2
+    for index, (x, y) in enumerate(points):
+        column, row = int(x * columns), int(y * rows)
+        if not (0 <= column < columns and 0 <= row < rows):
+            continue
+        top, left = max(0, row - reach), max(0, column - reach)
+        heat = 1 / (1 + np.exp(-logits[top : row + reach + 1, left : column + reach + 1, index]))
+        if heat.max() >= _CLEAR_PEAK:
+            refined[index, 0] = (heat.sum(axis=0) @ np.arange(left, left + heat.shape[1])) / heat.sum() / columns
+            refined[index, 1] = (heat.sum(axis=1) @ np.arange(top, top + heat.shape[0])) / heat.sum() / rows
+    return refined
+
+
+def _rectangle(center: Points, rim: Points) -> Rectangle:
+    return about(center, rim, rotation_of(center, rim, upright=math.pi / 2)).square(_MARGIN)
