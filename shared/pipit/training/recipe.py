@@ -8,6 +8,7 @@ train another network than the one that was asked for.
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
@@ -187,6 +188,15 @@ def load_recipe(path: Path, recipe_type: type[R], overrides: Mapping[str, Any] |
     except ValidationError as error:
         lines = [f"{'.'.join(str(part) for part in p['loc']) or 'recipe'}: {p['msg']}" for p in error.errors()]
         raise InvalidInput(f"{path} is wrong:\n  " + "\n  ".join(lines)) from error
+
+
+def recipe_folder(source: Path) -> Path:
+    """Folder of a domain's recipes. source: the folder of its package, `services/<domain>/<domain>`.
+
+    In a checkout they lie beside the package; an installed domain has them under `share/pipit/<domain>`.
+    """
+    beside = source.parent / "configs"
+    return beside if beside.is_dir() else Path(sys.prefix) / "share" / "pipit" / source.name
 
 
 def find_recipe(folder: Path, task: str, name: str) -> Path:

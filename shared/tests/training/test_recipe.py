@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pipit.bundle.plain_yaml import dump_plain_yaml
 from pipit.errors import InvalidInput, NotFound
-from pipit.training.recipe import Count, DataSource, Recipe, find_recipe, load_recipe, recipe_names
+from pipit.training.recipe import Count, DataSource, Recipe, find_recipe, load_recipe, recipe_folder, recipe_names
 from pydantic import ValidationError
 
 TEXT = """
@@ -173,3 +173,14 @@ def test_data_sets_lie_in_the_folder_of_data_or_where_the_recipe_says(tmp_path: 
     assert source.folder(tmp_path) == tmp_path / "words"
     own = DataSource(kind="text", path=str(tmp_path / "words"), licence="CC0")
     assert own.folder(None) == tmp_path / "words"
+
+
+def test_recipes_lie_beside_the_package_or_among_what_is_installed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    package = tmp_path / "services" / "farm" / "farm"
+    package.mkdir(parents=True)
+    monkeypatch.setattr("sys.prefix", "/opt/environment")
+    assert recipe_folder(package) == Path("/opt/environment/share/pipit/farm")
+    (package.parent / "configs").mkdir()
+    assert recipe_folder(package) == package.parent / "configs"

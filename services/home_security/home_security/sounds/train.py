@@ -23,6 +23,7 @@ from pipit.training.evaluation import Evaluation
 from pipit.training.model_card import VariantRow, write_model_card
 from pipit.training.parity import Parity, compare
 from pipit.training.quantise import export_litert
+from pipit.training.recipe import recipe_folder
 from pipit.training.report import write_report
 from pipit.training.run import Facts, Run
 from pipit.training.score_histogram import score_histogram
@@ -62,7 +63,7 @@ class SoundsTrainer:
     """See `pipit.training.trainer.Trainer`."""
 
     recipe_type: ClassVar[type[SoundsRecipe]] = SoundsRecipe
-    recipe_folder: ClassVar[Path] = Path(__file__).parents[2] / "configs"
+    recipe_folder: ClassVar[Path] = recipe_folder(Path(__file__).parents[1])
     default_recipe: ClassVar[str] = "yamnet"
 
     def __init__(self, recipe: SoundsRecipe, data: Path | None) -> None:
