@@ -49,7 +49,11 @@ registry: .venv/registry/.ready ## run the model registry on a local folder
 	$(REGISTRY_BIN)/pipit registry serve $(ARGS)
 
 ##@ Containers
-.PHONY: up down logs ps classify pipit k8s k3s
+.PHONY: up down logs ps images classify pipit k8s k3s
+IMAGES ?= pipit
+TAG ?= dev
+# Empty: this machine's own.
+PLATFORM ?=
 # Layers of compose/ besides compose.yaml: observability, dev; none: LAYERS=. Tests put files of their own on top.
 LAYERS ?= observability
 OVERRIDES ?=
@@ -70,6 +74,9 @@ logs: ## follow the stack's logs; ARGS=registry for one service
 
 ps: ## show the stack's containers and their health
 	@$(STACK_UP) ps --all $(ARGS)
+
+images: ## build every image; PLATFORM=linux/arm64 for a Pi, ARGS=inference for some of them
+	IMAGES=$(IMAGES) TAG=$(TAG) PLATFORMS=$(PLATFORM) REVISION=$$(git describe --always --dirty 2>/dev/null || echo unknown) docker buildx bake --load $(ARGS)
 
 classify: ## ask the stack what is in FILE
 	@[ -f "$${FILE:-}" ] || { echo 'name a file: make classify FILE=doorbell.wav' >&2; exit 2; }

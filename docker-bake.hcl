@@ -1,0 +1,47 @@
+# Every image of Pipit. One platform into the local engine, or several to a registry:
+#
+#   make images                                          # for this machine
+#   make images PLATFORM=linux/arm64                     # for a Pi; under emulation, or on an Arm machine
+#   IMAGES=registry.example/pipit TAG=0.1.0 PLATFORMS=linux/amd64,linux/arm64 docker buildx bake --push
+
+variable "IMAGES" { default = "pipit" }
+variable "TAG" { default = "dev" }
+variable "VERSION" { default = "0.1.0" }
+variable "REVISION" { default = "unknown" }
+variable "BASE" { default = "python:3.11-slim-bookworm" }
+# Separated by commas; empty: the builder's own.
+variable "PLATFORMS" { default = "" }
+# File with pip's settings (a mirror, a certificate), for the time of the build only.
+variable "PIP_CONFIG" { default = "/dev/null" }
+
+target "common" {
+  context   = "."
+  platforms = PLATFORMS == "" ? [] : split(",", PLATFORMS)
+  args      = { BASE = BASE, VERSION = VERSION, REVISION = REVISION }
+  secret    = PIP_CONFIG == "/dev/null" ? [] : ["id=pip,src=${PIP_CONFIG}"]
+}
+
+group "default" { targets = ["registry", "inference", "trainer"] }
+group "inference" { targets = ["home-security-inference"] }
+group "trainer" { targets = ["home-security-trainer"] }
+
+target "registry" {
+  inherits   = ["common"]
+  dockerfile = "services/registry/Dockerfile"
+  target     = "registry"
+  tags       = ["${IMAGES}/registry:${TAG}"]
+}
+
+target "home-security-inference" {
+  inherits   = ["common"]
+  dockerfile = "services/home_security/Dockerfile"
+  target     = "inference"
+  tags       = ["${IMAGES}/home-security-inference:${TAG}"]
+}
+
+target "home-security-trainer" {
+  inherits   = ["common"]
+  dockerfile = "services/home_security/Dockerfile"
+  target     = "trainer"
+  tags       = ["${IMAGES}/home-security-trainer:${TAG}"]
+}
