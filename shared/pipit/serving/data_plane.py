@@ -118,12 +118,13 @@ class DataPlane:
         """Runs the bare network over rows of tensors; the first axis of each is the batch."""
         try:
             host = self.host(selector)
+            begun = perf_counter()
             self.admission.enter(deadline, is_wanted)
             try:
                 model = host.lease(selector.version, selector.environment)
                 try:
                     outputs, _ = model.run(tensors, _rows(tensors))
-                    model.meters.count_answer()
+                    model.meters.count_answer(perf_counter() - begun)
                     return outputs, model.identity
                 finally:
                     model.release()

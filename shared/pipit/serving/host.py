@@ -21,7 +21,7 @@ from pipit.errors import NotFound, Unavailable
 from pipit.logging import get_logger
 from pipit.metrics import Metrics
 from pipit.rpc.server import status_of
-from pipit.serving.loading import Desired, ModelLoader, StepFailed
+from pipit.serving.loading import STEPS, Desired, ModelLoader, StepFailed
 from pipit.serving.model import LoadedModel
 from pipit.serving.types import ModelState, ModelStatus
 
@@ -35,6 +35,14 @@ _log = get_logger(__name__)
 
 def _nothing() -> None:
     pass
+
+
+def _show_zeros(metrics: Metrics, task: str) -> None:
+    """A counter that appears with its first event hides that event from Prometheus, which sees no increase."""
+    metrics.gauge("pipit_model_ready").labels(task).set(0)
+    metrics.counter("pipit_golden_failures_total").labels(task)
+    for outcome in ("swapped", *STEPS):
+        metrics.counter("pipit_model_loads_total").labels(task, outcome)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -65,6 +73,7 @@ class ModelHost:
         self._loader = loader
         self._metrics = metrics
         self._on_change = on_change
+        _show_zeros(metrics, task)
         self._changed = threading.Condition()
         self._current: LoadedModel | None = None
         self._desired: Desired | None = None

@@ -30,6 +30,9 @@ from pipit.serving.types import Identity
 
 T = TypeVar("T")
 
+STEPS = ("fetch", "verify", "load", "golden", "warm")
+"""In their order, as metrics and reasons name them."""
+
 
 @dataclass(frozen=True, slots=True)
 class Desired:

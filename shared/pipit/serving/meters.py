@@ -19,6 +19,7 @@ class ModelMeters:
         self._metrics = metrics
         self._version = version = (identity.task, identity.version)
         self._answered = metrics.counter("pipit_requests_total").labels(*version, "OK")
+        self._seconds = metrics.histogram("pipit_request_seconds").labels(*version)
         stages = metrics.histogram("pipit_stage_seconds")
         self._decode = stages.labels(*version, "decode")
         self._queue = stages.labels(*version, "queue")
@@ -33,7 +34,7 @@ class ModelMeters:
 
     def answered(self, times: StageTimes, predictions: Sequence[Prediction]) -> None:
         """Counts one answered input."""
-        self.count_answer()
+        self.count_answer(times.total)
         self._decode.observe(times.decode)
         self._queue.observe(times.queue)
         self._run.observe(times.run)
@@ -61,6 +62,7 @@ class ModelMeters:
                 reference.labels(*self._version, floatToGoString(end)).set(share)  # type: ignore[no-untyped-call]
             reference.labels(*self._version, "+Inf").set(1.0)
 
-    def count_answer(self) -> None:
-        """Counts one request that is answered with bare tensors."""
+    def count_answer(self, seconds: float) -> None:
+        """Counts one request that is answered with bare tensors. seconds: from its arrival."""
         self._answered.inc()
+        self._seconds.observe(seconds)

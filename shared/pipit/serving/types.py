@@ -45,6 +45,11 @@ class StageTimes:
     run: float
     interpret: float
 
+    @property
+    def total(self) -> float:
+        """From the input's arrival to its answer."""
+        return self.decode + self.queue + self.run + self.interpret
+
 
 @dataclass(frozen=True, slots=True)
 class Vocabulary:

@@ -50,12 +50,15 @@ def raw_request(**fields: Any) -> pb.ModelInferRequest:
 
 
 def test_raw_contents_are_answered_raw(serve: Serve) -> None:
-    answer = serve().open_inference.ModelInfer(raw_request(id="mine", model_version="1.0.0"), timeout=30)
+    running = serve()
+    answer = running.open_inference.ModelInfer(raw_request(id="mine", model_version="1.0.0"), timeout=30)
     assert (answer.model_name, answer.model_version, answer.id) == (TASK, "1.0.0", "mine")
     (output,) = answer.outputs
     assert (output.name, output.datatype, list(output.shape)) == ("scores", "FP32", [2, 3])
     scores = np.frombuffer(answer.raw_output_contents[0], "<f4").reshape(2, 3)
     np.testing.assert_allclose(scores, softmax(ROWS), atol=1e-6)
+    value = running.server.metrics.registry.get_sample_value
+    assert value("pipit_request_seconds_count", {"task": TASK, "version": "1.0.0"}) == 1.0
 
 
 def test_typed_contents_are_answered_typed(serve: Serve) -> None:

@@ -134,6 +134,9 @@ def test_the_endpoint_exposes_just_what_the_file_lists(serve: Serve) -> None:
     assert {name: family.type for name, family in families.items()} == {
         name: entry.type for name, entry in listed.items()
     }
+    assert {name: family.documentation for name, family in families.items()} == {
+        name: entry.help for name, entry in listed.items()
+    }
     for name, family in families.items():
         for sample in family.samples:
             assert set(sample.labels) - {"le"} == set(listed[name].labels), name
@@ -143,7 +146,17 @@ def test_the_endpoint_exposes_just_what_the_file_lists(serve: Serve) -> None:
     with_samples = {name for name, family in families.items() if family.samples}
     # This bundle expects nothing, and nothing happened that the others count.
     expectations = {"pipit_latency_budget_seconds", "pipit_score_reference_ratio"}
-    assert set(listed) - with_samples == {"pipit_golden_failures_total", "pipit_feedback_total"} | expectations
+    assert set(listed) - with_samples == {"pipit_feedback_total"} | expectations
+
+
+def test_what_has_not_happened_yet_is_shown_as_nothing(serve: Serve, make_bundle: MakeBundle, until: Until) -> None:
+    running = serve(bundle=(make_bundle(golden_sign=-1.0).path,), wait=False)
+    value = running.server.metrics.registry.get_sample_value
+    until(lambda: value("pipit_golden_failures_total", {"task": TASK}) == 1.0)
+    assert value("pipit_model_ready", {"task": TASK}) == 0.0
+    outcomes = ("swapped", "fetch", "verify", "load", "golden", "warm")
+    loads = {outcome: value("pipit_model_loads_total", {"task": TASK, "outcome": outcome}) for outcome in outcomes}
+    assert loads == dict.fromkeys(outcomes, 0.0) | {"golden": 1.0}
 
 
 def test_metrics_tell_what_happened(serve: Serve, until: Until) -> None:
@@ -161,6 +174,9 @@ def test_metrics_tell_what_happened(serve: Serve, until: Until) -> None:
     assert value("pipit_requests_total", {"task": TASK, "version": "", "code": "INVALID_ARGUMENT"}) == 1.0
     for stage in ("decode", "queue", "run", "interpret"):
         assert value("pipit_stage_seconds_count", version | {"stage": stage}) == 3.0
+    stages = [value("pipit_stage_seconds_sum", version | {"stage": s}) for s in ("decode", "queue", "run", "interpret")]
+    assert value("pipit_request_seconds_count", version) == 3.0
+    assert value("pipit_request_seconds_sum", version) == pytest.approx(sum(part or 0.0 for part in stages))
     assert value("pipit_labels_total", version | {"label": "high"}) == 3.0
     assert value("pipit_labels_total", version | {"label": "low"}) == 0.0
     assert value("pipit_score_count", version) == 3.0
