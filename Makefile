@@ -79,9 +79,9 @@ images: ## build every image; PLATFORM=linux/arm64 for a Pi, ARGS=inference for 
 	IMAGES=$(IMAGES) TAG=$(TAG) PLATFORMS=$(PLATFORM) REVISION=$$(git describe --always --dirty 2>/dev/null || echo unknown) docker buildx bake --load $(ARGS)
 
 classify: ## ask the stack what is in FILE
-	@[ -f "$${FILE:-}" ] || { echo 'name a file: make classify FILE=doorbell.wav' >&2; exit 2; }
+	@[ -f "$${FILE:-}" ] || { echo "there is no file '$${FILE:-}'; name one: make classify FILE=doorbell.wav" >&2; exit 2; }
 	@case "$$FILE" in /*) path=$$FILE ;; *) path=$$PWD/$$FILE ;; esac; name=$${FILE##*/}; \
-	$(STACK) run --rm --no-deps -T --user "$$(id -u):$$(id -g)" --volume "$$path:/in/$$name:ro" cli classify --server $(SERVICE):50051 $(ARGS) "/in/$$name"
+	$(STACK) run --rm --no-deps -T --user "$$(id -u):$$(id -g)" --volume "$$path:/in/$$name:ro" ask --server $(SERVICE):50051 $(ARGS) "/in/$$name"
 
 pipit: ## run the command line in the stack: ARGS="models", ARGS="rollback home_security.sounds"
 	@$(STACK) run --rm --no-deps cli $(ARGS)

@@ -32,6 +32,8 @@ PORTS = (
     *("PIPIT_REGISTRY_PORT", "PIPIT_HOME_SECURITY_PORT"),
     *("PIPIT_PROMETHEUS_PORT", "PIPIT_ALERTMANAGER_PORT", "PIPIT_GRAFANA_PORT", "PIPIT_SMALL_DISK_PORT"),
 )
+TAG = "stack-test"
+"""Of the images, so that nobody who builds meanwhile changes them."""
 PATIENCE = 180.0
 """Seconds until what heals by itself must have healed; two cores that build images at the same time are slow."""
 
@@ -68,9 +70,15 @@ class Stack:
             "PIPIT_SECRETS": str(self.secrets),
             "PIPIT_DATA": "" if data is None else str(data),
             "PIPIT_HEALTH_INTERVAL": "2s",
+            "PIPIT_TAG": TAG,
             "OVERRIDES": " ".join(map(str, overrides)),
             **{name: str(port) for name, port in self.ports.items()},
         }
+
+    @property
+    def image(self) -> str:
+        """Of the registry: Python, and whatever the library can do."""
+        return f"pipit/registry:{TAG}"
 
     def run(self, *command: str, check: bool = True) -> subprocess.CompletedProcess[str]:
         """In the repository's root, with this stack's variables."""
@@ -106,7 +114,7 @@ class Stack:
         state = self.inspect(service)["State"]
         script = f"import os; os.kill({state['Pid']}, 9)"
         options = ("--rm", "--pid=host", "--user=0", "--network=none", "--entrypoint=python")
-        self.run("docker", "run", *options, "pipit/registry:dev", "-c", script)
+        self.run("docker", "run", *options, self.image, "-c", script)
         self.wait(lambda: self.inspect(service)["State"]["StartedAt"] != state["StartedAt"], f"{service} starts again")
 
     def wait(self, is_so: Callable[[], bool], what: str, seconds: float = PATIENCE) -> None:

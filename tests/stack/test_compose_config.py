@@ -17,7 +17,7 @@ COMPOSE = Path(__file__).parents[2] / "compose"
 LAYERS = ("dev", "observability", "train")
 COMBINATIONS = [chosen for count in range(len(LAYERS) + 1) for chosen in combinations(LAYERS, count)]
 SERVICES = {
-    "": {"minio", "registry", "home-security", "cli"},
+    "": {"minio", "registry", "home-security", "cli", "ask"},
     "dev": set(),
     "observability": {"prometheus", "alertmanager", "grafana"},
     "train": {"home-security-trainer"},

@@ -25,6 +25,7 @@ SECRETS = {
     "registry": {"minio_user", "minio_password", "tokens"},
     "minio": {"minio_user", "minio_password"},
     "cli": {"operator_token"},
+    "ask": set(),
     "home-security-trainer": {"trainer_token"},
     "prometheus": set(),
     "alertmanager": set(),

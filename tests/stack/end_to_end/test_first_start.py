@@ -28,14 +28,12 @@ def unseen(stack: Any, trained: str, tmp_path_factory: pytest.TempPathFactory) -
     )
     runs = f"{stack.project}_runs:/runs"
     split = json.loads(
-        stack.run(
-            "docker", "run", "--rm", "-v", f"{runs}:ro", "--entrypoint=python", "pipit/registry:dev", "-c", script
-        ).stdout
+        stack.run("docker", "run", "--rm", "-v", f"{runs}:ro", "--entrypoint=python", stack.image, "-c", script).stdout
     )
     folder = stack.data
     if folder is None:
         folder = tmp_path_factory.mktemp("synthetic")
-        container = stack.run("docker", "create", "-v", f"{runs}:ro", "pipit/registry:dev").stdout.strip()
+        container = stack.run("docker", "create", "-v", f"{runs}:ro", stack.image).stdout.strip()
         stack.run("docker", "cp", f"{container}:/runs/synthetic/.", str(folder))
         stack.run("docker", "rm", container)
     found: dict[Path, str] = {}
