@@ -121,11 +121,14 @@ BREAKAGES: dict[str, tuple[str, Breakage, str]] = {
     "gRPC behind one address": (
         "headless", lambda d: get(d, "Service", "registry")["spec"].pop("clusterIP"), "pins a client"),
     "address of nobody": (
-        "addresses", lambda d: settings(d, "home-security-inference").update(PIPIT_SERVING_REGISTRY="registri:50050"),
+        "addresses", lambda d: settings(d, "home-security-inference").update(PIPIT_SERVING_REGISTRY="dns:///registri:50050"),
         "no such Service"),
     "address with a wrong port": (
-        "addresses", lambda d: settings(d, "home-security-inference").update(PIPIT_SERVING_REGISTRY="registry:50051"),
+        "addresses", lambda d: settings(d, "home-security-inference").update(PIPIT_SERVING_REGISTRY="dns:///registry:50051"),
         "no such port"),
+    "first replica alone": (
+        "addresses", lambda d: settings(d, "home-security-inference").update(PIPIT_SERVING_REGISTRY="registry:50050"),
+        "the first replica alone"),
     "name of a pod behind one address": (
         "addresses", lambda d: settings(d, "registry").update(PIPIT_REGISTRY_MINIO_ENDPOINT="minio-0.minio:9000"),
         "only a headless Service"),

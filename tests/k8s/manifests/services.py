@@ -69,13 +69,13 @@ def check_addresses(documents: list[Document]) -> list[str]:
             # MinIO writes http://minio-{0...3}.minio-pods for four hosts.
             plain = re.sub(r"\{\d+\.\.\.\d+\}", "0", text)
             for host, port in re.findall(r"(?:^|[,/=])([\w$().-]+):(\d{2,5})(?=$|[,/])", plain):
-                problem = _problem(documents, host, int(port))
+                problem = _problem(documents, host, int(port), plain)
                 if problem:
                     found.append(f"{pod.title} calls {host}:{port}, {problem}")
     return found
 
 
-def _problem(documents: list[Document], host: str, port: int) -> str:
+def _problem(documents: list[Document], host: str, port: int, text: str) -> str:
     if host in ("0.0.0.0", "127.0.0.1", "localhost"):  # noqa: S104
         return ""
     # The name of one pod: <pod>.<governing service>.
@@ -83,8 +83,11 @@ def _problem(documents: list[Document], host: str, port: int) -> str:
     service = named(documents, "Service", name)
     if service is None:
         return "but there is no such Service"
-    if port not in [each["port"] for each in service["spec"]["ports"]]:
+    names = [each["name"] for each in service["spec"]["ports"] if each["port"] == port]
+    if not names:
         return "but the Service has no such port"
+    if names == ["grpc"] and not text.startswith("dns:///"):
+        return "which is the first replica alone without dns:/// before it"
     if "." in host and service["spec"].get("clusterIP") != "None":
         return "but only a headless Service names single pods"
     return ""

@@ -1,0 +1,63 @@
+"""The way from generated files to the Secrets that pods mount."""
+
+from __future__ import annotations
+
+import base64
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+from manifests.documents import Document, parse
+from manifests.outside import ROOT, SECRETS
+from manifests.rendering import render
+from pipit.rpc.auth import Role, read_tokens
+
+
+@pytest.fixture
+def secrets(tmp_path: Path) -> dict[str, Document]:
+    folder = tmp_path / "secrets"
+    shutil.copytree(ROOT / "k8s/secrets", folder, ignore=shutil.ignore_patterns("files"))
+    subprocess.run([ROOT / "compose/secrets.sh", folder / "files"], check=True, capture_output=True)
+    return {each["metadata"]["name"]: each for each in parse(render(folder))}
+
+
+def value(secret: Document, key: str) -> str:
+    return base64.b64decode(secret["data"][key]).decode()
+
+
+def test_every_secret_that_manifests_name_is_made(secrets: dict[str, Document]) -> None:
+    made = {name: set(secret["data"]) for name, secret in secrets.items()}
+    by_other_means = {"registry-tls", "home-security-inference-tls", "tls-authority"}
+    assert made == {name: keys for name, keys in SECRETS.items() if name not in by_other_means}
+    assert all(each["metadata"]["namespace"] == "pipit" for each in secrets.values())
+
+
+@pytest.mark.parametrize(
+    ("secret", "key", "roles"),
+    [
+        ("device-token", "pipit_serving_registry_token", {Role.DEVICE}),
+        ("trainer-token", "pipit_token", {Role.PUBLISHER, Role.OPERATOR}),
+    ],
+)
+def test_the_registry_knows_the_tokens(
+    secret: str, key: str, roles: set[Role], secrets: dict[str, Document], tmp_path: Path
+) -> None:
+    (tmp_path / "tokens.yaml").write_text(value(secrets["registry-tokens"], "tokens.yaml"))
+    token = value(secrets[secret], key).strip()
+    caller = read_tokens(tmp_path / "tokens.yaml").caller([("authorization", f"Bearer {token}")])
+    assert caller.roles == roles
+
+
+def test_the_operators_token_stays_outside(secrets: dict[str, Document], tmp_path: Path) -> None:
+    token = (tmp_path / "secrets/files/operator_token").read_text().strip()
+    assert len(token) >= 32
+    everything = [value(secret, key) for secret in secrets.values() for key in secret["data"]]
+    assert not [text for text in everything if token in text]
+
+
+def test_git_ignores_the_files() -> None:
+    ignored = subprocess.run(
+        ["git", "check-ignore", "k8s/secrets/files/operator_token"], cwd=ROOT, capture_output=True, check=False
+    )
+    assert ignored.returncode == 0
