@@ -10,7 +10,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from manifests.rendering import Cluster, render_all  # noqa: E402 (the line above makes it importable)
+from manifests.rendering import Cluster, copy, render_all  # noqa: E402 (the line above makes it importable)
 
 ROOT = Path(__file__).parents[2]
 
@@ -25,8 +25,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(scope="session")
-def clusters(tmp_path_factory: pytest.TempPathFactory) -> list[Cluster]:
-    return render_all(ROOT, tmp_path_factory.mktemp("rendered"))
+def workspace(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of the folders that manifests are made of."""
+    return copy(ROOT, tmp_path_factory.mktemp("rendered"))
+
+
+@pytest.fixture(scope="session")
+def clusters(workspace: Path) -> list[Cluster]:
+    return render_all(workspace)
 
 
 @pytest.fixture(scope="session")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from manifests import CHECKS, Check
 from manifests.documents import named, of_kind, pods_of
@@ -18,8 +20,8 @@ def test_all_combinations_are_rendered(clusters: list[Cluster]) -> None:
 
 
 @pytest.mark.parametrize("overlay", overlays(ROOT))
-def test_the_committed_overlay_is_one_of_them(overlay: str, clusters: list[Cluster]) -> None:
-    folder = ROOT / "k8s/overlays" / overlay
+def test_the_committed_overlay_is_one_of_them(overlay: str, workspace: Path, clusters: list[Cluster]) -> None:
+    folder = workspace / "k8s/overlays" / overlay
     twin = next(each for each in clusters if (each.overlay, each.components) == (overlay, chosen(folder)))
     assert render(folder) == twin.text
 
@@ -28,7 +30,7 @@ def test_the_committed_overlay_is_one_of_them(overlay: str, clusters: list[Clust
 def test_every_combination_is_in_order(check: Check, clusters: list[Cluster]) -> None:
     found: dict[str, list[str]] = {}
     for each in clusters:
-        for problem in check(each.documents()):
+        for problem in check(each.parsed):
             found.setdefault(problem, []).append(each.title)
     assert not found, "\n".join(f"{problem} ({len(where)} times, as in {where[0]})" for problem, where in found.items())
 
@@ -36,7 +38,7 @@ def test_every_combination_is_in_order(check: Check, clusters: list[Cluster]) ->
 def test_every_domain_with_images_has_a_server_and_a_trainer(clusters: list[Cluster]) -> None:
     domains = {name.removesuffix("-inference") for name in own_images() if name.endswith("-inference")}
     assert "home-security" in domains
-    documents = clusters[0].documents()
+    documents = clusters[0].parsed
     for domain in domains:
         assert named(documents, "StatefulSet", f"{domain}-inference") is not None
         trainers = [each["metadata"]["name"] for each in of_kind(documents, "CronJob")]

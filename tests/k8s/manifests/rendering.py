@@ -8,6 +8,7 @@ import shutil
 import subprocess
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import yaml
@@ -33,6 +34,11 @@ class Cluster:
     @property
     def title(self) -> str:
         return " + ".join((self.overlay, *self.components))
+
+    @cached_property
+    def parsed(self) -> list[Document]:
+        """To be read only."""
+        return parse(self.text)
 
     def documents(self) -> list[Document]:
         """Anew each time, so that a test may change them."""
@@ -66,13 +72,18 @@ def chosen(overlay: Path) -> tuple[str, ...]:
     return tuple(sorted(each.removeprefix("../../components/") for each in listed))
 
 
-def render_all(root: Path, workspace: Path) -> list[Cluster]:
-    """Every overlay with every subset of the components, in a copy of the repository's folders. Raises RenderError."""
+def copy(root: Path, workspace: Path) -> Path:
+    """Copies what manifests are made of; secrets stay where they are."""
     for folder in SHARED:
-        shutil.copytree(root / folder, workspace / folder, ignore=shutil.ignore_patterns("files", "secrets.sh"))
-    names = components(root)
+        shutil.copytree(root / folder, workspace / folder, ignore=shutil.ignore_patterns("files", "secrets"))
+    return workspace
+
+
+def render_all(workspace: Path) -> list[Cluster]:
+    """Every overlay with every subset of the components, in a copy that `copy` made. Raises RenderError."""
+    names = components(workspace)
     subsets = [subset for size in range(len(names) + 1) for subset in itertools.combinations(names, size)]
-    jobs = [(overlay, subset) for overlay in overlays(root) for subset in subsets]
+    jobs = [(overlay, subset) for overlay in overlays(workspace) for subset in subsets]
 
     def make(job: tuple[str, tuple[str, ...]]) -> Cluster:
         overlay, subset = job
