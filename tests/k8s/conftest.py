@@ -10,7 +10,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from manifests.rendering import Cluster, copy, render_all  # noqa: E402 (the line above makes it importable)
+from manifests.rendering import Cluster, copy, render_all
 
 ROOT = Path(__file__).parents[2]
 
@@ -18,7 +18,7 @@ ROOT = Path(__file__).parents[2]
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Leaves out what can't render here, and says why."""
     if shutil.which("kubectl") is None:
-        skip = pytest.mark.skip(reason="kubectl is not installed; it renders the manifests, and needs no cluster for it")
+        skip = pytest.mark.skip(reason="kubectl is not installed; it renders the manifests (no cluster needed)")
         for item in items:
             if item.path.is_relative_to(Path(__file__).parent):
                 item.add_marker(skip)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from manifests import budget, network, process, references, services
+from manifests import budget, network, probes, references, secret_files, services, settings
 from manifests.documents import Document
 
 Check = Callable[[list[Document]], list[str]]
@@ -23,11 +23,11 @@ CHECKS: dict[str, Check] = {
         budget.check_quantities,
         budget.check_node,
         budget.check_cache,
-        process.check_images,
-        process.check_settings,
-        process.check_secret_files,
-        process.check_probes,
-        process.check_stop,
+        settings.check_images,
+        settings.check_settings,
+        secret_files.check_secret_files,
+        probes.check_probes,
+        probes.check_stop,
         network.check_ways,
     )
 }

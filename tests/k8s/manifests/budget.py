@@ -31,7 +31,7 @@ def quantity(text: Any) -> Decimal:
 
 
 def check_quantities(documents: list[Document]) -> list[str]:
-    """Every quantity can be read and has a sensible unit; every container asks for some, and not for more than its limit."""
+    """Quantities can be read and have a sensible unit; containers ask for some, and not for more than their limit."""
     found = []
     for where, resource, text in _quantities(documents):
         try:
@@ -90,7 +90,9 @@ def check_cache(documents: list[Document]) -> list[str]:
         claim = pod.claim_templates.get(mounts.get(data["PIPIT_SERVING_CACHE_DIR"], ""))
         if claim is None:
             found.append(f"{pod.title} has no volume of its own for its cache")
-        elif int(data["PIPIT_SERVING_CACHE_MIB"]) * 1024**2 > quantity(claim["spec"]["resources"]["requests"]["storage"]):
+        elif int(data["PIPIT_SERVING_CACHE_MIB"]) * 1024**2 > quantity(
+            claim["spec"]["resources"]["requests"]["storage"]
+        ):
             found.append(f"{pod.title}: its cache may grow larger than its volume")
     return found
 

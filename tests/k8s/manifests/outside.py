@@ -18,9 +18,7 @@ STORAGE_CLASSES = {
 
 def _generated_secrets() -> dict[str, set[str]]:
     generators = yaml.safe_load((ROOT / "k8s/secrets/kustomization.yaml").read_text())["secretGenerator"]
-    return {
-        each["name"]: {file.split("=")[0].rpartition("/")[2] for file in each["files"]} for each in generators
-    }
+    return {each["name"]: {file.split("=")[0].rpartition("/")[2] for file in each["files"]} for each in generators}
 
 
 SECRETS: dict[str, set[str]] = {
@@ -35,8 +33,8 @@ SECRETS: dict[str, set[str]] = {
 @cache
 def own_images() -> frozenset[str]:
     """Names of the images that docker-bake.hcl makes, without registry and tag."""
-    tags = re.findall(r'tags\s*=\s*\[(.*?)\]', (ROOT / "docker-bake.hcl").read_text(), flags=re.DOTALL)
-    return frozenset(re.findall(r'([a-z][a-z0-9-]*):\$\{', "\n".join(tags)))
+    tags = re.findall(r"tags\s*=\s*\[(.*?)\]", (ROOT / "docker-bake.hcl").read_text(), flags=re.DOTALL)
+    return frozenset(re.findall(r"([a-z][a-z0-9-]*):\$\{", "\n".join(tags)))
 
 
 @cache

@@ -35,8 +35,8 @@ def check_objects(documents: list[Document]) -> list[str]:
         for kind, name in _named_objects(pod):
             if named(documents, kind, name) is None:
                 found.append(f"{pod.title} names {kind} {name}, which is not there")
-        for kind, name, key in _named_keys(pod):
-            if key not in _keys(documents, kind, name):
+        for kind, name, key in _namedkeys_of(pod):
+            if key not in keys_of(documents, kind, name):
                 found.append(f"{pod.title} names {key or 'all'} of {kind} {name}, which is not there")
     for claim in _claims(documents):
         storage_class = claim["spec"].get("storageClassName")
@@ -93,7 +93,7 @@ def _named_objects(pod: Pod) -> Iterator[tuple[str, str]]:
         yield "Service", pod.spec["subdomain"]
 
 
-def _named_keys(pod: Pod) -> Iterator[tuple[str, str, str | None]]:
+def _namedkeys_of(pod: Pod) -> Iterator[tuple[str, str, str | None]]:
     """Kind, name and key; None: all keys."""
     for container in pod.containers:
         for source in container.get("envFrom", ()):
@@ -107,14 +107,15 @@ def _named_keys(pod: Pod) -> Iterator[tuple[str, str, str | None]]:
                     yield kind, reference["name"], reference["key"]
     for volume in pod.spec.get("volumes", ()):
         for source in volume.get("projected", {}).get("sources", [volume]):
-            yield from _keys_of_source(source)
+            yield from keys_of_source(source)
     for container in pod.containers:
         for mount in container.get("volumeMounts", ()):
             if "subPath" in mount:
                 yield from _keys_of_mount(pod, mount)
 
 
-def _keys_of_source(source: Document) -> Iterator[tuple[str, str, str | None]]:
+def keys_of_source(source: Document) -> Iterator[tuple[str, str, str | None]]:
+    """What a volume takes from config maps and secrets: kind, name and key; None: all keys."""
     for field, kind in (("configMap", "ConfigMap"), ("secret", "Secret")):
         if field in source:
             name = source[field].get("name") or source[field]["secretName"]
@@ -125,12 +126,13 @@ def _keys_of_source(source: Document) -> Iterator[tuple[str, str, str | None]]:
 
 def _keys_of_mount(pod: Pod, mount: Document) -> Iterator[tuple[str, str, str | None]]:
     volume = next(each for each in pod.spec["volumes"] if each["name"] == mount["name"])
-    for kind, name, key in _keys_of_source(volume):
+    for kind, name, key in keys_of_source(volume):
         if key is None:
             yield kind, name, mount["subPath"]
 
 
-def _keys(documents: list[Document], kind: str, name: str) -> set[str | None]:
+def keys_of(documents: list[Document], kind: str, name: str) -> set[str | None]:
+    """The keys that are there, and None if the object is."""
     if kind == "Secret" and name in SECRETS:
         return {None, *SECRETS[name]}
     document = named(documents, kind, name)
