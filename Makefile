@@ -103,14 +103,17 @@ k8s: .venv/dev/.ready .venv/k8s/.ready ## render the Kubernetes manifests into b
 	$(DEV)/pytest tests/k8s $(ARGS)
 
 ##@ Work on Pipit
-.PHONY: setup test test-stack lint format protos protos-check bench lock clean
+.PHONY: setup test test-stack test-arm64 lint format protos protos-check bench lock clean
 setup: .venv/dev/.ready .venv/triton/.ready .venv/k8s/.ready ## make the environment for development and tests
 
 test: setup .venv/serve-home_security/.ready ## run all tests
 	$(DEV)/pytest $(ARGS)
 
 test-stack: setup ## run the tests that need Docker: images, the stack end to end, its faults
-	$(DEV)/pytest -m docker $(ARGS)
+	$(DEV)/pytest -m "docker and not arm64" $(ARGS)
+
+test-arm64: setup ## try every inference image, and the registry, on an emulated Arm processor
+	$(DEV)/pytest -m docker tests/images/test_arm64.py $(ARGS)
 
 lint: .venv/dev/.ready ## check style, types and protos
 	$(DEV)/ruff check .

@@ -1,0 +1,46 @@
+"""Servers in containers as hardened as the stack's: they start, answer, say how they are, and end when told to."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pipit.bundle import open_bundle
+
+pytestmark = pytest.mark.docker
+
+Build = Callable[..., str]
+Run = Callable[..., str]
+Start = Callable[..., Any]
+
+
+def test_the_inference_image_serves_a_bundle(build: Build, serve: Start, bundle: Path, clip: Path) -> None:
+    container = serve(build("home-security-inference"), "--health-interval", "1s")
+    found = container.scores(clip)
+    assert set(found) == set(open_bundle(bundle).manifest.labels)
+    assert sum(found.values()) == pytest.approx(1.0, abs=1e-3)
+    container.wait(container.is_healthy, "its health check passes")
+    assert container.stop() == 0
+
+
+def test_the_root_file_system_is_not_written_to(build: Build, serve: Start, run_command: Run) -> None:
+    container = serve(build("home-security-inference"))
+    changed = run_command("docker", "diff", container.identity).splitlines()
+    # Places that are mounted there.
+    assert [line for line in changed if line not in ("A /bundle", "C /run", "C /var")] == []
+
+
+def test_the_registry_image_keeps_a_folder(build: Build, keep: Start) -> None:
+    container = keep(build("registry"), "--health-interval", "1s")
+    assert container.health(50050, "liveness") == "SERVING"
+    container.wait(container.is_healthy, "its health check passes")
+    assert container.stop() == 0
+
+
+def test_a_server_without_settings_says_what_to_set(build: Build, start: Start, run_command: Run) -> None:
+    container = start(build("home-security-inference"))
+    assert run_command("docker", "wait", container.identity) != "0"
+    said = run_command("sh", "-c", f"docker logs {container.identity} 2>&1")
+    assert "set either tasks, to serve them from the registry, or bundle" in said
