@@ -179,6 +179,12 @@ def test_every_domain_with_an_image_has_a_server_and_a_trainer() -> None:
         assert trainers[f"{name}-trainer"]["command"][0] in tasks
 
 
+def test_prometheus_scrapes_every_server() -> None:
+    entries = yaml.safe_load((COMPOSE / "prometheus" / "targets" / "inference.yml").read_text("utf-8"))
+    servers = [name for name, body in load("compose.yaml")["services"].items() if "inference" in body["image"]]
+    assert sorted(target for entry in entries for target in entry["targets"]) == [f"{name}:9464" for name in servers]
+
+
 def test_mounted_files_exist() -> None:
     for file in FILES:
         for service in load(file)["services"].values():

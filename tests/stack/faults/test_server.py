@@ -64,7 +64,7 @@ def test_the_disk_of_its_cache_is_full(stack: Any, digests: dict[str, str], foll
     with stack.registry() as registry:
         registry.promote(TASK, other, "production", "while a disk is full")
     stack.wait(lambda: stack.serving() == digests[other], "the server that has room follows")
-    stack.wait(lambda: "no room" in stack.model(SMALL).reason, "the other one says why it does not")
+    stack.wait(lambda: "No space left" in stack.model(SMALL).reason, "the other one says why it does not")
     assert stack.serving(SMALL) == environment.digest
     stack.compose("exec", "-T", "small-disk", "rm", "/var/lib/pipit/cache/filler")
     stack.wait(lambda: stack.serving(SMALL) == digests[other], "it follows once there is room")
