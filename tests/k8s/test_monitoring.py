@@ -8,11 +8,8 @@ from pathlib import Path
 import pytest
 import yaml
 from manifests.documents import Document, named, of_kind, pods_of
-from manifests.outside import ROOT
 from manifests.rendering import Cluster
 from manifests.tools import tool
-
-COMPOSE = ROOT / "compose"
 
 
 def configuration(documents: list[Document], prefix: str) -> dict[str, str]:
@@ -22,26 +19,52 @@ def configuration(documents: list[Document], prefix: str) -> dict[str, str]:
 
 
 @pytest.fixture
+def compose(workspace: Path) -> Path:
+    return workspace / "compose"
+
+
+@pytest.fixture
 def scrapes(fullest: Cluster) -> dict[str, Document]:
     prometheus = yaml.safe_load(configuration(fullest.parsed, "prometheus")["prometheus.yml"])
     return {each["job_name"]: each for each in prometheus["scrape_configs"]}
 
 
-def test_every_rule_file_is_there(fullest: Cluster) -> None:
+def test_every_rule_file_is_there(fullest: Cluster, compose: Path) -> None:
     rules = configuration(fullest.parsed, "prometheus-rules")
-    assert rules == {path.name: path.read_text() for path in (COMPOSE / "prometheus/rules").glob("*.yml")}
+    assert rules == {path.name: path.read_text() for path in (compose / "prometheus/rules").glob("*.yml")}
     assert len(rules) >= 2
 
 
-def test_alerts_go_where_composes_go(fullest: Cluster) -> None:
+def test_alerts_go_where_composes_go(fullest: Cluster, compose: Path) -> None:
     there = configuration(fullest.parsed, "alertmanager")
-    assert there == {"alertmanager.yml": (COMPOSE / "alertmanager/alertmanager.yml").read_text()}
+    assert there == {"alertmanager.yml": (compose / "alertmanager/alertmanager.yml").read_text()}
 
 
-def test_jobs_have_the_names_that_rules_know(scrapes: dict[str, Document]) -> None:
-    compose = yaml.safe_load((COMPOSE / "prometheus/prometheus.yml").read_text())["scrape_configs"]
-    assert set(scrapes) == {each["job_name"] for each in compose}
-    assert scrapes["minio"]["metrics_path"] == next(x["metrics_path"] for x in compose if x["job_name"] == "minio")
+def test_every_dashboard_is_mounted(fullest: Cluster, compose: Path) -> None:
+    grafana = next(pod for pod in pods_of(fullest.parsed) if pod.title == "Deployment grafana")
+    volumes = {each["name"]: each for each in grafana.spec["volumes"]}
+    mounts = {each["mountPath"]: volumes[each["name"]] for each in grafana.containers[0]["volumeMounts"]}
+    mounted = {}
+    for source in mounts["/etc/grafana/dashboards"]["projected"]["sources"]:
+        config = named(fullest.parsed, "ConfigMap", source["configMap"]["name"])
+        assert config is not None
+        mounted |= config["data"]
+    assert mounted == {path.name: path.read_text() for path in (compose / "grafana/dashboards").glob("*.json")}
+    assert len(mounted) >= 4
+
+
+@pytest.mark.parametrize("kind", ["datasources", "dashboards"])
+def test_grafana_is_told_the_same(kind: str, fullest: Cluster, compose: Path) -> None:
+    folder = compose / "grafana/provisioning" / kind
+    name = {"datasources": "grafana-datasources", "dashboards": "grafana-providers"}[kind]
+    assert configuration(fullest.parsed, name) == {path.name: path.read_text() for path in folder.iterdir()}
+
+
+def test_jobs_have_the_names_that_rules_know(scrapes: dict[str, Document], compose: Path) -> None:
+    there = yaml.safe_load((compose / "prometheus/prometheus.yml").read_text())["scrape_configs"]
+    assert set(scrapes) == {each["job_name"] for each in there}
+    paths = {each["job_name"]: each.get("metrics_path", "/metrics") for each in there}
+    assert {name: each.get("metrics_path", "/metrics") for name, each in scrapes.items()} == paths
 
 
 @pytest.mark.parametrize(("job", "component"), [("inference", "inference"), ("registry", "registry")])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from manifests import budget, network, probes, references, secret_files, services, settings
+from manifests import budget, network, pod_security, probes, references, secret_files, services, settings
 from manifests.documents import Document
 
 Check = Callable[[list[Document]], list[str]]
@@ -29,6 +29,7 @@ CHECKS: dict[str, Check] = {
         probes.check_probes,
         probes.check_stop,
         network.check_ways,
+        pod_security.check_pod_security,
     )
 }
 

@@ -215,4 +215,27 @@ BREAKAGES: dict[str, tuple[str, Breakage, str]] = {
     "no names": ("ways", lambda d: d.remove(get(d, "NetworkPolicy", "dns")), "registry does not reach dns at 53/UDP"),
     "names over one protocol": (
         "ways", lambda d: policy(d, "dns")["egress"][0]["ports"].pop(0), "does not reach dns at 53/UDP"),
+    "namespace without pod security": (
+        "pod_security", lambda d: get(d, "Namespace", "pipit")["metadata"].pop("labels"), "does not enforce"),
+    "folder of the node": (
+        "pod_security", lambda d: pod(d, *SERVER)["volumes"].append({"name": "h", "hostPath": {"path": "/"}}),
+        "volume h is a hostPath"),
+    "network of the node": ("pod_security", lambda d: pod(d, *SERVER).update(hostNetwork=True), "hostNetwork is set"),
+    "port of the node": (
+        "pod_security", lambda d: container(d, *SERVER)["ports"][0].update(hostPort=50051), "takes a port of the node"),
+    "root": ("pod_security", lambda d: pod(d, *REGISTRY)["securityContext"].update(runAsUser=0), "may run as root"),
+    "no seccomp profile": (
+        "pod_security", lambda d: pod(d, *REGISTRY)["securityContext"].pop("seccompProfile"), "no seccomp profile"),
+    "a capability": (
+        "pod_security",
+        lambda d: container(d, *TRAINER)["securityContext"]["capabilities"].update(add=["SYS_ADMIN"]),
+        "keeps capabilities"),
+    "privileges to gain": (
+        "pod_security", lambda d: container(d, *TRAINER)["securityContext"].pop("allowPrivilegeEscalation"),
+        "may gain privileges"),
+    "privileged": (
+        "pod_security", lambda d: container(d, *TRAINER)["securityContext"].update(privileged=True), "is privileged"),
+    "root file system to write to": (
+        "pod_security", lambda d: container(d, *TRAINER)["securityContext"].pop("readOnlyRootFilesystem"),
+        "may write to its root"),
 }  # fmt: skip

@@ -22,6 +22,7 @@ WAYS: set[Way] = {
     ("prometheus", "object-store", 9000),
     ("prometheus", "alertmanager", 9093),
     ("grafana", "prometheus", 9090),
+    ("grafana", "alertmanager", 9093),
 }
 """Every way that is needed, all TCP; and names besides."""
 
