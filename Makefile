@@ -60,7 +60,7 @@ OVERRIDES ?=
 SERVICE = $(subst _,-,$(DOMAIN))
 STACK = docker compose -f compose/compose.yaml
 STACK_UP = $(STACK) $(LAYERS:%=-f compose/compose.%.yaml) $(OVERRIDES:%=-f %)
-STACK_ALL = $(STACK) $(patsubst %,-f %,$(filter-out compose/compose.yaml,$(wildcard compose/compose.*.yaml))) $(OVERRIDES:%=-f %)
+STACK_ALL = $(STACK) -f compose/compose.observability.yaml -f compose/compose.train.yaml $(OVERRIDES:%=-f %)
 
 up: ## start the stack and wait until it is healthy; LAYERS= leaves monitoring out
 	@compose/secrets.sh

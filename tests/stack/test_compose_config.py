@@ -24,25 +24,21 @@ SERVICES = {
 }
 
 
-def config(layers: tuple[str, ...], **variables: str) -> Any:
-    files = ["compose.yaml", *(f"compose.{layer}.yaml" for layer in layers)]
+def ask(*files: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    chosen = [part for file in files for part in ("-f", file)]
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("PIPIT_", "COMPOSE_"))}
-    done = subprocess.run(
-        [
-            "docker",
-            "compose",
-            "--profile",
-            "*",
-            *(part for file in files for part in ("-f", file)),
-            "config",
-            "--format=json",
-        ],
+    return subprocess.run(
+        ["docker", "compose", "--env-file=/dev/null", "--profile=*", *chosen, "config", "--format=json"],
         cwd=COMPOSE,
         env={**environment, **variables},
         capture_output=True,
         text=True,
         check=False,
     )
+
+
+def config(layers: tuple[str, ...], **variables: str) -> Any:
+    done = ask("compose.yaml", *(f"compose.{layer}.yaml" for layer in layers), **variables)
     assert done.returncode == 0, done.stderr
     assert done.stderr == ""  # a variable without a default would be warned of
     return json.loads(done.stdout)
@@ -84,3 +80,23 @@ def test_code_of_the_checkout_is_in_the_containers_of_the_dev_layer(docker: None
         folders = services[name]["environment"]["PYTHONPATH"].split(":")
         assert folders == ["/src/shared", f"/src/{package}"]
         assert all((COMPOSE.parent / Path(folder).relative_to("/src")).is_dir() for folder in folders)
+
+
+@pytest.mark.parametrize("missing", ["PIPIT_REGISTRY", "PIPIT_DEVICE"])
+def test_a_device_needs_a_registry_and_a_name(docker: None, missing: str) -> None:
+    variables = {"PIPIT_REGISTRY": "nas.local:50050", "PIPIT_DEVICE": "pi-kitchen"}
+    done = ask("compose.device.yaml", **{name: value for name, value in variables.items() if name != missing})
+    assert done.returncode != 0
+    assert f"required variable {missing} is missing a value" in done.stderr
+
+
+def test_a_device_runs_servers_alone_as_the_stack_does(docker: None) -> None:
+    done = ask("compose.device.yaml", PIPIT_REGISTRY="nas.local:50050", PIPIT_DEVICE="pi-kitchen")
+    (server,) = json.loads(done.stdout)["services"].values()
+    expected = config(())["services"]["home-security"]
+    assert expected.pop("depends_on")
+    expected["environment"] |= {
+        "PIPIT_SERVING_REGISTRY": "nas.local:50050",
+        "PIPIT_SERVING_DEVICE_ID": "pi-kitchen-home-security",
+    }
+    assert server == expected
