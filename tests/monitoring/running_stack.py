@@ -1,0 +1,161 @@
+"""A whole stack as processes on loopback, with callers that behave and callers that do not, and a Prometheus beside it.
+
+registry ──> kitchen, garage   `production`: one version, later the next
+         └─> attic             `staging`: nothing is promoted there, so it has no model
+"""
+
+from __future__ import annotations
+
+import csv
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from home_security.sounds.synthetic import write_synthetic_set
+from pipit.bundle import Bundle, SemanticVersion, open_bundle, write_bundle
+from pipit.cli.demo.processes import Servers, free_port, wait_until_serving
+from pipit.registry import RegistryClient
+from pipit.rpc.probe import LIVENESS
+from prometheus_server import Prometheus, start_prometheus
+from traffic import Clip, Traffic
+
+TASK = "home_security.sounds"
+DEVICES = {"kitchen": "production", "garage": "production", "attic": "staging"}
+"""Environments by device."""
+REGISTRY = "registry:9460"
+START_SECONDS = 120.0
+
+
+@dataclass(frozen=True, slots=True)
+class Stack:
+    """calls, metrics: host:port by instance, as Prometheus names it; of the inference servers and of the registry."""
+
+    registry: RegistryClient
+    calls: dict[str, str]
+    metrics: dict[str, str]
+    prometheus: Prometheus
+    clips: list[Clip]
+    begun: float
+
+    def promote(self, version: str) -> None:
+        """Points production there, whatever the gates say of a short training."""
+        self.registry.promote(TASK, version, "production", "for the test", override_gates=True)
+
+    def wait_for(self, expression: str, seconds: float = START_SECONDS) -> None:
+        """Until the query has a result."""
+        deadline = time.monotonic() + seconds
+        while not self.prometheus.query(expression):
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"nothing came of {expression} within {seconds:.0f} s")
+            time.sleep(0.2)
+
+
+def train(folder: Path, epochs: int) -> Bundle:
+    """Trains on synthetic sounds in a process of its own; the same folder and epochs again cost nothing."""
+    data = folder / "data"
+    write_synthetic_set(data / "synthetic_sounds")
+    options = ["--recipe", "synthetic", "--set", f"epochs={epochs}", "--data", str(data), "--runs", str(folder / "runs")]
+    command = [sys.executable, "-m", "pipit.cli.main", "train", TASK, *options, "--version", f"1.{epochs}.0"]
+    done = subprocess.run(command, env=_environment(), capture_output=True, text=True, timeout=540, check=False)
+    if done.returncode:
+        raise RuntimeError(f"the training failed:\n{done.stderr[-3000:]}")
+    (made,) = (
+        path.parent
+        for path in (folder / "runs").rglob("bundle/bundle.yaml")
+        if str(open_bundle(path.parent).manifest.version) == f"1.{epochs}.0"
+    )
+    return open_bundle(made)
+
+
+def with_other_weights(source: Bundle, version: str, folder: Path) -> Bundle:
+    """The same network as another version, which serves its float32 weights."""
+    changes = {"version": SemanticVersion(version), "default_variant": "float32"}
+    manifest = source.manifest.model_copy(update=changes)
+    return write_bundle(folder, manifest, {name: source.file(name) for name in source.manifest.files})
+
+
+@contextmanager
+def running_stack(folder: Path, first: Bundle, clips: list[Clip]) -> Iterator[Stack]:
+    """Registry, three servers and Prometheus; `first` is promoted to production and answers."""
+    with ExitStack() as context:
+        servers = context.enter_context(Servers(folder / "logs"))
+        calls, metrics = {}, {}
+        registry, metrics[REGISTRY] = _start_registry(servers, folder)
+        client = context.enter_context(RegistryClient(registry))
+        client.publish(first.path)
+        for device, environment in DEVICES.items():
+            instance = f"{device}:9464"
+            calls[instance], metrics[instance] = _start_device(servers, folder, registry, device, environment)
+        targets = {
+            "registry": {REGISTRY: metrics[REGISTRY]},
+            "inference": {instance: metrics[instance] for instance in calls},
+        }
+        prometheus = start_prometheus(servers, folder / "prometheus", targets)
+        stack = Stack(client, calls, metrics, prometheus, clips, time.time())
+        stack.promote(str(first.manifest.version))
+        stack.wait_for("sum(pipit_model_ready) == 2")
+        yield stack
+
+
+def run_traffic(stack: Stack, labels: tuple[str, ...], second: Bundle, wait: Callable[[], None]) -> None:
+    """Traffic before, during and after a swap to `second`. wait: called twice; how long there is traffic."""
+    stack.registry.publish(second.path)
+    production = [address for instance, address in stack.calls.items() if instance != "attic:9464"]
+    with Traffic(production, stack.calls["attic:9464"], stack.registry.address, stack.clips, labels):
+        wait()
+        version = second.manifest.version
+        stack.promote(str(version))
+        stack.wait_for(f'count(pipit_model_active_info{{version="{version}"}}) == 2')
+        wait()
+
+
+def read_clips(folder: Path) -> list[Clip]:
+    """Of the synthetic set that `train` wrote to `folder`."""
+    root = folder / "data/synthetic_sounds"
+    with (root / "meta/esc50.csv").open(encoding="utf-8", newline="") as table:
+        return [
+            Clip((root / "audio" / row["filename"]).read_bytes(), row["category"]) for row in csv.DictReader(table)
+        ]
+
+
+def _environment() -> dict[str, str]:
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("PIPIT_")}
+    return {**kept, "TF_CPP_MIN_LOG_LEVEL": "3"}
+
+
+def _start_registry(servers: Servers, folder: Path) -> tuple[str, str]:
+    port, metrics = free_port(), free_port()
+    settings = {
+        "PIPIT_REGISTRY_STORE": str(folder / "store"),
+        "PIPIT_REGISTRY_PORT": str(port),
+        "PIPIT_REGISTRY_METRICS_PORT": str(metrics),
+    }
+    server = servers.start("registry", [sys.executable, "-m", "model_registry"], settings)
+    wait_until_serving(server, f"127.0.0.1:{port}", "", START_SECONDS)
+    return f"127.0.0.1:{port}", f"127.0.0.1:{metrics}"
+
+
+def _start_device(
+    servers: Servers, folder: Path, registry: str, device: str, environment: str
+) -> tuple[str, str]:
+    port, metrics = free_port(), free_port()
+    settings = {
+        "PIPIT_SERVING_REGISTRY": registry,
+        "PIPIT_SERVING_TASKS": TASK,
+        "PIPIT_SERVING_ENVIRONMENT": environment,
+        "PIPIT_SERVING_DEVICE_ID": device,
+        "PIPIT_SERVING_CACHE_DIR": str(folder / "cache" / device),
+        "PIPIT_SERVING_PORT": str(port),
+        "PIPIT_SERVING_METRICS_PORT": str(metrics),
+        # Little of both, so that a burst finds the queue full.
+        "PIPIT_SERVING_CONCURRENCY": "1",
+        "PIPIT_SERVING_QUEUE": "4",
+    }
+    server = servers.start(device, [sys.executable, "-m", "pipit.serving"], settings)
+    wait_until_serving(server, f"127.0.0.1:{port}", LIVENESS, START_SECONDS)
+    return f"127.0.0.1:{port}", f"127.0.0.1:{metrics}"
