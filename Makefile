@@ -89,7 +89,7 @@ pipit: ## run the command line in the stack: ARGS="models", ARGS="rollback home_
 OVERLAY ?= pi
 k3s: ## put the stack on the cluster that kubectl speaks to, and wait for it; OVERLAY=dev (docs/k3s.md)
 	@echo "to the cluster $$(kubectl config current-context)"
-	@compose/secrets.sh k8s/secrets/files
+	@compose/secrets.sh "$(CURDIR)/k8s/secrets/files"
 	kubectl apply -f k8s/base/namespace.yaml
 	kubectl apply -k k8s/secrets
 	kubectl apply -k k8s/overlays/$(OVERLAY)

@@ -23,8 +23,13 @@ SETTINGS: dict[str, tuple[type[Settings], ...]] = {
     "trainer": (CliSettings,),
 }
 """Settings that a component's process reads."""
-_FOREIGN_VARIABLES = {"HOME", "MPLCONFIGDIR", "NUMBA_CACHE_DIR", "TF_CPP_MIN_LOG_LEVEL"}
-_TORCHRUN = {"MASTER_ADDR", "MASTER_PORT", "WORLD_SIZE", "RANK"}
+_OTHER_VARIABLES = {
+    "trainer": {
+        *("HOME", "MPLCONFIGDIR", "NUMBA_CACHE_DIR", "TF_CPP_MIN_LOG_LEVEL"),
+        # What the workers of one training know of each other: Pipit's own name, and torchrun's.
+        *("PIPIT_WORKERS", "MASTER_ADDR", "MASTER_PORT", "WORLD_SIZE", "RANK"),
+    },
+}
 
 
 def check_images(documents: list[Document]) -> list[str]:
@@ -49,7 +54,8 @@ def check_settings(documents: list[Document]) -> list[str]:
             variables = environment(documents, container)
             classes = SETTINGS[pod.component]
             used = {name for name in variables if f"$({name})" in str(container)}
-            known = {name for each in classes for name in variables_of(each)} | _FOREIGN_VARIABLES | _TORCHRUN | used
+            known = {name for each in classes for name in variables_of(each)} | used
+            known |= _OTHER_VARIABLES.get(pod.component, set())
             found += [f"{pod.title}: {name} is no setting" for name in sorted(set(variables) - known)]
             for each in classes:
                 with _environment(variables):
