@@ -103,7 +103,7 @@ k8s: .venv/dev/.ready .venv/k8s/.ready ## render the Kubernetes manifests into b
 	$(DEV)/pytest tests/k8s $(ARGS)
 
 ##@ Work on Pipit
-.PHONY: setup test test-stack test-arm64 lint format protos protos-check bench lock clean
+.PHONY: setup test test-stack test-arm64 lint format protos protos-check dashboards bench lock clean
 setup: .venv/dev/.ready .venv/triton/.ready .venv/k8s/.ready ## make the environment for development and tests
 
 test: setup .venv/serve-home_security/.ready ## run all tests
@@ -137,6 +137,9 @@ protos: .venv/dev/.ready ## generate the gRPC code
 
 protos-check: protos ## fail if the generated code is not up to date
 	@test -z "$$(git status --porcelain shared/pipit/_pb)" || { git --no-pager diff --stat shared/pipit/_pb; echo 'generated code is out of date: run `make protos` and commit it'; exit 1; }
+
+dashboards: .venv/dev/.ready ## write Grafana's dashboards anew, from compose/grafana/*.py
+	$(DEV)/python compose/grafana/dashboards.py
 
 bench: setup .venv/serve-home_security/.ready ## measure everything; writes docs/measured/*.csv (long)
 	$(DEV)/python tests/load/run_all.py $(ARGS)

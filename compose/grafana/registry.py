@@ -38,7 +38,7 @@ def _numbers() -> list[object]:
             "Failed",
             "Share of calls that failed through no fault of callers. An alert begins at 5 %.",
             "percentunit",
-            f"max(instance:grpc_server_failed:ratio_rate5m{{{OF}}})",
+            f"max(job_instance:grpc_server_failed:ratio_rate5m{{{OF}}})",
             steps((0.01, ORANGE), (0.05, RED)),
         ),
         number(

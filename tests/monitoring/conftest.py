@@ -11,8 +11,8 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from prometheus_server import missing  # noqa: E402
-from running_stack import Stack, read_clips, run_traffic, running_stack, train, with_other_weights  # noqa: E402
+from prometheus_server import missing
+from running_stack import Stack, read_clips, run_traffic, running_stack, train, with_other_weights
 
 TRAFFIC_SECONDS = 12.0
 """Before the swap, and after it again; Prometheus looks each second."""

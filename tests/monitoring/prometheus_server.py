@@ -72,7 +72,7 @@ class Prometheus:
 def start_prometheus(
     servers: Servers, folder: Path, targets: Targets, alertmanager: str = "", hold: str = "1s"
 ) -> Prometheus:
-    """Scrapes and evaluates each second. hold: how long a fault lasts before an alert fires; empty for the rules' own."""
+    """Scrapes and evaluates each second. hold: how long a fault lasts before an alert fires."""
     port = free_port()
     everything = {**targets, "prometheus": {"localhost:9090": f"127.0.0.1:{port}"}}
     config = derive_prometheus_config(folder / "config", everything, alertmanager, hold)
@@ -108,9 +108,8 @@ def derive_prometheus_config(folder: Path, targets: Targets, alertmanager: str, 
             job["static_configs"] = groups
     config["scrape_configs"] = jobs
     (folder / "prometheus.yml").write_text(yaml.safe_dump(config, sort_keys=False), "utf-8")
-    if hold:
-        alerts = folder / "rules/alerts.yml"
-        alerts.write_text(re.sub(r"^( +for: )\w+$", rf"\g<1>{hold}", alerts.read_text("utf-8"), flags=re.MULTILINE))
+    alerts = folder / "rules/alerts.yml"
+    alerts.write_text(re.sub(r"^( +for: )\w+$", rf"\g<1>{hold}", alerts.read_text("utf-8"), flags=re.MULTILINE))
     return folder / "prometheus.yml"
 
 

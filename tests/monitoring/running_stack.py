@@ -59,7 +59,16 @@ def train(folder: Path, epochs: int) -> Bundle:
     """Trains on synthetic sounds in a process of its own; the same folder and epochs again cost nothing."""
     data = folder / "data"
     write_synthetic_set(data / "synthetic_sounds")
-    options = ["--recipe", "synthetic", "--set", f"epochs={epochs}", "--data", str(data), "--runs", str(folder / "runs")]
+    options = [
+        "--recipe",
+        "synthetic",
+        "--set",
+        f"epochs={epochs}",
+        "--data",
+        str(data),
+        "--runs",
+        str(folder / "runs"),
+    ]
     command = [sys.executable, "-m", "pipit.cli.main", "train", TASK, *options, "--version", f"1.{epochs}.0"]
     done = subprocess.run(command, env=_environment(), capture_output=True, text=True, timeout=540, check=False)
     if done.returncode:
@@ -118,9 +127,7 @@ def read_clips(folder: Path) -> list[Clip]:
     """Of the synthetic set that `train` wrote to `folder`."""
     root = folder / "data/synthetic_sounds"
     with (root / "meta/esc50.csv").open(encoding="utf-8", newline="") as table:
-        return [
-            Clip((root / "audio" / row["filename"]).read_bytes(), row["category"]) for row in csv.DictReader(table)
-        ]
+        return [Clip((root / "audio" / row["filename"]).read_bytes(), row["category"]) for row in csv.DictReader(table)]
 
 
 def _environment() -> dict[str, str]:
@@ -140,9 +147,7 @@ def _start_registry(servers: Servers, folder: Path) -> tuple[str, str]:
     return f"127.0.0.1:{port}", f"127.0.0.1:{metrics}"
 
 
-def _start_device(
-    servers: Servers, folder: Path, registry: str, device: str, environment: str
-) -> tuple[str, str]:
+def _start_device(servers: Servers, folder: Path, registry: str, device: str, environment: str) -> tuple[str, str]:
     port, metrics = free_port(), free_port()
     settings = {
         "PIPIT_SERVING_REGISTRY": registry,

@@ -1,4 +1,4 @@
-"""One alert on its whole way: a server goes, Prometheus notices, Alertmanager tells, and tells again when it is back."""
+"""One alert on its whole way: Prometheus notices that a server is down, Alertmanager tells, also when it is back."""
 
 from __future__ import annotations
 

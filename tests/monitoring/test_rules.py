@@ -96,6 +96,6 @@ def quieted() -> Iterator[tuple[str, str]]:
             yield from ((name, matcher) for name in re.findall(r"[A-Z]\w+", matcher))
 
 
-@pytest.mark.parametrize(("name", "matcher"), quieted())
+@pytest.mark.parametrize(("name", "matcher"), list(quieted()))
 def test_what_is_kept_quiet_beside_another_exists(name: str, matcher: str) -> None:
     assert name in ALERTS, matcher

@@ -87,9 +87,7 @@ class Traffic:
 
     def _stream(self, stub: inference_pb2_grpc.InferenceServiceStub) -> None:
         """One endless recording of silence."""
-        samples = pb.PcmAudio(
-            samples=bytes(RATE), encoding=pb.PcmAudio.ENCODING_S16, sample_rate=RATE, channels=1
-        )
+        samples = pb.PcmAudio(samples=bytes(RATE), encoding=pb.PcmAudio.ENCODING_S16, sample_rate=RATE, channels=1)
 
         def messages() -> Iterator[pb.ClassifyStreamRequest]:
             while not self._stop.wait(0.5):
