@@ -5,8 +5,8 @@
                                        +--- next picture, by two points of the 39 --+
 
 The network's own coordinates are coarse; each point is moved to the middle of its heat map's peak, where that is
-clear. Networks and rules of MediaPipe 0.10.18 (`pose_landmark_cpu`, model complexity 1), of "BlazePose" (Bazarevsky
-et al., 2020); no smoothing over time.
+clear. Networks and rules of MediaPipe 0.10.18 (`pose_landmark_cpu`, model complexity 1, smooth_landmarks off), of
+"BlazePose" (Bazarevsky et al., 2020).
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from pipit.inputs.landmarks.crop import Picture, crop, scaled
 from pipit.inputs.landmarks.detector import Detector
 from pipit.inputs.landmarks.geometry import Points, Rectangle, about, rotation_of
+from pipit.inputs.landmarks.smoothing import OneEuroFilter, OneEuroParameters
 from pipit.runtimes.base import Runtime
 
 BODY_POINTS = 33
@@ -29,6 +30,7 @@ _MARGIN = 1.25
 _KERNEL = 9
 """Cells of the heat map, each way, that a point's place is averaged over."""
 _CLEAR_PEAK = 0.5
+_LEAST_DIAMETER = 1e-6
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,10 +40,29 @@ class BodyPoints:
     points: NDArray[np.float32]
     presence: float
 
+
+class BodyTrack:
+    """Where to look in a stream's next picture: by the circle around the body, smoothed over time."""
+
+    def __init__(self) -> None:
+        self._filter = OneEuroFilter(OneEuroParameters(min_cutoff=0.01, beta=10.0))
+        self._rectangle: Rectangle | None = None
+
     @property
-    def next_rectangle(self) -> Rectangle:
-        """Where to look in the next picture."""
-        return _rectangle(self.points[_CENTER], self.points[_RIM])
+    def rectangle(self) -> Rectangle | None:
+        """None: the body has to be searched."""
+        return self._rectangle
+
+    def follow(self, body: BodyPoints, seconds: float) -> None:
+        """seconds: since the picture before."""
+        circle = body.points[[_CENTER, _RIM], :2]
+        diameter = max(2 * math.dist(*circle.tolist()), _LEAST_DIAMETER)
+        self._rectangle = _rectangle(*self._filter.apply(circle, diameter, seconds).astype(np.float32))
+
+    def lose(self) -> None:
+        """The body is no longer there."""
+        self._filter.reset()
+        self._rectangle = None
 
 
 class BodyFinder:

@@ -9,23 +9,23 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from pipit.errors import InvalidInput
-from pipit.inputs.landmarks.body import BodyFinder, BodyPoints
-from pipit.inputs.landmarks.crop import Picture, crop
-from pipit.inputs.landmarks.face import FaceFinder, FacePoints, add_new
-from pipit.inputs.landmarks.geometry import Rectangle
-from pipit.inputs.landmarks.layout import BODY_FEATURES, BODY_POINT_NAMES
-from pipit.inputs.landmarks.models import (
+from pipit.data.landmark_networks import (
     BODY_DETECTOR,
     BODY_LANDMARKS,
     FACE_DETECTOR,
     FACE_LANDMARKS,
-    ModelFile,
-    model_paths,
+    NetworkFile,
 )
+from pipit.errors import InvalidInput
+from pipit.inputs.landmarks.body import BodyFinder, BodyPoints, BodyTrack
+from pipit.inputs.landmarks.crop import Picture, crop
+from pipit.inputs.landmarks.face import FaceFinder, FacePoints, add_new
+from pipit.inputs.landmarks.geometry import Rectangle
+from pipit.inputs.landmarks.layout import BODY_FEATURES, BODY_POINT_NAMES
+from pipit.inputs.landmarks.networks import network_paths
 from pipit.pipelines import Box
 from pipit.runtimes.base import Runtime
-from pipit.runtimes.litert import LiteRTRuntime
+from pipit.runtimes.loader import load_runtime
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,10 +71,10 @@ class FaceAndBody:
         threads: cores that one picture may use. instances: pictures that may be searched at the same time.
         Raises NotFound if a network is missing, InvalidInput if one is none.
         """
-        paths = model_paths(models)
+        paths = network_paths(models)
 
-        def load(file: ModelFile) -> Runtime:
-            return LiteRTRuntime(paths[file], threads, instances)
+        def load(file: NetworkFile) -> Runtime:
+            return load_runtime(paths[file], "litert", threads, instances)
 
         self._faces = FaceFinder(load(FACE_DETECTOR), load(FACE_LANDMARKS))
         self._bodies = BodyFinder(load(BODY_DETECTOR), load(BODY_LANDMARKS))
@@ -117,24 +117,28 @@ class Tracker:
         self._most_faces = most_faces
         self._thresholds = thresholds
         self._face_rectangles: list[Rectangle] = []
-        self._body_rectangle: Rectangle | None = None
+        self._body = BodyTrack()
         self._size: tuple[int, ...] = ()
 
-    def find(self, picture: Picture, full_size: tuple[int, int] | None = None) -> list[Found]:
-        """As `FaceAndBody.find`. A picture of another size than the one before starts anew."""
+    def find(self, picture: Picture, full_size: tuple[int, int] | None = None, seconds: float = 1 / 30) -> list[Found]:
+        """As `FaceAndBody.find`. A picture of another size than the one before starts anew.
+
+        seconds: since the picture before.
+        """
         check_picture(picture)
         if picture.shape != self._size:
             self.forget()
             self._size = picture.shape
         faces = self._find_faces(picture)
         # Nothing is told of a body without a face, so it is not searched.
-        body = self._find_body(picture) if faces else None
+        body = self._find_body(picture, seconds) if faces else None
         bearer = _bearer(faces, body)
         return [_found(face, body if index == bearer else None, picture, full_size) for index, face in enumerate(faces)]
 
     def forget(self) -> None:
         """Starts anew with the next picture, as after a cut."""
-        self._face_rectangles, self._body_rectangle = [], None
+        self._face_rectangles = []
+        self._body.lose()
 
     def _find_faces(self, picture: Picture) -> list[FacePoints]:
         known = self._look_at_faces(picture, self._face_rectangles)
@@ -158,23 +162,22 @@ class Tracker:
                 present.append(face)
         return present
 
-    def _find_body(self, picture: Picture) -> BodyPoints | None:
+    def _find_body(self, picture: Picture, seconds: float) -> BodyPoints | None:
         if self._bodies is None:
             return None
-        if self._body_rectangle is not None:
-            body = self._bodies.look(picture, self._body_rectangle)
-            if body.presence > self._thresholds.body_presence:
-                self._body_rectangle = body.next_rectangle
-                return body
-        self._body_rectangle = None
-        rectangle = self._bodies.detect(picture, self._thresholds.body_detection)
-        if rectangle is None:
+        body = self._look_at_body(picture, self._body.rectangle)
+        if body is None:
+            self._body.lose()
+            body = self._look_at_body(picture, self._bodies.detect(picture, self._thresholds.body_detection))
+        if body is not None:
+            self._body.follow(body, seconds)
+        return body
+
+    def _look_at_body(self, picture: Picture, rectangle: Rectangle | None) -> BodyPoints | None:
+        if self._bodies is None or rectangle is None:
             return None
         body = self._bodies.look(picture, rectangle)
-        if body.presence <= self._thresholds.body_presence:
-            return None
-        self._body_rectangle = body.next_rectangle
-        return body
+        return body if body.presence > self._thresholds.body_presence else None
 
 
 def face_crop(picture: Picture, found: Found, size: int) -> Picture:
