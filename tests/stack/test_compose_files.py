@@ -205,6 +205,16 @@ def test_mounted_files_exist() -> None:
                     assert (COMPOSE / source).exists(), source
 
 
+def test_the_guide_names_what_is_kept_and_what_is_secret() -> None:
+    guide = (REPOSITORY / "docs" / "stack.md").read_text("utf-8")
+    first_cells = re.findall(r"^\| (`[^|]+`) \|", guide, re.MULTILINE)
+    named = {name for cell in first_cells for name in re.findall(r"`([^`]+)`", cell)}
+    documents = [load(name) for name in WHOLE]
+    volumes = {name for document in documents for name in document.get("volumes", {})} - {"no-data"}
+    files = {Path(secret["file"]).name for document in documents for secret in document.get("secrets", {}).values()}
+    assert named == {*volumes, *files, "compose.yaml", *LAYERS}
+
+
 def tool(name: str) -> str:
     path = Path(sys.executable).parent / name
     if not path.exists():
