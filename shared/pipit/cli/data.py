@@ -1,4 +1,4 @@
-"""`pipit data`: fetch public data sets, check your own, make synthetic ones."""
+"""`pipit data`: fetch public data sets, check your own, make synthetic ones, turn pictures into landmarks."""
 
 from __future__ import annotations
 
@@ -23,6 +23,7 @@ from rich.progress import (
 
 from pipit.cli.app import App
 from pipit.cli.exit_codes import ExitCode
+from pipit.cli.landmarks import landmarks
 from pipit.cli.output import JsonOption, print_json, print_line, print_table, say
 from pipit.cli.settings import CliSettings
 from pipit.data import download
@@ -34,8 +35,9 @@ from pipit.settings import load_settings
 
 app = App(
     no_args_is_help=True,
-    help="Fetch public data sets and pretrained networks; check your own data; make synthetic data.",
+    help="Fetch public data sets and pretrained networks; check your own data; make synthetic data; find landmarks.",
 )
+app.command()(landmarks)
 
 DEFAULT_FOLDER = Path("data")
 
