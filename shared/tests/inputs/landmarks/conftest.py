@@ -1,0 +1,61 @@
+"""The networks, the photograph that the reference numbers were made of, and MediaPipe's own answers."""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Mapping
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from pipit.data.landmark_networks import install
+from pipit.errors import Unavailable
+from pipit.inputs.landmarks import FaceAndBody
+from pipit.inputs.landmarks.networks import LandmarkSettings
+from pipit.settings import load_settings
+
+
+@pytest.fixture(scope="session")
+def networks_folder() -> Path:
+    """The four networks, fetched where they are not there yet. Skips where they can't be had."""
+    settings = load_settings(LandmarkSettings)
+    try:
+        install(settings.landmarks, settings.landmarks_wheel)
+    except Unavailable as error:
+        pytest.skip(str(error))
+    return settings.landmarks
+
+
+@pytest.fixture(scope="session")
+def networks(networks_folder: Path) -> FaceAndBody:
+    return FaceAndBody(networks_folder)
+
+
+@pytest.fixture(scope="session")
+def photograph() -> NDArray[np.uint8]:
+    """Eileen Collins by NASA, public domain: (512, 512, 3)."""
+    data = pytest.importorskip("skimage.data", reason="needs scikit-image, which carries the photograph")
+    picture: NDArray[np.uint8] = data.astronaut()
+    return picture
+
+
+@pytest.fixture(scope="session")
+def made() -> ModuleType:
+    """make_reference.py, for the pictures that the numbers belong to."""
+    path = Path(__file__).with_name("make_reference.py")
+    spec = importlib.util.spec_from_file_location("make_reference", path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture(scope="session")
+def reference(made: ModuleType) -> Mapping[str, NDArray[Any]]:
+    """What MediaPipe 0.10.18 answered, by "picture/faces" and "picture/body"."""
+    with np.load(made.REFERENCE) as arrays:
+        return {name: arrays[name] for name in arrays.files}

@@ -1,0 +1,95 @@
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pipit.inputs.landmarks.crop import crop, scaled
+from pipit.inputs.landmarks.geometry import Rectangle, around, rotation_of
+
+PICTURE = np.random.default_rng(3).integers(0, 256, (20, 30, 3), np.uint8)
+
+
+def test_a_crop_of_its_own_size_is_the_picture_itself() -> None:
+    cropped = crop(PICTURE, Rectangle(14, 9, 8, 8), 8, repeat_border=False)
+    np.testing.assert_array_equal(cropped, PICTURE[5:13, 10:18])
+
+
+def test_quarter_turns() -> None:
+    cropped = crop(PICTURE, Rectangle(14, 9, 8, 8, math.pi), 8, repeat_border=False)
+    np.testing.assert_array_equal(cropped[1:, 1:], PICTURE[5:13, 10:18][::-1, ::-1][:-1, :-1])
+
+
+def test_pixels_lie_at_the_corners_of_steps_not_in_their_middle() -> None:
+    """Twice as large: every other pixel is one of the picture's, those between are their means."""
+    cropped = crop(PICTURE, Rectangle(14, 9, 8, 8), 16, repeat_border=False).astype(int)
+    source = PICTURE.astype(int)
+    np.testing.assert_array_equal(cropped[::2, ::2], source[5:13, 10:18])
+    np.testing.assert_array_equal(cropped[::2, 1::2], (source[5:13, 10:18] + source[5:13, 11:19] + 1) // 2)
+
+
+def test_the_border_is_black_or_repeated() -> None:
+    outside = Rectangle(0, 0, 8, 8)
+    black = crop(PICTURE, outside, 8, repeat_border=False)
+    repeated = crop(PICTURE, outside, 8, repeat_border=True)
+    assert not black[:4].any()
+    assert not black[:, :4].any()
+    np.testing.assert_array_equal(black[4:, 4:], PICTURE[:4, :4])
+    np.testing.assert_array_equal(repeated[4:, 4:], PICTURE[:4, :4])
+    np.testing.assert_array_equal(repeated[:4, :4], np.broadcast_to(PICTURE[0, 0], (4, 4, 3)))
+
+
+@given(
+    x=st.floats(-40, 70), y=st.floats(-40, 60), side=st.floats(0.5, 90), angle=st.floats(-4, 4), repeat=st.booleans()
+)
+def test_equal_to_exact_bilinear_interpolation_at_32nds_of_a_pixel(
+    x: float, y: float, side: float, angle: float, repeat: bool
+) -> None:
+    rectangle = Rectangle(x, y, side, side, angle)
+    cropped = crop(PICTURE, rectangle, 6, repeat_border=repeat)
+    for row, column in ((0, 0), (2, 5), (5, 1)):
+        u, v = (column / 6 - 0.5) * side, (row / 6 - 0.5) * side
+        place_x = x + math.cos(angle) * u - math.sin(angle) * v
+        place_y = y + math.sin(angle) * u + math.cos(angle) * v
+        expected = by_hand(place_x, place_y, repeat)
+        # A position on the edge between two 32nds may fall to either side.
+        steps = 2 * 255 / 32 + 1
+        assert np.abs(cropped[row, column].astype(float) - expected).max() <= steps
+
+
+def by_hand(x: float, y: float, repeat: bool) -> np.ndarray:
+    left, top = math.floor(x), math.floor(y)
+    total = np.zeros(3)
+    for row, down in ((top, 1 - (y - top)), (top + 1, y - top)):
+        for column, across in ((left, 1 - (x - left)), (left + 1, x - left)):
+            if repeat or (0 <= row < 20 and 0 <= column < 30):
+                total += PICTURE[min(max(row, 0), 19), min(max(column, 0), 29)] * down * across
+    return total
+
+
+def test_scaled() -> None:
+    pixels = np.array([[[0, 51, 255]]], np.uint8)
+    np.testing.assert_allclose(scaled(pixels, -1.0, 1.0), [[[[-1, -0.6, 1]]]], atol=1e-6)
+    assert scaled(pixels, 0.0, 1.0).dtype == np.float32
+
+
+@given(st.floats(-50, 50), st.floats(-50, 50), st.floats(1, 80), st.floats(-3, 3))
+def test_corners_of_a_rectangle(x: float, y: float, side: float, angle: float) -> None:
+    corners = Rectangle(x, y, side, 2 * side, angle).to_picture(
+        np.array([[0.5, 0.5], [0, 0], [1, 0], [0, 1]], np.float32)
+    )
+    assert corners[0] == pytest.approx([x, y], abs=1e-4)
+    assert math.dist(corners[1], corners[2]) == pytest.approx(side, rel=1e-4)
+    assert math.dist(corners[1], corners[3]) == pytest.approx(2 * side, rel=1e-4)
+    assert rotation_of(corners[1], corners[2], upright=0.0) == pytest.approx(angle, abs=1e-3)
+
+
+def test_rectangles() -> None:
+    bounds = around(np.array([[1, 2, 9], [5, 12, 9], [3, 4, 9]], np.float32), rotation=0.5)
+    assert bounds == Rectangle(3, 7, 4, 10, 0.5)
+    assert bounds.square(1.5) == Rectangle(3, 7, 15, 15, 0.5)
+    assert Rectangle(0, 0, 2, 2).overlap(Rectangle(1, 0, 2, 2)) == pytest.approx(1 / 3)
+    assert Rectangle(0, 0, 2, 2).overlap(Rectangle(5, 0, 2, 2)) == 0.0
+    assert Rectangle(0, 0, 0, 0).overlap(Rectangle(0, 0, 0, 0)) == 0.0
