@@ -55,6 +55,7 @@ def classify(
         version=version,
         environment=environment,
         token=settings.token,
+        certificate_authority=settings.ca,
         top_k=top,
         min_score=min_score,
         timeout=timeout,

@@ -29,7 +29,8 @@ def feedback(
       pipit feedback 3f2a9c01-18 none
     """
     settings = load_settings(CliSettings)
-    with InferenceClient(Target(server or settings.server, token=settings.token)) as client:
+    target = Target(server or settings.server, token=settings.token, certificate_authority=settings.ca)
+    with InferenceClient(target) as client:
         verdict = client.feedback(request_id, label)
     if json:
         print_json(verdict)

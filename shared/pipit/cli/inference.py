@@ -24,6 +24,7 @@ class Target:
     version: str = ""
     environment: str = ""
     token: str | None = None
+    certificate_authority: Path | None = None
     top_k: int = 3
     min_score: float = 0.0
     timeout: float = 30.0
@@ -88,7 +89,7 @@ class InferenceClient:
 
     def __init__(self, target: Target) -> None:
         self._target = target
-        self._channel = open_channel(target.server, target.token)
+        self._channel = open_channel(target.server, target.token, target.certificate_authority)
         self._stub = inference_pb2_grpc.InferenceServiceStub(self._channel)
 
     def __enter__(self) -> InferenceClient:

@@ -16,6 +16,8 @@ class CliSettings(Settings):
     """host:port of an inference server."""
     token: str | None = None
     """Bearer token for both; none: they ask for none."""
+    ca: Path | None = None
+    """PEM file that both servers' certificates must lead to; none: calls are not encrypted."""
     data: Path | None = None
     """Folder with one sub-folder per data set."""
     data_mirror: str | None = None

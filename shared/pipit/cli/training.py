@@ -88,10 +88,9 @@ def _bundle_version(bundle: Path) -> SemanticVersion | None:
         return None
 
 
-def published_versions(registry: str, token: str | None, task: str) -> tuple[SemanticVersion, ...]:
+def published_versions(client: RegistryClient, task: str) -> tuple[SemanticVersion, ...]:
     """Versions of `task` in the registry; none if it does not know the task."""
-    with RegistryClient(registry, token) as client:
-        try:
-            return tuple(SemanticVersion(version.version) for version in client.list_versions(task).versions)
-        except NotFound:
-            return ()
+    try:
+        return tuple(SemanticVersion(version.version) for version in client.list_versions(task).versions)
+    except NotFound:
+        return ()

@@ -119,7 +119,8 @@ def _train(options: DemoOptions, subject: Subject, registry: str, progress: Prog
     """The bundle, and clips that it was not trained on."""
     trainer = subject.trainer()
     with open_run(trainer, options.state / "runs", progress) as run:
-        published = published_versions(registry, None, options.task)
+        with RegistryClient(registry) as client:
+            published = published_versions(client, options.task)
         _, folder = run_training(trainer, run, published=published)
         assert folder is not None  # the last step made it
         bundle = open_bundle(folder)
