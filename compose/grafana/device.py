@@ -47,7 +47,7 @@ def _numbers() -> list[object]:
             f"count(pipit_model_ready{{{OF}}} == 0) or vector(0)",
             steps((1, ORANGE)),
         ),
-        number("Running since", "Its last start.", "s", f"time() - process_start_time_seconds{{{OF}}}", decimals=0),
+        number("Running for", "Since its last start.", "s", f"time() - process_start_time_seconds{{{OF}}}", decimals=0),
     ]
 
 

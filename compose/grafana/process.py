@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from panels import RED, graph, query
+from panels import graph, query
 
 
 def process(selector: str) -> list[object]:
@@ -24,23 +24,9 @@ def process(selector: str) -> list[object]:
         ),
         graph(
             "File descriptors",
-            "Open ones. Dashed: how many there may be.",
+            "Open ones. An alert begins at 80 % of what the process may have.",
             "none",
-            [
-                query(f"process_open_fds{{{selector}}}", "open, {{instance}}"),
-                query(f"process_max_fds{{{selector}}}", "limit, {{instance}}", "B"),
-            ],
+            [query(f"process_open_fds{{{selector}}}", "{{instance}}")],
             width=8,
-            overrides=[
-                (
-                    "^limit",
-                    {
-                        "custom.lineStyle": {"fill": "dash", "dash": [10, 10]},
-                        "custom.axisPlacement": "hidden",
-                        "custom.fillOpacity": 0,
-                        "color": {"mode": "fixed", "fixedColor": RED},
-                    },
-                )
-            ],
         ),
     ]

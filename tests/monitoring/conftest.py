@@ -24,7 +24,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     if absent := missing("prometheus"):
         pytest.skip(absent)
     folder = tmp_path_factory.mktemp("monitoring")
-    first = train(folder, epochs=3)
+    first = train(folder, "1.0.0", epochs=3)
     second = with_other_weights(first, "2.0.0", folder / "second")
     with running_stack(folder / "stack", first, read_clips(folder)) as running:
         run_traffic(running, first.manifest.labels, second, lambda: time.sleep(TRAFFIC_SECONDS))

@@ -55,8 +55,8 @@ class Stack:
             time.sleep(0.2)
 
 
-def train(folder: Path, epochs: int) -> Bundle:
-    """Trains on synthetic sounds in a process of its own; the same folder and epochs again cost nothing."""
+def train(folder: Path, version: str, epochs: int) -> Bundle:
+    """Trains on synthetic sounds in a process of its own; the same again costs little."""
     data = folder / "data"
     write_synthetic_set(data / "synthetic_sounds")
     options = [
@@ -69,14 +69,14 @@ def train(folder: Path, epochs: int) -> Bundle:
         "--runs",
         str(folder / "runs"),
     ]
-    command = [sys.executable, "-m", "pipit.cli.main", "train", TASK, *options, "--version", f"1.{epochs}.0"]
+    command = [sys.executable, "-m", "pipit.cli.main", "train", TASK, *options, "--version", version]
     done = subprocess.run(command, env=_environment(), capture_output=True, text=True, timeout=540, check=False)
     if done.returncode:
         raise RuntimeError(f"the training failed:\n{done.stderr[-3000:]}")
     (made,) = (
         path.parent
         for path in (folder / "runs").rglob("bundle/bundle.yaml")
-        if str(open_bundle(path.parent).manifest.version) == f"1.{epochs}.0"
+        if open_bundle(path.parent).manifest.version == SemanticVersion(version)
     )
     return open_bundle(made)
 

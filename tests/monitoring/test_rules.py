@@ -99,3 +99,30 @@ def quieted() -> Iterator[tuple[str, str]]:
 @pytest.mark.parametrize(("name", "matcher"), list(quieted()))
 def test_what_is_kept_quiet_beside_another_exists(name: str, matcher: str) -> None:
     assert name in ALERTS, matcher
+
+
+def examples() -> list[str]:
+    """Receivers that the documentation shows."""
+    text = (REPOSITORY / "docs/monitoring.md").read_text("utf-8")
+    return [block for block in re.findall(r"```yaml\n(.*?)```", text, re.DOTALL) if block.startswith("receivers:")]
+
+
+@needs_amtool
+@pytest.mark.parametrize("example", examples(), ids=["mail", "ntfy"])
+def test_receivers_of_the_documentation_are_taken(tmp_path: Path, example: str) -> None:
+    config = yaml.safe_load((COMPOSE / "alertmanager/alertmanager.yml").read_text("utf-8"))
+    (tmp_path / "alertmanager.yml").write_text(yaml.safe_dump(config | yaml.safe_load(example)), "utf-8")
+    run("amtool", "check-config", str(tmp_path / "alertmanager.yml"))
+
+
+def test_the_documentation_lists_each_alert_under_its_severity() -> None:
+    text = (REPOSITORY / "docs/monitoring.md").read_text("utf-8")
+    listed = {
+        severity: set(names.split(", "))
+        for severity, names in re.findall(r"^\| (critical|warning|info) \| (.+) \|$", text, re.M)
+    }
+    severities = {
+        severity: {n for n, a in ALERTS.items() if a["labels"]["severity"] == severity} for severity in listed
+    }
+    assert listed == severities
+    assert set().union(*listed.values()) == set(ALERTS)

@@ -19,7 +19,7 @@ from pipit.registry import RegistryClient
 
 RATE = 16_000
 """Hz, of the stream."""
-BURST = 24
+BURST = 12
 """Calls at once: more than one server runs and queues."""
 
 
@@ -108,17 +108,19 @@ class Traffic:
         for stub, request, seconds in cycle(wrong):
             with suppress(grpc.RpcError):
                 stub.Classify(request, timeout=seconds)
-            if self._stop.wait(0.5):
+            if self._stop.wait(1.0):
                 return
 
     def _crowd(self) -> None:
         """Now and then everybody asks one server at once."""
         request = pb.ClassifyRequest(input=pb.Input(audio=self._clips[0].audio))
-        while not self._stop.wait(4.0):
+        while True:
             calls = [self._burst.submit(self._stubs[0].Classify, request, timeout=30) for _ in range(BURST)]
             for call in calls:
                 with suppress(grpc.RpcError):
                     call.result()
+            if self._stop.wait(15.0):
+                return
 
     def _look_up(self) -> None:
         """Somebody looks at the registry, and asks for what is not there."""
