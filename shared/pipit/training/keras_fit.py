@@ -9,22 +9,17 @@ import json
 import math
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 import keras
 import numpy as np
-from numpy.typing import NDArray
 
 from pipit.bundle.files import write_atomically
+from pipit.training.fitting import LOWEST_LEARNING_RATE, PLATEAU_FACTOR, Fitted, learning_rate_at, plateau_patience
 from pipit.training.progress import Bar, Progress
 from pipit.training.recipe import Optimiser, Recipe
-
-LOWEST_LEARNING_RATE = 0.01
-"""Of the first learning rate; where the cosine ends and the plateau stops."""
-
 
 def seed_everything(seed: int) -> None:
     """Seeds Python, numpy and TensorFlow, and makes TensorFlow's operations give the same sums each time."""
@@ -42,32 +37,6 @@ def make_optimiser(settings: Optimiser) -> keras.optimizers.Optimizer:
     if settings.name == "adamw":
         return keras.optimizers.AdamW(rate, weight_decay=settings.weight_decay)
     return keras.optimizers.Adam(rate, weight_decay=decay)
-
-
-def learning_rate_at(settings: Optimiser, epoch: int, epochs: int) -> float:
-    """The rate of an epoch, counted from 0, by a schedule that does not look at the loss."""
-    if epoch < settings.warmup_epochs:
-        return settings.learning_rate * (epoch + 1) / (settings.warmup_epochs + 1)
-    if settings.schedule != "cosine":
-        return settings.learning_rate
-    done = (epoch - settings.warmup_epochs) / max(1, epochs - settings.warmup_epochs)
-    floor = LOWEST_LEARNING_RATE
-    return settings.learning_rate * (floor + (1.0 - floor) * (1.0 + math.cos(math.pi * done)) / 2.0)
-
-
-def balanced_weights(labels: NDArray[np.integer], count: int) -> dict[int, float]:
-    """A weight for each of `count` labels, so that all weigh the same together. labels: positions, (samples,)."""
-    seen = np.bincount(labels, minlength=count)
-    present = int((seen > 0).sum())
-    return {index: len(labels) / (present * n) if n else 0.0 for index, n in enumerate(seen.tolist())}
-
-
-@dataclass(frozen=True, slots=True)
-class Fitted:
-    """history: by name, one value for each epoch, of interrupted beginnings too. best_epoch: counted from 0."""
-
-    history: Mapping[str, list[float]]
-    best_epoch: int
 
 
 def fit(
@@ -97,8 +66,8 @@ def fit(
         callbacks.append(
             keras.callbacks.ReduceLROnPlateau(
                 monitor="val_loss",
-                factor=0.5,
-                patience=max(1, recipe.early_stopping_patience // 2),
+                factor=PLATEAU_FACTOR,
+                patience=plateau_patience(recipe.early_stopping_patience),
                 min_lr=recipe.optimiser.learning_rate * LOWEST_LEARNING_RATE,
             )
         )

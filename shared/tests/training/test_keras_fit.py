@@ -1,10 +1,8 @@
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +10,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 from pipit.training.progress import LogProgress
-from pipit.training.recipe import Optimiser, Recipe
+from pipit.training.recipe import Recipe
 
 pytestmark = [
     pytest.mark.slow,
@@ -162,25 +160,3 @@ def test_training_stops_when_nothing_gets_better(train: Any) -> None:
     still = recipe(epochs=50, early_stopping_patience=3, optimiser={"name": "sgd", "learning_rate": 1e-12})
     _, fitted = train(still)
     assert len(fitted.history["val_loss"]) - 1 - fitted.best_epoch == 3
-
-
-def test_the_cosine_falls_from_the_first_rate_to_a_hundredth(keras_fit: Any) -> None:
-    settings = Optimiser(learning_rate=0.1, schedule="cosine", warmup_epochs=2)
-    rates = [keras_fit.learning_rate_at(settings, epoch, 12) for epoch in range(13)]
-    assert rates[:2] == pytest.approx([0.1 / 3, 0.2 / 3])
-    assert rates[2] == pytest.approx(0.1)
-    assert rates[7] == pytest.approx(0.1 * (0.01 + 0.99 * (1 + math.cos(math.pi / 2)) / 2))
-    assert rates[12] == pytest.approx(0.001)
-    assert all(a > b for a, b in pairwise(rates[2:]))
-
-
-def test_a_constant_rate_stays(keras_fit: Any) -> None:
-    settings = Optimiser(learning_rate=0.1, schedule="constant")
-    assert {keras_fit.learning_rate_at(settings, epoch, 5) for epoch in range(5)} == {0.1}
-
-
-def test_rare_labels_weigh_as_much_as_frequent_ones(keras_fit: Any) -> None:
-    labels = np.array([0] * 30 + [1] * 10)
-    weights = keras_fit.balanced_weights(labels, 3)
-    assert weights == {0: pytest.approx(40 / 60), 1: pytest.approx(2.0), 2: 0.0}
-    assert 30 * weights[0] == pytest.approx(10 * weights[1])

@@ -45,12 +45,12 @@ def test_a_task_that_nobody_trains() -> None:
 
 
 def test_the_library_imports_no_network_library() -> None:
-    """Modules that are about one of them, as `keras_fit` is, say so in their name."""
+    """Modules that are about one of them, as `keras_fit` and `torch_fit` are, say so in their name."""
     code = """
 import importlib, pkgutil, sys
 import pipit.training
 for module in pkgutil.iter_modules(pipit.training.__path__):
-    if not module.name.startswith("keras_"):
+    if not module.name.startswith(("keras_", "torch_")):
         importlib.import_module(f"pipit.training.{module.name}")
 print(sorted({"tensorflow", "keras", "torch"} & set(sys.modules)))
 """

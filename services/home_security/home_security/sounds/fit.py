@@ -17,7 +17,8 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 from pipit.runtimes import load_runtime
-from pipit.training.keras_fit import Fitted, balanced_weights, fit, make_optimiser, seed_everything
+from pipit.training.fitting import Fitted, balanced_weights
+from pipit.training.keras_fit import fit, make_optimiser, seed_everything
 from pipit.training.progress import Progress
 from pipit.training.quantise import export_litert
 

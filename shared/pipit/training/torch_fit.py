@@ -1,0 +1,199 @@
+"""What every PyTorch trainer does around its network: Lightning's loop, with this library's progress and resuming.
+
+An epoch's order, its variations and its dropout follow from the seed and the epoch's number alone, so that a training
+that was interrupted ends with the very weights it would have had. Importing this imports PyTorch and Lightning; only
+trainers that use them do.
+"""
+
+from __future__ import annotations
+
+import logging
+import signal
+import threading
+import warnings
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import lightning.pytorch as lightning
+import numpy as np
+import torch
+from lightning.pytorch.callbacks import EarlyStopping, ModelCheckpoint
+from lightning.pytorch.loggers import TensorBoardLogger
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from pipit.errors import InvalidInput
+from pipit.training.fitting import Fitted
+from pipit.training.progress import Progress
+from pipit.training.recipe import Recipe
+from pipit.training.torch_callbacks import EpochBar, History, Schedule, make_optimiser
+from pipit.training.torch_data import Batch, Samples, SeededBatches, Vary, batches_in_order
+
+Loss = Callable[[Tensor, Tensor], Tensor]
+"""From outputs and targets of a batch to the loss of each sample, shape (samples,)."""
+Measure = Callable[[Tensor, Tensor], Tensor]
+"""From outputs and targets of a batch to one number, such as its accuracy; averaged over the samples."""
+
+LAST, BEST = "last", "best"
+
+
+def fit(
+    network: nn.Module,
+    loss: Loss,
+    recipe: Recipe,
+    train: Samples,
+    validation: Samples,
+    scratch: Path,
+    logs: Path,
+    progress: Progress,
+    *,
+    vary: Vary | None = None,
+    measures: Mapping[str, Measure] | None = None,
+) -> Fitted:
+    """Trains `network`, and leaves the weights of its best epoch in it, on the processor and in evaluation mode.
+
+    The best epoch is the one of the lowest validation loss. vary: changes each training batch. measures: numbers kept
+    beside the loss, by name. scratch: where an interrupted training goes on from; logs: TensorBoard's.
+    Raises InvalidInput for too few samples, or if the loss was never a number.
+    """
+    if not len(train) or not len(validation):
+        raise InvalidInput(f"{len(train)} samples to train and {len(validation)} to validate; there must be some")
+    history, bar = History(), EpochBar(progress, recipe.epochs)
+    kept: dict[str, Any] = {"dirpath": scratch, "save_on_train_epoch_end": True, "enable_version_counter": False}
+    best = ModelCheckpoint(filename=BEST, monitor="val_loss", save_top_k=1, save_weights_only=True, **kept)
+    patience = recipe.early_stopping_patience
+    callbacks = [
+        Schedule(recipe),
+        history,
+        bar,
+        EarlyStopping("val_loss", patience=patience, check_on_train_epoch_end=True),
+        best,
+        # The last to be called, so that it keeps what the others have noted.
+        ModelCheckpoint(filename=LAST, **kept),
+    ]
+    with _quiet(), _interruptible(), bar:
+        trainer = lightning.Trainer(
+            accelerator="auto",
+            devices=1,
+            max_epochs=recipe.epochs,
+            callbacks=callbacks,
+            logger=TensorBoardLogger(str(logs), name="", version=""),
+            log_every_n_steps=1,
+            num_sanity_val_steps=0,
+            deterministic="warn",
+            enable_progress_bar=False,
+            enable_model_summary=False,
+        )
+        last = scratch / f"{LAST}.ckpt"
+        trainer.fit(
+            _Training(network, loss, recipe, measures or {}),
+            SeededBatches(train, recipe.batch_size, recipe.seed, vary).loader(),
+            batches_in_order(validation, recipe.batch_size),
+            ckpt_path=str(last) if last.is_file() else None,
+            weights_only=True,
+        )
+    losses = history.values.get("val_loss", [])
+    if not np.isfinite(losses).any():
+        raise InvalidInput("the validation loss was never a number; lower the learning rate, or look at the data")
+    network.to("cpu").eval()
+    state = torch.load(best.best_model_path, map_location="cpu", weights_only=True)["state_dict"]
+    network.load_state_dict({name.removeprefix("network."): value for name, value in state.items()})
+    return Fitted(history.values, int(np.nanargmin(losses)))
+
+
+def seed_everything(seed: int) -> None:
+    """Seeds Python, numpy and PyTorch: call it before a network is built, so that it begins with the same weights."""
+    with _quiet():
+        lightning.seed_everything(seed, workers=True, verbose=False)
+
+
+def outputs_of(network: nn.Module, inputs: Mapping[str, NDArray[Any]], batch_size: int = 256) -> NDArray[np.float32]:
+    """What the network says to rows of inputs, in evaluation mode. inputs: by name, in the order the network takes."""
+    network.eval()
+    rows = len(next(iter(inputs.values())))
+    with torch.inference_mode():
+        parts = [
+            network(*(torch.from_numpy(values[start : start + batch_size]) for values in inputs.values()))
+            for start in range(0, rows, batch_size)
+        ]
+    return np.concatenate([part.numpy() for part in parts])
+
+
+def save_weights(network: nn.Module, path: Path) -> None:
+    """Keeps the weights, and nothing else."""
+    torch.save(network.state_dict(), path)
+
+
+def load_weights(network: nn.Module, path: Path) -> None:
+    """Puts back what `save_weights` kept. The network is in evaluation mode then."""
+    network.load_state_dict(torch.load(path, map_location="cpu", weights_only=True))
+    network.eval()
+
+
+class _Training(lightning.LightningModule):
+    """A network and its loss, as Lightning wants them."""
+
+    def __init__(self, network: nn.Module, loss: Loss, recipe: Recipe, measures: Mapping[str, Measure]) -> None:
+        super().__init__()
+        self.network = network
+        self._loss = loss
+        self._recipe = recipe
+        self._measures = measures
+
+    def configure_optimizers(self) -> torch.optim.Optimizer:
+        return make_optimiser(self._recipe.optimiser, self.network.parameters())
+
+    def training_step(self, batch: Batch, number: int) -> Tensor:
+        # For dropout's draws: Lightning does not keep the generator's state between processes.
+        state = np.random.SeedSequence([self._recipe.seed, self.current_epoch, number])
+        torch.manual_seed(int(state.generate_state(1)[0]))
+        return self._step(batch, "")
+
+    def validation_step(self, batch: Batch, _: int) -> None:
+        self._step(batch, "val_")
+
+    def _step(self, batch: Batch, prefix: str) -> Tensor:
+        inputs, targets, weights = batch
+        outputs = self.network(*inputs)
+        loss = (self._loss(outputs, targets) * weights).mean()
+        found = {"loss": loss, **{name: measure(outputs, targets) for name, measure in self._measures.items()}}
+        for name, value in found.items():
+            self.log(f"{prefix}{name}", value, on_step=False, on_epoch=True, batch_size=len(targets))
+        return loss
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Lightning advises at length; what it has to say about these loaders is known."""
+    loggers = [logging.getLogger(name) for name in ("lightning.pytorch", "lightning.fabric")]
+    levels = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", ".*does not have many workers.*")
+            warnings.filterwarnings("ignore", ".*LeafSpec.* is deprecated", FutureWarning)
+            warnings.filterwarnings("ignore", ".*Checkpoint directory .* exists and is not empty.*")
+            yield
+    finally:
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)
+
+
+@contextmanager
+def _interruptible() -> Iterator[None]:
+    """Ctrl-C stays an interruption: Lightning makes an exit of it, and deaf to the next."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    handler = signal.getsignal(signal.SIGINT)
+    try:
+        yield
+    except SystemExit as error:
+        if isinstance(error.__context__, KeyboardInterrupt):
+            raise error.__context__ from None
+        raise
+    finally:
+        signal.signal(signal.SIGINT, handler)

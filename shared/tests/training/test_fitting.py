@@ -1,0 +1,35 @@
+from __future__ import annotations
+
+import math
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from pipit.training.fitting import balanced_weights, learning_rate_at, plateau_patience
+from pipit.training.recipe import Optimiser
+
+
+def test_the_cosine_falls_from_the_first_rate_to_a_hundredth() -> None:
+    settings = Optimiser(learning_rate=0.1, schedule="cosine", warmup_epochs=2)
+    rates = [learning_rate_at(settings, epoch, 12) for epoch in range(13)]
+    assert rates[:2] == pytest.approx([0.1 / 3, 0.2 / 3])
+    assert rates[2] == pytest.approx(0.1)
+    assert rates[7] == pytest.approx(0.1 * (0.01 + 0.99 * (1 + math.cos(math.pi / 2)) / 2))
+    assert rates[12] == pytest.approx(0.001)
+    assert all(a > b for a, b in pairwise(rates[2:]))
+
+
+def test_a_constant_rate_stays() -> None:
+    settings = Optimiser(learning_rate=0.1, schedule="constant")
+    assert {learning_rate_at(settings, epoch, 5) for epoch in range(5)} == {0.1}
+
+
+def test_rare_labels_weigh_as_much_as_frequent_ones() -> None:
+    labels = np.array([0] * 30 + [1] * 10)
+    weights = balanced_weights(labels, 3)
+    assert weights == {0: pytest.approx(40 / 60), 1: pytest.approx(2.0), 2: 0.0}
+    assert 30 * weights[0] == pytest.approx(10 * weights[1])
+
+
+def test_the_rate_falls_before_the_training_stops() -> None:
+    assert [plateau_patience(epochs) for epochs in (1, 2, 10, 11)] == [1, 1, 5, 5]
