@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 import os
 import secrets
-import shutil
 import socket
 import subprocess
 import time
@@ -69,7 +68,7 @@ class Stack:
             "COMPOSE_PROJECT_NAME": self.project,
             "PIPIT_SECRETS": str(self.secrets),
             "PIPIT_DATA": "" if data is None else str(data),
-            "PIPIT_HEALTH_INTERVAL": "2s",
+            "PIPIT_HEALTH_INTERVAL": "5s",
             "PIPIT_TAG": TAG,
             "OVERRIDES": " ".join(map(str, overrides)),
             **{name: str(port) for name, port in self.ports.items()},
@@ -167,23 +166,17 @@ class Stack:
 
 
 @pytest.fixture(scope="session")
-def docker() -> None:
-    """Skips where there is no engine."""
-    if shutil.which("docker") is None:
-        pytest.skip("needs Docker")
-    done = subprocess.run(["docker", "info"], capture_output=True, text=True, check=False)
-    if done.returncode != 0:
-        pytest.skip(f"needs a Docker engine: {done.stderr.strip()[-200:]}")
+def overrides(docker: None) -> list[Path]:
+    """Compose files that put stand-ins in, which are built if need be."""
+    if not load_settings(StackTestSettings).test_stand_ins:
+        return []
+    folder = REPOSITORY / "tests" / "stack" / "stand_ins"
+    subprocess.run([folder / "build.sh"], check=True)
+    return [folder / "compose.override.yaml"]
 
 
 @pytest.fixture(scope="session")
-def overrides() -> list[Path]:
-    stand_ins = REPOSITORY / "tests" / "stack" / "stand_ins" / "compose.override.yaml"
-    return [stand_ins] if load_settings(StackTestSettings).test_stand_ins else []
-
-
-@pytest.fixture(scope="session")
-def stack(docker: None, overrides: list[Path], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+def stack(overrides: list[Path], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """The whole stack, started from nothing by `make up`; with a second server whose disk is small."""
     small_disk = Path(__file__).parent / "small-disk.yaml"
     stack = Stack(tmp_path_factory.mktemp("stack"), load_settings(DataSettings).data, [*overrides, small_disk])
