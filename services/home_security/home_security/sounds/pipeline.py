@@ -9,11 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from pipit.bundle.manifest import Decision, Manifest
+from pipit.answers import predict, softmax
+from pipit.bundle.manifest import Manifest
 from pipit.errors import InvalidInput
 from pipit.inputs import Input, PcmAudio, TensorInput
 from pipit.inputs.audio import (
@@ -26,12 +26,11 @@ from pipit.inputs.audio import (
     decode_audio,
     resample,
 )
-from pipit.pipelines import Decoded, LabelScore, Prediction, Region, Tensors, TimeSpan
+from pipit.pipelines import Decoded, Prediction, Tensors, TimeSpan
 
 FRONT_ENDS = {"librosa_22k": LIBROSA_22K, "yamnet": YAMNET}
 INPUT = "log_mel"
 OUTPUT = "logits"
-DEFAULT_THRESHOLD = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,29 +182,3 @@ class Collapse:
         """(rows, outputs) to (rows, labels)."""
         scores: NDArray[np.float32] = np.minimum(softmax(logits) @ self._sums, np.float32(1.0))
         return scores
-
-
-def softmax(logits: NDArray[Any]) -> NDArray[np.float32]:
-    """Over the last axis."""
-    values = np.exp(logits - logits.max(axis=-1, keepdims=True), dtype=np.float64)
-    scores: NDArray[np.float32] = (values / values.sum(axis=-1, keepdims=True)).astype(np.float32)
-    return scores
-
-
-def predict(
-    scores: NDArray[np.float32], labels: tuple[str, ...], decision: Decision, region: Region = None
-) -> Prediction:
-    """The answer for one window. scores: shape (labels,), of the labels in their order."""
-    order = np.argsort(-scores, kind="stable")
-    best = float(scores[order[0]])
-    second = float(scores[order[1]]) if len(labels) > 1 else 0.0
-    return Prediction(
-        scores=tuple(
-            LabelScore(label, float(scores[i]), bool(scores[i] >= decision.thresholds.get(label, DEFAULT_THRESHOLD)))
-            for i in order
-            for label in (labels[i],)
-        ),
-        region=region,
-        unknown=best < decision.unknown_below,
-        uncertain=best - second < decision.uncertain_margin,
-    )

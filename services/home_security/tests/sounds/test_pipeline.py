@@ -6,10 +6,11 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 import soundfile
-from home_security.sounds.pipeline import Collapse, FrontEnd, SoundsPipeline, softmax
+from home_security.sounds.pipeline import Collapse, FrontEnd, SoundsPipeline
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
+from pipit.answers import softmax
 from pipit.bundle.manifest import Manifest
 from pipit.errors import InvalidInput
 from pipit.inputs import EncodedAudio, EncodedImage, PcmAudio, TensorInput
