@@ -46,9 +46,22 @@ class FacePoints:
 
     @property
     def next_rectangle(self) -> Rectangle:
-        """Where to look in the next picture; also a crop of the face with its eyes level."""
+        """Where to look in the next picture."""
+        return around(self.points, self._rotation).square(_MARGIN)
+
+    @property
+    def aligned(self) -> Rectangle:
+        """The square around the face with its eyes level: the same part of a face however it is turned."""
+        level = Rectangle(0.0, 0.0, 1.0, 1.0, -self._rotation).to_picture(self.points[:, :2] + np.float32(0.5))
+        bounds = around(level)
+        center = np.array([[bounds.center_x + 0.5, bounds.center_y + 0.5]], np.float32)
+        ((x, y),) = Rectangle(0.0, 0.0, 1.0, 1.0, self._rotation).to_picture(center).tolist()
+        return Rectangle(x, y, bounds.width, bounds.height, self._rotation).square(1.0)
+
+    @property
+    def _rotation(self) -> float:
         start, end = (self.points[index] for index in _EYES_OF_LANDMARKS)
-        return around(self.points, rotation_of(start, end, upright=0.0)).square(_MARGIN)
+        return rotation_of(start, end, upright=0.0)
 
 
 class FaceFinder:

@@ -130,8 +130,12 @@ class Tracker:
             self.forget()
             self._size = picture.shape
         faces = self._find_faces(picture)
-        # Nothing is told of a body without a face, so it is not searched.
-        body = self._find_body(picture, seconds) if faces else None
+        body = None
+        if faces:
+            body = self._find_body(picture, seconds)
+        else:
+            # Nothing is told of a body without a face, so it is not searched.
+            self._body.lose()
         bearer = _bearer(faces, body)
         return [_found(face, body if index == bearer else None, picture, full_size) for index, face in enumerate(faces)]
 
@@ -180,12 +184,13 @@ class Tracker:
         return body if body.presence > self._thresholds.body_presence else None
 
 
-def face_crop(picture: Picture, found: Found, size: int) -> Picture:
-    """The face upright, its eyes level, with a margin: uint8, shape (size, size, 3).
+def face_crop(picture: Picture, found: Found, size: int, margin: float = 1.2) -> Picture:
+    """The face upright, its eyes level: uint8, shape (size, size, 3).
 
-    picture: the one that was searched, or the same at another resolution of the same proportions.
+    picture: the one that was searched. margin: the crop's side over that of the square around the 468 points.
+    A face much larger than the crop is sampled without smoothing.
     """
-    return crop(picture, found.face.next_rectangle, size, repeat_border=True)
+    return crop(picture, found.face.aligned.square(margin), size, repeat_border=True)
 
 
 def check_picture(picture: Picture) -> None:
