@@ -108,8 +108,8 @@ def lines(axes: Axes, panel: Mapping[str, Any], answers: Sequence[Answer]) -> No
 
 def legend_columns(panel: Mapping[str, Any], names: Sequence[str]) -> int:
     """How many names, with their values, fit side by side."""
-    longest = max((len(name) for name in names), default=0) + 16
-    return int(max(1, min(3, panel["gridPos"]["w"] * COLUMN * 13 // longest)))
+    longest = max((len(name) for name in names), default=0) + 9
+    return int(max(1, min(3, panel["gridPos"]["w"] * COLUMN * 14.5 // longest)))
 
 
 def _stack(axes: Axes, named: Sequence[tuple[str, list[datetime], list[float]]], unit: str) -> None:
@@ -213,7 +213,7 @@ def table(axes: Axes, panel: Mapping[str, Any], answers: Sequence[Answer]) -> No
     rows.sort()
     axes.set_axis_off()
     headings = [arranged["renameByName"][c] for c in columns]
-    shown = [[cell[:44] for cell in row] for row in rows[: int((panel["gridPos"]["h"] * ROW - 0.75) / 0.21)]]
+    shown = [[cell[:24] for cell in row] for row in rows[: int((panel["gridPos"]["h"] * ROW - 0.75) / 0.21)]]
     longest = [max(len(row[c]) for row in [headings, *shown]) + 3 for c in range(len(columns))]
     widths = [length / max(sum(longest), 90) for length in longest]
     made = axes.table(

@@ -7,6 +7,7 @@ registry ──> kitchen, garage   `production`: one version, later the next
 from __future__ import annotations
 
 import csv
+import json
 import os
 import subprocess
 import sys
@@ -69,16 +70,11 @@ def train(folder: Path, version: str, epochs: int) -> Bundle:
         "--runs",
         str(folder / "runs"),
     ]
-    command = [sys.executable, "-m", "pipit.cli.main", "train", TASK, *options, "--version", version]
+    command = [sys.executable, "-m", "pipit.cli.main", "train", TASK, *options, "--version", version, "--json"]
     done = subprocess.run(command, env=_environment(), capture_output=True, text=True, timeout=540, check=False)
     if done.returncode:
         raise RuntimeError(f"the training failed:\n{done.stderr[-3000:]}")
-    (made,) = (
-        path.parent
-        for path in (folder / "runs").rglob("bundle/bundle.yaml")
-        if open_bundle(path.parent).manifest.version == SemanticVersion(version)
-    )
-    return open_bundle(made)
+    return open_bundle(Path(json.loads(done.stdout)["run"]) / "publish/bundle")
 
 
 def with_other_weights(source: Bundle, version: str, folder: Path) -> Bundle:

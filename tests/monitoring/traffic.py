@@ -108,7 +108,7 @@ class Traffic:
         for stub, request, seconds in cycle(wrong):
             with suppress(grpc.RpcError):
                 stub.Classify(request, timeout=seconds)
-            if self._stop.wait(1.0):
+            if self._stop.wait(2.0):
                 return
 
     def _crowd(self) -> None:
