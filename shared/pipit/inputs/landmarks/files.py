@@ -113,8 +113,9 @@ def write_landmarks(path: Path, table: LandmarkTable) -> None:
 def read_landmarks(path: Path) -> LandmarkTable:
     """Raises NotFound if there is none, InvalidInput if it is no landmark file or one of another layout."""
     try:
-        with np.load(path, allow_pickle=False) as arrays:
-            if not hasattr(arrays, "files") or str(arrays.get("format", "")) != FORMAT:
+        with path.open("rb") as stream:
+            arrays = np.load(stream, allow_pickle=False)
+            if not isinstance(arrays, np.lib.npyio.NpzFile) or str(arrays.get("format", "")) != FORMAT:
                 raise InvalidInput(f"{path} is not a landmark file; make one by: pipit data landmarks")
             if tuple(arrays["feature_names"].tolist()) != FEATURE_NAMES:
                 raise InvalidInput(f"{path} has other features than this version of Pipit; make it anew")
@@ -122,7 +123,7 @@ def read_landmarks(path: Path) -> LandmarkTable:
             columns = {name: arrays[name] for name in _DTYPES}
     except FileNotFoundError as error:
         raise NotFound(f"there is no landmark file {path}; make one by: pipit data landmarks") from error
-    except (OSError, ValueError, KeyError, EOFError, AttributeError, zipfile.BadZipFile) as error:
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
         raise InvalidInput(f"{path} is not a landmark file, or is damaged; make it anew") from error
     _check(path, columns)
     sources = Sources(**{name: columns[f"source_{name}"] for name in _SOURCES})

@@ -148,11 +148,11 @@ def test_the_aligned_crop_is_upright(networks: FaceAndBody, made: Any, photograp
         (found,) = networks.find(picture)
         (again,) = networks.find(face_crop(picture, found, 128), body=False)
         points = split_features(again.features)[0]
-        assert abs(points[33, 1] - points[263, 1]) < 0.01
+        assert abs(points[33, 1] - points[263, 1]) < 0.03
         assert np.ptp(points[:, :2], axis=0).max() == pytest.approx(1 / 1.2, abs=0.03)
         seen.append(points[:, :2])
-    assert np.abs(seen[0] - seen[1]).max() < 0.04
-    assert np.abs(seen[0] - seen[2]).max() < 0.04
+    assert np.abs(seen[0] - seen[1]).max() < 0.06
+    assert np.abs(seen[0] - seen[2]).max() < 0.06
 
 
 @pytest.mark.parametrize("picture", [
