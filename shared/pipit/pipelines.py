@@ -81,10 +81,26 @@ class Prediction:
 
 
 class StreamDecoder(Protocol):
-    """State of one caller's stream. Never shared between streams."""
+    """State of one caller's stream. Never shared between streams.
+
+    What `Pipeline.interpret` has to know of the stream, a smoothed score for example, goes with what `push` gives: a
+    subclass of `Decoded`.
+    """
+
+    @property
+    def seconds(self) -> float:
+        """How long what was pushed has lasted."""
+        ...
+
+    def takes(self, item: Input) -> bool:
+        """Whether the input is a part of the stream. One that is not is answered by itself."""
+        ...
 
     def push(self, item: Input) -> Decoded | None:
-        """Takes the next input; gives the rows that became ready, None if there are none yet."""
+        """Takes the next input; gives the rows that became ready, None if there are none yet.
+
+        Raises what `Pipeline.decode` raises; such an input is left out, and the stream goes on.
+        """
         ...
 
     def finish(self) -> Decoded | None:

@@ -1,7 +1,7 @@
-"""One caller's stream: PCM is one continuous recording, everything else is answered by itself.
+"""One caller's stream: what the task's decoder takes is one continuous recording, all else is answered by itself.
 
-A new version of the model takes over between two messages: the old one first answers what it has heard so far, then
-the new one hears what follows, and its times go on from there. The old version is kept until then.
+A new version of the model takes over between two messages: the old one first answers what it has taken so far, then
+the new one takes what follows, and its times go on from there. The old version is kept until then.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from time import perf_counter
 
-from pipit.inputs import Input, PcmAudio
+from pipit.inputs import Input
 from pipit.pipelines import Decoded, Prediction, StreamDecoder, TimeSpan
 from pipit.serving.data_plane import DataPlane, check_deadline
 from pipit.serving.model import LoadedModel
@@ -20,7 +20,7 @@ from pipit.serving.types import Answer, Options, Selector
 
 @dataclass(frozen=True, slots=True)
 class _Recording:
-    """What one version hears. start: seconds from the stream's begin, which its decoder does not know of."""
+    """What one version takes. start: seconds from the stream's begin, which its decoder does not know of."""
 
     model: LoadedModel
     decoder: StreamDecoder
@@ -58,15 +58,17 @@ class StreamSession:
         Raises what `DataPlane.classify` raises, but never QueueFull: streams wait.
         """
         with self._turn(deadline) as queued:
-            if not isinstance(item, PcmAudio):
-                return [self._alone(item, deadline, queued)]
-            if self._recording is not None and self._host.is_current(self._recording.model):
-                return self._hear(self._recording, item, queued)
+            recording = self._recording
+            if recording is not None:
+                if not recording.decoder.takes(item):
+                    return [self._alone(item, deadline, queued)]
+                if self._host.is_current(recording.model):
+                    return self._follow(recording, item, queued)
             answers = self._end_recording()
-            recording = self._begin_recording()
+            recording = self._begin_recording(item)
             if recording is None:
-                return [self._alone(item, deadline, queued)]
-            return answers + self._hear(recording, item, queued)
+                return [*answers, self._alone(item, deadline, queued)]
+            return answers + self._follow(recording, item, queued)
 
     def finish(self) -> list[Answer]:
         """Answers what remains of the recording."""
@@ -108,23 +110,22 @@ class StreamSession:
         finally:
             model.release()
 
-    def _begin_recording(self) -> _Recording | None:
+    def _begin_recording(self, item: Input) -> _Recording | None:
         model = self._lease()
         try:
             decoder = model.pipeline.open_stream()
+            if decoder is None or not decoder.takes(item):
+                model.release()
+                return None
         except BaseException:
             model.release()
             raise
-        if decoder is None:
-            model.release()
-            return None
         self._recording = _Recording(model, decoder, self._elapsed)
         return self._recording
 
-    def _hear(self, recording: _Recording, item: PcmAudio, queued: float) -> list[Answer]:
+    def _follow(self, recording: _Recording, item: Input, queued: float) -> list[Answer]:
         begun = perf_counter()
         decoded = recording.decoder.push(item)
-        self._elapsed += len(item.samples) / item.sample_rate
         return self._answer(recording, decoded, queued, perf_counter() - begun)
 
     def _end_recording(self) -> list[Answer]:
@@ -133,6 +134,7 @@ class StreamSession:
             return []
         try:
             begun = perf_counter()
+            self._elapsed = recording.start + recording.decoder.seconds
             decoded = recording.decoder.finish()
             return self._answer(recording, decoded, 0.0, perf_counter() - begun)
         finally:

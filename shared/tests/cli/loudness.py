@@ -59,9 +59,14 @@ class LoudnessStream:
     def __init__(self, features: Callable[..., Decoded]) -> None:
         self._windows = StreamWindows(RATE, 1.0, 1.0)
         self._features = features
+        self.seconds = 0.0
+
+    def takes(self, item: Input) -> bool:
+        return isinstance(item, PcmAudio)
 
     def push(self, item: Input) -> Decoded | None:
         assert isinstance(item, PcmAudio)
+        self.seconds += len(item.samples) / item.sample_rate
         rows, spans = self._windows.push(item)
         return self._features(rows, spans) if len(rows) else None
 

@@ -102,8 +102,7 @@ class TinyPipeline:
             rows = np.concatenate([self.decode(part).tensors["x"] for part in item.items])
             return Decoded({"x": rows}, (None,) * len(rows))
         if isinstance(item, PcmAudio):
-            stream = self.open_stream()
-            decoded = stream.push(item)
+            decoded = TinyStream().push(item)
             return decoded or Decoded({"x": np.empty((0, 4), np.float32)}, ())
         raise InvalidInput(f"this task can't take a {type(item).__name__}; send landmarks")
 
@@ -129,11 +128,16 @@ class TinyStream:
     def __init__(self) -> None:
         self._rest = np.empty(0, np.float32)
         self._heard = 0
+        self.seconds = 0.0
+
+    def takes(self, item: Input) -> bool:
+        return isinstance(item, PcmAudio)
 
     def push(self, item: Input) -> Decoded | None:
         assert isinstance(item, PcmAudio)
         if not np.isfinite(item.samples).all():
             raise InvalidInput("the recording holds a sample that is no number")
+        self.seconds += len(item.samples) / item.sample_rate
         self._rest = np.concatenate([self._rest, item.samples[:, 0]])
         rows = len(self._rest) // WINDOW
         return self._take(rows) if rows else None
@@ -151,6 +155,38 @@ class TinyStream:
         self._heard += rows
         return Decoded({"x": values}, spans)
 
+
+class PairsPipeline(TinyPipeline):
+    """Its streams follow landmarks, one a second: the mean of every two is a row. PCM is answered by itself."""
+
+    def open_stream(self) -> Any:
+        return PairStream()
+
+
+class PairStream:
+    def __init__(self) -> None:
+        self._last: NDArray[np.float32] | None = None
+        self.seconds = 0.0
+
+    def takes(self, item: Input) -> bool:
+        return isinstance(item, Landmarks)
+
+    def push(self, item: Input) -> Decoded | None:
+        assert isinstance(item, Landmarks)
+        if len(item.values) != 4:
+            raise InvalidInput(f"{len(item.values)} landmarks; send 4")
+        self.seconds += 1.0
+        last, self._last = self._last, item.values
+        if last is None:
+            return None
+        self._last = None
+        return Decoded({"x": (last + item.values)[np.newaxis] / 2}, (TimeSpan(self.seconds - 2, self.seconds),))
+
+    def finish(self) -> Decoded | None:
+        return None
+
+
+PIPELINES: dict[str, type[TinyPipeline]] = {"test.tiny": TinyPipeline, "test.pairs": PairsPipeline}
 
 MakeBundle = Callable[..., Bundle]
 
@@ -245,9 +281,9 @@ def serve(make_bundle: MakeBundle) -> Iterator[Serve]:
         gate = Gate()
 
         def pipelines(manifest: Manifest) -> TinyPipeline:
-            if manifest.pipeline.name != "test.tiny":
+            if manifest.pipeline.name not in PIPELINES:
                 raise NotFound(f"pipeline {manifest.pipeline.name!r} is not installed here")
-            return TinyPipeline(manifest, gate)
+            return PIPELINES[manifest.pipeline.name](manifest, gate)
 
         if "bundle" not in settings and "tasks" not in settings:
             settings["bundle"] = (make_bundle().path,)

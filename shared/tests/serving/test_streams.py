@@ -141,6 +141,32 @@ def test_other_inputs_between_pcm_are_answered_by_themselves(serve: Serve, talk:
     assert stream.end() == []
 
 
+def test_a_stream_follows_whatever_its_task_takes_and_streams_do_not_see_each_other(
+    serve: Serve, make_bundle: Callable[..., Any], talk: Callable[[Any], Talk]
+) -> None:
+    running = serve(bundle=(make_bundle(pipeline="test.pairs").path,))
+    one, other = talk(running), talk(running)
+    one.say(landmarks(1, 0, 0, 0), "first")
+    other.say(landmarks(0, 0, 0, 9), "elsewhere")
+    one.say(landmarks(1, 0), "short")
+    assert one.hear().error.request_id == "short"
+    one.say(pcm(0.1, 0.2, 0.3, 0.4), "sound")
+    sound = one.hear()
+    assert sound.response.request_id == "sound"
+    one.say(landmarks(0, 1, 0, 0), "second")
+    pair = one.hear()
+    assert pair.response.request_id == "second"
+    assert spans([pair]) == [(0.0, 2.0)]
+    found = {score.label: score.score for score in pair.response.predictions[0].scores}
+    # The mean of (1, 0, 0, 0) and (0, 1, 0, 0): logits (0, 1, 2) / 10 and (3, 4, 5) / 10.
+    exponentials = np.exp([0.15, 0.25, 0.35])
+    assert found == pytest.approx(dict(zip(("low", "middle", "high"), exponentials / exponentials.sum(), strict=True)))
+    for values in ((1, 0, 0, 0), (0, 1, 0, 0)):
+        one.say(landmarks(*values))
+    assert spans([one.hear()]) == [(2.0, 4.0)]
+    assert one.end() == other.end() == []
+
+
 def test_bad_pcm_is_an_error_in_its_place_and_the_recording_goes_on(serve: Serve, talk: Callable[[Any], Talk]) -> None:
     stream = talk(serve())
     stream.say(pcm(0.1, 0.2))

@@ -149,13 +149,19 @@ class SoundStream:
         self._pipeline = pipeline
         self._windows = StreamWindows(front_end.log_mel.sample_rate, front_end.window_seconds, front_end.hop_seconds)
         self._begun = False
+        self.seconds = 0.0
+
+    def takes(self, item: Input) -> bool:
+        """PCM. A file is whole by itself, and pieces of a file are no files."""
+        return isinstance(item, PcmAudio)
 
     def push(self, item: Input) -> Decoded | None:
-        """Raises InvalidInput for anything but PCM: pieces of a file are no files."""
+        """Raises InvalidInput for anything but PCM."""
         if not isinstance(item, PcmAudio):
             raise InvalidInput(f"a stream of sound takes PCM, not {type(item).__name__}; send files one by one")
         rows, spans = self._windows.push(item)
         self._begun = True
+        self.seconds += len(item.samples) / item.sample_rate
         return self._decoded(rows, spans)
 
     def finish(self) -> Decoded | None:

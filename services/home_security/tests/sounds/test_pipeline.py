@@ -135,6 +135,7 @@ def test_a_stream_gives_the_windows_of_the_whole_recording(make_manifest: Make) 
     stream = pipeline.open_stream()
     pieces = [stream.push(PcmAudio(piece, 16_000)) for piece in np.array_split(whole.samples, 29)]
     found = [piece for piece in [*pieces, stream.finish()] if piece is not None]
+    assert stream.seconds == pytest.approx(13.0)
     expected = pipeline.decode(whole)
     np.testing.assert_array_equal(
         np.concatenate([piece.tensors["log_mel"] for piece in found]), expected.tensors["log_mel"]
@@ -144,6 +145,8 @@ def test_a_stream_gives_the_windows_of_the_whole_recording(make_manifest: Make) 
 
 def test_a_stream_without_sound_ends_without_an_answer_and_takes_no_files(make_manifest: Make) -> None:
     stream = SoundsPipeline(make_manifest()).open_stream()
+    assert stream.takes(_pcm(1.0))
+    assert not stream.takes(EncodedAudio(b"RIFF"))
     assert stream.finish() is None
     with pytest.raises(InvalidInput, match="takes PCM"):
         stream.push(EncodedAudio(b"RIFF"))
