@@ -13,16 +13,18 @@ from rich.markup import escape
 from pipit.bundle import SemanticVersion
 from pipit.bundle.signing import load_private_key
 from pipit.cli.output import JsonOption, plain, print_json, print_line, print_table
-from pipit.cli.registry import print_gates
+from pipit.cli.registry import connected, print_gates
 from pipit.cli.settings import CliSettings
 from pipit.cli.training import open_trainer, parse_overrides, published_versions, run_training
 from pipit.errors import GatesFailed, InvalidInput
 from pipit.registry import RegistryClient
 from pipit.registry.types import Version
 from pipit.settings import load_settings
+from pipit.training.distributed import Worker, read_worker
 from pipit.training.progress import RichProgress
 from pipit.training.run import open_run
 from pipit.training.steps import STEPS, Outcome, actions_of, run_steps
+from pipit.training.trainer import Trainer
 
 TaskArgument = Annotated[str, typer.Argument(help='"domain.task", for example home_security.sounds.')]
 RecipeOption = Annotated[str, typer.Option(help="Name of a recipe, or path of a YAML file. (default: the task's own)")]
@@ -57,7 +59,8 @@ def train(
 
     Steps that nothing changed for are not run again; one that was interrupted goes on where it stopped. Another recipe
     or other data make another run folder. The bundle is signed if PIPIT_SIGNING_KEY names a key. The exit code is 6 if
-    it was to be promoted and its gates fail; it is published all the same.
+    it was to be promoted and its gates fail; it is published all the same. With PIPIT_WORKERS several processes train
+    one network; all but the first end after the fit.
 
     For example:
       pipit train home_security.sounds
@@ -70,10 +73,17 @@ def train(
         raise InvalidInput("--publish needs every step; leave --until out")
     if promote and not publish:
         raise InvalidInput("only what is published can be promoted; add --publish")
+    worker = read_worker()
+    if worker.count > 1 and not getattr(trainer, "distributed", False):
+        raise InvalidInput(f"{task} is trained by one process only; start one, without PIPIT_WORKERS")
+    if not worker.is_chief:
+        _help(trainer, runs or settings.runs, worker, until, json)
+        return
     published: tuple[SemanticVersion, ...] = ()
     if publish:
-        published = published_versions(registry or settings.registry, settings.token, task)
-    with open_run(trainer, runs or settings.runs, RichProgress()) as run:
+        with connected(registry) as client:
+            published = published_versions(client, task)
+    with open_run(trainer, runs or settings.runs, RichProgress(), worker) as run:
         outcomes, bundle = run_training(
             trainer,
             run,
@@ -91,7 +101,7 @@ def train(
             print_line(f"bundle: [bold]{escape(str(bundle))}[/bold]")
     sent, failure = None, None
     if publish and bundle is not None:
-        with RegistryClient(registry or settings.registry, settings.token) as client:
+        with connected(registry) as client:
             sent = client.publish(bundle).version
             failure = _promote(client, sent, promote, f"trained by recipe {trainer.recipe.name}") if promote else None
     if json:
@@ -104,6 +114,18 @@ def train(
         print_line(f"next: pipit publish {escape(str(bundle))}")
     if failure is not None:
         raise failure
+
+
+def _help(trainer: Trainer, runs: Path, worker: Worker, until: str, json: bool) -> None:
+    """Does the part of a worker that is not the chief; the chief does what follows the fit."""
+    last = until if until == STEPS[0] else "fit"
+    with open_run(trainer, runs, RichProgress(), worker) as run:
+        outcomes = run_steps(run, actions_of(trainer), last)
+    if json:
+        print_json({"worker": worker.index, "steps": _plain(outcomes)})
+        return
+    _show(outcomes)
+    print_line(f"worker {worker.index} of {worker.count} has done its part; the chief, worker 0, does the rest")
 
 
 def _promote(client: RegistryClient, version: Version, environment: str, reason: str) -> GatesFailed | None:

@@ -8,7 +8,8 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import asdict
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -18,8 +19,11 @@ import numpy as np
 
 from pipit.bundle.files import write_atomically
 from pipit.training.fitting import LOWEST_LEARNING_RATE, PLATEAU_FACTOR, Fitted, learning_rate_at, plateau_patience
+from pipit.training.keras_distributed import FollowChief, Together, data_parallel, share_weights
+from pipit.training.keras_group import Group
 from pipit.training.progress import Bar, Progress
 from pipit.training.recipe import Optimiser, Recipe
+
 
 def seed_everything(seed: int) -> None:
     """Seeds Python, numpy and TensorFlow, and makes TensorFlow's operations give the same sums each time."""
@@ -48,46 +52,58 @@ def fit(
     logs: Path,
     progress: Progress,
     class_weights: Mapping[int, float] | None = None,
+    group: Group | None = None,
 ) -> Fitted:
     """Trains a compiled `model`, and leaves the weights of its best epoch in it.
 
     train: a `keras.utils.PyDataset`. The best epoch is the one of the lowest validation loss. scratch: where an
-    interrupted training goes on from; logs: TensorBoard's.
+    interrupted training goes on from; logs: TensorBoard's. group: the workers that train together; then `train` gives
+    this one's share of each batch, `validation` is the same everywhere, and the chief alone keeps anything.
     """
     best = scratch / "best.weights.h5"
     memory = _Memory(scratch / "history.json", best, recipe.early_stopping_patience)
-    callbacks = [
+    is_chief = group is None or group.is_chief
+    callbacks: list[keras.callbacks.Callback] = []
+    if is_chief:
         # First, so that what it restores is there when the others begin.
-        keras.callbacks.BackupAndRestore(str(scratch / "backup"), delete_checkpoint=False),
-        memory,
-        keras.callbacks.TensorBoard(str(logs), write_graph=False),
-    ]
-    if recipe.optimiser.schedule == "plateau":
-        callbacks.append(
-            keras.callbacks.ReduceLROnPlateau(
-                monitor="val_loss",
-                factor=PLATEAU_FACTOR,
-                patience=plateau_patience(recipe.early_stopping_patience),
-                min_lr=recipe.optimiser.learning_rate * LOWEST_LEARNING_RATE,
-            )
-        )
-    else:
-        callbacks.append(
-            keras.callbacks.LearningRateScheduler(
-                lambda epoch, _: learning_rate_at(recipe.optimiser, epoch, recipe.epochs)
-            )
-        )
-    with _EpochBar(progress, recipe.epochs) as bar:
+        callbacks.append(keras.callbacks.BackupAndRestore(str(scratch / "backup"), delete_checkpoint=False))
+    if group is not None:
+        validation = group.share_of(validation)
+        callbacks.append(Together(group, len(validation[1])))
+    if is_chief:
+        callbacks += [memory, keras.callbacks.TensorBoard(str(logs), write_graph=False)]
+    callbacks.append(_rate_callback(recipe))
+    with _EpochBar(progress, recipe.epochs) as bar, nullcontext() if group is None else data_parallel(model, group):
         model.fit(
             train,
             epochs=recipe.epochs,
             validation_data=validation,
             class_weight=dict(class_weights) if class_weights else None,
-            callbacks=[*callbacks, bar],
+            # Workers must come to the shares of one batch at the same moment.
+            shuffle=group is None,
+            callbacks=[*callbacks, bar, *([] if group is None else [FollowChief(group)])],
             verbose=0,
         )
-    model.load_weights(str(best))
-    return Fitted(memory.history, memory.best_epoch)
+    if is_chief:
+        model.load_weights(str(best))
+    fitted = Fitted(memory.history, memory.best_epoch) if is_chief else Fitted({}, 0)
+    if group is None:
+        return fitted
+    share_weights(model, group)
+    return Fitted(**json.loads(group.text_from_chief(json.dumps(asdict(fitted)))))
+
+
+def _rate_callback(recipe: Recipe) -> keras.callbacks.Callback:
+    if recipe.optimiser.schedule == "plateau":
+        return keras.callbacks.ReduceLROnPlateau(
+            monitor="val_loss",
+            factor=PLATEAU_FACTOR,
+            patience=plateau_patience(recipe.early_stopping_patience),
+            min_lr=recipe.optimiser.learning_rate * LOWEST_LEARNING_RATE,
+        )
+    return keras.callbacks.LearningRateScheduler(
+        lambda epoch, _: learning_rate_at(recipe.optimiser, epoch, recipe.epochs)
+    )
 
 
 class _Memory(keras.callbacks.Callback):

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import fcntl
 import json
+import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
@@ -23,6 +24,7 @@ from pipit.bundle.files import sha256_bytes, write_atomically
 from pipit.bundle.plain_yaml import dump_plain_yaml
 from pipit.errors import Conflict, InvalidInput, NotFound
 from pipit.training.datasets import file_digests, listing_digest
+from pipit.training.distributed import ALONE, Worker
 from pipit.training.progress import LogProgress, Progress
 from pipit.training.recipe import Recipe
 
@@ -54,13 +56,14 @@ class StepRecord:
 
 @dataclass(frozen=True)
 class Run:
-    """An open run folder. cache: a folder for what several runs can share."""
+    """An open run folder. cache: a folder for what several runs can share. worker: which one of a training this is."""
 
     folder: Path
     recipe: Recipe
     dataset_digest: str
     cache: Path
     progress: Progress
+    worker: Worker = ALONE
 
     def output(self, step: str) -> Path:
         """The folder that `step` owns; made if it is not there."""
@@ -131,18 +134,24 @@ def run_folder(runs: Path, recipe: Recipe, dataset_digest: str) -> Path:
 
 
 @contextmanager
-def open_run(trainer: Trainer, runs: Path, progress: Progress | None = None) -> Iterator[Run]:
+def open_run(trainer: Trainer, runs: Path, progress: Progress | None = None, worker: Worker = ALONE) -> Iterator[Run]:
     """Opens the run of `trainer`'s recipe on its data, for this process alone.
 
+    worker: any but the chief gets a run folder that vanishes when it is closed, for what it helps to make is the
+    chief's.
     Raises Conflict if another process has it open, NotFound if a data set is not there.
     """
     recipe: Recipe = trainer.recipe
     cache = _made(runs / ".cache")
     digest = listing_digest(file_digests(trainer.data_files(), cache / "file_digests.json"))
+    if not worker.is_chief:
+        with tempfile.TemporaryDirectory(prefix="pipit-worker-") as temporary:
+            yield Run(Path(temporary), recipe, digest, cache, progress or LogProgress(), worker)
+        return
     folder = _made(run_folder(runs, recipe, digest))
     with _held(folder):
         write_atomically(folder / "recipe.yaml", dump_plain_yaml(recipe.model_dump(mode="json")).encode())
-        yield Run(folder, recipe, digest, cache, progress or LogProgress())
+        yield Run(folder, recipe, digest, cache, progress or LogProgress(), worker)
 
 
 @contextmanager

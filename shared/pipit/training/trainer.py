@@ -62,6 +62,8 @@ class Trainer(Protocol):
     recipe_folder: ClassVar[Path]
     """The domain's `configs/`."""
     default_recipe: ClassVar[str]
+    distributed: ClassVar[bool]
+    """Whether `fit` heeds `run.worker`, where several processes train one network; see `pipit.training.distributed`."""
 
     recipe: Any
     """Of `recipe_type`."""

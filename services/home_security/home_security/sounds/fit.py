@@ -16,9 +16,11 @@ from typing import Any
 import keras
 import numpy as np
 from numpy.typing import NDArray
+from pipit.errors import InvalidInput
 from pipit.runtimes import load_runtime
 from pipit.training.fitting import Fitted, balanced_weights
 from pipit.training.keras_fit import fit, make_optimiser, seed_everything
+from pipit.training.keras_group import Group
 from pipit.training.progress import Progress
 from pipit.training.quantise import export_litert
 
@@ -34,6 +36,8 @@ Listener = Callable[[Rows], Rows]
 """From log-mel to embeddings."""
 CALIBRATION_WINDOWS = 100
 """Training clips that show the ranges of YAMNet's channels."""
+_FEWEST = 2
+"""Clips in one worker's batch: batch norm needs more than one."""
 EMBED_ROWS = 16
 """Windows that go through YAMNet's body at a time."""
 
@@ -55,16 +59,18 @@ def train_network(
     scratch: Path,
     logs: Path,
     progress: Progress,
+    group: Group | None = None,
 ) -> tuple[keras.Model, Fitted]:
     """The trained network, log-mel to logits, and its history.
 
-    outputs: how many categories. weights: YAMNet's file, for `yamnet`. Raises NotFound if it is needed and missing.
+    outputs: how many categories. weights: YAMNet's file, for `yamnet`. group: the workers that train it together, each
+    of which is given all samples. Raises NotFound if YAMNet's file is needed and missing.
     """
     seed_everything(recipe.seed)
     shape = train.rows.shape[2:]
     if recipe.network != "yamnet":
         network = (guide if recipe.network == "guide" else small)(shape, outputs, recipe.network_options)
-        return network, _fit(network, recipe, train, validation, scratch, logs, progress)
+        return network, _fit(network, recipe, train, validation, scratch, logs, progress, group)
     windows = _chosen(train.rows[:, 0], recipe.seed)
     embedder = yamnet_embedder(shape, weights or yamnet_file(None), windows)
     # The head learns from what it will be given: float embeddings in one variant, 8-bit ones in another.
@@ -72,7 +78,7 @@ def train_network(
         train = _embedded([embedder.predict_on_batch, rounded], train, recipe, progress)
         validation = _embedded([embedder.predict_on_batch], validation, recipe, progress)
     head = yamnet_head(outputs, recipe.network_options, train.rows[:, 0])
-    fitted = _fit(head, recipe, train, validation, scratch, logs, progress)
+    fitted = _fit(head, recipe, train, validation, scratch, logs, progress, group)
     return yamnet(embedder, head), fitted
 
 
@@ -84,6 +90,7 @@ def _fit(
     scratch: Path,
     logs: Path,
     progress: Progress,
+    group: Group | None,
 ) -> Fitted:
     outputs = int(network.output_shape[-1])
     smoothing = recipe.network_options.label_smoothing
@@ -92,10 +99,14 @@ def _fit(
         keras.losses.CategoricalCrossentropy(from_logits=True, label_smoothing=smoothing),
         metrics=["accuracy"],
     )
-    batches = AugmentedBatches(train, outputs, recipe, first_epoch=_epochs_done(scratch))
+    batches = AugmentedBatches(train, outputs, recipe, _epochs_done(scratch))
+    if group is not None:
+        (done,) = group.from_chief([np.array(_epochs_done(scratch))])
+        batches = AugmentedBatches(train, outputs, recipe, int(done), group.index, group.count)
     targets = np.eye(outputs, dtype=np.float32)[validation.truth]
     class_weights = balanced_weights(train.truth, outputs) if recipe.class_weights else None
-    return fit(network, recipe, batches, (validation.rows[:, 0], targets), scratch, logs, progress, class_weights)
+    given = (validation.rows[:, 0], targets)
+    return fit(network, recipe, batches, given, scratch, logs, progress, class_weights, group)
 
 
 def _chosen(rows: Rows, seed: int) -> Rows:
@@ -107,10 +118,26 @@ class AugmentedBatches(keras.utils.PyDataset):
     """Every clip once an epoch, as it is or as one of its copies, masked and mixed.
 
     Embeddings are cheap: of them every clip comes as often as it has copies, or an epoch would be a few steps only.
+    Of several workers each draws the same order, and takes its share of each batch, which has `batch_size` clips for
+    each of them.
     """
 
-    def __init__(self, samples: Samples, outputs: int, recipe: SoundsRecipe, first_epoch: int = 0) -> None:
+    def __init__(
+        self,
+        samples: Samples,
+        outputs: int,
+        recipe: SoundsRecipe,
+        first_epoch: int = 0,
+        worker: int = 0,
+        workers: int = 1,
+    ) -> None:
+        """Raises InvalidInput if there are not two clips for each worker."""
         super().__init__()
+        if len(samples.truth) < _FEWEST * workers:
+            raise InvalidInput(
+                f"{len(samples.truth)} clips to train with are too few for {workers} workers; each needs {_FEWEST}"
+            )
+        self._worker, self._workers = worker, workers
         self._samples = samples
         self._recipe = recipe
         self._one_hot = np.eye(outputs, dtype=np.float32)
@@ -118,15 +145,18 @@ class AugmentedBatches(keras.utils.PyDataset):
         self._order, self._copies = self._draw()
 
     def __len__(self) -> int:
-        # A last batch of one is left out: batch norm needs more.
-        full, rest = divmod(len(self._order), self._recipe.batch_size)
-        return max(1, full + (rest > 1))
+        # A rest that is too small for batch norm joins the batch before.
+        full, rest = divmod(len(self._order), self._recipe.batch_size * self._workers)
+        return max(1, full + (rest >= _FEWEST * self._workers))
 
     def __getitem__(self, index: int) -> tuple[Rows, Rows]:
-        size = self._recipe.batch_size
-        chosen = self._order[index * size : (index + 1) * size]
+        size = self._recipe.batch_size * self._workers
+        end = None if index == len(self) - 1 else (index + 1) * size
+        chosen = self._order[index * size : end][self._worker :: self._workers]
         rows = self._samples.rows[chosen, self._copies[chosen]]
-        generator = np.random.default_rng([self._recipe.seed, self._epoch, index])
+        # The chief draws what a process alone would draw.
+        own = [self._worker] if self._worker else []
+        generator = np.random.default_rng([self._recipe.seed, self._epoch, index, *own])
         if rows.ndim == 4:
             rows = mask_bands_and_frames(rows, self._recipe.augmentation, generator)
         return mix(rows, self._one_hot[self._samples.truth[chosen]], self._recipe.augmentation, generator)

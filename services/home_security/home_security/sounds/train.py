@@ -20,6 +20,8 @@ from pipit.bundle.manifest import Decision, InputDescription, Metric, PipelineRe
 from pipit.errors import IntegrityError, InvalidInput
 from pipit.runtimes import load_runtime
 from pipit.training.evaluation import Evaluation
+from pipit.training.keras_distributed import weights_digest
+from pipit.training.keras_group import joined
 from pipit.training.model_card import VariantRow, write_model_card
 from pipit.training.parity import Parity, compare
 from pipit.training.quantise import export_litert
@@ -65,6 +67,7 @@ class SoundsTrainer:
     recipe_type: ClassVar[type[SoundsRecipe]] = SoundsRecipe
     recipe_folder: ClassVar[Path] = recipe_folder(Path(__file__).parents[1])
     default_recipe: ClassVar[str] = "yamnet"
+    distributed: ClassVar[bool] = True
 
     def __init__(self, recipe: SoundsRecipe, data: Path | None) -> None:
         self.recipe = recipe
@@ -107,20 +110,27 @@ class SoundsTrainer:
         """Leaves `network.keras`, `history.json` and TensorBoard's logs."""
         labels = self._store.labels(run)
         output = run.output("fit")
-        network, fitted = train_network(
-            self.recipe,
-            len(labels.outputs),
-            self._store.samples(run, "train", labels),
-            self._store.samples(run, "validation", labels),
-            self._weights(),
-            run.scratch("fit"),
-            output / "tensorboard",
-            run.progress,
-        )
+        train, validation = (self._store.samples(run, side, labels) for side in ("train", "validation"))
+        with joined(run.worker) as group:
+            if group is not None:
+                prepared = run.records()["prepare"].outputs
+                group.require_same(f"{self.recipe.digest} {run.dataset_digest} {prepared}", "recipe or data")
+            network, fitted = train_network(
+                self.recipe,
+                len(labels.outputs),
+                train,
+                validation,
+                self._weights(),
+                run.scratch("fit"),
+                output / "tensorboard",
+                run.progress,
+                group,
+            )
         network.save(output / "network.keras")
         run.write_json("fit", "history.json", dict(fitted.history))
         best = {name: values[fitted.best_epoch] for name, values in fitted.history.items()}
-        return {"epochs": len(fitted.history["loss"]), "best_epoch": fitted.best_epoch + 1, **best}
+        facts = {"epochs": len(fitted.history["loss"]), "best_epoch": fitted.best_epoch + 1, **best}
+        return {**facts, "workers": run.worker.count, "weights_digest": weights_digest(network)}
 
     def evaluate(self, run: Run) -> Facts:
         """Leaves `decision.json` and the trained network's report."""
