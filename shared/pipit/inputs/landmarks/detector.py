@@ -43,10 +43,13 @@ class Detector:
         self._boxes, self._logits = boxes, logits
         self._anchors = anchor_centers(self._size, strides)
 
-    def find(self, picture: Picture, min_score: float) -> list[Detection]:
-        """Best first. The picture is fitted into the network's square, black beside it."""
+    def find(self, picture: Picture, min_score: float, scale: float = 1.0) -> list[Detection]:
+        """Best first. The picture is fitted into the network's square, black beside it.
+
+        scale: the square's side over the longer one of the picture.
+        """
         height, width = picture.shape[:2]
-        whole = Rectangle(width / 2, height / 2, width, height).padded_to_square()
+        whole = Rectangle(width / 2, height / 2, width, height).square(scale)
         square = crop(picture, whole, self._size, repeat_border=False)
         answers = self._runtime.run({self._input: scaled(square, -1.0, 1.0)})
         scores = _sigmoid(answers[self._logits][0, :, 0])

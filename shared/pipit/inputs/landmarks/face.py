@@ -24,6 +24,8 @@ from pipit.runtimes.base import Runtime
 _EYES_OF_DETECTION = (0, 1)
 _EYES_OF_LANDMARKS = (33, 263)
 _MARGIN = 1.5
+_TIGHT = 1.5
+"""The detector was trained on faces with something around them."""
 _SAME_FACE = 0.5
 """Rectangles that overlap more hold the same face."""
 
@@ -73,9 +75,14 @@ class FaceFinder:
         (spec,) = landmarks.inputs
         self._input, self._size = spec.name, spec.shape[0]
 
-    def detect(self, picture: Picture, min_score: float) -> list[Rectangle]:
-        """Where the landmark network should look, largest face first."""
+    def detect(self, picture: Picture, min_score: float, *, tight: bool = False) -> list[Rectangle]:
+        """Where the landmark network should look, largest face first.
+
+        tight: where there is none, looks again with a margin around the picture, for faces that fill it.
+        """
         found = self._detector.find(picture, min_score)
+        if tight and not found:
+            found = self._detector.find(picture, min_score, _TIGHT)
         return [_rectangle(detection) for detection in sorted(found, key=lambda one: -one.bounds.area)]
 
     def look(self, picture: Picture, rectangle: Rectangle) -> FacePoints:

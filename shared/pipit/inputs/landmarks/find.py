@@ -65,10 +65,13 @@ class FaceAndBody:
         threads: int = 1,
         instances: int = 1,
         thresholds: Thresholds | None = None,
+        *,
+        tight_faces: bool = True,
     ) -> None:
         """models: folder of the networks; not given, the one that the settings name.
 
         threads: cores that one picture may use. instances: pictures that may be searched at the same time.
+        tight_faces: where no face is detected, look once more for one that fills the picture. MediaPipe does not.
         Raises NotFound if a network is missing, InvalidInput if one is none.
         """
         paths = network_paths(models)
@@ -79,6 +82,7 @@ class FaceAndBody:
         self._faces = FaceFinder(load(FACE_DETECTOR), load(FACE_LANDMARKS))
         self._bodies = BodyFinder(load(BODY_DETECTOR), load(BODY_LANDMARKS))
         self._thresholds = thresholds or Thresholds()
+        self._tight_faces = tight_faces
 
     def find(
         self,
@@ -100,7 +104,7 @@ class FaceAndBody:
         """For pictures that follow each other. See `find`."""
         if faces is not None and faces < 1:
             raise InvalidInput(f"faces must be at least 1, not {faces}; leave it out for the largest one")
-        return Tracker(self._faces, self._bodies if body else None, faces, self._thresholds)
+        return Tracker(self._faces, self._bodies if body else None, faces, self._thresholds, tight=self._tight_faces)
 
 
 class Tracker:
@@ -110,12 +114,20 @@ class Tracker:
     """
 
     def __init__(
-        self, faces: FaceFinder, bodies: BodyFinder | None, most_faces: int | None, thresholds: Thresholds
+        self,
+        faces: FaceFinder,
+        bodies: BodyFinder | None,
+        most_faces: int | None,
+        thresholds: Thresholds,
+        *,
+        tight: bool,
     ) -> None:
+        """`FaceAndBody.open_stream` makes them."""
         self._faces = faces
         self._bodies = bodies
         self._most_faces = most_faces
         self._thresholds = thresholds
+        self._tight = tight
         self._face_rectangles: list[Rectangle] = []
         self._body = BodyTrack()
         self._size: tuple[int, ...] = ()
@@ -148,7 +160,10 @@ class Tracker:
         known = self._look_at_faces(picture, self._face_rectangles)
         if self._most_faces is None or len(known) < self._most_faces:
             held = [face.next_rectangle for face in known]
-            detected = add_new(held, self._faces.detect(picture, self._thresholds.face_detection))[len(held) :]
+            least = self._thresholds.face_detection
+            # Beside a face that is known already, none fills the picture.
+            seen = self._faces.detect(picture, least, tight=self._tight and not known)
+            detected = add_new(held, seen)[len(held) :]
             known += self._look_at_faces(picture, detected, self._most_faces and self._most_faces - len(known))
         known.sort(key=lambda face: -face.bounds.area)
         self._face_rectangles = [face.next_rectangle for face in known]

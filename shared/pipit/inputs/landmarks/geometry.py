@@ -36,10 +36,6 @@ class Rectangle:
         side = max(self.width, self.height) * scale
         return Rectangle(self.center_x, self.center_y, side, side, self.rotation)
 
-    def padded_to_square(self) -> Rectangle:
-        """The square around it that keeps its centre."""
-        return self.square(1.0)
-
     def to_picture(self, points: Points) -> Points:
         """points: shape (n, 2), 0..1 over the rectangle. Gives pixels of the picture."""
         x = (points[:, 0] - 0.5) * self.width

@@ -79,6 +79,17 @@ def test_the_body_belongs_to_one_face(networks: FaceAndBody, photograph: Picture
     assert box.top < nose[1] < box.top + box.height
 
 
+def test_a_face_that_fills_the_picture_needs_a_second_look(
+    networks: FaceAndBody, networks_folder: Path, photograph: Picture
+) -> None:
+    (whole,) = networks.find(photograph, body=False)
+    tight = np.ascontiguousarray(photograph[90:150, 190:250])
+    assert FaceAndBody(networks_folder, tight_faces=False).find(tight) == []
+    (found,) = networks.find(tight, body=False)
+    off = face_pixels(found.features, tight) + np.array([190, 90]) - face_pixels(whole.features, photograph)
+    assert np.hypot(*off.T).mean() < 6
+
+
 def test_without_the_body(networks: FaceAndBody, photograph: Picture) -> None:
     (with_body,) = networks.find(photograph)
     (without,) = networks.find(photograph, body=False)
@@ -202,7 +213,9 @@ class TestStreams:
     ) -> None:
         searched = []
         detect = networks._faces.detect
-        monkeypatch.setattr(networks._faces, "detect", lambda *args: searched.append(1) or detect(*args))
+        monkeypatch.setattr(
+            networks._faces, "detect", lambda *args, **options: searched.append(1) or detect(*args, **options)
+        )
         tracker = networks.open_stream(body=False)
         for frame in made.frames(photograph):
             assert len(tracker.find(frame)) == 1
