@@ -39,15 +39,17 @@ def test_it_is_away_for_a_while(stack: Any, answering: Any, follows: Any, restar
     follows()
 
 
-def test_it_stands_still(stack: Any, answering: Any, follows: Any) -> None:
-    """Its connections stay open and nothing answers: worse than a refusal."""
+def test_the_way_to_it_is_cut(stack: Any, answering: Any, follows: Any) -> None:
+    """Nothing is refused and nothing arrives: connections stay open to nowhere."""
+    store = stack.container("minio")
+    (network,) = stack.inspect("minio")["NetworkSettings"]["Networks"]
     with answering():
-        stack.run("docker", "pause", stack.container("minio"))
+        stack.run("docker", "network", "disconnect", network, store)
         try:
             stack.wait(lambda: stack.says(REGISTRY) == "NOT_SERVING", "the registry misses its store")
             assert stack.says(REGISTRY, LIVENESS) == "SERVING"
         finally:
-            stack.run("docker", "unpause", stack.container("minio"))
+            stack.run("docker", "network", "connect", "--alias", "minio", network, store)
         stack.wait(lambda: stack.says(REGISTRY) == "SERVING", "the registry has its store again")
     follows()
 
