@@ -108,8 +108,9 @@ def lines(axes: Axes, panel: Mapping[str, Any], answers: Sequence[Answer]) -> No
 
 def legend_columns(panel: Mapping[str, Any], names: Sequence[str]) -> int:
     """How many names, with their values, fit side by side."""
-    longest = max((len(name) for name in names), default=0) + 9
-    return int(max(1, min(3, panel["gridPos"]["w"] * COLUMN * 14.5 // longest)))
+    # Characters of 7 points; 16 are a line's sample, its value, and space.
+    room = (panel["gridPos"]["w"] * COLUMN - 0.6) * 17.5
+    return int(max(1, min(3, room // (max(map(len, names), default=0) + 16))))
 
 
 def _stack(axes: Axes, named: Sequence[tuple[str, list[datetime], list[float]]], unit: str) -> None:
