@@ -18,7 +18,7 @@ def text() -> str:
 
 
 def test_lists_every_array_with_its_dtype(text: str) -> None:
-    listed = dict(re.findall(r"^\| `(\w+)` \| (\w+)", text, re.MULTILINE))
+    listed = dict(re.findall(r"^\| `([a-z_]+)` \| (\w+)", text, re.MULTILINE))
     heading = {"format": "text", "options": "text", "feature_names": "text", "box_names": "text"}
     kinds = {name: "text" if dtype is np.str_ else np.dtype(dtype).name for name, dtype in _DTYPES.items()}
     assert listed == {**heading, **kinds}
