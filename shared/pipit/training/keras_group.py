@@ -1,6 +1,6 @@
 """The workers of a training that uses Keras: how they find each other, and what they can do together.
 
-    PIPIT_WORKERS, JOB_COMPLETION_INDEX ──> TF_CONFIG ──> MultiWorkerMirroredStrategy ──> Group
+    PIPIT_WORKERS, JOB_COMPLETION_INDEX ──> meet ──> TF_CONFIG ──> MultiWorkerMirroredStrategy ──> Group
 
 A worker that dies takes the others with it: TensorFlow breaks off a collective operation when a connection ends, or a
 worker gave no sign of life for ten seconds.
@@ -8,11 +8,11 @@ worker gave no sign of life for ten seconds.
 
 from __future__ import annotations
 
+import faulthandler
 import os
 import signal
 import threading
-import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -21,8 +21,10 @@ from numpy.typing import NDArray
 
 from pipit.errors import InvalidInput, Unavailable
 from pipit.training.distributed import Worker
+from pipit.training.meeting import meet
 
 Array = NDArray[Any]
+_CONNECT_SECONDS = 120
 
 
 class Group:
@@ -109,55 +111,29 @@ def joined(worker: Worker) -> Iterator[Group | None]:
 
 
 def _connect(worker: Worker) -> Any:
-    """The strategy. Its constructor waits for all workers for as long as it takes, so it gets a thread of its own."""
+    """The strategy, which begins a TensorFlow server on this worker's port."""
     import tensorflow as tf  # noqa: PLC0415
 
+    meet(worker)
     os.environ["TF_CONFIG"] = worker.tf_config()  # the one way to tell TensorFlow
-    made: list[Any] = []
-    failures: list[Exception] = []
-
-    def make() -> None:
-        try:
-            made.append(tf.distribute.MultiWorkerMirroredStrategy())
-        except Exception as error:
-            failures.append(error)
-
-    thread = threading.Thread(target=make, name="join workers", daemon=True)
-    with _own_signals() as keep_signals:
-        thread.start()
-        deadline = time.monotonic() + worker.wait_seconds
-        while thread.is_alive() and time.monotonic() < deadline:
-            thread.join(0.2)
-            keep_signals()
-    own = worker.addresses[worker.index]
-    if failures:
+    # If one that was there goes again in just this moment, TensorFlow waits, and holds the interpreter meanwhile.
+    faulthandler.dump_traceback_later(_CONNECT_SECONDS, exit=True)
+    # TensorFlow takes SIGTERM for a mere notice, and the process would no longer end by it.
+    handler = signal.getsignal(signal.SIGTERM)
+    try:
+        strategy = tf.distribute.MultiWorkerMirroredStrategy()
+    except (tf.errors.OpError, RuntimeError) as error:
+        own = worker.addresses[worker.index]
         raise Unavailable(
-            f"worker {worker.index} can't join the others ({failures[0]}); is {own} its own address, with a free port?"
-        ) from failures[0]
-    if not made:
-        raise Unavailable(
-            f"worker {worker.index} ({own}) waited {worker.wait_seconds:.0f} s for {worker.count - 1} others of "
-            f"{', '.join(worker.addresses)}; are they running, can they be reached, and has worker 0 something to fit?"
-        )
-    strategy = made[0]
+            f"worker {worker.index} can't join the others ({error}); is {own} its own address, with a free port?"
+        ) from error
+    finally:
+        faulthandler.cancel_dump_traceback_later()
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGTERM, handler)
     if strategy.num_replicas_in_sync != worker.count:
         raise InvalidInput(
             f"{worker.count} workers have {strategy.num_replicas_in_sync} accelerators; show each worker one "
             "(CUDA_VISIBLE_DEVICES), and start a worker for each"
         )
     return strategy
-
-
-@contextmanager
-def _own_signals() -> Iterator[Callable[[], None]]:
-    """TensorFlow's cluster takes SIGTERM for a notice, and no longer ends by it. Gives what undoes that."""
-    if threading.current_thread() is not threading.main_thread():
-        yield lambda: None
-        return
-    handler = signal.getsignal(signal.SIGTERM)
-
-    def keep() -> None:
-        signal.signal(signal.SIGTERM, handler)
-
-    yield keep
-    keep()
