@@ -7,8 +7,9 @@ import sys
 from pathlib import Path
 
 FOLDER = Path(__file__).parent
-BENCHMARKS = ("log_mel", "empty_classify", "overhead", "swap", "footprint")
-"""The first needs real clips (PIPIT_DATA); the last three a bundle that `pipit train home_security.sounds` left."""
+BENCHMARKS = ("log_mel", "empty_classify", "overhead", "swap", "footprint", "distributed")
+"""log_mel needs real clips (PIPIT_DATA); overhead, swap and footprint a bundle of `pipit train
+home_security.sounds`; distributed two cores."""
 
 
 def main() -> int:
