@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from pipit.errors import IntegrityError
+
+LARGEST_DIFFERENCE = 0.01
+"""Of a score, between the trained network and its float32 export. More is not the same network."""
+LEAST_AGREEMENT = 0.9
+"""Share of test samples that a quantised variant answers as the trained network does. Fewer: the export went wrong."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,3 +54,11 @@ def compare(trained: NDArray[np.floating], exported: NDArray[np.floating], truth
         accuracy=float((other == truth).mean()),
         trained_accuracy=float((best == truth).mean()),
     )
+
+
+def require_parity(parity: Mapping[str, Parity]) -> None:
+    """parity: of each variant by its name. Raises IntegrityError if one is not the trained network."""
+    for variant, found in parity.items():
+        wrong = variant == "float32" and found.largest_difference > LARGEST_DIFFERENCE
+        if wrong or found.agreement < LEAST_AGREEMENT:
+            raise IntegrityError(f"variant {variant} is not the trained network ({found}); the export went wrong")

@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from pipit.training.parity import compare
+from pipit.errors import IntegrityError
+from pipit.training.parity import compare, require_parity
 
 TRAINED = np.array([[0.9, 0.1], [0.6, 0.4], [0.2, 0.8], [0.3, 0.7]], np.float32)
 TRUTH = np.array([0, 0, 1, 0])
@@ -31,3 +32,17 @@ def test_a_variant_may_gain() -> None:
     exported = TRAINED.copy()
     exported[3] = [0.7, 0.3]
     assert compare(TRAINED, exported, TRUTH).loss == pytest.approx(-25.0)
+
+
+def test_what_is_another_network_is_refused() -> None:
+    near = compare(TRAINED, TRAINED + np.float32(0.005), TRUTH)
+    require_parity({"float32": near, "int8": near})
+    shifted = TRAINED.copy()
+    shifted[:, 0] -= 0.02
+    off = compare(TRAINED, shifted, TRUTH)
+    assert off.agreement == 1.0
+    with pytest.raises(IntegrityError, match="variant float32 is not the trained network"):
+        require_parity({"float32": off})
+    require_parity({"int8": off})
+    with pytest.raises(IntegrityError, match="variant int8"):
+        require_parity({"int8": compare(TRAINED, TRAINED[:, ::-1], TRUTH)})
