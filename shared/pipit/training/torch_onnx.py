@@ -90,7 +90,8 @@ def _without_traces(model: onnx.ModelProto) -> onnx.ModelProto:
         for item in (*part.node, *part.value_info):
             item.doc_string = ""
             del item.metadata_props[:]
-    for value in (*model.graph.input, *model.graph.output, *model.graph.initializer):
+    values: list[Any] = [*model.graph.input, *model.graph.output, *model.graph.initializer]
+    for value in values:
         value.doc_string = ""
         del value.metadata_props[:]
     return model
@@ -106,13 +107,15 @@ def _quantised(model: onnx.ModelProto) -> onnx.ModelProto:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Both tools give advice that does not hold here, by the root logger and by warnings."""
-    logger = logging.getLogger()
-    level = logger.level
-    logger.setLevel(logging.ERROR)
+    """Both tools give advice that does not hold here, by their loggers and by warnings."""
+    loggers = [logging.getLogger(name) for name in ("", "torch.onnx")]
+    levels = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.ERROR)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             yield
     finally:
-        logger.setLevel(level)
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)

@@ -1,0 +1,179 @@
+"""Steps of one person to windows, and the network's logit to a score of stress. The same code in trainer and device.
+
+    pictures ─> landmarks ─┐
+                landmarks ─┼─> comparable ─> by the person's own past ─> windows ─> [network] ─> calibrated score
+               physiology ─┘
+
+The score s stands in the answer as label `stressed`, 1 - s as `calm`.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from pipit.answers import predict
+from pipit.bundle.manifest import Manifest
+from pipit.errors import InvalidInput
+from pipit.inputs import EncodedImage, Input, InputSequence, Landmarks, TensorInput
+from pipit.inputs.landmarks import FaceAndBody
+from pipit.pipelines import Decoded, Prediction, Tensors
+
+from emotion.stress.past import Prior
+from emotion.stress.recordings import LABELS
+from emotion.stress.signals import LANDMARKS, SIGNALS, Signals
+from emotion.stress.stream import StepReader, StressStream
+from emotion.stress.windows import has_anything
+
+INPUT = "rows"
+OUTPUT = "logits"
+LEAST_SCALE = 1e-3
+
+
+@dataclass(frozen=True, slots=True)
+class Calibration:
+    """From a logit to a probability; see `emotion.stress.platt`."""
+
+    scale: float = 1.0
+    offset: float = 0.0
+
+    def __post_init__(self) -> None:
+        """Raises InvalidInput."""
+        if not (math.isfinite(self.scale) and math.isfinite(self.offset) and self.scale > 0.0):
+            raise InvalidInput(f"a calibration needs a scale above 0 and finite numbers, not {self}")
+
+    def __call__(self, logits: NDArray[np.floating]) -> NDArray[np.float32]:
+        """Scores of the labels calm and stressed: (windows,) to (windows, 2)."""
+        stressed = 1.0 / (1.0 + np.exp(-(self.scale * logits.astype(np.float64) + self.offset)))
+        return np.stack([1.0 - stressed, stressed], axis=1).astype(np.float32)
+
+
+class StressPipeline:
+    """`emotion.stress`. Shared by threads."""
+
+    def __init__(self, manifest: Manifest) -> None:
+        """Raises InvalidInput for parameters that are missing or wrong.
+
+        Parameters: `signals` (physiology or landmarks), `window` and `hop` in steps, `step_seconds`, `prior` (mean and
+        deviation by signal, weight in steps) and `calibration` (scale, offset).
+        """
+        if manifest.labels != LABELS:
+            raise InvalidInput(f"a bundle of stress has the labels {', '.join(LABELS)}, not {manifest.labels}")
+        try:
+            self.reader = _reader(manifest.pipeline.parameters)
+            calibration = manifest.pipeline.parameters["calibration"]
+            self._calibration = Calibration(float(calibration["scale"]), float(calibration["offset"]))
+        except (KeyError, TypeError, ValueError) as error:
+            raise InvalidInput(
+                f"the bundle's pipeline parameters are wrong ({type(error).__name__}: {error}); it needs signals, "
+                "window, hop, step_seconds, prior, calibration"
+            ) from error
+        self._decision = manifest.decision
+
+    def decode(self, item: Input) -> Decoded:
+        """A sequence of steps, or a tensor of them: `rows`, float32, shape (windows, steps, channels), and their spans.
+
+        A step is a `Landmarks`, a picture, or a tensor named as the signals are. A tensor named `rows`, or without a
+        name, is taken as the network's input. Raises InvalidInput, InputTooLarge.
+        """
+        if isinstance(item, TensorInput) and item.name in ("", INPUT):
+            return self._take_tensor(item)
+        stream = self.open_stream()
+        parts = []
+        for step in item.items if isinstance(item, InputSequence) else (item,):
+            if not stream.takes(step):
+                raise InvalidInput(f"this task takes {self._wanted()}, not {_named(step)}")
+            parts.append(stream.push(step))
+        found = [part for part in parts if part is not None]
+        if not found:
+            raise InvalidInput(
+                f"{stream.steps} steps are fewer than a window of {self.reader.window}; send a sequence, a step every "
+                f"{self.reader.step_seconds:g} s"
+            )
+        rows = np.concatenate([part.tensors[INPUT] for part in found])
+        return Decoded({INPUT: rows}, tuple(region for part in found for region in part.regions))
+
+    def interpret(self, outputs: Tensors, decoded: Decoded) -> list[Prediction]:
+        """outputs: `logits`, shape (windows, 1). One prediction a window; unknown where nothing was measured in it."""
+        logits = np.asarray(outputs[OUTPUT], np.float32)
+        expected = (len(decoded.regions), 1)
+        if logits.shape != expected:
+            raise InvalidInput(f"the network gave logits of shape {logits.shape}, not {expected}; the bundle is wrong")
+        known = has_anything(decoded.tensors[INPUT], self.signals)
+        predictions = []
+        for scores, region, is_known in zip(self._calibration(logits[:, 0]), decoded.regions, known, strict=True):
+            prediction = predict(scores, LABELS, self._decision, region)
+            predictions.append(prediction if is_known else replace(prediction, unknown=True))
+        return predictions
+
+    def open_stream(self) -> StressStream:
+        """For steps that come one by one."""
+        return StressStream(self.reader, INPUT, self._tracker)
+
+    @property
+    def signals(self) -> Signals:
+        """What the bundle looks at."""
+        return self.reader.signals
+
+    @cached_property
+    def _networks(self) -> FaceAndBody:
+        """Only callers that send pictures need them. Raises NotFound."""
+        return FaceAndBody()
+
+    def _tracker(self) -> Any:
+        return self._networks.open_stream(faces=1)
+
+    def _take_tensor(self, item: TensorInput) -> Decoded:
+        shape = (self.reader.window, self.signals.channels)
+        values = item.values[np.newaxis] if item.values.ndim == len(shape) else item.values
+        if values.dtype != np.float32 or values.shape[1:] != shape or not len(values):
+            raise InvalidInput(
+                f"{INPUT} must be float32 of shape {shape} or (windows, …), not {item.values.dtype} "
+                f"{item.values.shape}; raw values go into a tensor named {self.signals.name!r}"
+            )
+        if not np.isfinite(values).all():
+            raise InvalidInput(f"{INPUT} holds NaN or infinite values")
+        return Decoded({INPUT: values}, (None,) * len(values))
+
+    def _wanted(self) -> str:
+        tensor = f"a tensor named {self.signals.name!r}"
+        return f"landmarks, pictures, or {tensor}" if self.signals is LANDMARKS else tensor
+
+
+def parameters_of(reader: StepReader, calibration: Calibration) -> dict[str, Any]:
+    """The parameters of a bundle; the inverse of what `StressPipeline` reads."""
+    return {
+        "signals": reader.signals.name,
+        "window": reader.window,
+        "hop": reader.hop,
+        "step_seconds": reader.step_seconds,
+        "prior": {
+            "weight": reader.prior.weight,
+            "mean": reader.prior.mean.tolist(),
+            "deviation": reader.prior.deviation.tolist(),
+        },
+        "calibration": {"scale": calibration.scale, "offset": calibration.offset},
+    }
+
+
+def _reader(parameters: dict[str, Any]) -> StepReader:
+    prior = parameters["prior"]
+    mean, deviation = (np.array(prior[name], np.float64) for name in ("mean", "deviation"))
+    return StepReader(
+        SIGNALS[parameters["signals"]],
+        Prior(mean, deviation, float(prior["weight"])),
+        int(parameters["window"]),
+        int(parameters["hop"]),
+        float(parameters["step_seconds"]),
+    )
+
+
+def _named(item: Input) -> str:
+    names = {Landmarks: "landmarks", EncodedImage: "a picture", InputSequence: "a sequence within a sequence"}
+    if isinstance(item, TensorInput):
+        return f"a tensor named {item.name!r}"
+    return names.get(type(item), type(item).__name__)

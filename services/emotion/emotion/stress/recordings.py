@@ -1,0 +1,46 @@
+"""What a data set of stress holds once it is read: people's recordings, step by step."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from pipit.errors import InvalidInput
+
+from emotion.stress.signals import Values
+
+CALM, STRESSED = "calm", "stressed"
+LABELS = (CALM, STRESSED)
+
+
+@dataclass(frozen=True)
+class Recording:
+    """Steps of one person that follow each other without a gap.
+
+    name, participant: the same on every machine. values: raw, (steps, signals), NaN where missing. score: of each
+    step, 0 calm to 1 stressed, NaN where nobody said; shape (steps,).
+    """
+
+    name: str
+    participant: str
+    values: Values
+    score: NDArray[np.float32]
+
+    def __post_init__(self) -> None:
+        if len(self.values) != len(self.score):
+            raise InvalidInput(f"{self.name}: {len(self.values)} steps, but {len(self.score)} scores")
+
+
+@dataclass(frozen=True)
+class Listing:
+    """recordings: in the order in which each person made them. files: what they were read from, by name.
+
+    problems: a line for each entry that can't be used.
+    """
+
+    recordings: tuple[Recording, ...]
+    files: Mapping[str, Path]
+    problems: tuple[str, ...]
