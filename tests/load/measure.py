@@ -31,11 +31,14 @@ def hardware() -> str:
     return f"{name}, {len(os.sched_getaffinity(0))} cores, {memory:.0f} GiB, {platform.system()} {platform.machine()}"
 
 
-def write_csv(name: str, rows: Sequence[Mapping[str, object]]) -> Path:
-    """Writes `docs/measured/<name>.csv`: comment lines that say where the rows come from, then the rows."""
+def write_csv(name: str, rows: Sequence[Mapping[str, object]], packages: Sequence[str] = PACKAGES) -> Path:
+    """Writes `docs/measured/<name>.csv`: comment lines that say where the rows come from, then the rows.
+
+    packages: whose versions matter.
+    """
     MEASURED.mkdir(parents=True, exist_ok=True)
     path = MEASURED / f"{name}.csv"
-    versions = ", ".join(f"{package} {version(package)}" for package in PACKAGES)
+    versions = ", ".join(f"{package} {version(package)}" for package in packages)
     with path.open("w", newline="") as file:
         file.write(
             f"# {datetime.now(UTC):%Y-%m-%d}: python {Path(sys.argv[0]).name} {shlex.join(sys.argv[1:])}".rstrip()

@@ -51,11 +51,13 @@ def fit(
     *,
     vary: Vary | None = None,
     measures: Mapping[str, Measure] | None = None,
+    threads: int | None = None,
 ) -> Fitted:
     """Trains `network`, and leaves the weights of its best epoch in it, on the processor and in evaluation mode.
 
     The best epoch is the one of the lowest validation loss. vary: changes each training batch. measures: numbers kept
-    beside the loss, by name. scratch: where an interrupted training goes on from; logs: TensorBoard's.
+    beside the loss, by name. scratch: where an interrupted training goes on from; logs: TensorBoard's. threads: of the
+    processor, all where not given; a small network only waits for a second one, and sums in one order with one alone.
     Raises InvalidInput for too few samples, or if the loss was never a number.
     """
     if not len(train) or not len(validation):
@@ -73,7 +75,7 @@ def fit(
         # The last to be called, so that it keeps what the others have noted.
         ModelCheckpoint(filename=LAST, **kept),
     ]
-    with _quiet(), _interruptible(), bar:
+    with _quiet(), _interruptible(), _threads(threads), bar:
         trainer = lightning.Trainer(
             accelerator="auto",
             devices=1,
@@ -180,6 +182,16 @@ def _quiet() -> Iterator[None]:
     finally:
         for logger, level in zip(loggers, levels, strict=True):
             logger.setLevel(level)
+
+
+@contextmanager
+def _threads(count: int | None) -> Iterator[None]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(count or before)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 @contextmanager

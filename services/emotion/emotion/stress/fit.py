@@ -38,6 +38,7 @@ def train_network(
         logs,
         progress,
         measures={"accuracy": _accuracy},
+        threads=1,
     )
     return network, fitted
 
