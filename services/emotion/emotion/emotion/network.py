@@ -3,10 +3,12 @@
 guide     1,536-512-256-128-7, ReLU, dropout
 temporal  LSTM, 256 hidden, 2 layers, last output; over several frames
 aligned   256-128-7 with batch norm, on aligned points and distances
-joined    the same on the points, six convolutions on the crop, one linear layer over both
+joined    the same on the points, four convolutions on the crop, one linear layer over both
 """
 
 from __future__ import annotations
+
+from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
@@ -19,7 +21,8 @@ LEAST_SPREAD = 1e-6
 GUIDE_WIDTHS = (512, 256, 128)
 ALIGNED_WIDTHS = (256, 128)
 LSTM_WIDTH, LSTM_LAYERS = 256, 2
-CHANNELS = (24, 48, 96)
+CHANNELS = (16, 32, 64, 96)
+"""Of the convolutions; each but the first is followed by pooling, the first moves by two pixels."""
 LANDMARK_WIDTH = 128
 LEAST_CONTRAST = 0.05
 
@@ -92,11 +95,9 @@ class Joined(nn.Module):
         self.landmarks = nn.Sequential(
             nn.Linear(ALIGNED, LANDMARK_WIDTH), nn.BatchNorm1d(LANDMARK_WIDTH), nn.ReLU(), nn.Dropout(dropout)
         )
-        blocks, before = [], 1
-        for channels in CHANNELS:
-            blocks.append(_block(before, channels))
-            before = channels
-        self.crop = nn.Sequential(*blocks, nn.Dropout(dropout))
+        stem = [nn.Conv2d(1, CHANNELS[0], 5, stride=2, padding=2, bias=False), nn.BatchNorm2d(CHANNELS[0]), nn.ReLU()]
+        blocks = [_block(before, after) for before, after in pairwise(CHANNELS)]
+        self.crop = nn.Sequential(*stem, *blocks, nn.Dropout(dropout))
         self.output = nn.Linear(LANDMARK_WIDTH + CHANNELS[-1], len(LABELS))
 
     def forward(self, features: Tensor) -> Tensor:
@@ -124,7 +125,10 @@ def build_network(recipe: EmotionRecipe, columns: int) -> nn.Module:
 
 
 def _block(before: int, channels: int) -> nn.Module:
-    layers: list[nn.Module] = []
-    for inputs in (before, channels):
-        layers += [nn.Conv2d(inputs, channels, 3, padding=1, bias=False), nn.BatchNorm2d(channels), nn.ReLU()]
-    return nn.Sequential(*layers, nn.MaxPool2d(2), nn.Dropout(0.2))
+    return nn.Sequential(
+        nn.Conv2d(before, channels, 3, padding=1, bias=False),
+        nn.BatchNorm2d(channels),
+        nn.ReLU(),
+        nn.MaxPool2d(2),
+        nn.Dropout(0.1),
+    )

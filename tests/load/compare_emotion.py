@@ -1,0 +1,92 @@
+"""The networks of `emotion.emotion` beside each other and beside the trivial baseline, trained by their recipes.
+
+    python tests/load/compare_emotion.py RUNS [recipe ...]
+
+Needs PIPIT_DATA with `expressions`, and the networks that find faces (python -m pipit.data.landmark_networks). RUNS is
+a folder for the runs; what was trained there is not trained again.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from time import perf_counter
+
+import numpy as np
+from emotion.emotion.features import feature_count
+from emotion.emotion.recipe import EmotionRecipe
+from emotion.emotion.settings import INPUT
+from emotion.emotion.train import EmotionTrainer
+from measure import write_csv
+from pipit.bundle.manifest import Metric
+from pipit.runtimes import load_runtime
+from pipit.settings import DataSettings, load_settings
+from pipit.training.recipe import find_recipe, load_recipe
+from pipit.training.run import Run, open_run
+from pipit.training.steps import actions_of, run_steps
+
+RECIPES = ("guide", "temporal", "aligned", "joined")
+ROUNDS = 200
+SHARES = ("accuracy", "accuracy.all_pictures", "macro_f1", "baseline.accuracy", "baseline.macro_f1", "detection_rate")
+Row = dict[str, object]
+
+
+def main() -> None:
+    """Prints and writes `docs/measured/emotion_networks.csv`."""
+    runs, *chosen = sys.argv[1:]
+    data = load_settings(DataSettings).data
+    rows: list[Row] = []
+    for name in chosen or RECIPES:
+        path = find_recipe(EmotionTrainer.recipe_folder, "emotion.emotion", name)
+        trainer = EmotionTrainer(load_recipe(path, EmotionRecipe), data)
+        with open_run(trainer, Path(runs)) as run:
+            run_steps(run, actions_of(trainer), "verify")
+            rows += measured(name, trainer.recipe, run)
+    write_csv("emotion_networks", rows)
+
+
+def measured(name: str, recipe: EmotionRecipe, run: Run) -> list[Row]:
+    """What `verify` found, then size and time of each variant."""
+    metrics = {key: Metric.model_validate(value) for key, value in run.read_json("verify", "metrics.json").items()}
+    kept = [key for key in metrics if key in SHARES or key.startswith("f1.")]
+    rows = [_row(name, key, m.value, "share", m.samples, m.low, m.high) for key in kept for m in (metrics[key],)]
+    for variant, found in run.read_json("verify", "parity.json").items():
+        path = run.output("export") / f"{variant}.onnx"
+        rows += [
+            _row(name, f"{variant} size", path.stat().st_size / 1e6, "MB"),
+            _row(name, f"{variant} largest difference", found["largest_difference"], "score", found["samples"]),
+            _row(name, f"{variant} loss", found["loss_points"], "points", found["samples"]),
+            _row(name, f"{variant} median time of a face", _milliseconds(path, recipe), "ms", ROUNDS),
+        ]
+    return rows
+
+
+def _row(
+    recipe: str,
+    what: str,
+    value: float,
+    unit: str,
+    samples: int = 0,
+    low: float | None = None,
+    high: float | None = None,
+) -> Row:
+    digits = {key: "" if number is None else round(number, 6) for key, number in (("low", low), ("high", high))}
+    return {"recipe": recipe, "what": what, "value": round(value, 6), **digits, "unit": unit, "samples": samples or ""}
+
+
+def _milliseconds(path: Path, recipe: EmotionRecipe) -> float:
+    runtime = load_runtime(path, "onnx")
+    columns = feature_count(recipe.features.kind)
+    shape = (1, columns) if recipe.features.frames == 1 else (1, recipe.features.frames, columns)
+    row = np.random.default_rng(1).random(shape, np.float32)
+    times = []
+    for _ in range(ROUNDS):
+        begun = perf_counter()
+        runtime.run({INPUT: row})
+        times.append(perf_counter() - begun)
+    runtime.close()
+    return float(np.median(times)) * 1000
+
+
+if __name__ == "__main__":
+    main()
