@@ -149,6 +149,8 @@ COMPILE = $(DEV)/uv pip compile --quiet --universal --python-version 3.11 --no-e
 lock: .venv/dev/.ready ## choose exact versions of all dependencies anew
 	$(COMPILE) services/home_security/pyproject.toml --extra serve -o services/home_security/serve.lock.txt
 	$(COMPILE) services/home_security/pyproject.toml --extra train -o services/home_security/train.lock.txt
+	$(COMPILE) services/emotion/pyproject.toml --extra serve -o services/emotion/serve.lock.txt
+	$(COMPILE) services/emotion/pyproject.toml --extra train -o services/emotion/train.lock.txt
 	$(COMPILE) services/registry/pyproject.toml -o services/registry/serve.lock.txt
 	$(COMPILE) $(PACKAGES) --all-extras tests/dev.in -o tests/dev.lock.txt
 	$(COMPILE) tests/triton.in -o tests/triton.lock.txt
@@ -158,7 +160,7 @@ clean: ## remove environments and runs
 	rm -rf .venv runs
 
 # One environment a purpose, from its lock file, made when a target first needs it. The stamp is written last.
-#   $(call environment,folder,lock file,packages of this repository)
+#   $(call environment,folder,lock file,packages of this repository,module that completes it)
 define environment
 .venv/$(1)/.ready: $(2) $(3:%=%/pyproject.toml)
 	@echo 'making .venv/$(1)'
@@ -166,11 +168,14 @@ define environment
 	@$(PYTHON) -m venv --clear .venv/$(1)
 	@.venv/$(1)/bin/python -m pip --disable-pip-version-check install --quiet --requirement $(2)
 	$(if $(3),@.venv/$(1)/bin/python -m pip --disable-pip-version-check install --quiet --no-deps $(3:%=--editable %))
+	$(if $(4),@.venv/$(1)/bin/python -m $(4))
 	@touch $$@
 endef
-$(eval $(call environment,dev,tests/dev.lock.txt,shared services/registry services/home_security))
+$(eval $(call environment,dev,tests/dev.lock.txt,shared services/registry services/home_security services/emotion,pipit.data.landmark_networks))
 $(eval $(call environment,triton,tests/triton.lock.txt,))
 $(eval $(call environment,k8s,tests/k8s.lock.txt,))
 $(eval $(call environment,registry,services/registry/serve.lock.txt,shared services/registry))
 $(eval $(call environment,train-home_security,services/home_security/train.lock.txt,shared services/home_security))
 $(eval $(call environment,serve-home_security,services/home_security/serve.lock.txt,shared services/home_security))
+$(eval $(call environment,train-emotion,services/emotion/train.lock.txt,shared services/emotion,pipit.data.landmark_networks))
+$(eval $(call environment,serve-emotion,services/emotion/serve.lock.txt,shared services/emotion,pipit.data.landmark_networks))
