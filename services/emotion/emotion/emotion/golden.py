@@ -18,7 +18,7 @@ def golden_inputs(settings: Settings, count: int, seed: int) -> Sequence[Input]:
     generator = np.random.default_rng(seed)
     inputs: list[Input] = []
     for number in range(count):
-        landmarks = synthesise(LABELS[number % len(LABELS)], generator.integers(1 << 30), generator)
+        landmarks = synthesise(LABELS[number % len(LABELS)], int(generator.integers(1 << 30)), generator)
         if settings.kind != "aligned_crop":
             inputs.append(Landmarks(landmarks))
             continue

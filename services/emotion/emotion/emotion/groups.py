@@ -24,7 +24,8 @@ ROWS = 1024
 def group_names(faces: Sequence[Face], found: Mapping[str, FoundFace]) -> tuple[list[str], int]:
     """A group for each face: its person, or itself, joined with its look-alikes. And how many look-alikes there are."""
     groups = [face.person or face.name for face in faces]
-    cropped = [i for i, face in enumerate(faces) if found[face.name].crop is not None]
+    crops = [found[face.name].crop for face in faces]
+    cropped = [i for i, crop in enumerate(crops) if crop is not None]
     parent = {name: name for name in groups}
 
     def root(name: str) -> str:
@@ -33,7 +34,7 @@ def group_names(faces: Sequence[Face], found: Mapping[str, FoundFace]) -> tuple[
             name = parent[name]
         return name
 
-    pairs = _alike(np.stack([found[faces[i].name].crop for i in cropped])) if cropped else []
+    pairs = _alike(np.stack([crop for crop in crops if crop is not None])) if cropped else []
     alike: set[int] = set()
     for first, second in pairs:
         alike |= {first, second}

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 from pipit.errors import InvalidInput, NotFound
 from pipit.training.cache import ArrayCache
 from pipit.training.datasets import file_digests
@@ -94,11 +95,12 @@ def collect(faces: Sequence[Face], search: Search, frames: int) -> FaceSamples:
     )
 
 
-def last_frames(found: FoundFace, frames: int) -> np.ndarray[tuple[int, ...], np.dtype[np.float32]]:
+def last_frames(found: FoundFace, frames: int) -> NDArray[np.float32]:
     """`frames` rows: the last ones of a clip, a picture again and again; for one row of a clip, its middle."""
     rows = found.landmarks
     if frames == 1:
-        return rows[len(rows) // 2][np.newaxis]
+        middle = len(rows) // 2
+        return rows[middle : middle + 1]
     if len(rows) >= frames:
         return rows[-frames:]
     return np.concatenate([np.repeat(rows[:1], frames - len(rows), axis=0), rows])

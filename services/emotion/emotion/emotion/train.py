@@ -22,7 +22,7 @@ from pipit.bundle.manifest import Decision, InputDescription, Metric, PipelineRe
 from pipit.errors import IntegrityError, InvalidInput
 from pipit.runtimes import load_runtime
 from pipit.training.evaluation import Evaluation, evaluate
-from pipit.training.intervals import proportion
+from pipit.training.intervals import wilson
 from pipit.training.model_card import VariantRow, write_model_card
 from pipit.training.parity import Parity, compare
 from pipit.training.recipe import recipe_folder
@@ -129,7 +129,7 @@ class EmotionTrainer:
     def export(self, run: Run) -> Facts:
         """Leaves `<variant>.onnx`."""
         network, settings = self._load(run), self._settings()
-        sizes = {}
+        sizes: dict[str, int] = {}
         for variant in self.recipe.export.variants:
             path = _variant_file(run, variant)
             export_onnx(network, variant, path, {INPUT: np.zeros(settings.shape, np.float32)}, OUTPUT)
@@ -141,14 +141,14 @@ class EmotionTrainer:
         decision = Decision.model_validate(run.read_json("evaluate", "decision.json"))
         rows, truth = self._rows(run, "test")
         trained = softmax(logits_of(self._load(run), rows))
-        scores = {variant: _exported_scores(run, variant, rows) for variant in self.recipe.export.variants}
+        scores: dict[str, Scores] = {v: _exported_scores(run, v, rows) for v in self.recipe.export.variants}
         parity = {variant: compare(trained, found, truth) for variant, found in scores.items()}
         run.write_json("verify", "parity.json", {variant: found.to_json() for variant, found in parity.items()})
         _require_parity(parity)
         default = self.recipe.export.default_variant
         evaluation = self._measure(run, scores[default], truth)
         sizes = {variant: _variant_file(run, variant).stat().st_size for variant in scores}
-        metrics = evaluation.metrics() | self._over_all_pictures(run, scores[default], truth)
+        metrics = evaluation.metrics() | self._over_all_pictures(run, evaluation.accuracy.value, len(truth))
         metrics |= {f"{name}_loss_points": Metric(value=p.loss, samples=p.samples) for name, p in parity.items()}
         metrics["size_mb"] = Metric(value=sizes[default] / 1e6, samples=0)
         run.write_json("verify", "best_scores.json", score_histogram(scores[default]).model_dump(mode="json"))
@@ -213,17 +213,19 @@ class EmotionTrainer:
         groups = np.array([entry["group"] for entry in self._entries(run, "test")], dtype=object)
         return evaluate(LABELS, truth, scores, groups, seed=self.recipe.seed)
 
-    def _over_all_pictures(self, run: Run, scores: Scores, truth: NDArray[np.int64]) -> dict[str, Metric]:
+    def _over_all_pictures(self, run: Run, accuracy: float, samples: int) -> dict[str, Metric]:
         """A picture without a face is answered by nothing, which is wrong.
 
-        Pictures without a face have no side: their rate among all pictures is taken for the test side's.
+        Such pictures have no side, so the accuracy over all is the product with the rate among all pictures: an
+        estimate, without an interval. accuracy: of the test faces, so many as `samples`.
         """
-        without = len(run.read_json("prepare", "without_face.json"))
-        found = len(run.read_json("prepare", "faces.json"))
-        detected = proportion(found, found + without)
-        right = int((scores.argmax(axis=1) == truth).sum())
-        over_all = proportion(right, round(len(truth) / detected.value))
-        return {"detection_rate": detected.to_metric(), "accuracy.all_pictures": over_all.to_metric()}
+        found, without = (len(run.read_json("prepare", name)) for name in ("faces.json", "without_face.json"))
+        low, high = wilson(found, found + without)
+        detected = found / (found + without)
+        return {
+            "detection_rate": Metric(value=detected, samples=found + without, low=low, high=high),
+            "accuracy.all_pictures": Metric(value=accuracy * detected, samples=samples),
+        }
 
     def _write_report(
         self, run: Run, step: str, evaluation: Evaluation, scores: Scores, truth: NDArray[np.int64], decision: Decision
