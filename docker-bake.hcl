@@ -8,16 +8,21 @@ variable "IMAGES" { default = "pipit" }
 variable "TAG" { default = "dev" }
 variable "VERSION" { default = "0.1.0" }
 variable "REVISION" { default = "unknown" }
+# Address of the code, for a label; empty: no label.
+variable "SOURCE" { default = "" }
 variable "BASE" { default = "python:3.11-slim-bookworm" }
 # Separated by commas; empty: the builder's own.
 variable "PLATFORMS" { default = "" }
 # File with pip's settings (a mirror, a certificate), for the time of the build only.
 variable "PIP_CONFIG" { default = "/dev/null" }
+# For trainers on a GPU: tensorflow[and-cuda]==2.21.0. Empty: the version of the lock file, for processors.
+variable "TENSORFLOW" { default = "" }
 
 target "common" {
   context   = "."
   platforms = PLATFORMS == "" ? [] : split(",", PLATFORMS)
   args      = { BASE = BASE, VERSION = VERSION, REVISION = REVISION }
+  labels    = SOURCE == "" ? {} : { "org.opencontainers.image.source" = SOURCE }
   secret    = PIP_CONFIG == "/dev/null" ? [] : ["id=pip,src=${PIP_CONFIG}"]
 }
 
@@ -43,5 +48,6 @@ target "home-security-trainer" {
   inherits   = ["common"]
   dockerfile = "services/home_security/Dockerfile"
   target     = "trainer"
+  args       = { TENSORFLOW = TENSORFLOW }
   tags       = ["${IMAGES}/home-security-trainer:${TAG}"]
 }

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 from pathlib import Path
+
+import pytest
 
 REPOSITORY = Path(__file__).parents[2]
 TARGET = re.compile(r'^target "(?P<name>[\w-]+)" \{\n(?P<body>.*?)^\}', re.MULTILINE | re.DOTALL)
@@ -46,3 +50,12 @@ def test_every_target_is_in_a_group_that_is_built_by_default() -> None:
     groups = {name: re.findall(r'"([\w-]+)"', members) for name, members in GROUP.findall(text)}
     members = {target for name in groups["default"] for target in groups.get(name, [name])}
     assert members == set(baked())
+
+
+def test_dockerfiles_are_clean() -> None:
+    hadolint = Path(sys.executable).with_name("hadolint")
+    if not hadolint.exists():
+        pytest.skip("needs hadolint, which comes with the development environment")
+    files = sorted(map(str, REPOSITORY.glob("services/*/Dockerfile")))
+    done = subprocess.run([hadolint, "--no-color", *files], capture_output=True, text=True, check=False)
+    assert (done.stdout + done.stderr, done.returncode) == ("", 0)

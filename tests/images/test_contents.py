@@ -122,3 +122,19 @@ def test_a_server_is_small(build: Build, run_command: Run, target: str) -> None:
 def test_a_trainer_finds_its_recipes(build: Build, in_image: Run) -> None:
     found = in_image(build("home-security-trainer"), "python", "-c", RECIPES)
     assert found.split() == ["guide", "small", "synthetic", "yamnet"]
+
+
+def test_an_image_says_where_its_code_is_if_the_builder_does(docker: None, run_command: Run) -> None:
+    address = "https://example.org/pipit"
+    for source, expected in ((address, address), ("", None)):
+        plan = json.loads(run_command("docker", "buildx", "bake", "--print", SOURCE=source))["target"]
+        found = {target: each.get("labels", {}).get("org.opencontainers.image.source") for target, each in plan.items()}
+        assert found == dict.fromkeys(LOCKS, expected)
+
+
+def test_a_trainer_for_a_gpu_is_one_variable_away(docker: None, run_command: Run) -> None:
+    wanted = "tensorflow[and-cuda]==2.21.0"
+    plan = json.loads(run_command("docker", "buildx", "bake", "--print", TENSORFLOW=wanted))["target"]
+    assert plan["home-security-trainer"]["args"]["TENSORFLOW"] == wanted
+    chosen = locked(LOCKS["home-security-trainer"])
+    assert wanted.partition("==")[2] == chosen.get("tensorflow-cpu", chosen.get("tensorflow"))
