@@ -33,6 +33,9 @@ def classify(
     min_score: Annotated[float, typer.Option(min=0.0, max=1.0, help="Leave out labels with a lower score.")] = 0.0,
     timeout: Annotated[float, typer.Option(min=0.001, help="Seconds for one file.")] = 30.0,
     stream: Annotated[bool, typer.Option("--stream", help="Send audio piece by piece: for long recordings.")] = False,
+    draw: Annotated[
+        Path | None, typer.Option(help="Write the picture with points, boxes and bars to this file.")
+    ] = None,
     json: JsonOption = False,
 ) -> None:
     """Ask a server what is in recordings or pictures.
@@ -48,6 +51,8 @@ def classify(
     """
     if version and environment:
         raise InvalidInput("give --version or --environment, not both")
+    if draw is not None and len(files) != 1:
+        raise InvalidInput("--draw takes one picture; call it once for each")
     settings = load_settings(CliSettings)
     target = Target(
         server=server or settings.server,
@@ -73,6 +78,8 @@ def classify(
                 say(f"pipit: {path}: {error}")
                 continue
             results.append(_result(path, answers, time.perf_counter() - begin))
+            if draw is not None:
+                _draw(path, answers, draw)
             if not json:
                 _show(path, answers, time.perf_counter() - begin)
     if json:
@@ -81,6 +88,12 @@ def classify(
         raise typer.Exit(exit_code_of(failure))
     if not results:
         raise typer.Exit(ExitCode.USAGE)
+
+
+def _draw(path: Path, answers: list[Answer], output: Path) -> None:
+    from pipit.cli.draw import draw  # noqa: PLC0415 (needs Pillow, which a client may not have)
+
+    draw(path, [prediction for answer in answers for prediction in answer.predictions], output)
 
 
 def _stream(client: InferenceClient, path: Path) -> Iterator[Answer]:
