@@ -63,7 +63,7 @@ class EmotionTrainer:
 
     recipe_type: ClassVar[type[EmotionRecipe]] = EmotionRecipe
     recipe_folder: ClassVar[Path] = recipe_folder(Path(__file__).parents[1])
-    default_recipe: ClassVar[str] = "joined"
+    default_recipe: ClassVar[str] = "aligned"
     distributed: ClassVar[bool] = False
 
     def __init__(self, recipe: EmotionRecipe, data: Path | None) -> None:
