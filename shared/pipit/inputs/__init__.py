@@ -46,7 +46,10 @@ class Landmarks:
 
 @dataclass(frozen=True, slots=True)
 class TensorInput:
-    """A tensor for the network itself, past the pipeline's decoding. `name` may be empty for the only input."""
+    """A tensor for the network itself, past the pipeline's decoding; `name` may be empty for the only input.
+
+    One whose name is no input of the network holds raw values that a task knows by that name.
+    """
 
     name: str
     values: NDArray[Any]

@@ -86,13 +86,14 @@ class LoadedModel:
         self.runtime.close()
 
     def decode(self, item: Input) -> Decoded:
-        """A tensor goes past the pipeline; its first axis, which may be left out for one row, is the batch.
+        """A tensor that is an input of the network goes past the pipeline, as does one without a name.
 
+        Its first axis, which may be left out for one row, is the batch. A tensor of another name is the pipeline's.
         Raises InvalidInput, InputTooLarge.
         """
-        if not isinstance(item, TensorInput):
-            return self.pipeline.decode(item)
         specs = self.runtime.inputs
+        if not isinstance(item, TensorInput) or item.name not in ("", *(spec.name for spec in specs)):
+            return self.pipeline.decode(item)
         if len(specs) != 1 and not item.name:
             raise InvalidInput(f"name the tensor: the network takes {', '.join(spec.name for spec in specs)}")
         name = item.name or specs[0].name

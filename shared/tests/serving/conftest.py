@@ -21,7 +21,7 @@ from pipit._pb.open_inference.v2 import open_inference_pb2_grpc
 from pipit._pb.pipit.inference.v1 import inference_pb2_grpc
 from pipit.bundle import Bundle, Manifest, write_bundle, write_golden
 from pipit.errors import InputTooLarge, InvalidInput, NotFound
-from pipit.inputs import EncodedImage, Input, InputSequence, Landmarks, PcmAudio
+from pipit.inputs import EncodedImage, Input, InputSequence, Landmarks, PcmAudio, TensorInput
 from pipit.pipelines import Decoded, LabelScore, Prediction, Tensors, TimeSpan
 from pipit.serving import InferenceServer, ServingSettings
 
@@ -80,7 +80,7 @@ class Gate:
 
 
 class TinyPipeline:
-    """Takes four landmarks, a sequence of such, or PCM, of which every four samples are a row."""
+    """Takes four landmarks, a sequence of such, rows of tenfold ones, or PCM, of which every four samples are a row."""
 
     def __init__(self, manifest: Manifest, gate: Gate) -> None:
         self._labels = manifest.labels
@@ -98,6 +98,8 @@ class TinyPipeline:
             if len(item.values) != 4:
                 raise InvalidInput(f"{len(item.values)} landmarks; send 4")
             return Decoded({"x": item.values[np.newaxis]}, (None,))
+        if isinstance(item, TensorInput) and item.name == "tenfold":
+            return Decoded({"x": item.values / 10}, (None,) * len(item.values))
         if isinstance(item, InputSequence):
             rows = np.concatenate([self.decode(part).tensors["x"] for part in item.items])
             return Decoded({"x": rows}, (None,) * len(rows))

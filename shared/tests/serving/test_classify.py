@@ -4,6 +4,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+import grpc
 import numpy as np
 import pytest
 from pipit._pb.pipit.inference.v1 import inference_pb2 as pb
@@ -89,6 +90,17 @@ def test_a_tensor_goes_past_the_decoding(serve: Serve, shape: tuple[int, ...]) -
     answer = serve().calls.Classify(pb.ClassifyRequest(input=pb.Input(tensor=tensor)), timeout=30)
     for prediction, row in zip(answer.predictions, softmax(values), strict=True):
         assert scores(prediction) == pytest.approx(dict(zip(LABELS, row, strict=True)), abs=1e-6)
+
+
+def test_a_tensor_that_is_no_input_of_the_network_is_decoded_by_the_task(serve: Serve) -> None:
+    running = serve()
+    values = np.array([[0.1, 0.2, 0.3, 0.4]], np.float32)
+    raw = pb.Tensor(name="tenfold", dtype="float32", shape=(1, 4), data=(10 * values).astype("<f4").tobytes())
+    (prediction,) = running.calls.Classify(pb.ClassifyRequest(input=pb.Input(tensor=raw)), timeout=30).predictions
+    assert scores(prediction) == pytest.approx(dict(zip(LABELS, softmax(values)[0], strict=True)), abs=1e-6)
+    unknown = pb.Tensor(name="y", dtype="float32", shape=(1, 4), data=values.tobytes())
+    with pytest.raises(grpc.RpcError, match="this task can't take a TensorInput"):
+        running.calls.Classify(pb.ClassifyRequest(input=pb.Input(tensor=unknown)), timeout=30)
 
 
 @pytest.mark.parametrize("batch_rows", [1, 8])
