@@ -91,7 +91,7 @@ def _interval(row: dict[str, str], scale: tuple[float, float]) -> _Interval:
 def _check_beside(interval: _Interval, known: list[_Interval]) -> None:
     for other in known:
         if other.participant != interval.participant:
-            raise InvalidInput(f"the recording is {other.participant!r}'s already; a recording is one person's")
+            raise InvalidInput(f"the recording belongs to {other.participant!r} already; a recording is one person's")
         if interval.start < other.end and other.start < interval.end:
             raise InvalidInput(f"the interval overlaps that from {other.start:g} to {other.end:g} s")
 

@@ -1,0 +1,260 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+from emotion.stress.golden import golden_inputs, synthesise_faces
+from emotion.stress.pipeline import StressPipeline
+from emotion.stress.synthetic import synthesise_block
+from pipit.bundle.manifest import Manifest
+from pipit.errors import InvalidInput
+from pipit.inputs import EncodedAudio, EncodedImage, InputSequence, Landmarks, PcmAudio, TensorInput
+from pipit.pipelines import Decoded, TimeSpan
+
+Make = Callable[..., Manifest]
+ROW = np.ones((1, 3, 6), np.float32)
+
+
+def _minutes(count: int, seed: int = 1) -> np.ndarray:
+    return synthesise_block("R" * count, count, np.random.default_rng(seed))
+
+
+def _steps(values: np.ndarray) -> InputSequence:
+    return InputSequence(tuple(TensorInput("physiology", row) for row in values))
+
+
+def test_a_sequence_becomes_windows_with_their_times(make_manifest: Make) -> None:
+    decoded = StressPipeline(make_manifest(window=3, hop=2)).decode(_steps(_minutes(8)))
+    assert decoded.tensors["rows"].shape == (3, 3, 6)
+    assert decoded.tensors["rows"].dtype == np.float32
+    assert decoded.regions == (TimeSpan(0, 180), TimeSpan(120, 300), TimeSpan(240, 420))
+
+
+def test_a_tensor_of_minutes_is_the_same_as_the_minutes_one_by_one(make_manifest: Make) -> None:
+    pipeline, values = StressPipeline(make_manifest()), _minutes(6)
+    one_by_one, whole = pipeline.decode(_steps(values)), pipeline.decode(TensorInput("physiology", values))
+    np.testing.assert_array_equal(one_by_one.tensors["rows"], whole.tensors["rows"])
+    assert one_by_one.regions == whole.regions
+
+
+@pytest.mark.parametrize("hop", [1, 2, 3, 7])
+@pytest.mark.parametrize("pieces", [1, 2, 5, 20])
+def test_a_stream_gives_the_windows_of_the_whole(make_manifest: Make, hop: int, pieces: int) -> None:
+    pipeline, values = StressPipeline(make_manifest(window=4, hop=hop)), _minutes(20)
+    stream = pipeline.open_stream()
+    parts = [stream.push(TensorInput("physiology", part)) for part in np.array_split(values, pieces)]
+    found = [part for part in [*parts, stream.finish()] if part is not None]
+    whole = pipeline.decode(TensorInput("physiology", values))
+    np.testing.assert_array_equal(np.concatenate([part.tensors["rows"] for part in found]), whole.tensors["rows"])
+    assert tuple(region for part in found for region in part.regions) == whole.regions
+    assert stream.seconds == 20 * 60.0
+
+
+def test_a_later_minute_changes_no_earlier_window(make_manifest: Make) -> None:
+    pipeline, values = StressPipeline(make_manifest()), _minutes(10)
+    changed = values.copy()
+    changed[6:] *= 1.5
+    before, after = (pipeline.decode(_steps(v)).tensors["rows"] for v in (values, changed))
+    np.testing.assert_array_equal(after[:4], before[:4])
+    assert not np.array_equal(after[4:], before[4:])
+
+
+def test_streams_do_not_see_each_other(make_manifest: Make) -> None:
+    pipeline = StressPipeline(make_manifest())
+    one, other, alone = (pipeline.open_stream() for _ in range(3))
+    for step, strange in zip(_minutes(5), _minutes(5, seed=2) * 1.3, strict=True):
+        other.push(TensorInput("physiology", strange.astype(np.float32)))
+        mixed = one.push(TensorInput("physiology", step))
+        undisturbed = alone.push(TensorInput("physiology", step))
+    assert mixed is not None
+    assert undisturbed is not None
+    np.testing.assert_array_equal(mixed.tensors["rows"], undisturbed.tensors["rows"])
+
+
+def test_a_bad_step_leaves_the_stream_as_it_was(make_manifest: Make) -> None:
+    pipeline, values = StressPipeline(make_manifest()), _minutes(3)
+    stream = pipeline.open_stream()
+    for step in values[:2]:
+        assert stream.push(TensorInput("physiology", step)) is None
+    for bad in (np.full(3, np.inf, np.float32), np.full(3, -1.0, np.float32), np.zeros(4, np.float32)):
+        with pytest.raises(InvalidInput):
+            stream.push(TensorInput("physiology", bad))
+    found = stream.push(TensorInput("physiology", values[2]))
+    assert found is not None
+    np.testing.assert_array_equal(found.tensors["rows"], pipeline.decode(_steps(values)).tensors["rows"])
+
+
+def test_landmarks_one_by_one_become_windows_and_lost_faces_are_missing(make_manifest: Make) -> None:
+    pipeline = StressPipeline(make_manifest("landmarks", window=8, step_seconds=1.0))
+    faces = synthesise_faces(9, np.random.default_rng(1))
+    decoded = pipeline.decode(InputSequence(tuple(Landmarks(face) for face in faces)))
+    assert decoded.tensors["rows"].shape == (2, 8, 1538)
+    assert decoded.tensors["rows"][0, :, 1536].tolist() == [1, 1, 1, 1, 1, 0, 1, 1]
+    assert not decoded.tensors["rows"][0, 5].any()
+    assert decoded.regions[1] == TimeSpan(1, 9)
+    as_tensor = pipeline.decode(TensorInput("landmarks", faces))
+    np.testing.assert_array_equal(as_tensor.tensors["rows"], decoded.tensors["rows"])
+
+
+def test_a_score_stands_as_two_labels(make_manifest: Make) -> None:
+    pipeline = StressPipeline(make_manifest())
+    # Calibrated: 2 * logit - 0.5.
+    logits = np.array([[0.25], [1.25], [-0.75]], np.float32)
+    decoded = Decoded({"rows": np.repeat(ROW, 3, axis=0)}, (TimeSpan(0, 180), TimeSpan(60, 240), None))
+    even, stressed, calm = pipeline.interpret({"logits": logits}, decoded)
+    assert {score.label: score.score for score in even.scores} == {"calm": 0.5, "stressed": 0.5}
+    assert even.uncertain
+    assert [(score.label, score.detected) for score in stressed.scores] == [("stressed", True), ("calm", False)]
+    assert stressed.scores[0].score == pytest.approx(1 / (1 + np.exp(-2.0)))
+    assert stressed.region == TimeSpan(60, 240)
+    assert calm.scores[0].label == "calm"
+    assert not any(prediction.unknown for prediction in (even, stressed, calm))
+
+
+def test_a_window_without_any_value_is_unknown(make_manifest: Make) -> None:
+    pipeline = StressPipeline(make_manifest())
+    decoded = pipeline.decode(_steps(np.full((4, 3), np.nan, np.float32)))
+    answers = pipeline.interpret({"logits": np.zeros((2, 1), np.float32)}, decoded)
+    assert [answer.unknown for answer in answers] == [True, True]
+
+
+def test_a_tensor_for_the_network_is_taken_as_it_is(make_manifest: Make) -> None:
+    pipeline = StressPipeline(make_manifest())
+    for name, values in (("", ROW[0]), ("rows", np.repeat(ROW, 2, axis=0))):
+        decoded = pipeline.decode(TensorInput(name, values))
+        np.testing.assert_array_equal(decoded.tensors["rows"], values.reshape(-1, 3, 6))
+        assert decoded.regions == (None,) * len(values.reshape(-1, 3, 6))
+
+
+@pytest.mark.parametrize(
+    ("item", "message"),
+    [
+        (_steps(_minutes(2)), "2 steps are fewer than a window of 3; send a sequence, a step every 60 s"),
+        (InputSequence(()), "0 steps are fewer"),
+        (TensorInput("physiology", np.zeros((3, 4), np.float32)), r"shape \(steps, 3\)"),
+        (TensorInput("", np.zeros((3, 5), np.float32)), "raw values go into a tensor named 'physiology'"),
+        (TensorInput("", np.full((3, 6), np.nan, np.float32)), "NaN"),
+        (TensorInput("", np.zeros((0, 3, 6), np.float32)), "must be float32"),
+        (TensorInput("rows", np.zeros((3, 6))), "must be float32"),
+        (TensorInput("heart", np.zeros((3, 3), np.float32)), "not a tensor named 'heart'"),
+        (InputSequence((_steps(_minutes(3)),)), "a sequence within a sequence"),
+        (Landmarks(np.zeros(1536, np.float32)), "takes a tensor named 'physiology', not landmarks"),
+        (EncodedImage(b"JFIF"), "not a picture"),
+        (EncodedAudio(b"RIFF"), "not EncodedAudio"),
+        (PcmAudio(np.zeros((9, 1), np.float32), 8000), "not PcmAudio"),
+        (TensorInput("physiology", np.full((100_001, 3), np.nan, np.float32)), "send at most 100000"),
+    ],
+)
+def test_what_is_no_physiology_is_refused(make_manifest: Make, item: object, message: str) -> None:
+    with pytest.raises(InvalidInput, match=message):
+        StressPipeline(make_manifest()).decode(item)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("item", "message"),
+    [
+        (Landmarks(np.zeros(1404, np.float32)), r"shape \(steps, 1536\)"),
+        (Landmarks(np.zeros(1536, np.float32)), "1 steps are fewer than a window of 3"),
+        (EncodedImage(b"no picture at all"), "picture|image"),
+        (
+            TensorInput("physiology", np.zeros((3, 3), np.float32)),
+            "takes landmarks, pictures, or a tensor named 'landm",
+        ),
+    ],
+)
+def test_what_are_no_landmarks_is_refused(make_manifest: Make, item: object, message: str) -> None:
+    with pytest.raises(InvalidInput, match=message):
+        StressPipeline(make_manifest("landmarks")).decode(item)  # type: ignore[arg-type]
+
+
+def test_a_stream_takes_steps_and_leaves_all_else_alone(make_manifest: Make) -> None:
+    physiology, landmarks = (
+        StressPipeline(make_manifest(signals)).open_stream() for signals in ("physiology", "landmarks")
+    )
+    step, face = TensorInput("physiology", _minutes(1)[0]), Landmarks(np.zeros(1536, np.float32))
+    assert [stream.takes(step) for stream in (physiology, landmarks)] == [True, False]
+    assert [stream.takes(face) for stream in (physiology, landmarks)] == [False, True]
+    assert [stream.takes(EncodedImage(b"")) for stream in (physiology, landmarks)] == [False, True]
+    for item in (_steps(_minutes(3)), TensorInput("", ROW), PcmAudio(np.zeros((9, 1), np.float32), 8000)):
+        assert not physiology.takes(item)
+
+
+@pytest.mark.parametrize(
+    "parameters",
+    [
+        {"signals": "eeg"},
+        {"window": 0},
+        {"hop": 0},
+        {"step_seconds": -1},
+        {"prior": {"mean": [1.0], "deviation": [1.0], "weight": 1.0}},
+        {"prior": {"mean": [1.0] * 3, "deviation": [0.0] * 3, "weight": 1.0}},
+        {"prior": {}},
+        {"calibration": {"scale": 0.0, "offset": 0.0}},
+        {"calibration": None},
+    ],
+)
+def test_wrong_parameters_of_a_bundle_are_refused(make_manifest: Make, parameters: dict[str, object]) -> None:
+    with pytest.raises(InvalidInput):
+        StressPipeline(make_manifest(parameters=parameters))
+
+
+def test_other_labels_and_logits_that_do_not_fit_are_refused(make_manifest: Make) -> None:
+    with pytest.raises(InvalidInput, match="labels calm, stressed"):
+        StressPipeline(make_manifest(labels=["stressed", "calm"]))
+    with pytest.raises(InvalidInput, match="the bundle is wrong"):
+        StressPipeline(make_manifest()).interpret(
+            {"logits": np.zeros((1, 2), np.float32)}, Decoded({"rows": ROW}, (None,))
+        )
+
+
+@pytest.mark.parametrize("signals", ["physiology", "landmarks"])
+def test_golden_inputs_are_the_same_each_time_and_can_be_decoded(make_manifest: Make, signals: str) -> None:
+    pipeline = StressPipeline(make_manifest(signals, window=4))
+    for one, again in zip(golden_inputs(pipeline.reader, 5, 3), golden_inputs(pipeline.reader, 5, 3), strict=True):
+        decoded = pipeline.decode(one)
+        assert len(decoded.regions) == 3
+        np.testing.assert_array_equal(decoded.tensors["rows"], pipeline.decode(again).tensors["rows"])
+    other = golden_inputs(pipeline.reader, 1, 4)[0]
+    assert not np.array_equal(pipeline.decode(other).tensors["rows"], pipeline.decode(again).tensors["rows"])
+
+
+def test_serving_needs_no_library_of_the_trainer() -> None:
+    code = """
+import sys
+import emotion.stress.pipeline
+trainers = {"torch", "lightning", "sklearn", "scipy", "onnx", "mediapipe", "cv2", "pipit.training"}
+print(sorted(trainers & set(sys.modules)))
+"""
+    answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert answer.stdout == "[]\n"
+
+
+@pytest.mark.slow
+@pytest.mark.data
+def test_pictures_of_real_faces_become_steps(make_manifest: Make) -> None:
+    from pipit.settings import DataSettings, load_settings
+
+    data = load_settings(DataSettings).data
+    folder = None if data is None else data / "expressions" / "wild200" / "test" / "happy"
+    if folder is None or not folder.is_dir():
+        pytest.skip("needs real faces: set PIPIT_DATA to a folder that holds expressions")
+    from pipit.data.landmark_networks import install
+    from pipit.errors import Unavailable
+    from pipit.inputs.landmarks.networks import LandmarkSettings
+
+    settings = load_settings(LandmarkSettings)
+    try:
+        install(settings.landmarks, settings.landmarks_wheel)
+    except Unavailable as error:
+        pytest.skip(str(error))
+    pipeline = StressPipeline(make_manifest("landmarks", window=3, step_seconds=1.0))
+    pictures = [EncodedImage(path.read_bytes()) for path in sorted(folder.glob("*.jpg"))[:5]]
+    decoded = pipeline.decode(InputSequence(tuple(pictures)))
+    assert decoded.tensors["rows"].shape == (3, 3, 1538)
+    assert decoded.tensors["rows"][:, :, 1536].mean() > 0.5
+    stream = pipeline.open_stream()
+    found = [part for part in map(stream.push, pictures) if part is not None]
+    np.testing.assert_array_equal(np.concatenate([p.tensors["rows"] for p in found]), decoded.tensors["rows"])
