@@ -19,7 +19,10 @@ from emotion.stress.stream import StepReader
 from emotion.stress.synthetic import write_synthetic_set
 from numpy.typing import NDArray
 from pipit.bundle.manifest import Manifest
+from pipit.data.landmark_networks import install
+from pipit.errors import Unavailable
 from pipit.inputs.landmarks.files import LandmarkTable, Sources, write_landmarks
+from pipit.inputs.landmarks.networks import LandmarkSettings
 from pipit.settings import DataSettings, load_settings
 
 
@@ -57,6 +60,21 @@ def real_data() -> Path:
     if data is None or not (data / "stress").is_dir():
         pytest.skip("needs SWELL-KW's physiology: set PIPIT_DATA to a folder that holds stress")
     return data
+
+
+@pytest.fixture(scope="session")
+def real_faces() -> Path:
+    """A folder of pictures by expression; the networks that find faces are there too."""
+    data = load_settings(DataSettings).data
+    folder = None if data is None else data / "expressions" / "wild200" / "train"
+    if folder is None or not folder.is_dir():
+        pytest.skip("needs real faces: set PIPIT_DATA to a folder that holds expressions")
+    settings = load_settings(LandmarkSettings)
+    try:
+        install(settings.landmarks, settings.landmarks_wheel)
+    except Unavailable as error:
+        pytest.skip(str(error))
+    return folder
 
 
 def landmark_table(videos: dict[str, NDArray[np.float32]], seconds_apart: float) -> LandmarkTable:

@@ -3,6 +3,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -234,24 +235,9 @@ print(sorted(trainers & set(sys.modules)))
 
 @pytest.mark.slow
 @pytest.mark.data
-def test_pictures_of_real_faces_become_steps(make_manifest: Make) -> None:
-    from pipit.settings import DataSettings, load_settings
-
-    data = load_settings(DataSettings).data
-    folder = None if data is None else data / "expressions" / "wild200" / "test" / "happy"
-    if folder is None or not folder.is_dir():
-        pytest.skip("needs real faces: set PIPIT_DATA to a folder that holds expressions")
-    from pipit.data.landmark_networks import install
-    from pipit.errors import Unavailable
-    from pipit.inputs.landmarks.networks import LandmarkSettings
-
-    settings = load_settings(LandmarkSettings)
-    try:
-        install(settings.landmarks, settings.landmarks_wheel)
-    except Unavailable as error:
-        pytest.skip(str(error))
+def test_pictures_of_real_faces_become_steps(make_manifest: Make, real_faces: Path) -> None:
     pipeline = StressPipeline(make_manifest("landmarks", window=3, step_seconds=1.0))
-    pictures = [EncodedImage(path.read_bytes()) for path in sorted(folder.glob("*.jpg"))[:5]]
+    pictures = [EncodedImage(path.read_bytes()) for path in sorted((real_faces / "happy").glob("*.jpg"))[:5]]
     decoded = pipeline.decode(InputSequence(tuple(pictures)))
     assert decoded.tensors["rows"].shape == (3, 3, 1538)
     assert decoded.tensors["rows"][:, :, 1536].mean() > 0.5

@@ -17,6 +17,7 @@ from pipit.bundle.gates import check_gates
 from pipit.bundle.golden import check_golden
 from pipit.errors import InvalidInput, NotFound
 from pipit.inputs import InputSequence, Landmarks, TensorInput
+from pipit.inputs.landmarks.extract import extract_folder
 from pipit.runtimes import load_runtime
 from pipit.training.publish import FIRST_VERSION, make_bundle
 from pipit.training.recipe import find_recipe, load_recipe
@@ -135,6 +136,31 @@ def test_from_real_minutes_to_a_bundle_whose_card_tells_what_it_is_worth(real_da
     assert "no medical device" in card
     assert "everybody was neutral first" in card
     assert "reference.clock.auc" in card
+
+
+@pytest.mark.slow
+@pytest.mark.data
+def test_pictures_of_real_faces_become_a_bundle(
+    real_faces: Path, tmp_path: Path, write_scores: Callable[..., None]
+) -> None:
+    """Nobody in them said how stressed they were: the scores are made up, and only the way is tried."""
+    folder = tmp_path / "data" / "own_stress"
+    pictures, rows = folder / "pictures", []
+    calm, angry = (sorted((real_faces / name).glob("*.jpg")) for name in ("neutral", "angry"))
+    for person in range(5):
+        (pictures / f"p{person}").mkdir(parents=True)
+        shown = [*calm[8 * person : 8 * person + 8], *angry[8 * person : 8 * person + 8]]
+        for number, path in enumerate(shown):
+            (pictures / f"p{person}" / f"{number:02d}.jpg").symlink_to(path)
+        rows += [(f"p{person}", f"p{person}", 0, 8, 1), (f"p{person}", f"p{person}", 8, 16, 9)]
+    write_scores(folder, rows)
+    table = extract_folder(pictures, folder / "landmarks.npz", processes=1)
+    assert table.problems == {}
+    overrides: dict[str, object] = {"features.window": 3, "features.hop": 1, "epochs": 2, "network_options.hidden": 4}
+    bundle, people, _ = _bundle(_recipe("landmarks", **overrides), folder.parent, tmp_path)
+    assert sum(len(names) for names in people.values()) == 5
+    assert bundle.manifest.metrics["accuracy"].samples >= 10
+    assert "what a few people said of themselves" in (bundle.path / "report" / "model_card.md").read_text()
 
 
 def test_bad_rows_stop_the_training_each_by_name_unless_they_may_be_skipped(
