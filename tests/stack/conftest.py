@@ -61,7 +61,9 @@ class Stack:
         self.secrets = folder / "secrets"
         self.overrides = overrides
         self.ports = dict(zip(PORTS, free_ports(len(PORTS)), strict=True))
-        kept = {name: value for name, value in os.environ.items() if not name.startswith(("PIPIT_", "COMPOSE_"))}
+        # Nor those of a `make` that started the tests: its targets would get our options.
+        others = ("PIPIT_", "COMPOSE_", "MAKE", "MFLAGS", "ARGS")
+        kept = {name: value for name, value in os.environ.items() if not name.startswith(others)}
         kept |= {name: value for name, value in os.environ.items() if name == "PIPIT_BASE" or name.endswith("_IMAGE")}
         self.environment = {
             **kept,
