@@ -17,12 +17,12 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+from pipit.data.tables import rows_of
 from pipit.errors import InvalidInput, NotFound
 
 from emotion.emotion.classes import AFFECTNET, FER2013, RAF_DB, Contempt, label_named
 from emotion.emotion.landmark_sets import read_dfew, read_landmark_set
 from emotion.emotion.records import Face, Listing, Reader
-from emotion.emotion.tables import rows_of
 
 ENDINGS = (".jpg", ".jpeg", ".png", ".webp")
 PARTS = ("train", "test", "val", "valid", "validation")

@@ -5,12 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+from pipit.data.tables import rows_of
 from pipit.inputs.landmarks import split_features
 from pipit.inputs.landmarks.files import LandmarkTable, read_landmarks
 
 from emotion.emotion.classes import DFEW, Contempt, label_named
 from emotion.emotion.records import Face, Listing
-from emotion.emotion.tables import rows_of
 
 FILE, ANNOTATION = "landmarks.npz", "annotation.csv"
 LARGEST = 0

@@ -9,13 +9,13 @@ A recording is what several clips may be cut from. Clips of one recording never 
 
 from __future__ import annotations
 
-import csv
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from pipit.errors import InvalidInput, NotFound
+from pipit.data.tables import rows_of
+from pipit.errors import InvalidInput
 
 from home_security.sounds.classes import meant_class
 
@@ -84,7 +84,7 @@ def read_dataset(folder: Path, kind: str, rename: Mapping[str, str], *, train_on
 def _read_esc50(folder: Path) -> Listing:
     table = folder / "meta" / "esc50.csv"
     clips, problems = [], []
-    for line, row in _rows(table, ("filename", "fold", "category", "src_file")):
+    for line, row in rows_of(table, ("filename", "fold", "category", "src_file")):
         path = find_audio(folder / "audio", row["filename"])
         if path is None:
             problems.append(f"{table}, line {line}: {row['filename']!r} is not in {folder / 'audio'}")
@@ -97,7 +97,7 @@ def _read_esc50(folder: Path) -> Listing:
 def _read_table(folder: Path) -> Listing:
     table = folder / "labels.csv"
     clips, problems = [], []
-    for line, row in _rows(table, ("filename", "label")):
+    for line, row in rows_of(table, ("filename", "label")):
         path = find_audio(folder, row["filename"])
         if path is None:
             problems.append(f"{table}, line {line}: {row['filename']!r} is not in {folder}")
@@ -110,7 +110,7 @@ def _read_table(folder: Path) -> Listing:
 def _read_folders(folder: Path) -> Listing:
     table = folder / "recordings.csv"
     tables = {table.name: table} if table.is_file() else {}
-    named = {row["file"]: row["recording"] for _, row in _rows(table, ("file", "recording"))} if tables else {}
+    named = {row["file"]: row["recording"] for _, row in rows_of(table, ("file", "recording"))} if tables else {}
     clips, problems = [], []
     for path in sorted(folder.glob("*/*")):
         name = path.relative_to(folder).as_posix()
@@ -138,21 +138,3 @@ def find_audio(folder: Path, filename: str) -> Path | None:
     if path.is_file():
         return path
     return next((other for ending in ENDINGS if (other := path.with_suffix(ending)).is_file()), None)
-
-
-def _rows(table: Path, columns: tuple[str, ...]) -> Iterator[tuple[int, dict[str, str]]]:
-    try:
-        with table.open(newline="", encoding="utf-8-sig") as file:
-            reader = csv.DictReader(file)
-            missing = [column for column in columns if column not in (reader.fieldnames or ())]
-            if missing:
-                raise InvalidInput(f"{table} has no column {', '.join(missing)}; its first line names the columns")
-            for row in reader:
-                short = [column for column in columns if not row[column]]
-                if short:
-                    raise InvalidInput(f"{table}, line {reader.line_num}: {', '.join(short)} is empty")
-                yield reader.line_num, {key: value.strip() for key, value in row.items() if key and value}
-    except FileNotFoundError as error:
-        raise NotFound(f"{table} is missing; fetch the data set again, or name another kind in the recipe") from error
-    except UnicodeDecodeError as error:
-        raise InvalidInput(f"{table} is not UTF-8 text: {error.reason}") from error
