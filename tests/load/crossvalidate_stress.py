@@ -96,7 +96,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--networks", nargs="+", default=["small", "lstm", "tcn"])
     parser.add_argument("--pasts", nargs="+", default=["recording", "participant"])
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--reliability", default="tcn", help="whose picture of reliability is drawn")
+    parser.add_argument("--reliability", default="small", help="whose picture of reliability is drawn")
     return parser.parse_args()
 
 

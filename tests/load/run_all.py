@@ -19,9 +19,11 @@ def main() -> int:
         print(f"== {name}", flush=True)  # noqa: T201
         if subprocess.run([sys.executable, FOLDER / f"bench_{name}.py"], check=False).returncode:
             failed.append(name)
-    print("== cross-validation of sounds: the long one", flush=True)  # noqa: T201
-    if subprocess.run([sys.executable, FOLDER / "crossvalidate_sounds.py", *sys.argv[1:]], check=False).returncode:
-        failed.append("crossvalidate_sounds")
+    for task, arguments in (("sounds", sys.argv[1:]), ("stress", [])):
+        print(f"== cross-validation of {task}: long", flush=True)  # noqa: T201
+        command = [sys.executable, FOLDER / f"crossvalidate_{task}.py", *arguments]
+        if subprocess.run(command, check=False).returncode:
+            failed.append(f"crossvalidate_{task}")
     if failed:
         print(f"failed: {', '.join(failed)}", file=sys.stderr)  # noqa: T201
     return bool(failed)
