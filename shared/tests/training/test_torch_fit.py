@@ -222,3 +222,27 @@ def test_an_epoch_holds_every_sample_once_in_an_order_of_its_own() -> None:
     assert epoch(0) == epoch(0) != epoch(1)
     in_order = [batch[1].tolist() for batch in batches_in_order(values, 16)]
     assert [value for batch in in_order for value in batch] == list(range(33))
+
+
+def test_a_training_takes_the_threads_it_is_given_and_gives_them_back(tmp_path: Path) -> None:
+    seen: set[int] = set()
+
+    def noted(outputs: Tensor, targets: Tensor) -> Tensor:
+        seen.add(torch.get_num_threads())
+        return accuracy(outputs, targets)
+
+    (tmp_path / "scratch").mkdir()
+    fit(
+        small(),
+        loss,
+        recipe(epochs=1),
+        points(32, 1),
+        points(32, 2),
+        tmp_path / "scratch",
+        tmp_path / "logs",
+        Watch(),
+        measures={"accuracy": noted},
+        threads=3,
+    )
+    assert seen == {3}
+    assert torch.get_num_threads() == 1
