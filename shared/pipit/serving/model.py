@@ -91,11 +91,19 @@ class LoadedModel:
         Its first axis, which may be left out for one row, is the batch. A tensor of another name is the pipeline's.
         Raises InvalidInput, InputTooLarge.
         """
-        specs = self.runtime.inputs
-        if not isinstance(item, TensorInput) or item.name not in ("", *(spec.name for spec in specs)):
+        if not isinstance(item, TensorInput):
             return self.pipeline.decode(item)
+        specs = self.runtime.inputs
+        names = [spec.name for spec in specs]
+        if item.name and item.name not in names:
+            try:
+                return self.pipeline.decode(item)
+            except InvalidInput as error:
+                raise InvalidInput(
+                    f"tensor {item.name[:40]!r} is no input of the network, which takes {', '.join(names)}; {error}"
+                ) from error
         if len(specs) != 1 and not item.name:
-            raise InvalidInput(f"name the tensor: the network takes {', '.join(spec.name for spec in specs)}")
+            raise InvalidInput(f"name the tensor: the network takes {', '.join(names)}")
         name = item.name or specs[0].name
         values = item.values
         if any(spec.name == name and values.ndim == len(spec.shape) for spec in specs):
