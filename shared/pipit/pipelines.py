@@ -96,10 +96,11 @@ class StreamDecoder(Protocol):
         """Whether the input is a part of the stream. One that is not is answered by itself."""
         ...
 
-    def push(self, item: Input) -> Decoded | None:
+    def push(self, item: Input, seconds: float | None = None) -> Decoded | None:
         """Takes the next input; gives the rows that became ready, None if there are none yet.
 
-        Raises what `Pipeline.decode` raises; such an input is left out, and the stream goes on.
+        seconds: when it was taken, from the stream's start, at least 0 and never before an earlier one; None where the
+        caller did not say. Raises what `Pipeline.decode` raises; such an input is left out, and the stream goes on.
         """
         ...
 

@@ -26,8 +26,10 @@ def input_to_arrays(prefix: str, item: Input) -> dict[str, NDArray[Any]]:
             kind, fields = "encoded_image", {"data": np.frombuffer(data, np.uint8)}
         case PcmAudio(samples, sample_rate):
             kind, fields = "pcm_audio", {"samples": np.asarray(samples, np.float32), "sample_rate": sample_rate}
-        case Landmarks(values):
+        case Landmarks(values, aspect_ratio):
             kind, fields = "landmarks", {"values": np.asarray(values, np.float32)}
+            if aspect_ratio is not None:
+                fields["aspect_ratio"] = aspect_ratio
         case TensorInput(name, values):
             kind, fields = "tensor", {"name": name, "values": values}
         case InputSequence(items):
@@ -52,7 +54,8 @@ def input_from_arrays(prefix: str, arrays: Arrays) -> Input:
         case "pcm_audio":
             return PcmAudio(arrays[f"{prefix}/samples"], int(arrays[f"{prefix}/sample_rate"]))
         case "landmarks":
-            return Landmarks(arrays[f"{prefix}/values"])
+            aspect_ratio = arrays.get(f"{prefix}/aspect_ratio")
+            return Landmarks(arrays[f"{prefix}/values"], None if aspect_ratio is None else float(aspect_ratio))
         case "tensor":
             return TensorInput(str(arrays[f"{prefix}/name"]), arrays[f"{prefix}/values"])
         case "sequence":

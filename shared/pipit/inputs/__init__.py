@@ -39,9 +39,14 @@ class PcmAudio:
 
 @dataclass(frozen=True, slots=True)
 class Landmarks:
-    """Features of one face and body. values: float32, shape (features,)."""
+    """Features of one face and body.
+
+    values: float32, shape (features,). aspect_ratio: width over height of the picture whose shares x and y are; None
+    where it is not known.
+    """
 
     values: NDArray[np.float32]
+    aspect_ratio: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

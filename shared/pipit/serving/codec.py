@@ -29,6 +29,7 @@ MAX_SEQUENCE = 1024
 MAX_CHANNELS = 64
 MAX_SAMPLE_RATE = 768_000
 """Hz; the fastest that audio hardware records with."""
+MAX_ASPECT_RATIO = 100
 _MAX_DIMENSIONS = 8
 _INT16_FULL_SCALE = np.float32(1 / 32768)
 
@@ -65,7 +66,12 @@ def _landmarks(message: pb.Landmarks) -> Landmarks:
     values = np.array(message.values, np.float32)
     if not np.isfinite(values).all():
         raise InvalidInput("landmarks hold a value that is no finite number")
-    return Landmarks(values)
+    aspect = message.aspect_ratio
+    if not aspect:
+        return Landmarks(values)
+    if not 1 / MAX_ASPECT_RATIO <= aspect <= MAX_ASPECT_RATIO:
+        raise InvalidInput(f"landmarks of a picture {aspect:g} times as wide as high; send its width over its height")
+    return Landmarks(values, aspect)
 
 
 def _sequence(message: pb.InputSequence) -> InputSequence:

@@ -77,7 +77,7 @@ class InferenceServicer(inference_pb2_grpc.InferenceServiceServicer):  # type: i
                 if self._plane.is_draining:
                     raise Unavailable("the server is shutting down; connect to another, or try again later")
                 request_id = self._request_id(request)
-                yield from self._push(session, request, request_id, deadline_of(context))
+                yield from self._push(session, message, request_id, deadline_of(context))
             if session is not None:
                 yield from self._responses(session.finish(), request_id)
         finally:
@@ -85,10 +85,10 @@ class InferenceServicer(inference_pb2_grpc.InferenceServiceServicer):  # type: i
                 session.close()
 
     def _push(
-        self, session: StreamSession, request: pb.ClassifyRequest, request_id: str, deadline: float | None
+        self, session: StreamSession, message: pb.ClassifyStreamRequest, request_id: str, deadline: float | None
     ) -> Iterator[pb.ClassifyStreamResponse]:
         try:
-            answers = self._answers(session, request, deadline)
+            answers = self._answers(session, message, deadline)
         except Exception as error:
             bind_contextvars(request_id=request_id)
             code, text = status_of(error, "ClassifyStream")
@@ -96,14 +96,18 @@ class InferenceServicer(inference_pb2_grpc.InferenceServiceServicer):  # type: i
             yield pb.ClassifyStreamResponse(error=pb.StreamError(request_id=request_id, code=number, message=text))
         else:
             yield from self._responses(answers, request_id)
+            if message.answer_always and not answers:
+                yield pb.ClassifyStreamResponse(response=pb.ClassifyResponse(request_id=request_id))
 
-    def _answers(self, session: StreamSession, request: pb.ClassifyRequest, deadline: float | None) -> list[Answer]:
+    def _answers(
+        self, session: StreamSession, message: pb.ClassifyStreamRequest, deadline: float | None
+    ) -> list[Answer]:
         try:
-            item = codec.input_from_message(request.input)
+            item = codec.input_from_message(message.request.input)
         except Exception as error:
             self._plane.count_failure(session.task, error)
             raise
-        return session.push(item, deadline)
+        return session.push(item, deadline, message.seconds if message.HasField("seconds") else None)
 
     def ListModels(  # noqa: N802
         self, request: pb.ListModelsRequest, context: grpc.ServicerContext

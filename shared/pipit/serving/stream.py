@@ -6,11 +6,13 @@ the new one takes what follows, and its times go on from there. The old version 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from time import perf_counter
 
+from pipit.errors import InvalidInput
 from pipit.inputs import Input
 from pipit.pipelines import Decoded, Prediction, StreamDecoder, TimeSpan
 from pipit.serving.data_plane import DataPlane, check_deadline
@@ -46,29 +48,32 @@ class StreamSession:
         self._host.lease(selector.version, selector.environment).release()
         self._recording: _Recording | None = None
         self._elapsed = 0.0
+        self._latest = 0.0
 
     @property
     def task(self) -> str:
         """Whose model answers."""
         return self._host.task
 
-    def push(self, item: Input, deadline: float | None = None) -> list[Answer]:
+    def push(self, item: Input, deadline: float | None = None, seconds: float | None = None) -> list[Answer]:
         """Answers what the input makes ready: nothing, one answer, or two where a new version takes over.
 
+        seconds: when it was taken, from the stream's start; None: not known.
         Raises what `DataPlane.classify` raises, but never QueueFull: streams wait.
         """
         with self._turn(deadline) as queued:
+            self._check_time(seconds)
             recording = self._recording
             if recording is not None:
                 if not recording.decoder.takes(item):
                     return [self._alone(item, deadline, queued)]
                 if self._host.is_current(recording.model):
-                    return self._follow(recording, item, queued)
+                    return self._follow(recording, item, seconds, queued)
             answers = self._end_recording()
             recording = self._begin_recording(item)
             if recording is None:
                 return [*answers, self._alone(item, deadline, queued)]
-            return answers + self._follow(recording, item, queued)
+            return answers + self._follow(recording, item, seconds, queued)
 
     def finish(self) -> list[Answer]:
         """Answers what remains of the recording."""
@@ -123,9 +128,22 @@ class StreamSession:
         self._recording = _Recording(model, decoder, self._elapsed)
         return self._recording
 
-    def _follow(self, recording: _Recording, item: Input, queued: float) -> list[Answer]:
+    def _check_time(self, seconds: float | None) -> None:
+        if seconds is None:
+            return
+        if not (math.isfinite(seconds) and seconds >= 0.0):
+            raise InvalidInput(f"an input taken at {seconds:g} s; send the seconds from the stream's start")
+        if seconds < self._latest:
+            raise InvalidInput(
+                f"an input taken at {seconds:g} s came after one of {self._latest:g} s; send them in their order"
+            )
+        self._latest = seconds
+
+    def _follow(self, recording: _Recording, item: Input, seconds: float | None, queued: float) -> list[Answer]:
         begun = perf_counter()
-        decoded = recording.decoder.push(item)
+        # What an older version has answered may reach a little beyond the time of its last input.
+        inside = None if seconds is None else max(0.0, seconds - recording.start)
+        decoded = recording.decoder.push(item, inside)
         return self._answer(recording, decoded, queued, perf_counter() - begun)
 
     def _end_recording(self) -> list[Answer]:

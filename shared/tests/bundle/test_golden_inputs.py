@@ -21,7 +21,11 @@ SINGLE = st.one_of(
         npst.arrays(np.float32, st.tuples(st.integers(0, 9), st.integers(1, 3)), elements=FLOATS),
         st.integers(1, 192_000),
     ),
-    st.builds(Landmarks, npst.arrays(np.float32, st.integers(0, 9), elements=FLOATS)),
+    st.builds(
+        Landmarks,
+        npst.arrays(np.float32, st.integers(0, 9), elements=FLOATS),
+        st.none() | st.floats(0.01, 100),
+    ),
     st.builds(
         TensorInput,
         st.text("abc_/0é", max_size=8),
@@ -40,8 +44,8 @@ def comparable(item: Input) -> object:
     match item:
         case PcmAudio(samples, sample_rate):
             return "pcm", samples.dtype, samples.shape, samples.tobytes(), sample_rate
-        case Landmarks(values):
-            return "landmarks", values.dtype, values.shape, values.tobytes()
+        case Landmarks(values, aspect_ratio):
+            return "landmarks", values.dtype, values.shape, values.tobytes(), aspect_ratio
         case TensorInput(name, values):
             return "tensor", name, values.dtype, values.shape, values.tobytes()
         case InputSequence(items):

@@ -64,7 +64,7 @@ class LoudnessStream:
     def takes(self, item: Input) -> bool:
         return isinstance(item, PcmAudio)
 
-    def push(self, item: Input) -> Decoded | None:
+    def push(self, item: Input, seconds: float | None = None) -> Decoded | None:
         assert isinstance(item, PcmAudio)
         self.seconds += len(item.samples) / item.sample_rate
         rows, spans = self._windows.push(item)

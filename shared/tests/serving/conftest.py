@@ -135,7 +135,7 @@ class TinyStream:
     def takes(self, item: Input) -> bool:
         return isinstance(item, PcmAudio)
 
-    def push(self, item: Input) -> Decoded | None:
+    def push(self, item: Input, seconds: float | None = None) -> Decoded | None:
         assert isinstance(item, PcmAudio)
         if not np.isfinite(item.samples).all():
             raise InvalidInput("the recording holds a sample that is no number")
@@ -159,7 +159,10 @@ class TinyStream:
 
 
 class PairsPipeline(TinyPipeline):
-    """Its streams follow landmarks, one a second: the mean of every two is a row. PCM is answered by itself."""
+    """Its streams follow landmarks: the mean of every two is a row, whose span begins where the one before ended.
+
+    They come one a second, where nothing else is said. PCM is answered by itself.
+    """
 
     def open_stream(self) -> Any:
         return PairStream()
@@ -168,21 +171,24 @@ class PairsPipeline(TinyPipeline):
 class PairStream:
     def __init__(self) -> None:
         self._last: NDArray[np.float32] | None = None
+        self._begun = 0.0
         self.seconds = 0.0
 
     def takes(self, item: Input) -> bool:
         return isinstance(item, Landmarks)
 
-    def push(self, item: Input) -> Decoded | None:
+    def push(self, item: Input, seconds: float | None = None) -> Decoded | None:
         assert isinstance(item, Landmarks)
         if len(item.values) != 4:
             raise InvalidInput(f"{len(item.values)} landmarks; send 4")
-        self.seconds += 1.0
+        begun = self.seconds
+        self.seconds = begun + 1.0 if seconds is None else seconds
         last, self._last = self._last, item.values
         if last is None:
+            self._begun = begun
             return None
         self._last = None
-        return Decoded({"x": (last + item.values)[np.newaxis] / 2}, (TimeSpan(self.seconds - 2, self.seconds),))
+        return Decoded({"x": (last + item.values)[np.newaxis] / 2}, (TimeSpan(self._begun, self.seconds),))
 
     def finish(self) -> Decoded | None:
         return None

@@ -73,6 +73,19 @@ def test_landmarks_must_be_finite() -> None:
             codec.input_from_message(pb.Input(landmarks=pb.Landmarks(values=[bad])))
 
 
+def test_landmarks_may_tell_the_shape_of_their_picture() -> None:
+    def aspect_ratio(value: float) -> float | None:
+        item = codec.input_from_message(pb.Input(landmarks=pb.Landmarks(values=[0.5], aspect_ratio=value)))
+        assert isinstance(item, Landmarks)
+        return item.aspect_ratio
+
+    assert aspect_ratio(0.0) is None
+    assert aspect_ratio(1.5) == 1.5
+    for bad in (-1.0, 1e-9, 1e9, float("nan"), float("inf")):
+        with pytest.raises(InvalidInput, match="send its width over its height"):
+            aspect_ratio(bad)
+
+
 def test_a_sequence_keeps_its_order_and_is_flat_and_short() -> None:
     items = [pb.Input(image=b"%d" % number) for number in range(3)]
     sequence = codec.input_from_message(pb.Input(sequence=pb.InputSequence(items=items)))

@@ -37,8 +37,14 @@ class Talk:
         self._requests: queue.SimpleQueue[pb.ClassifyStreamRequest | None] = queue.SimpleQueue()
         self.call = running.calls.ClassifyStream(iter(self._requests.get, None))
 
-    def say(self, item: pb.Input, request_id: str = "", **more: Any) -> None:
-        self._requests.put(message(item, request_id, **more))
+    def say(
+        self, item: pb.Input, request_id: str = "", seconds: float | None = None, *, always: bool = False, **more: Any
+    ) -> None:
+        request = message(item, request_id, **more)
+        request.answer_always = always
+        if seconds is not None:
+            request.seconds = seconds
+        self._requests.put(request)
 
     def hear(self) -> pb.ClassifyStreamResponse:
         return next(self.call)
@@ -165,6 +171,41 @@ def test_a_stream_follows_whatever_its_task_takes_and_streams_do_not_see_each_ot
         one.say(landmarks(*values))
     assert spans([one.hear()]) == [(2.0, 4.0)]
     assert one.end() == other.end() == []
+
+
+def test_a_task_learns_when_its_inputs_were_taken(
+    serve: Serve, make_bundle: Callable[..., Any], talk: Callable[[Any], Talk]
+) -> None:
+    stream = talk(serve(bundle=(make_bundle(pipeline="test.pairs").path,)))
+    stream.say(landmarks(1, 0, 0, 0), seconds=0.25)
+    stream.say(landmarks(1, 0, 0, 0), seconds=0.75)
+    assert spans([stream.hear()]) == [(0.0, 0.75)]
+    stream.say(landmarks(1, 0, 0, 0), "late", seconds=0.5)
+    late = stream.hear().error
+    assert (late.request_id, late.code) == ("late", 3)
+    assert late.message == "an input taken at 0.5 s came after one of 0.75 s; send them in their order"
+    for wrong in (-1.0, float("nan"), float("inf")):
+        stream.say(landmarks(1, 0, 0, 0), seconds=wrong)
+        assert "send the seconds from the stream's start" in stream.hear().error.message
+    stream.say(landmarks(1, 0, 0, 0), seconds=0.75)
+    stream.say(landmarks(1, 0, 0, 0))
+    assert spans([stream.hear()]) == [(0.75, 1.75)]
+    assert stream.end() == []
+
+
+def test_whoever_asks_for_it_hears_of_every_input(
+    serve: Serve, make_bundle: Callable[..., Any], talk: Callable[[Any], Talk]
+) -> None:
+    stream = talk(serve(bundle=(make_bundle(pipeline="test.pairs").path,)))
+    stream.say(landmarks(1, 0, 0, 0), "first", always=True)
+    assert stream.hear().response == pb.ClassifyResponse(request_id="first")
+    stream.say(landmarks(1, 0, 0, 0), "second", always=True)
+    second = stream.hear().response
+    assert (second.request_id, len(second.predictions)) == ("second", 1)
+    stream.say(landmarks(1, 0), "short", always=True)
+    assert stream.hear().error.request_id == "short"
+    stream.say(landmarks(1, 0, 0, 0), "silent")
+    assert stream.end() == []
 
 
 def test_bad_pcm_is_an_error_in_its_place_and_the_recording_goes_on(serve: Serve, talk: Callable[[Any], Talk]) -> None:

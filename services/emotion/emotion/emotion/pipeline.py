@@ -52,8 +52,8 @@ class EmotionPipeline:
     def decode(self, item: Input) -> Decoded:
         """A picture: one row a face, largest first, none where there is no face; regions are boxes in it.
 
-        Landmarks: 1,536 numbers, one row; those of `aligned` are taken to be of a square picture. A sequence: each of
-        its items, which follow each other. Raises InvalidInput, InputTooLarge.
+        Landmarks: 1,536 numbers, one row; where they don't tell their picture's shape, it is taken to be square. A
+        sequence: each of its items, which follow each other. Raises InvalidInput, InputTooLarge.
         """
         if isinstance(item, TensorInput):
             return self._take_tensor(item)
@@ -65,15 +65,19 @@ class EmotionPipeline:
             values = np.repeat(values[:, np.newaxis], self.settings.frames, axis=1)
         return Decoded({INPUT: values}, rows.boxes)
 
-    def rows_of(self, item: Input, tracker: Tracker | None) -> FaceRows:
-        """Features of each face of one picture. tracker: of the stream that it is a part of."""
+    def rows_of(self, item: Input, tracker: Tracker | None, elapsed: float = 0.0) -> FaceRows:
+        """Features of each face of one picture.
+
+        tracker: of the stream that it is a part of. elapsed: seconds since its picture before.
+        """
         if isinstance(item, Landmarks):
-            return FaceRows(make_features(self.settings.kind, _checked(item), 1.0, None), (None,))
+            height_over_width = 1.0 / (item.aspect_ratio or 1.0)
+            return FaceRows(make_features(self.settings.kind, _checked(item), height_over_width, None), (None,))
         if not isinstance(item, EncodedImage):
             raise InvalidInput(f"this task takes a picture or landmarks, not {type(item).__name__}")
         picture = decode_with_size(item, shorter_side=SHORTER_SIDE)
         tracker = tracker or self.open_tracker()
-        found = tracker.find(picture.pixels, picture.full_size, self.settings.frame_seconds)
+        found = tracker.find(picture.pixels, picture.full_size, elapsed or self.settings.frame_seconds)
         return FaceRows(self._features(picture.pixels, found), tuple(face.box for face in found))
 
     def open_tracker(self) -> Tracker:

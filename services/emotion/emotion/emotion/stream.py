@@ -5,6 +5,7 @@
                                     +-> the face that is followed -> smoothed emotion, with its time span
 
 The followed face is the one that lies where it lay before, else the largest; then its past is forgotten.
+Time is what the caller says of each picture; where nothing is said, they come every `frame_seconds`.
 """
 
 from __future__ import annotations
@@ -22,6 +23,8 @@ from pipit.pipelines import Box, Decoded, TimeSpan
 from emotion.emotion.settings import INPUT, Settings
 from emotion.emotion.smoothing import SmoothedScores
 
+DENSEST = 16
+"""Pictures of the past that are kept for each frame that the network looks at."""
 SAME_FACE = 0.3
 """Intersection over union of two boxes of one face, in pictures that follow each other."""
 
@@ -36,7 +39,10 @@ class FaceRows:
 
 @dataclass(frozen=True, slots=True)
 class FrameDecoded(Decoded):
-    """A stream's picture. smoothed: of the face that the stream follows, the row `followed`. span: its time."""
+    """A stream's picture. smoothed: of the face that the stream follows, the row `followed`.
+
+    span: from the picture before to this one.
+    """
 
     smoothed: SmoothedScores
     followed: int
@@ -48,8 +54,8 @@ class FrameReader(Protocol):
 
     settings: Settings
 
-    def rows_of(self, item: Input, tracker: Tracker | None) -> FaceRows:
-        """Features of each face."""
+    def rows_of(self, item: Input, tracker: Tracker | None, elapsed: float) -> FaceRows:
+        """Features of each face. elapsed: seconds since the picture before."""
         ...
 
     def open_tracker(self) -> Tracker:
@@ -65,35 +71,41 @@ class FaceStream:
         self._tracker: Tracker | None = None
         self._box: Box | None = None
         self._smoothed = SmoothedScores(pipeline.settings.smoothing_seconds)
-        self._past: deque[NDArray[np.float32]] = deque(maxlen=pipeline.settings.frames)
+        self._past: deque[tuple[float, NDArray[np.float32]]] = deque(maxlen=pipeline.settings.frames * DENSEST)
+        self._begun = False
         self.seconds = 0.0
 
     def takes(self, item: Input) -> bool:
         """Pictures and landmarks."""
         return isinstance(item, EncodedImage | Landmarks)
 
-    def push(self, item: Input) -> Decoded | None:
+    def push(self, item: Input, seconds: float | None = None) -> Decoded | None:
         """One row a face. A picture without a face gives no rows, and ends what was known of the face before."""
         if isinstance(item, EncodedImage) and self._tracker is None:
             self._tracker = self._pipeline.open_tracker()
-        rows = self._pipeline.rows_of(item, self._tracker)
         settings = self._pipeline.settings
-        start, self.seconds = self.seconds, self.seconds + settings.frame_seconds
+        span = self._span(seconds)
+        rows = self._pipeline.rows_of(item, self._tracker, span.end - span.start)
+        self.seconds, self._begun = span.end, True
         if not rows.boxes:
             self._forget()
             return Decoded({INPUT: np.zeros((0, *settings.shape), np.float32)}, ())
         followed = self._follow(rows.boxes)
-        self._past.append(rows.values[followed])
+        self._past.append((span.end, rows.values[followed]))
         values = rows.values
         if settings.frames > 1:
             values = np.repeat(values[:, np.newaxis], settings.frames, axis=1)
             values[followed] = self._window()
-        span = TimeSpan(start, self.seconds)
         return FrameDecoded({INPUT: values}, rows.boxes, self._smoothed, followed, span)
 
     def finish(self) -> Decoded | None:
         """Every picture was answered when it came."""
         return None
+
+    def _span(self, seconds: float | None) -> TimeSpan:
+        if seconds is None:
+            return TimeSpan(self.seconds, self.seconds + self._pipeline.settings.frame_seconds)
+        return TimeSpan(self.seconds if self._begun else seconds, seconds)
 
     def _follow(self, boxes: tuple[Box | None, ...]) -> int:
         """The row of the followed face."""
@@ -111,9 +123,12 @@ class FaceStream:
         self._smoothed.reset()
 
     def _window(self) -> NDArray[np.float32]:
-        """The last frames; before the first there is the first again."""
-        missing = self._pipeline.settings.frames - len(self._past)
-        return np.stack([self._past[0]] * missing + list(self._past))
+        """For each frame that the network looks at the nearest in time; before the first there is the first again."""
+        settings = self._pipeline.settings
+        times = np.array([time for time, _ in self._past])
+        wanted = self.seconds - settings.frame_seconds * np.arange(settings.frames - 1, -1, -1)
+        nearest = np.abs(times[np.newaxis] - wanted[:, np.newaxis]).argmin(axis=1)
+        return np.stack([self._past[place][1] for place in nearest])
 
 
 def _overlap(first: Box | None, second: Box | None) -> float:

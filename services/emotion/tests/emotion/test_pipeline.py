@@ -112,6 +112,41 @@ def test_a_stream_over_several_frames_shows_the_last_ones(make_manifest: Make) -
     np.testing.assert_array_equal(together.tensors[INPUT], np.stack(windows))
 
 
+def test_time_is_what_the_caller_says(make_manifest: Make) -> None:
+    pipeline = EmotionPipeline(make_manifest(features="raw", frames=3, frame_seconds=0.5, smoothing_seconds=2.0))
+    stream = pipeline.open_stream()
+    items = [_landmarks(label) for label in ("happy", "sad", "angry", "neutral", "fearful")]
+    seen = []
+    for item, seconds in zip(items, (10.0, 10.2, 10.5, 10.9, 11.0), strict=True):
+        decoded = stream.push(item, seconds)
+        assert decoded is not None
+        _, smooth = _answer(pipeline, decoded, 0 if seconds < 10.9 else 3)
+        seen.append((decoded.tensors[INPUT][0], smooth))
+    # Half a second and a second before the last picture, whatever came between.
+    np.testing.assert_array_equal(seen[4][0], np.stack([items[0].values, items[2].values, items[4].values]))
+    np.testing.assert_array_equal(seen[1][0], np.stack([items[0].values, items[0].values, items[1].values]))
+    assert [smooth.region for _, smooth in seen[:2]] == [TimeSpan(10.0, 10.0), TimeSpan(10.0, 10.2)]
+    scores = {score.label: score.score for score in seen[3][1].scores}
+    before = {score.label: score.score for score in seen[2][1].scores}
+    kept = float(np.exp(-0.4 / 2.0))
+    assert scores["angry"] == pytest.approx(kept * before["angry"] + (1 - kept) * before["happy"], abs=1e-5)
+    assert stream.seconds == 11.0
+
+
+def test_the_shape_of_the_picture_counts_for_aligned_landmarks(make_manifest: Make) -> None:
+    pipeline = EmotionPipeline(make_manifest())
+    values = _landmarks().values
+    squeezed = values.copy()
+    squeezed[:1404:3] /= 2.0  # The same face in the middle of a picture twice as wide.
+    squeezed[2:1404:3] /= 2.0
+    square, wide, unknown = (
+        pipeline.decode(Landmarks(points, aspect)).tensors[INPUT]
+        for points, aspect in ((values, 1.0), (squeezed, 2.0), (squeezed, None))
+    )
+    np.testing.assert_allclose(wide, square, atol=1e-5)
+    assert np.abs(unknown - square).max() > 0.1
+
+
 @pytest.mark.parametrize(
     ("item", "error", "text"),
     [

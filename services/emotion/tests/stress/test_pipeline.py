@@ -11,7 +11,7 @@ from emotion.stress.golden import golden_inputs, synthesise_faces
 from emotion.stress.pipeline import StressPipeline
 from emotion.stress.synthetic import synthesise_block
 from pipit.bundle.manifest import Manifest
-from pipit.errors import InvalidInput
+from pipit.errors import InputTooLarge, InvalidInput
 from pipit.inputs import EncodedAudio, EncodedImage, InputSequence, Landmarks, PcmAudio, TensorInput
 from pipit.pipelines import Decoded, TimeSpan
 
@@ -146,7 +146,6 @@ def test_a_tensor_for_the_network_is_taken_as_it_is(make_manifest: Make) -> None
         (EncodedImage(b"JFIF"), "not a picture"),
         (EncodedAudio(b"RIFF"), "not EncodedAudio"),
         (PcmAudio(np.zeros((9, 1), np.float32), 8000), "not PcmAudio"),
-        (TensorInput("physiology", np.full((100_001, 3), np.nan, np.float32)), "send at most 100000"),
     ],
 )
 def test_what_is_no_physiology_is_refused(make_manifest: Make, item: object, message: str) -> None:
@@ -169,6 +168,71 @@ def test_what_is_no_physiology_is_refused(make_manifest: Make, item: object, mes
 def test_what_are_no_landmarks_is_refused(make_manifest: Make, item: object, message: str) -> None:
     with pytest.raises(InvalidInput, match=message):
         StressPipeline(make_manifest("landmarks")).decode(item)  # type: ignore[arg-type]
+
+
+def test_a_tensor_of_too_many_minutes_is_too_large(make_manifest: Make) -> None:
+    with pytest.raises(InputTooLarge, match="send at most 100000"):
+        StressPipeline(make_manifest()).decode(TensorInput("physiology", np.full((100_001, 3), np.nan, np.float32)))
+
+
+def _rows(parts: list[Decoded | None]) -> tuple[np.ndarray, list[TimeSpan]]:
+    found = [part for part in parts if part is not None]
+    return np.concatenate([p.tensors["rows"] for p in found]), [region for p in found for region in p.regions]
+
+
+def test_faces_with_times_become_the_steps_that_the_trainer_makes_of_them(make_manifest: Make) -> None:
+    """The last face of each step; a step without one is missing."""
+    pipeline = StressPipeline(make_manifest("landmarks", window=3, step_seconds=1.0))
+    faces = synthesise_faces(5, np.random.default_rng(1))
+    nobody = Landmarks(np.zeros(1536, np.float32))
+    first, second, third, fourth, fifth = (Landmarks(face) for face in faces)
+    timed = pipeline.open_stream()
+    sent = [(first, 0.0), (second, 0.9), (nobody, 0.95), (nobody, 1.5), (third, 2.0), (fourth, 3.1), (fifth, 3.2)]
+    answers = [timed.push(item, seconds) for item, seconds in sent]
+    assert [answer is not None for answer in answers] == [False] * 5 + [True, False]
+    assert timed.seconds == 4.0
+    rows, spans = _rows([*answers, timed.finish()])
+    plain = pipeline.open_stream()
+    expected, _ = _rows([plain.push(item) for item in (second, nobody, third, fifth)])
+    np.testing.assert_array_equal(rows, expected)
+    assert spans == [TimeSpan(0, 3), TimeSpan(1, 4)]
+    assert timed.finish() is None
+
+
+def test_minutes_with_times_leave_gaps_and_no_minute_comes_twice(make_manifest: Make) -> None:
+    pipeline, values = StressPipeline(make_manifest()), _minutes(4)
+    minutes = [TensorInput("physiology", row) for row in values]
+    timed, plain = pipeline.open_stream(), pipeline.open_stream()
+    missing = TensorInput("physiology", np.full(3, np.nan, np.float32))
+    rows, spans = _rows(
+        [timed.push(item, at) for item, at in zip(minutes, (0.0, 59.8, 179.5, 240.2), strict=True)] + [timed.finish()]
+    )
+    expected, _ = _rows([plain.push(item) for item in (minutes[0], minutes[1], missing, *minutes[2:])])
+    np.testing.assert_array_equal(rows, expected)
+    assert spans == [TimeSpan(0, 180), TimeSpan(60, 240), TimeSpan(120, 300)]
+    with pytest.raises(InvalidInput, match="was taken already; send one every 60 s"):
+        timed.push(minutes[0], 250.0)
+
+
+@pytest.mark.parametrize("signals", ["physiology", "landmarks"])
+def test_a_long_gap_begins_the_window_anew_and_costs_nothing(make_manifest: Make, signals: str) -> None:
+    pipeline = StressPipeline(make_manifest(signals, window=3, step_seconds=1.0))
+    items = (
+        [TensorInput("physiology", row) for row in _minutes(6)]
+        if signals == "physiology"
+        else [Landmarks(face) for face in synthesise_faces(5, np.random.default_rng(1))] * 2
+    )
+    stream = pipeline.open_stream()
+    before = [stream.push(item, float(at)) for at, item in enumerate(items[:3])]
+    after = [stream.push(item, 1e9 + at) for at, item in enumerate(items[3:6])]
+    rows, spans = _rows([*before, *after, stream.finish()])
+    assert len(rows) <= 7
+    assert spans[0] == TimeSpan(0, 3)
+    assert spans[-1] == TimeSpan(1e9, 1e9 + 3)
+    present = rows[:, :, len(pipeline.signals.names) :].any(axis=2)
+    assert present[0].all()
+    assert present[-1].all()
+    assert present.any(axis=1).all()  # No window is answered in which nothing was there.
 
 
 def test_a_stream_takes_steps_and_leaves_all_else_alone(make_manifest: Make) -> None:

@@ -155,8 +155,8 @@ class SoundStream:
         """PCM. A file is whole by itself, and pieces of a file are no files."""
         return isinstance(item, PcmAudio)
 
-    def push(self, item: Input) -> Decoded | None:
-        """Raises InvalidInput for anything but PCM."""
+    def push(self, item: Input, seconds: float | None = None) -> Decoded | None:
+        """Raises InvalidInput for anything but PCM. seconds: not looked at; samples tell their own time."""
         if not isinstance(item, PcmAudio):
             raise InvalidInput(f"a stream of sound takes PCM, not {type(item).__name__}; send files one by one")
         rows, spans = self._windows.push(item)

@@ -54,10 +54,12 @@ class PcmAudio(_message.Message):
     def __init__(self, samples: _Optional[bytes] = ..., encoding: _Optional[_Union[PcmAudio.Encoding, str]] = ..., sample_rate: _Optional[int] = ..., channels: _Optional[int] = ...) -> None: ...
 
 class Landmarks(_message.Message):
-    __slots__ = ("values",)
+    __slots__ = ("values", "aspect_ratio")
     VALUES_FIELD_NUMBER: _ClassVar[int]
+    ASPECT_RATIO_FIELD_NUMBER: _ClassVar[int]
     values: _containers.RepeatedScalarFieldContainer[float]
-    def __init__(self, values: _Optional[_Iterable[float]] = ...) -> None: ...
+    aspect_ratio: float
+    def __init__(self, values: _Optional[_Iterable[float]] = ..., aspect_ratio: _Optional[float] = ...) -> None: ...
 
 class InputSequence(_message.Message):
     __slots__ = ("items",)
@@ -178,10 +180,14 @@ class StageTimes(_message.Message):
     def __init__(self, decode_us: _Optional[int] = ..., queue_us: _Optional[int] = ..., run_us: _Optional[int] = ..., interpret_us: _Optional[int] = ...) -> None: ...
 
 class ClassifyStreamRequest(_message.Message):
-    __slots__ = ("request",)
+    __slots__ = ("request", "seconds", "answer_always")
     REQUEST_FIELD_NUMBER: _ClassVar[int]
+    SECONDS_FIELD_NUMBER: _ClassVar[int]
+    ANSWER_ALWAYS_FIELD_NUMBER: _ClassVar[int]
     request: ClassifyRequest
-    def __init__(self, request: _Optional[_Union[ClassifyRequest, _Mapping]] = ...) -> None: ...
+    seconds: float
+    answer_always: bool
+    def __init__(self, request: _Optional[_Union[ClassifyRequest, _Mapping]] = ..., seconds: _Optional[float] = ..., answer_always: _Optional[bool] = ...) -> None: ...
 
 class ClassifyStreamResponse(_message.Message):
     __slots__ = ("response", "error")
