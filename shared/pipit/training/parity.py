@@ -56,9 +56,12 @@ def compare(trained: NDArray[np.floating], exported: NDArray[np.floating], truth
     )
 
 
-def require_parity(parity: Mapping[str, Parity]) -> None:
-    """parity: of each variant by its name. Raises IntegrityError if one is not the trained network."""
+def require_parity(parity: Mapping[str, Parity], largest_difference: float = LARGEST_DIFFERENCE) -> None:
+    """parity: of each variant by its name. largest_difference: of a score, that float32 may have.
+
+    Raises IntegrityError if a variant is not the trained network.
+    """
     for variant, found in parity.items():
-        wrong = variant == "float32" and found.largest_difference > LARGEST_DIFFERENCE
+        wrong = variant == "float32" and found.largest_difference > largest_difference
         if wrong or found.agreement < LEAST_AGREEMENT:
             raise IntegrityError(f"variant {variant} is not the trained network ({found}); the export went wrong")

@@ -37,6 +37,8 @@ def test_a_variant_may_gain() -> None:
 def test_what_is_another_network_is_refused() -> None:
     near = compare(TRAINED, TRAINED + np.float32(0.005), TRUTH)
     require_parity({"float32": near, "int8": near})
+    with pytest.raises(IntegrityError, match="variant float32"):
+        require_parity({"float32": near, "int8": near}, largest_difference=0.001)
     shifted = TRAINED.copy()
     shifted[:, 0] -= 0.02
     off = compare(TRAINED, shifted, TRUTH)
