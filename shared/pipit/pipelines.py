@@ -12,21 +12,24 @@ Only what is installed can be named by a bundle: a manifest never chooses code b
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib.metadata import entry_points
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Protocol
 
 from numpy.typing import NDArray
 
-from pipit.errors import NotFound
+from pipit.errors import InvalidInput, NotFound
 from pipit.inputs import Input
 
 if TYPE_CHECKING:
     from pipit.bundle.manifest import Manifest
+    from pipit.runtimes.base import Runtime
 
 Tensors = Mapping[str, NDArray[Any]]
 """Tensors by name; the first axis of each is the batch."""
+_NONE: Mapping[str, Runtime] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,12 +75,17 @@ class LabelScore:
 
 @dataclass(frozen=True, slots=True)
 class Prediction:
-    """The answer for one region. scores: best first."""
+    """The answer for one region. scores: best first.
+
+    region_score: 0..1, how sure the detector was that something lies in `region`; 0 where it found nothing and the
+    region is a stand-in. None: no detector looked for it.
+    """
 
     scores: tuple[LabelScore, ...]
     region: Region = None
     unknown: bool = False
     uncertain: bool = False
+    region_score: float | None = None
 
 
 class StreamDecoder(Protocol):
@@ -110,7 +118,11 @@ class StreamDecoder(Protocol):
 
 
 class Pipeline(Protocol):
-    """Turns one task's inputs into tensors and its tensors into predictions. Threads share one instance."""
+    """Turns one task's inputs into tensors and its tensors into predictions. Threads share one instance.
+
+    One whose bundles hold further networks takes them as a second argument, `networks: Mapping[str, Runtime]`; they
+    stay open as long as it is used, and it does not close them.
+    """
 
     def __init__(self, manifest: Manifest) -> None: ...
 
@@ -127,16 +139,33 @@ class Pipeline(Protocol):
         ...
 
 
+def make_pipeline(
+    make: Callable[..., Pipeline], manifest: Manifest, networks: Mapping[str, Runtime] = _NONE
+) -> Pipeline:
+    """`make(manifest, networks)` where the manifest names networks, else `make(manifest)`.
+
+    Raises InvalidInput unless `networks` are those that the manifest names.
+    """
+    if networks.keys() != manifest.networks.keys():
+        raise InvalidInput(
+            f"bundle {manifest.name} names the networks {', '.join(manifest.networks) or 'none'}, but "
+            f"{', '.join(networks) or 'none'} were opened; open it by `pipit.runtimes.networks.open_pipeline`"
+        )
+    return make(manifest, networks) if networks else make(manifest)
+
+
 def installed_pipelines() -> tuple[str, ...]:
     """Names of the pipelines of all installed packages, sorted."""
     return tuple(sorted(point.name for point in entry_points(group="pipit.pipelines")))
 
 
-def load_pipeline(manifest: Manifest) -> Pipeline:
-    """The pipeline that `manifest` names, made from its parameters. Raises NotFound."""
+def load_pipeline(manifest: Manifest, networks: Mapping[str, Runtime] = _NONE) -> Pipeline:
+    """The pipeline that `manifest` names, made from its parameters. Raises NotFound.
+
+    networks: the manifest's `networks`, opened; see `pipit.runtimes.networks`, which does that and calls this.
+    """
     for point in entry_points(group="pipit.pipelines", name=manifest.pipeline.name):
-        pipeline: Pipeline = point.load()(manifest)
-        return pipeline
+        return make_pipeline(point.load(), manifest, networks)
     known = ", ".join(installed_pipelines()) or "none"
     raise NotFound(
         f"pipeline {manifest.pipeline.name!r} is not installed here (installed: {known}); "

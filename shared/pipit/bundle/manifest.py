@@ -20,6 +20,7 @@ GOLDEN_FILE = "golden.npz"
 Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 TaskName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,62}\.[a-z][a-z0-9_]{0,62}$")]
 Label = Annotated[str, Field(min_length=1, max_length=200)]
+NetworkName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,39}$")]
 Probability = Annotated[float, Field(ge=0.0, le=1.0, allow_inf_nan=False)]
 Finite = Annotated[float, Field(allow_inf_nan=False)]
 UtcTime = Annotated[
@@ -70,6 +71,13 @@ class Variant(Part):
 
     name: Annotated[str, Field(pattern=r"^[a-z0-9_]{1,40}$")]
     """`float32`, `dynamic`, `int8`, …"""
+    runtime: Literal["litert", "onnx"]
+    file: RelativePath
+
+
+class Network(Part):
+    """A further network, which the pipeline itself runs while it decodes: what finds the parts that are classified."""
+
     runtime: Literal["litert", "onnx"]
     file: RelativePath
 
@@ -168,6 +176,8 @@ class Manifest(Part):
     pipeline: PipelineReference
     variants: Annotated[tuple[Variant, ...], Field(min_length=1)]
     default_variant: str
+    networks: dict[NetworkName, Network] = {}
+    """Each in one form; `variants` are the forms of the task's own network, which runs last."""
     decision: Decision = Decision()
     metrics: dict[str, Metric] = {}
     gates: tuple[Gate, ...] = ()

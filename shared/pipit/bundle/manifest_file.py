@@ -79,6 +79,9 @@ def _cross_problems(manifest: Manifest) -> Iterator[str]:
             yield f"variants.{index}.file: {variant.file!r} is not in files"
         if variant.name not in manifest.golden.tolerance:
             yield f"golden.tolerance: {variant.name!r} has none"
+    for name, network in manifest.networks.items():
+        if network.file not in manifest.files:
+            yield f"networks.{name}.file: {network.file!r} is not in files"
     if manifest.golden.file not in manifest.files:
         yield f"golden.file: {manifest.golden.file!r} is not in files"
     for label in manifest.decision.thresholds:

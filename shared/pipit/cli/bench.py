@@ -17,7 +17,8 @@ from pipit.cli.output import JsonOption, print_json, print_line, print_table
 from pipit.cli.registry import megabytes
 from pipit.cli.settings import CliSettings
 from pipit.errors import NotFound
-from pipit.pipelines import Tensors, load_pipeline
+from pipit.pipelines import Tensors
+from pipit.runtimes.networks import open_pipeline
 from pipit.runtimes.timing import Timing, time_variants
 from pipit.settings import load_settings
 
@@ -69,7 +70,8 @@ def find_bundle(text: str) -> Path:
 def first_row(bundle: Bundle) -> Tensors:
     """One row of what the bundle's pipeline makes of its first golden sample."""
     samples = read_golden(bundle.file(GOLDEN_FILE))
-    decoded = load_pipeline(bundle.manifest).decode(samples[0].item)
+    with open_pipeline(bundle) as pipeline:
+        decoded = pipeline.decode(samples[0].item)
     return {name: np.ascontiguousarray(values[:1]) for name, values in decoded.tensors.items()}
 
 

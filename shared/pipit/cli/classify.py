@@ -16,7 +16,7 @@ from pipit.cli.inference import Answer, InferenceClient, Refusal, Target
 from pipit.cli.output import JsonOption, plain, print_json, print_line, print_table, say
 from pipit.cli.settings import CliSettings
 from pipit.errors import InvalidInput, NotFound, PipitError
-from pipit.pipelines import Box, Prediction, Region, TimeSpan
+from pipit.pipelines import Box, Prediction, TimeSpan
 from pipit.settings import load_settings
 
 _COLUMNS = ("file", "where", "label", ">score", "detected", "")
@@ -141,6 +141,7 @@ def _plain_prediction(prediction: Prediction) -> dict[str, Any]:
     return {
         "span": region if isinstance(region, TimeSpan) else None,
         "box": region if isinstance(region, Box) else None,
+        "region_score": prediction.region_score,
         "scores": prediction.scores,
         "unknown": prediction.unknown,
         "uncertain": prediction.uncertain,
@@ -164,7 +165,7 @@ def _show(path: Path, answers: list[Answer], seconds: float) -> None:
 def _rows(path: Path, answers: list[Answer]) -> Iterator[tuple[str, ...]]:
     name = escape(path.name)
     for prediction in (part for answer in answers for part in answer.predictions):
-        where = _where(prediction.region)
+        where = _where(prediction)
         remark = " ".join(word for word in ("unknown", "uncertain") if getattr(prediction, word))
         if not prediction.scores:
             yield name, where, "-", "", "", remark
@@ -182,9 +183,13 @@ def _rows(path: Path, answers: list[Answer]) -> Iterator[tuple[str, ...]]:
         name = ""
 
 
-def _where(region: Region) -> str:
+def _where(prediction: Prediction) -> str:
+    region = prediction.region
     if isinstance(region, TimeSpan):
         return f"{region.start:.1f}-{region.end:.1f} s"
-    if isinstance(region, Box):
-        return f"{region.left:.0f},{region.top:.0f} {region.width:.0f}x{region.height:.0f}"
-    return "all"
+    if not isinstance(region, Box):
+        return "all"
+    place = f"{region.left:.0f},{region.top:.0f} {region.width:.0f}x{region.height:.0f}"
+    if prediction.region_score is None:
+        return place
+    return f"{place} ({prediction.region_score:.2f})" if prediction.region_score else f"{place} (nothing found)"

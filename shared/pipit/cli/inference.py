@@ -185,7 +185,8 @@ def _model(model: inference_pb2.ModelIdentity) -> Model:
 
 def _prediction(prediction: inference_pb2.Prediction) -> Prediction:
     scores = tuple(LabelScore(score.label, score.score, score.detected) for score in prediction.scores)
-    return Prediction(scores, _region(prediction), prediction.unknown, prediction.uncertain)
+    region_score = prediction.region_score if prediction.HasField("region_score") else None
+    return Prediction(scores, _region(prediction), prediction.unknown, prediction.uncertain, region_score)
 
 
 def _region(prediction: inference_pb2.Prediction) -> Region:

@@ -157,6 +157,7 @@ def _prediction(prediction: Prediction) -> pb.Prediction:
         scores=[pb.LabelScore(label=s.label, score=s.score, detected=s.detected) for s in prediction.scores],
         unknown=prediction.unknown,
         uncertain=prediction.uncertain,
+        region_score=prediction.region_score,
     )
     region = prediction.region
     if isinstance(region, TimeSpan):

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -16,13 +17,13 @@ from typing import TypeVar
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from pipit.bundle.golden import check_golden, read_golden
-from pipit.bundle.manifest import Manifest
 from pipit.bundle.reader import Bundle, open_bundle
 from pipit.errors import IntegrityError
 from pipit.metrics import Metrics
-from pipit.pipelines import Pipeline, load_pipeline
+from pipit.pipelines import Pipeline, load_pipeline, make_pipeline
 from pipit.runtimes import load_runtime
 from pipit.runtimes.base import Runtime
+from pipit.runtimes.networks import open_networks
 from pipit.serving.batching import Batcher
 from pipit.serving.meters import ModelMeters
 from pipit.serving.model import LoadedModel
@@ -81,9 +82,9 @@ class ModelLoader:
     """Loads bundles one way."""
 
     def __init__(
-        self, options: LoaderOptions, metrics: Metrics, pipelines: Callable[[Manifest], Pipeline] = load_pipeline
+        self, options: LoaderOptions, metrics: Metrics, pipelines: Callable[..., Pipeline] = load_pipeline
     ) -> None:
-        """pipelines: makes the pipeline that a manifest names."""
+        """pipelines: makes the pipeline that a manifest names, as `pipit.pipelines.make_pipeline` calls it."""
         self._options = options
         self._metrics = metrics
         self._pipelines = pipelines
@@ -124,16 +125,22 @@ class ModelLoader:
         return bundle
 
     def load(self, bundle: Bundle) -> LoadedModel:
-        """Makes pipeline and network. Raises NotFound for a pipeline or a variant that is not here."""
+        """Makes pipeline and networks. Raises NotFound for a pipeline or a variant that is not here."""
         options, manifest = self._options, bundle.manifest
         variant = manifest.variant(options.variant or None)
-        pipeline = self._pipelines(manifest)
-        runtime = load_runtime(
-            bundle.file(variant.file), variant.runtime, threads=options.threads, instances=options.instances
-        )
-        identity = Identity(manifest.task, str(manifest.version), bundle.digest, variant.name)
-        meters = ModelMeters(self._metrics, identity, manifest.labels)
-        return LoadedModel(identity, manifest, pipeline, runtime, meters, self._batcher(runtime))
+        with ExitStack() as stack:
+            networks = stack.enter_context(
+                open_networks(manifest.networks, bundle.file, options.threads, options.instances)
+            )
+            pipeline = make_pipeline(self._pipelines, manifest, networks)
+            runtime = load_runtime(
+                bundle.file(variant.file), variant.runtime, threads=options.threads, instances=options.instances
+            )
+            stack.callback(runtime.close)
+            identity = Identity(manifest.task, str(manifest.version), bundle.digest, variant.name)
+            meters = ModelMeters(self._metrics, identity, manifest.labels)
+            batcher = self._batcher(runtime)
+            return LoadedModel(identity, manifest, pipeline, runtime, meters, batcher, stack.pop_all().close)
 
     def _batcher(self, runtime: Runtime) -> Batcher | None:
         options = self._options

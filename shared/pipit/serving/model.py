@@ -26,7 +26,7 @@ Outputs = dict[str, NDArray[Any]]
 
 
 class LoadedModel:
-    """A bundle's pipeline and network, ready to answer. Threads share it; each takes a lease."""
+    """A bundle's pipeline and networks, ready to answer. Threads share it; each takes a lease."""
 
     def __init__(
         self,
@@ -36,8 +36,9 @@ class LoadedModel:
         runtime: Runtime,
         meters: ModelMeters,
         batcher: Batcher | None = None,
+        free: Callable[[], None] | None = None,
     ) -> None:
-        """batcher: None runs each caller's rows by themselves."""
+        """batcher: None runs each caller's rows by themselves. free: closes every network; None: `runtime` alone."""
         self.identity = identity
         self.manifest = manifest
         self.pipeline = pipeline
@@ -45,6 +46,7 @@ class LoadedModel:
         self.meters = meters
         self.vocabulary = Vocabulary(frozenset(manifest.labels), manifest.decision.background or "")
         self._batcher = batcher
+        self._free = free or runtime.close
         self._lock = threading.Lock()
         self._leases = 0
         self._retired = False
@@ -82,8 +84,8 @@ class LoadedModel:
             return self._retired and not self._leases
 
     def close(self) -> None:
-        """Frees the network. Only once drained."""
-        self.runtime.close()
+        """Frees the networks. Only once drained."""
+        self._free()
 
     def decode(self, item: Input) -> Decoded:
         """A tensor that is an input of the network goes past the pipeline, as does one without a name.

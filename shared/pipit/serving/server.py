@@ -17,7 +17,6 @@ from prometheus_client import start_http_server
 
 from pipit._pb.open_inference.v2 import open_inference_pb2, open_inference_pb2_grpc
 from pipit._pb.pipit.inference.v1 import inference_pb2, inference_pb2_grpc
-from pipit.bundle.manifest import Manifest
 from pipit.bundle.signing import load_public_key
 from pipit.errors import InvalidInput, Unavailable
 from pipit.logging import get_logger
@@ -53,7 +52,7 @@ class InferenceServer:
     def __init__(
         self,
         settings: ServingSettings,
-        pipelines: Callable[[Manifest], Pipeline] = load_pipeline,
+        pipelines: Callable[..., Pipeline] = load_pipeline,
         shares_port: bool = False,
     ) -> None:
         """shares_port: other processes listen on the same port.

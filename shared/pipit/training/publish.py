@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import subprocess
 from collections.abc import Iterable
+from contextlib import closing
 from datetime import UTC, datetime
 from importlib.metadata import version as package_version
 from pathlib import Path
@@ -16,14 +17,16 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from pipit.bundle import Bundle, write_bundle
 from pipit.bundle.golden import check_golden, run_once, write_golden
-from pipit.bundle.manifest import GOLDEN_FILE, Expectations, GoldenSamples, Lineage, Manifest, Variant
+from pipit.bundle.manifest import GOLDEN_FILE, Expectations, GoldenSamples, Lineage, Manifest, Network, Variant
 from pipit.bundle.version import SemanticVersion
 from pipit.pipelines import load_pipeline
 from pipit.runtimes import load_runtime
+from pipit.runtimes.networks import open_networks, open_pipeline
 from pipit.training.run import Run
 from pipit.training.trainer import BundleDraft, Trainer
 
 WEIGHTS = "weights"
+NETWORKS = "networks"
 FIRST_VERSION = SemanticVersion("1.0.0")
 
 
@@ -50,6 +53,10 @@ def make_bundle(
     """
     draft = trainer.draft(run)
     files = {f"{WEIGHTS}/{v.name}{v.path.suffix}": v.path for v in draft.variants}
+    networks = {
+        name: Network(runtime=n.runtime, file=f"{NETWORKS}/{name}{n.path.suffix}") for name, n in draft.networks.items()
+    }
+    files |= {networks[name].file: n.path for name, n in draft.networks.items()}
     variants = tuple(
         Variant(name=v.name, runtime=v.runtime, file=f"{WEIGHTS}/{v.name}{v.path.suffix}") for v in draft.variants
     )
@@ -63,6 +70,7 @@ def make_bundle(
         pipeline=draft.pipeline,
         variants=variants,
         default_variant=run.recipe.export.default_variant,
+        networks=networks,
         decision=draft.decision,
         metrics=dict(draft.metrics),
         gates=run.recipe.gates,
@@ -75,25 +83,21 @@ def make_bundle(
         golden = Path(folder) / GOLDEN_FILE
         _write_golden(golden, manifest, draft)
         bundle = write_bundle(directory, manifest, {**files, **draft.files, GOLDEN_FILE: golden}, signing_key)
-    pipeline = load_pipeline(bundle.manifest)
-    for variant in variants:
-        runtime = load_runtime(bundle.weights(variant.name), variant.runtime)
-        try:
-            check_golden(bundle, variant.name, pipeline, runtime)
-        finally:
-            runtime.close()
+    with open_pipeline(bundle) as pipeline:
+        for variant in variants:
+            with closing(load_runtime(bundle.weights(variant.name), variant.runtime)) as runtime:
+                check_golden(bundle, variant.name, pipeline, runtime)
     return bundle
 
 
 def _write_golden(path: Path, manifest: Manifest, draft: BundleDraft) -> None:
-    pipeline = load_pipeline(manifest)
+    paths = {manifest.networks[name].file: network.path for name, network in draft.networks.items()}
     scores = {}
-    for variant in draft.variants:
-        runtime = load_runtime(variant.path, variant.runtime)
-        try:
-            scores[variant.name] = [run_once(item, manifest.labels, pipeline, runtime) for item in draft.golden]
-        finally:
-            runtime.close()
+    with open_networks(manifest.networks, paths.__getitem__) as networks:
+        pipeline = load_pipeline(manifest, networks)
+        for variant in draft.variants:
+            with closing(load_runtime(variant.path, variant.runtime)) as runtime:
+                scores[variant.name] = [run_once(item, manifest.labels, pipeline, runtime) for item in draft.golden]
     write_golden(path, draft.golden, scores)
 
 

@@ -36,6 +36,14 @@ class VariantFile:
 
 
 @dataclass(frozen=True, slots=True)
+class NetworkFile:
+    """A further network, which the pipeline runs while it decodes."""
+
+    runtime: Literal["litert", "onnx"]
+    path: Path
+
+
+@dataclass(frozen=True, slots=True)
 class BundleDraft:
     """What a trainer puts into a bundle; the rest (version, lineage, digests) is the library's to add."""
 
@@ -53,6 +61,8 @@ class BundleDraft:
     """In words that let somebody repeat it, for example "fold 4 tests, fold 3 validates, others train"."""
     files: Mapping[str, Path] = field(default_factory=dict)
     """Further files by their path in the bundle: the report, class maps, …"""
+    networks: Mapping[str, NetworkFile] = field(default_factory=dict)
+    """By the names that the pipeline knows."""
 
 
 class Trainer(Protocol):
