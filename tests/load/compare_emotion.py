@@ -27,7 +27,16 @@ from pipit.training.steps import actions_of, run_steps
 
 RECIPES = ("guide", "temporal", "aligned", "joined")
 ROUNDS = 200
-SHARES = ("accuracy", "accuracy.all_pictures", "macro_f1", "baseline.accuracy", "baseline.macro_f1", "detection_rate")
+SHARES = (
+    "accuracy",
+    "accuracy.all_pictures",
+    "accuracy.landmarks_alone",
+    "macro_f1.landmarks_alone",
+    "macro_f1",
+    "baseline.accuracy",
+    "baseline.macro_f1",
+    "detection_rate",
+)
 Row = dict[str, object]
 
 

@@ -85,7 +85,10 @@ def logits_of(network: nn.Module, rows: NDArray[np.float32]) -> NDArray[np.float
 
 
 class Variation:
-    """Chooses between a sample and its mirror image, adds noise, moves the crop. See `recipe.Augmentation`."""
+    """Chooses between a sample and its mirror image, adds noise, moves the crop or leaves it out.
+
+    See `recipe.Augmentation`.
+    """
 
     def __init__(self, recipe: EmotionRecipe, spread: NDArray[np.float32]) -> None:
         """spread: of each standardised column."""
@@ -104,6 +107,8 @@ class Variation:
         rows[..., :columns] += self._settings.noise * self._spread * noise
         if self._settings.crop_warp and rows.shape[-1] > ALIGNED:
             rows[:, ALIGNED:] = warp(rows[:, ALIGNED:], self._settings.crop_warp, generator)
+        if self._settings.crop_dropout:
+            rows[generator.random(len(rows)) < self._settings.crop_dropout, ALIGNED:] = 0.0
         return {INPUT: rows}, targets
 
 

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from pipit.answers import predict, softmax
 from pipit.bundle.manifest import Manifest
 from pipit.errors import InvalidInput
-from pipit.inputs import EncodedImage, Input, InputSequence, Landmarks, TensorInput
+from pipit.inputs import EncodedImage, Input, InputSequence, Landmarks, TensorInput, describe
 from pipit.inputs.image import decode_with_size
 from pipit.inputs.landmarks import FEATURES, FaceAndBody, Found, Tracker, face_crop
 from pipit.pipelines import Decoded, Prediction, Region, Tensors
@@ -72,9 +72,10 @@ class EmotionPipeline:
         """
         if isinstance(item, Landmarks):
             height_over_width = 1.0 / (item.aspect_ratio or 1.0)
-            return FaceRows(make_features(self.settings.kind, _checked(item), height_over_width, None), (None,))
+            crops = np.zeros((1, CROP, CROP), np.float32) if self.settings.landmarks_alone else None
+            return FaceRows(make_features(self.settings.kind, _checked(item), height_over_width, crops), (None,))
         if not isinstance(item, EncodedImage):
-            raise InvalidInput(f"this task takes a picture or landmarks, not {type(item).__name__}")
+            raise InvalidInput(f"this task takes a picture or landmarks, not {describe(item)}")
         picture = decode_with_size(item, shorter_side=SHORTER_SIDE)
         tracker = tracker or self.open_tracker()
         found = tracker.find(picture.pixels, picture.full_size, elapsed or self.settings.frame_seconds)
@@ -128,7 +129,7 @@ class EmotionPipeline:
 
     def _take_tensor(self, item: TensorInput) -> Decoded:
         if item.name not in ("", INPUT):
-            raise InvalidInput(f"the network's only input is {INPUT!r}, not {item.name!r}")
+            raise InvalidInput(f"this task takes a picture or landmarks, not {describe(item)}")
         shape = self.settings.shape
         values = item.values[np.newaxis] if item.values.ndim == len(shape) else item.values
         if values.dtype != np.float32 or values.shape[1:] != shape or not len(values):

@@ -49,6 +49,8 @@ class Augmentation(RecipePart):
     """Standard deviation of what is added to standardised features."""
     crop_warp: NotNegative = 0.0
     """How far the crop is moved, turned and stretched: standard deviation, 1 is half its side."""
+    crop_dropout: Fraction = 0.0
+    """How often the crop is left out. A network that learnt to do without answers landmarks alone, too."""
 
 
 class NetworkOptions(RecipePart):

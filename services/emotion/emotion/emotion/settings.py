@@ -23,6 +23,8 @@ class Settings:
     frames: int
     frame_seconds: float
     smoothing_seconds: float
+    landmarks_alone: bool = False
+    """Whether a network that looks at the crop knows what to do without one, which is then all 0."""
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -32,7 +34,7 @@ class Settings:
 
 
 def settings_of(parameters: Mapping[str, Any]) -> Settings:
-    """`features`, `body`, `frames`, `frame_seconds`, `smoothing_seconds`. Raises InvalidInput."""
+    """`features`, `body`, `frames`, `frame_seconds`, `smoothing_seconds`, `landmarks_alone`. Raises InvalidInput."""
     try:
         settings = Settings(
             parameters["features"],
@@ -40,6 +42,7 @@ def settings_of(parameters: Mapping[str, Any]) -> Settings:
             int(parameters.get("frames", 1)),
             float(parameters.get("frame_seconds", 0.1)),
             float(parameters.get("smoothing_seconds", 1.0)),
+            bool(parameters.get("landmarks_alone", False)),
         )
         feature_count(settings.kind)
     except (KeyError, TypeError, ValueError) as error:

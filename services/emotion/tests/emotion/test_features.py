@@ -77,6 +77,24 @@ def test_a_variation_mirrors_and_adds_noise_of_the_spread_it_is_told(make_recipe
     np.testing.assert_array_equal(targets, np.arange(2000))
 
 
+def test_a_crop_is_left_out_as_often_as_told_and_its_points_stay(make_recipe: type[EmotionRecipe]) -> None:
+    recipe = make_recipe(
+        network="joined",
+        data=[{"kind": "fer2013", "path": "few", "licence": "research"}],
+        features={"kind": "aligned_crop"},
+        augmentation={"noise": 0.0, "crop_dropout": 0.25},
+    )
+    pairs = np.ones((2000, 2, ALIGNED + 4), np.float32)
+    varied, _ = Variation(recipe, np.ones(ALIGNED, np.float32))(
+        {"features": pairs}, np.arange(2000), np.random.default_rng(1)
+    )
+    rows = varied["features"]
+    assert (rows[:, :ALIGNED] == 1.0).all()
+    left_out = (rows[:, ALIGNED:] == 0.0).all(axis=1)
+    assert (rows[~left_out, ALIGNED:] == 1.0).all()
+    assert 0.22 < left_out.mean() < 0.28
+
+
 def test_a_warp_of_nothing_changes_nothing_and_one_of_something_moves_pixels() -> None:
     crops = np.random.default_rng(1).random((3, 48 * 48), np.float32)
     np.testing.assert_allclose(warp(crops, 0.0, np.random.default_rng(1)), crops, atol=1e-4)

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 from emotion.emotion.classes import LABELS
+from emotion.emotion.features import ALIGNED
 from emotion.emotion.pipeline import EmotionPipeline
 from emotion.emotion.settings import INPUT, OUTPUT
 from emotion.emotion.smoothing import SmoothedScores
@@ -156,7 +157,7 @@ def test_the_shape_of_the_picture_counts_for_aligned_landmarks(make_manifest: Ma
         (Landmarks(np.zeros(1404, np.float32)), InvalidInput, "1536 numbers"),
         (Landmarks(np.full(1536, np.nan, np.float32)), InvalidInput, "finite"),
         (TensorInput("", np.zeros((1, 7), np.float32)), InvalidInput, "float32 of shape"),
-        (TensorInput("pixels", np.zeros(7, np.float32)), InvalidInput, "only input"),
+        (TensorInput("pixels", np.zeros(7, np.float32)), InvalidInput, "landmarks, not a tensor named 'pixels'"),
         (InputSequence(()), InvalidInput, "empty"),
     ],
 )
@@ -169,6 +170,10 @@ def test_bad_inputs_are_named(make_manifest: Make, item: Input, error: type[Pipi
 def test_a_bundle_that_looks_at_pixels_refuses_landmarks_and_wrong_parameters_are_named(make_manifest: Make) -> None:
     with pytest.raises(InvalidInput, match="send the picture"):
         EmotionPipeline(make_manifest(features="aligned_crop")).decode(_landmarks())
+    without = EmotionPipeline(make_manifest(features="aligned_crop", landmarks_alone=True)).decode(_landmarks())
+    (row,) = without.tensors[INPUT]
+    assert row[:ALIGNED].any()
+    assert not row[ALIGNED:].any()
     for wrong in ({"features": "smell"}, {"frames": 0}, {"frame_seconds": "x"}):
         with pytest.raises(InvalidInput, match="pipeline parameters"):
             EmotionPipeline(make_manifest(**wrong))

@@ -136,7 +136,7 @@ def test_from_a_few_real_pictures_to_a_joined_bundle(
     recipe = make_recipe(
         network="joined",
         features={"kind": "aligned_crop"},
-        augmentation={"crop_warp": 0.05},
+        augmentation={"crop_warp": 0.05, "crop_dropout": 0.2},
         data=[{"kind": "fer2013", "path": "few", "licence": "research"}],
         epochs=4,
     )
@@ -152,3 +152,5 @@ def test_from_a_few_real_pictures_to_a_joined_bundle(
     found, over_all = (bundle.manifest.metrics[name] for name in ("accuracy", "accuracy.all_pictures"))
     assert over_all.value == pytest.approx(found.value * bundle.manifest.metrics["detection_rate"].value)
     assert over_all.low is None
+    assert bundle.manifest.pipeline.parameters["landmarks_alone"]
+    assert bundle.manifest.metrics["accuracy.landmarks_alone"].samples == prepared["test"]
