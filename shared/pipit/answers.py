@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipit.bundle.manifest import Decision
+from pipit.errors import InvalidInput
 from pipit.pipelines import LabelScore, Prediction, Region
 
 DEFAULT_THRESHOLD = 0.5
@@ -24,7 +25,12 @@ def softmax(logits: NDArray[Any]) -> NDArray[np.float32]:
 def predict(
     scores: NDArray[np.float32], labels: tuple[str, ...], decision: Decision, region: Region = None
 ) -> Prediction:
-    """The answer for one row. scores: shape (labels,), of the labels in their order."""
+    """The answer for one row. scores: shape (labels,), of the labels in their order.
+
+    Raises InvalidInput for scores that are no numbers, as a network gives for such an input.
+    """
+    if not np.isfinite(scores).all():
+        raise InvalidInput("the network gave no finite scores for this input; send finite values")
     order = np.argsort(-scores, kind="stable")
     best = float(scores[order[0]])
     second = float(scores[order[1]]) if len(labels) > 1 else 0.0

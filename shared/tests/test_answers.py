@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from pipit.answers import predict, softmax
 from pipit.bundle.manifest import Decision
+from pipit.errors import InvalidInput
 from pipit.pipelines import Box
 
 
@@ -44,3 +45,9 @@ def test_low_scores_are_unknown_and_close_ones_uncertain() -> None:
 
 def test_a_single_label_has_no_rival() -> None:
     assert not predict(np.array([0.4], np.float32), ("a",), Decision(uncertain_margin=0.3)).uncertain
+
+
+def test_what_is_no_number_is_no_answer() -> None:
+    for bad in (np.nan, np.inf):
+        with pytest.raises(InvalidInput, match="no finite scores"):
+            predict(np.array([bad, 0.5], np.float32), ("a", "b"), Decision())

@@ -68,3 +68,18 @@ class InputSequence:
 
 
 Input = EncodedImage | EncodedAudio | PcmAudio | Landmarks | TensorInput | InputSequence
+
+_NAMES: dict[type, str] = {
+    EncodedImage: "a picture",
+    EncodedAudio: "a recording",
+    PcmAudio: "sound",
+    Landmarks: "landmarks",
+    InputSequence: "a sequence",
+}
+
+
+def describe(item: Input) -> str:
+    """What it is, for messages: `a picture`."""
+    if isinstance(item, TensorInput):
+        return f"a tensor named {item.name[:40]!r}" if item.name else "a tensor"
+    return _NAMES[type(item)]

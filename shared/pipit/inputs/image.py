@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
 from pipit.errors import InputTooLarge, InvalidInput
-from pipit.inputs import EncodedImage, Input
+from pipit.inputs import EncodedImage, Input, describe
 
 FORMATS = ("JPEG", "PNG", "WEBP")
 _ORIENTATION = 0x0112
@@ -74,7 +74,7 @@ def decode_with_size(
     Raises InvalidInput for what is no picture, damaged or cut short; InputTooLarge for what is over a limit.
     """
     if not isinstance(item, EncodedImage):
-        raise InvalidInput(f"this task takes a picture, not {type(item).__name__}; send a JPEG, PNG or WebP file")
+        raise InvalidInput(f"this task takes a picture, not {describe(item)}; send a JPEG, PNG or WebP file")
     if len(item.data) > limits.max_bytes:
         raise InputTooLarge(f"the picture has {len(item.data)} bytes, the limit is {limits.max_bytes}; make it smaller")
     try:

@@ -193,7 +193,7 @@ def test_cut_short(form: str, kept: float) -> None:
 
 
 def test_another_kind_of_input() -> None:
-    with pytest.raises(InvalidInput, match="takes a picture, not EncodedAudio"):
+    with pytest.raises(InvalidInput, match="takes a picture, not a recording"):
         decode_image(EncodedAudio(b"RIFF"))
 
 

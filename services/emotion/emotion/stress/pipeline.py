@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from pipit.answers import predict
 from pipit.bundle.manifest import Manifest
 from pipit.errors import InvalidInput
-from pipit.inputs import EncodedImage, Input, InputSequence, Landmarks, TensorInput
+from pipit.inputs import Input, InputSequence, TensorInput, describe
 from pipit.inputs.landmarks import FaceAndBody
 from pipit.pipelines import Decoded, Prediction, Tensors
 
@@ -86,7 +86,8 @@ class StressPipeline:
         parts = []
         for step in item.items if isinstance(item, InputSequence) else (item,):
             if not stream.takes(step):
-                raise InvalidInput(f"this task takes {self._wanted()}, not {_named(step)}")
+                within = " within a sequence" if isinstance(item, InputSequence) else ""
+                raise InvalidInput(f"this task takes {self._wanted()}, not {describe(step)}{within}")
             parts.append(stream.push(step))
         found = [part for part in parts if part is not None]
         if not found:
@@ -170,10 +171,3 @@ def _reader(parameters: dict[str, Any]) -> StepReader:
         int(parameters["hop"]),
         float(parameters["step_seconds"]),
     )
-
-
-def _named(item: Input) -> str:
-    names = {Landmarks: "landmarks", EncodedImage: "a picture", InputSequence: "a sequence within a sequence"}
-    if isinstance(item, TensorInput):
-        return f"a tensor named {item.name!r}"
-    return names.get(type(item), type(item).__name__)

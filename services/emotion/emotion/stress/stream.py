@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 from pipit.errors import InputTooLarge, InvalidInput
-from pipit.inputs import EncodedImage, Input, Landmarks, TensorInput
+from pipit.inputs import EncodedImage, Input, Landmarks, TensorInput, describe
 from pipit.inputs.image import decode_with_size
 from pipit.inputs.landmarks import Tracker
 from pipit.pipelines import Decoded, TimeSpan
@@ -149,7 +149,7 @@ class StressStream:
             return item.values[np.newaxis]
         if isinstance(item, EncodedImage):
             return self._look(item, seconds)
-        raise InvalidInput(f"a stream of stress takes steps, not {type(item).__name__}")
+        raise InvalidInput(f"a stream of stress takes steps, not {describe(item)}")
 
     def _look(self, item: EncodedImage, seconds: float | None) -> NDArray[np.float32]:
         if self._tracker is None:

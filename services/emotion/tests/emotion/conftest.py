@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,33 +15,8 @@ from emotion.emotion.synthetic import write_synthetic_set
 from numpy.typing import NDArray
 from PIL import Image
 from pipit.bundle.manifest import Manifest
-from pipit.data.landmark_networks import install
-from pipit.errors import Unavailable
 from pipit.inputs import EncodedImage
-from pipit.inputs.landmarks.networks import LandmarkSettings
 from pipit.settings import DataSettings, load_settings
-
-
-class Quiet:
-    """Progress that keeps what was said."""
-
-    def __init__(self) -> None:
-        self.said: list[str] = []
-
-    @contextmanager
-    def track(self, description: str, total: float) -> Iterator[Quiet]:
-        yield self
-
-    def advance(self, amount: float = 1, note: str = "") -> None:
-        pass
-
-    def say(self, message: str) -> None:
-        self.said.append(message)
-
-
-@pytest.fixture
-def quiet() -> Quiet:
-    return Quiet()
 
 
 @pytest.fixture(scope="session")
@@ -58,25 +32,6 @@ def real_data() -> Path:
     if data is None or not (data / "expressions" / "fer2013").is_dir():
         pytest.skip("needs real faces: set PIPIT_DATA to a folder that holds expressions")
     return data
-
-
-@pytest.fixture(scope="session")
-def networks_folder() -> Path:
-    """The four networks, fetched where they are not there yet. Skips where they can't be had."""
-    settings = load_settings(LandmarkSettings)
-    try:
-        install(settings.landmarks, settings.landmarks_wheel)
-    except Unavailable as error:
-        pytest.skip(str(error))
-    return settings.landmarks
-
-
-@pytest.fixture(scope="session")
-def photograph(networks_folder: Path) -> NDArray[np.uint8]:
-    """Eileen Collins by NASA, public domain: (512, 512, 3)."""
-    data = pytest.importorskip("skimage.data", reason="needs scikit-image, which carries the photograph")
-    picture: NDArray[np.uint8] = data.astronaut()
-    return picture
 
 
 @pytest.fixture(scope="session")

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import csv
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -17,35 +15,8 @@ from emotion.stress.recipe import StressRecipe
 from emotion.stress.signals import SIGNALS
 from emotion.stress.stream import StepReader
 from emotion.stress.synthetic import write_synthetic_set
-from numpy.typing import NDArray
 from pipit.bundle.manifest import Manifest
-from pipit.data.landmark_networks import install
-from pipit.errors import Unavailable
-from pipit.inputs.landmarks.files import LandmarkTable, Sources, write_landmarks
-from pipit.inputs.landmarks.networks import LandmarkSettings
 from pipit.settings import DataSettings, load_settings
-
-
-class Quiet:
-    """Progress that keeps what was said."""
-
-    def __init__(self) -> None:
-        self.said: list[str] = []
-
-    @contextmanager
-    def track(self, description: str, total: float) -> Iterator[Quiet]:
-        yield self
-
-    def advance(self, amount: float = 1, note: str = "") -> None:
-        pass
-
-    def say(self, message: str) -> None:
-        self.said.append(message)
-
-
-@pytest.fixture
-def quiet() -> Quiet:
-    return Quiet()
 
 
 @pytest.fixture(scope="session")
@@ -63,70 +34,13 @@ def real_data() -> Path:
 
 
 @pytest.fixture(scope="session")
-def real_faces() -> Path:
+def real_faces(networks_folder: Path) -> Path:
     """A folder of pictures by expression; the networks that find faces are there too."""
     data = load_settings(DataSettings).data
     folder = None if data is None else data / "expressions" / "wild200" / "train"
     if folder is None or not folder.is_dir():
         pytest.skip("needs real faces: set PIPIT_DATA to a folder that holds expressions")
-    settings = load_settings(LandmarkSettings)
-    try:
-        install(settings.landmarks, settings.landmarks_wheel)
-    except Unavailable as error:
-        pytest.skip(str(error))
     return folder
-
-
-def landmark_table(videos: dict[str, NDArray[np.float32]], seconds_apart: float) -> LandmarkTable:
-    """videos: by file, one row a frame; a frame of zeros has no face. Every other face has a smaller one beside it."""
-    rows: dict[str, list[Any]] = {name: [] for name in ("features", "source", "seconds", "face")}
-    for index, frames in enumerate(videos.values()):
-        for number, frame in enumerate(frames):
-            for face in range(0 if not frame.any() else 1 + number % 2):
-                rows["features"].append(frame if face == 0 else frame * 0.5)
-                rows["source"].append(index)
-                rows["seconds"].append(number * seconds_apart if len(frames) > 1 else np.nan)
-                rows["face"].append(face)
-    count = len(rows["face"])
-    return LandmarkTable(
-        features=np.array(rows["features"], np.float32).reshape(count, -1),
-        source=np.array(rows["source"], np.int32),
-        seconds=np.array(rows["seconds"], np.float64),
-        face=np.array(rows["face"], np.int32),
-        presence=np.ones(count, np.float32),
-        body_presence=np.ones(count, np.float32),
-        box=np.ones((count, 4), np.float32),
-        sources=Sources(
-            file=np.array(list(videos), np.str_),
-            size=np.ones(len(videos), np.int64),
-            modified=np.ones(len(videos), np.int64),
-            pictures=np.array([len(frames) for frames in videos.values()], np.int32),
-            empty=np.array([int((~frames.any(axis=1)).sum()) for frames in videos.values()], np.int32),
-            problem=np.array([""] * len(videos), np.str_),
-        ),
-        options={"fps": 1 / seconds_apart},
-    )
-
-
-@pytest.fixture
-def write_table() -> Callable[..., None]:
-    def write(path: Path, videos: dict[str, NDArray[np.float32]], seconds_apart: float = 0.5) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write_landmarks(path, landmark_table(videos, seconds_apart))
-
-    return write
-
-
-@pytest.fixture
-def write_scores() -> Callable[..., None]:
-    def write(folder: Path, rows: list[tuple[object, ...]]) -> None:
-        folder.mkdir(parents=True, exist_ok=True)
-        with (folder / "scores.csv").open("w", newline="") as file:
-            writer = csv.writer(file)
-            writer.writerow(("participant", "recording", "start_seconds", "end_seconds", "score"))
-            writer.writerows(rows)
-
-    return write
 
 
 @pytest.fixture

@@ -144,8 +144,8 @@ def test_a_tensor_for_the_network_is_taken_as_it_is(make_manifest: Make) -> None
         (InputSequence((_steps(_minutes(3)),)), "a sequence within a sequence"),
         (Landmarks(np.zeros(1536, np.float32)), "takes a tensor named 'physiology', not landmarks"),
         (EncodedImage(b"JFIF"), "not a picture"),
-        (EncodedAudio(b"RIFF"), "not EncodedAudio"),
-        (PcmAudio(np.zeros((9, 1), np.float32), 8000), "not PcmAudio"),
+        (EncodedAudio(b"RIFF"), "not a recording"),
+        (PcmAudio(np.zeros((9, 1), np.float32), 8000), "not sound"),
     ],
 )
 def test_what_is_no_physiology_is_refused(make_manifest: Make, item: object, message: str) -> None:

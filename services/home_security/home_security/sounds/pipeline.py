@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from pipit.answers import predict, softmax
 from pipit.bundle.manifest import Manifest
 from pipit.errors import InvalidInput
-from pipit.inputs import Input, PcmAudio, TensorInput
+from pipit.inputs import Input, PcmAudio, TensorInput, describe
 from pipit.inputs.audio import (
     LIBROSA_22K,
     YAMNET,
@@ -158,7 +158,7 @@ class SoundStream:
     def push(self, item: Input, seconds: float | None = None) -> Decoded | None:
         """Raises InvalidInput for anything but PCM. seconds: not looked at; samples tell their own time."""
         if not isinstance(item, PcmAudio):
-            raise InvalidInput(f"a stream of sound takes PCM, not {type(item).__name__}; send files one by one")
+            raise InvalidInput(f"a stream of sound takes PCM, not {describe(item)}; send files one by one")
         rows, spans = self._windows.push(item)
         self._begun = True
         self.seconds += len(item.samples) / item.sample_rate

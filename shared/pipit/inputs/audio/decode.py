@@ -10,7 +10,7 @@ import soundfile
 from numpy.typing import NDArray
 
 from pipit.errors import InvalidInput
-from pipit.inputs import EncodedAudio, Input, PcmAudio
+from pipit.inputs import EncodedAudio, Input, PcmAudio, describe
 from pipit.inputs.audio.limits import DEFAULT_LIMITS, AudioLimits
 from pipit.inputs.audio.wav import data_span
 
@@ -34,7 +34,7 @@ def decode_audio(item: Input, limits: AudioLimits = DEFAULT_LIMITS) -> tuple[NDA
         return _decode_file(item.data, limits)
     if isinstance(item, PcmAudio):
         return mono_pcm(item, limits), item.sample_rate
-    raise InvalidInput(f"this task takes audio, not {type(item).__name__}; send an audio file or PCM")
+    raise InvalidInput(f"this task takes audio, not {describe(item)}; send an audio file or PCM")
 
 
 def mono_pcm(item: PcmAudio, limits: AudioLimits) -> NDArray[np.float32]:

@@ -100,7 +100,7 @@ def test_refuses_bad_pcm(samples, rate, error, message):
 
 
 def test_refuses_another_kind_of_input():
-    with pytest.raises(InvalidInput, match="takes audio, not EncodedImage"):
+    with pytest.raises(InvalidInput, match="takes audio, not a picture"):
         decode_audio(EncodedImage(b"\xff\xd8"))
 
 

@@ -1,0 +1,111 @@
+"""What tests of both tasks share: the networks that find faces, a photograph, landmark files, quiet progress."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from pipit.data.landmark_networks import install
+from pipit.errors import Unavailable
+from pipit.inputs.landmarks.files import LandmarkTable, Sources, write_landmarks
+from pipit.inputs.landmarks.networks import LandmarkSettings
+from pipit.settings import load_settings
+
+
+class Quiet:
+    """Progress that keeps what was said."""
+
+    def __init__(self) -> None:
+        self.said: list[str] = []
+
+    @contextmanager
+    def track(self, description: str, total: float) -> Iterator[Quiet]:
+        yield self
+
+    def advance(self, amount: float = 1, note: str = "") -> None:
+        pass
+
+    def say(self, message: str) -> None:
+        self.said.append(message)
+
+
+@pytest.fixture
+def quiet() -> Quiet:
+    return Quiet()
+
+
+@pytest.fixture(scope="session")
+def networks_folder() -> Path:
+    """The four networks, fetched where they are not there yet. Skips where they can't be had."""
+    settings = load_settings(LandmarkSettings)
+    try:
+        install(settings.landmarks, settings.landmarks_wheel)
+    except Unavailable as error:
+        pytest.skip(str(error))
+    return settings.landmarks
+
+
+@pytest.fixture(scope="session")
+def photograph(networks_folder: Path) -> NDArray[np.uint8]:
+    """Eileen Collins by NASA, public domain: (512, 512, 3)."""
+    data = pytest.importorskip("skimage.data", reason="needs scikit-image, which carries the photograph")
+    picture: NDArray[np.uint8] = data.astronaut()
+    return picture
+
+
+def landmark_table(videos: dict[str, NDArray[np.float32]], seconds_apart: float) -> LandmarkTable:
+    """videos: by file, one row a frame; a frame of zeros has no face. Every other face has a smaller one beside it."""
+    rows: dict[str, list[Any]] = {name: [] for name in ("features", "source", "seconds", "face")}
+    for index, frames in enumerate(videos.values()):
+        for number, frame in enumerate(frames):
+            for face in range(0 if not frame.any() else 1 + number % 2):
+                rows["features"].append(frame if face == 0 else frame * 0.5)
+                rows["source"].append(index)
+                rows["seconds"].append(number * seconds_apart if len(frames) > 1 else np.nan)
+                rows["face"].append(face)
+    count = len(rows["face"])
+    return LandmarkTable(
+        features=np.array(rows["features"], np.float32).reshape(count, -1),
+        source=np.array(rows["source"], np.int32),
+        seconds=np.array(rows["seconds"], np.float64),
+        face=np.array(rows["face"], np.int32),
+        presence=np.ones(count, np.float32),
+        body_presence=np.ones(count, np.float32),
+        box=np.ones((count, 4), np.float32),
+        sources=Sources(
+            file=np.array(list(videos), np.str_),
+            size=np.ones(len(videos), np.int64),
+            modified=np.ones(len(videos), np.int64),
+            pictures=np.array([len(frames) for frames in videos.values()], np.int32),
+            empty=np.array([int((~frames.any(axis=1)).sum()) for frames in videos.values()], np.int32),
+            problem=np.array([""] * len(videos), np.str_),
+        ),
+        options={"fps": 1 / seconds_apart},
+    )
+
+
+@pytest.fixture(scope="session")
+def write_table() -> Callable[..., None]:
+    def write(path: Path, videos: dict[str, NDArray[np.float32]], seconds_apart: float = 0.5) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_landmarks(path, landmark_table(videos, seconds_apart))
+
+    return write
+
+
+@pytest.fixture(scope="session")
+def write_scores() -> Callable[..., None]:
+    def write(folder: Path, rows: list[tuple[object, ...]]) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        with (folder / "scores.csv").open("w", newline="") as file:
+            writer = csv.writer(file)
+            writer.writerow(("participant", "recording", "start_seconds", "end_seconds", "score"))
+            writer.writerows(rows)
+
+    return write
