@@ -67,7 +67,9 @@ def letterbox(pixels: NDArray[np.uint8], size: int) -> tuple[NDArray[np.float32]
     square = np.full((size, size, 3), FILL, np.uint8)
     square[top : top + scaled_height, left : left + scaled_width] = _resize(pixels, scaled_width, scaled_height)
     placement = Placement(width, height, left, top, scaled_width, scaled_height)
-    return np.ascontiguousarray(square.transpose(2, 0, 1)) / np.float32(255), placement
+    values: NDArray[np.float32] = np.ascontiguousarray(square.transpose(2, 0, 1), np.float32)
+    values /= np.float32(255)
+    return values, placement
 
 
 def decode_yolo(output: NDArray[Any], threshold: float) -> Detections:
