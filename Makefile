@@ -151,6 +151,8 @@ lock: .venv/dev/.ready ## choose exact versions of all dependencies anew
 	$(COMPILE) services/home_security/pyproject.toml --extra train -o services/home_security/train.lock.txt
 	$(COMPILE) services/emotion/pyproject.toml --extra serve -o services/emotion/serve.lock.txt
 	$(COMPILE) services/emotion/pyproject.toml --extra train -o services/emotion/train.lock.txt
+	$(COMPILE) services/footprints/pyproject.toml --extra serve -o services/footprints/serve.lock.txt
+	$(COMPILE) services/footprints/pyproject.toml --extra train -o services/footprints/train.lock.txt
 	$(COMPILE) services/registry/pyproject.toml -o services/registry/serve.lock.txt
 	$(COMPILE) $(PACKAGES) --all-extras tests/dev.in -o tests/dev.lock.txt
 	$(COMPILE) tests/triton.in -o tests/triton.lock.txt
@@ -171,7 +173,7 @@ define environment
 	$(if $(4),@.venv/$(1)/bin/python -m $(4))
 	@touch $$@
 endef
-$(eval $(call environment,dev,tests/dev.lock.txt,shared services/registry services/home_security services/emotion,pipit.data.landmark_networks))
+$(eval $(call environment,dev,tests/dev.lock.txt,shared services/registry services/home_security services/emotion services/footprints,pipit.data.landmark_networks))
 $(eval $(call environment,triton,tests/triton.lock.txt,))
 $(eval $(call environment,k8s,tests/k8s.lock.txt,))
 $(eval $(call environment,registry,services/registry/serve.lock.txt,shared services/registry))
@@ -179,3 +181,5 @@ $(eval $(call environment,train-home_security,services/home_security/train.lock.
 $(eval $(call environment,serve-home_security,services/home_security/serve.lock.txt,shared services/home_security))
 $(eval $(call environment,train-emotion,services/emotion/train.lock.txt,shared services/emotion,pipit.data.landmark_networks))
 $(eval $(call environment,serve-emotion,services/emotion/serve.lock.txt,shared services/emotion,pipit.data.landmark_networks))
+$(eval $(call environment,train-footprints,services/footprints/train.lock.txt,shared services/footprints))
+$(eval $(call environment,serve-footprints,services/footprints/serve.lock.txt,shared services/footprints))
