@@ -1,6 +1,7 @@
 """`pipit classify --draw`: the answer over the picture, so that a person can look.
 
-Boxes and bars are the server's. The points are found here, where the networks for them are installed.
+Boxes and bars are the server's. The points of faces are found here, where the networks for them are installed; not
+where the server's own detector has found something else.
 """
 
 from __future__ import annotations
@@ -22,22 +23,30 @@ BAR_SHARE = 0.3
 """Width of a full bar, of the picture's."""
 LEAST_TEXT = 10
 """Pixels."""
+LINE_HEIGHT = 1.3
+"""From one line of text to the next, in heights of the text."""
 
 
 def draw(source: Path, predictions: Sequence[Prediction], output: Path) -> None:
-    """Writes `source` with each prediction's box and scores to `output`, whose ending names the format.
-
-    Raises NotFound for no picture there, InvalidInput for what is no picture or an ending of no format.
-    """
+    """As `draw_over`, with the picture of a file. Raises NotFound for none there, InvalidInput for what is none."""
     try:
         pixels = decode_image(EncodedImage(source.read_bytes()))
     except FileNotFoundError as error:
         raise NotFound(f"there is no file {source}") from error
+    draw_over(pixels, predictions, output)
+
+
+def draw_over(pixels: NDArray[np.uint8], predictions: Sequence[Prediction], output: Path) -> None:
+    """Writes RGB `pixels` with each prediction's box and scores to `output`, whose ending names the format.
+
+    Raises InvalidInput for an ending of no format.
+    """
     picture = Image.fromarray(pixels)
     pen = ImageDraw.Draw(picture)
     height = max(LEAST_TEXT, picture.height // 40)
-    for x, y in _points(pixels):
-        pen.point((x, y), POINT)
+    if all(prediction.region_score is None for prediction in predictions):
+        for x, y in _points(pixels):
+            pen.point((x, y), POINT)
     for prediction in predictions:
         left, top = 0.0, 0.0
         if isinstance(prediction.region, Box):
@@ -45,7 +54,10 @@ def draw(source: Path, predictions: Sequence[Prediction], output: Path) -> None:
             left, top = box.left, box.top
             corners = (box.left, box.top, box.left + box.width, box.top + box.height)
             pen.rectangle(corners, outline=LINE, width=max(1, height // 6))
-        _bars(pen, prediction, max(0.0, left), max(0.0, top), picture.width * BAR_SHARE, height)
+            if prediction.region_score is not None:
+                said = f"found {prediction.region_score:.2f}" if prediction.region_score else "nothing found"
+                _write(pen, (box.left + 2, box.top + box.height - height * LINE_HEIGHT), said, height)
+        _bars(pen, prediction, left, top, picture.width * BAR_SHARE, height)
     try:
         picture.save(output)
     except ValueError as error:
@@ -53,18 +65,21 @@ def draw(source: Path, predictions: Sequence[Prediction], output: Path) -> None:
 
 
 def _bars(pen: ImageDraw.ImageDraw, prediction: Prediction, left: float, top: float, width: float, height: int) -> None:
-    font = ImageFont.load_default(height)
-    for place, score in enumerate(prediction.scores):
-        y = top + place * height * 1.3
+    """width: of a full bar. What would leave the picture is moved inside."""
+    texts = [f"{score.label} {score.score:.2f}" for score in prediction.scores]
+    font, (across, down) = ImageFont.load_default(height), pen.im.size
+    widest = max([width, *(pen.textlength(text, font) + 4 for text in texts)])
+    left = max(0.0, min(left, across - widest))
+    top = max(0.0, min(top, down - len(texts) * height * LINE_HEIGHT))
+    for place, (text, score) in enumerate(zip(texts, prediction.scores, strict=True)):
+        y = top + place * height * LINE_HEIGHT
         pen.rectangle((left, y, left + width * score.score, y + height * 1.2), fill=LINE)
-        pen.text(
-            (left + 2, y),
-            f"{score.label} {score.score:.2f}",
-            fill=TEXT,
-            font=font,
-            stroke_width=max(1, height // 10),
-            stroke_fill=SHADE,
-        )
+        _write(pen, (left + 2, y), text, height)
+
+
+def _write(pen: ImageDraw.ImageDraw, place: tuple[float, float], text: str, height: int) -> None:
+    font, stroke = ImageFont.load_default(height), max(1, height // 10)
+    pen.text(place, text, fill=TEXT, font=font, stroke_width=stroke, stroke_fill=SHADE)
 
 
 def _points(pixels: NDArray[np.uint8]) -> list[tuple[float, float]]:

@@ -29,3 +29,27 @@ def test_what_can_not_be_drawn_is_named(tmp_path: Path) -> None:
         draw(tmp_path / "in.png", [], tmp_path / "out.abc")
     with pytest.raises(NotFound, match="no file"):
         draw(tmp_path / "none.png", [], tmp_path / "out.png")
+
+
+def test_what_the_detector_said_stands_in_the_box_and_no_face_is_looked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pipit.cli.draw._points", lambda pixels: pytest.fail("looked for faces"))
+    Image.new("RGB", (400, 400), (9, 9, 9)).save(tmp_path / "in.png")
+    scores = (LabelScore("lynx", 0.75), LabelScore("puma", 0.25))
+
+    def drawn(region_score: float) -> np.ndarray:
+        prediction = Prediction(scores, Box(350, 380, 50, 20), region_score=region_score)
+        draw(tmp_path / "in.png", [prediction], tmp_path / "out.png")
+        return np.asarray(Image.open(tmp_path / "out.png"))
+
+    found, stand_in = drawn(0.5), drawn(0.0)
+    assert (found != stand_in).any()
+
+
+def test_bars_do_not_leave_the_picture(tmp_path: Path) -> None:
+    Image.new("RGB", (400, 400), (9, 9, 9)).save(tmp_path / "in.png")
+    draw(tmp_path / "in.png", [Prediction((LabelScore("lynx", 1.0),), Box(390, 395, 10, 5))], tmp_path / "out.png")
+    pixels = np.asarray(Image.open(tmp_path / "out.png"))
+    assert tuple(pixels[388, 399]) == LINE
+    assert tuple(pixels[388, 281]) == LINE
