@@ -17,6 +17,8 @@ variable "PLATFORMS" { default = "" }
 variable "PIP_CONFIG" { default = "/dev/null" }
 # For trainers on a GPU: tensorflow[and-cuda]==2.21.0. Empty: the version of the lock file, for processors.
 variable "TENSORFLOW" { default = "" }
+# For trainers with PyTorch: another index of packages, as https://download.pytorch.org/whl/cpu; PyPI has the build for GPUs.
+variable "TORCH_INDEX" { default = "" }
 
 target "common" {
   context   = "."
@@ -27,8 +29,8 @@ target "common" {
 }
 
 group "default" { targets = ["registry", "inference", "trainer"] }
-group "inference" { targets = ["home-security-inference"] }
-group "trainer" { targets = ["home-security-trainer"] }
+group "inference" { targets = ["home-security-inference", "emotion-inference"] }
+group "trainer" { targets = ["home-security-trainer", "emotion-trainer"] }
 
 target "registry" {
   inherits   = ["common"]
@@ -50,4 +52,19 @@ target "home-security-trainer" {
   target     = "trainer"
   args       = { TENSORFLOW = TENSORFLOW }
   tags       = ["${IMAGES}/home-security-trainer:${TAG}"]
+}
+
+target "emotion-inference" {
+  inherits   = ["common"]
+  dockerfile = "services/emotion/Dockerfile"
+  target     = "inference"
+  tags       = ["${IMAGES}/emotion-inference:${TAG}"]
+}
+
+target "emotion-trainer" {
+  inherits   = ["common"]
+  dockerfile = "services/emotion/Dockerfile"
+  target     = "trainer"
+  args       = { TORCH_INDEX = TORCH_INDEX }
+  tags       = ["${IMAGES}/emotion-trainer:${TAG}"]
 }

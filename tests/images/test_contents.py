@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import tomllib
 from collections.abc import Callable
 from pathlib import Path
@@ -18,33 +19,56 @@ REPOSITORY = Path(__file__).parents[2]
 Build = Callable[..., str]
 Run = Callable[..., str]
 Packages = Callable[[str], dict[str, str]]
-LOCKS = {
-    "registry": "services/registry/serve.lock.txt",
-    "home-security-inference": "services/home_security/serve.lock.txt",
-    "home-security-trainer": "services/home_security/train.lock.txt",
+DOMAINS = ("home_security", "emotion")
+LOCKS = {"registry": "services/registry/serve.lock.txt"} | {
+    f"{domain.replace('_', '-')}-{target}": f"services/{domain}/{lock}.lock.txt"
+    for domain in DOMAINS
+    for target, lock in (("inference", "serve"), ("trainer", "train"))
 }
-OWN = {
-    "registry": {"pipit-shared", "pipit-registry"},
-    "home-security-inference": {"pipit-shared", "pipit-home-security"},
-    "home-security-trainer": {"pipit-shared", "pipit-home-security"},
-}
-SERVERS = ("registry", "home-security-inference")
+SERVERS = tuple(target for target, lock in LOCKS.items() if "serve" in lock)
+INFERENCE = SERVERS[1:]
 TRAINERS_LIBRARIES = {
     *("tensorflow", "tensorflow-cpu", "keras", "torch", "torchvision", "torchaudio", "transformers", "lightning"),
     *("ultralytics", "mediapipe", "librosa", "numba", "scikit-learn", "scipy", "matplotlib", "pandas", "tensorboard"),
     *("onnx", "onnxscript", "pip", "setuptools", "wheel"),
 }
-LARGEST_SERVER = 300_000_000
+LARGEST_SERVER = {"registry": 300_000_000, "home-security-inference": 300_000_000, "emotion-inference": 400_000_000}
 """Bytes, unpacked."""
 PACKAGES = """
 import importlib.metadata, json
 print(json.dumps({each.metadata["Name"]: each.version for each in importlib.metadata.distributions()}))
 """
 RECIPES = """
-from home_security.sounds.train import SoundsTrainer
+import importlib.metadata
 from pipit.training.recipe import recipe_names
-print(*recipe_names(SoundsTrainer.recipe_folder, "home_security.sounds"))
+for point in importlib.metadata.entry_points(group="pipit.trainers"):
+    for name in recipe_names(point.load().recipe_folder, point.name):
+        print(point.name.partition(".")[2] + "-" + name)
 """
+LANDMARKS = """
+from pipit.data.landmark_networks import is_right
+from pipit.inputs.landmarks.networks import network_paths
+for file, path in network_paths().items():
+    print(path, is_right(path, file))
+"""
+
+
+def locked(path: str) -> dict[str, str]:
+    """Names with versions, for Linux on this processor and CPython 3.11."""
+    lines = (REPOSITORY / path).read_text("utf-8").splitlines()
+    requirements = [Requirement(line) for line in lines if line and not line.startswith("#")]
+    here = {"python_version": "3.11", "python_full_version": "3.11.2"}
+    chosen = [each for each in requirements if each.marker is None or each.marker.evaluate(here)]
+    return {canonicalize_name(each.name): str(each.specifier).removeprefix("==") for each in chosen}
+
+
+def built(*targets: str) -> list[Any]:
+    """Of all targets, or of these, as parameters: those that can be built here for less than gigabytes."""
+    reason = "PyPI's PyTorch is for GPUs and takes gigabytes; name an index with one for processors in TORCH_INDEX"
+    skip = pytest.mark.skipif(not os.environ.get("TORCH_INDEX"), reason=reason)
+    return [
+        pytest.param(target, marks=skip) if "torch" in locked(LOCKS[target]) else target for target in targets or LOCKS
+    ]
 
 
 @pytest.fixture
@@ -69,20 +93,13 @@ def packages(in_image: Run) -> Callable[[str], dict[str, str]]:
     return of
 
 
-def locked(path: str) -> dict[str, str]:
-    """Names with versions, for Linux on this processor and CPython 3.11."""
-    lines = (REPOSITORY / path).read_text("utf-8").splitlines()
-    requirements = [Requirement(line) for line in lines if line and not line.startswith("#")]
-    here = {"python_version": "3.11", "python_full_version": "3.11.2"}
-    chosen = [each for each in requirements if each.marker is None or each.marker.evaluate(here)]
-    return {canonicalize_name(each.name): str(each.specifier).removeprefix("==") for each in chosen}
-
-
-@pytest.mark.parametrize("target", LOCKS)
+@pytest.mark.parametrize("target", built())
 def test_packages_are_those_of_the_lock_and_no_others(build: Build, packages: Packages, target: str) -> None:
     found = packages(build(target))
-    own = {name: found.pop(name) for name in OWN[target]}
-    assert found == locked(LOCKS[target])
+    service = canonicalize_name(Path(LOCKS[target]).parent.name)
+    own = {name: found.pop(name) for name in ("pipit-shared", f"pipit-{service}")}
+    # PyTorch's builds without CUDA say so in their version: 2.13.0+cpu.
+    assert {name: version.partition("+")[0] for name, version in found.items()} == locked(LOCKS[target])
     assert set(own.values()) == {"0.1.0"}
 
 
@@ -96,11 +113,26 @@ def test_a_server_holds_nothing_that_trains_or_builds(
     assert in_image(image, "sh", "-c", script) == ""
 
 
-def test_a_server_for_a_pi_brings_no_command_line(build: Build, packages: Packages) -> None:
-    assert not packages(build("home-security-inference")).keys() & {"typer", "rich", "minio"}
+@pytest.mark.parametrize("target", INFERENCE)
+def test_a_server_for_a_pi_brings_no_command_line(build: Build, packages: Packages, target: str) -> None:
+    assert not packages(build(target)).keys() & {"typer", "rich", "minio"}
 
 
-@pytest.mark.parametrize("target", LOCKS)
+@pytest.mark.parametrize("target", built("emotion-inference", "emotion-trainer"))
+def test_the_networks_that_find_faces_are_there(build: Build, in_image: Run, target: str) -> None:
+    found = [line.split() for line in in_image(build(target), "python", "-c", LANDMARKS).splitlines()]
+    assert len(found) == 4
+    assert {is_right for _, is_right in found} == {"True"}
+
+
+@pytest.mark.parametrize("target", built("emotion-inference", "emotion-trainer"))
+def test_onnx_runtime_reports_to_nobody(build: Build, in_image: Run, target: str) -> None:
+    # It warns where it has no place for the number that it reports under.
+    assert in_image(build(target), "sh", "-c", "python -c 'import onnxruntime' 2>&1") == ""
+    assert in_image(build(target), "printenv", "ORT_DISABLE_TELEMETRY") == "1"
+
+
+@pytest.mark.parametrize("target", built())
 def test_nobody_is_root_and_labels_say_what_it_is(build: Build, run_command: Run, in_image: Run, target: str) -> None:
     config: Any = json.loads(run_command("docker", "inspect", build(target)))[0]["Config"]
     assert config["User"] == "10001:10001"
@@ -116,12 +148,14 @@ def test_nobody_is_root_and_labels_say_what_it_is(build: Build, run_command: Run
 @pytest.mark.parametrize("target", SERVERS)
 def test_a_server_is_small(build: Build, run_command: Run, target: str) -> None:
     size = json.loads(run_command("docker", "inspect", build(target)))[0]["Size"]
-    assert size < LARGEST_SERVER
+    assert size < LARGEST_SERVER[target]
 
 
-def test_a_trainer_finds_its_recipes(build: Build, in_image: Run) -> None:
-    found = in_image(build("home-security-trainer"), "python", "-c", RECIPES)
-    assert found.split() == ["guide", "small", "synthetic", "yamnet"]
+@pytest.mark.parametrize("target", built(*(target for target in LOCKS if target.endswith("-trainer"))))
+def test_a_trainer_finds_its_recipes(build: Build, in_image: Run, target: str) -> None:
+    found = in_image(build(target), "python", "-c", RECIPES).split()
+    configs = (REPOSITORY / LOCKS[target]).parent / "configs"
+    assert sorted(found) == sorted(path.stem for path in configs.glob("*.yaml"))
 
 
 def test_an_image_says_where_its_code_is_if_the_builder_does(docker: None, run_command: Run) -> None:
@@ -130,6 +164,20 @@ def test_an_image_says_where_its_code_is_if_the_builder_does(docker: None, run_c
         plan = json.loads(run_command("docker", "buildx", "bake", "--print", SOURCE=source))["target"]
         found = {target: each.get("labels", {}).get("org.opencontainers.image.source") for target, each in plan.items()}
         assert found == dict.fromkeys(LOCKS, expected)
+
+
+def test_every_domain_is_tried_here() -> None:
+    assert {f"services/{domain}/Dockerfile" for domain in (*DOMAINS, "registry")} == {
+        str(path.relative_to(REPOSITORY)) for path in REPOSITORY.glob("services/*/Dockerfile")
+    }
+
+
+def test_the_index_of_pytorch_reaches_its_trainer(docker: None, run_command: Run) -> None:
+    address = "https://example.org/whl/cpu"
+    plan = json.loads(run_command("docker", "buildx", "bake", "--print", TORCH_INDEX=address))["target"]
+    assert [target for target, each in plan.items() if each["args"].get("TORCH_INDEX") == address] == [
+        target for target in LOCKS if target.endswith("-trainer") and "torch" in locked(LOCKS[target])
+    ]
 
 
 def test_a_trainer_for_a_gpu_is_one_variable_away(docker: None, run_command: Run) -> None:
