@@ -14,13 +14,19 @@ import pytest
 pytestmark = pytest.mark.docker
 
 COMPOSE = Path(__file__).parents[2] / "compose"
+DOMAINS = {
+    path.parent.name.replace("_", "-"): path.parent.name
+    for path in COMPOSE.parent.glob("services/*/Dockerfile")
+    if path.parent.name != "registry"
+}
+"""Folders by the names of their servers."""
 LAYERS = ("dev", "observability", "train")
 COMBINATIONS = [chosen for count in range(len(LAYERS) + 1) for chosen in combinations(LAYERS, count)]
 SERVICES = {
-    "": {"minio", "registry", "home-security", "cli", "ask"},
+    "": {"minio", "registry", "cli", "ask", *DOMAINS},
     "dev": set(),
     "observability": {"prometheus", "alertmanager", "grafana"},
-    "train": {"home-security-trainer"},
+    "train": {f"{name}-trainer" for name in DOMAINS},
 }
 
 
@@ -61,24 +67,26 @@ def test_no_combination_opens_a_port_to_others(docker: None, layers: tuple[str, 
 def test_one_variable_opens_what_others_may_reach(docker: None) -> None:
     services = config(("observability",), PIPIT_BIND="0.0.0.0")["services"]
     opened = {name for name, body in services.items() for port in body.get("ports", []) if port["host_ip"] == "0.0.0.0"}
-    assert opened == {"registry", "home-security", "grafana"}
+    assert opened == {"registry", "grafana", *DOMAINS}
 
 
 def test_data_is_mounted_read_only_or_replaced_by_an_empty_volume(docker: None, tmp_path: Path) -> None:
     for variables, kind, folder in (({"PIPIT_DATA": str(tmp_path)}, "bind", "/data"), ({}, "volume", "")):
-        trainer = config(("train",), **variables)["services"]["home-security-trainer"]
-        (mount,) = (each for each in trainer["volumes"] if each["target"] == "/data")
-        assert (mount["type"], mount["read_only"]) == (kind, True)
-        assert trainer["environment"]["PIPIT_DATA"] == folder
+        services = config(("train",), **variables)["services"]
+        for name in DOMAINS:
+            trainer = services[f"{name}-trainer"]
+            (mount,) = (each for each in trainer["volumes"] if each["target"] == "/data")
+            assert (mount["type"], mount["read_only"]) == (kind, True)
+            assert trainer["environment"]["PIPIT_DATA"] == folder
 
 
 def test_code_of_the_checkout_is_in_the_containers_of_the_dev_layer(docker: None) -> None:
     services = config(("dev",))["services"]
-    for name, package in (("home-security", "services/home_security"), ("registry", "services/registry")):
+    for name, package in {**DOMAINS, "registry": "registry"}.items():
         (mount,) = (each for each in services[name]["volumes"] if each["target"] == "/src")
         assert (Path(mount["source"]), mount["read_only"]) == (COMPOSE.parent, True)
         folders = services[name]["environment"]["PYTHONPATH"].split(":")
-        assert folders == ["/src/shared", f"/src/{package}"]
+        assert folders == ["/src/shared", f"/src/services/{package}"]
         assert all((COMPOSE.parent / Path(folder).relative_to("/src")).is_dir() for folder in folders)
 
 
@@ -92,11 +100,13 @@ def test_a_device_needs_a_registry_and_a_name(docker: None, missing: str) -> Non
 
 def test_a_device_runs_servers_alone_as_the_stack_does(docker: None) -> None:
     done = ask("compose.device.yaml", PIPIT_REGISTRY="nas.local:50050", PIPIT_DEVICE="pi-kitchen")
-    (server,) = json.loads(done.stdout)["services"].values()
-    expected = config(())["services"]["home-security"]
-    assert expected.pop("depends_on")
-    expected["environment"] |= {
-        "PIPIT_SERVING_REGISTRY": "nas.local:50050",
-        "PIPIT_SERVING_DEVICE_ID": "pi-kitchen-home-security",
-    }
-    assert server == expected
+    servers = json.loads(done.stdout)["services"]
+    assert set(servers) == set(DOMAINS)
+    for name, server in servers.items():
+        expected = config(())["services"][name]
+        assert expected.pop("depends_on")
+        expected["environment"] |= {
+            "PIPIT_SERVING_REGISTRY": "nas.local:50050",
+            "PIPIT_SERVING_DEVICE_ID": f"pi-kitchen-{name}",
+        }
+        assert server == expected

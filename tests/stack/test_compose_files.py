@@ -6,6 +6,7 @@ import json
 import re
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -20,13 +21,19 @@ LAYERS = ("compose.dev.yaml", "compose.observability.yaml", "compose.train.yaml"
 WHOLE = [name for name in FILES if name not in ("compose.dev.yaml", "compose.device.yaml")]
 """Files whose services are written out; those of the others are changes to them."""
 VARIABLE = re.compile(r"\$\{(?P<name>[A-Z_]+)(?:(?P<operator>:?[-?+])(?P<value>[^}]*))?\}")
+DOMAINS = {
+    path.parent.name.replace("_", "-"): path.parent.name
+    for path in sorted(REPOSITORY.glob("services/*/Dockerfile"))
+    if path.parent.name != "registry"
+}
+"""Folders by the names of their servers."""
 SECRETS = {
-    "home-security": {"device_token"},
+    **{name: {"device_token"} for name in DOMAINS},
+    **{f"{name}-trainer": {"trainer_token"} for name in DOMAINS},
     "registry": {"minio_user", "minio_password", "tokens"},
     "minio": {"minio_user", "minio_password"},
     "cli": {"operator_token"},
     "ask": set(),
-    "home-security-trainer": {"trainer_token"},
     "prometheus": set(),
     "alertmanager": set(),
     "grafana": {"grafana_password"},
@@ -178,22 +185,21 @@ def test_the_example_lists_every_variable_with_its_default() -> None:
 
 
 def test_every_domain_with_an_image_has_a_server_and_a_trainer() -> None:
-    domains = {path.parent.name for path in REPOSITORY.glob("services/*/Dockerfile")} - {"registry"}
-    assert domains
+    assert DOMAINS
     servers, trainers = load("compose.yaml")["services"], load("compose.train.yaml")["services"]
-    for domain in domains:
-        name = domain.replace("_", "-")
-        tasks = servers[name]["environment"]["PIPIT_SERVING_TASKS"].split(",")
-        assert {task.partition(".")[0] for task in tasks} == {domain}
-        for task in tasks:
-            assert (REPOSITORY / "services" / domain / domain / task.partition(".")[2]).is_dir()
-        assert trainers[f"{name}-trainer"]["command"][0] in tasks
+    for name, domain in DOMAINS.items():
+        project = tomllib.loads((REPOSITORY / "services" / domain / "pyproject.toml").read_text("utf-8"))["project"]
+        pipelines = project["entry-points"]["pipit.pipelines"]
+        assert servers[name]["environment"]["PIPIT_SERVING_TASKS"].split(",") == sorted(pipelines)
+        assert trainers[f"{name}-trainer"]["command"][0] in pipelines
 
 
 def test_prometheus_scrapes_every_server() -> None:
     entries = yaml.safe_load((COMPOSE / "prometheus" / "targets" / "inference.yml").read_text("utf-8"))
     servers = [name for name, body in load("compose.yaml")["services"].items() if "inference" in body["image"]]
-    assert sorted(target for entry in entries for target in entry["targets"]) == [f"{name}:9464" for name in servers]
+    assert sorted(target for entry in entries for target in entry["targets"]) == sorted(
+        f"{name}:9464" for name in servers
+    )
 
 
 def test_mounted_files_exist() -> None:
