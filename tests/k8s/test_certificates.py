@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from manifests.documents import named, pods_of
-from manifests.outside import ROOT, SECRETS
+from manifests.outside import ROOT, SECRETS, SERVERS
 from manifests.rendering import Cluster
 from model_registry.server import RegistryServer
 from model_registry.settings import RegistrySettings
@@ -25,14 +25,14 @@ def certificates(tmp_path: Path) -> Path:
     return tmp_path / "certificates"
 
 
-@pytest.mark.parametrize("name", ["registry-tls", "home-security-inference-tls"])
-def test_files_are_the_keys_of_the_secret(name: str, certificates: Path) -> None:
-    assert {path.name for path in (certificates / name).iterdir()} == SECRETS[name]
+def test_files_are_the_keys_of_the_secrets(certificates: Path) -> None:
+    made = {path.name: {file.name for file in path.iterdir()} for path in certificates.iterdir() if path.is_dir()}
+    assert made == {f"{server}-tls": SECRETS[f"{server}-tls"] for server in SERVERS}
 
 
 def test_private_keys_are_for_their_owner(certificates: Path) -> None:
     keys = list(certificates.rglob("*.key"))
-    assert len(keys) == 3
+    assert len(keys) == len(SERVERS) + 1
     assert all(key.stat().st_mode & 0o077 == 0 for key in keys)
 
 
@@ -75,7 +75,7 @@ def test_the_pods_probe_asks_by_tls(
 
 def test_cert_manager_makes_the_same_secrets(fullest: Cluster) -> None:
     documents = fullest.documents()
-    for server in ("registry", "home-security-inference"):
+    for server in SERVERS:
         certificate = named(documents, "Certificate", server)
         assert certificate is not None
         assert certificate["spec"]["secretName"] in SECRETS

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
 from manifests import CHECKS, Check
 from manifests.documents import named, of_kind, pods_of
-from manifests.outside import ROOT, own_images
+from manifests.outside import ROOT, SERVERS
 from manifests.rendering import Cluster, chosen, components, overlays, render
+
+SERVED = re.compile(r"^      - PIPIT_SERVING_TASKS=(.+)$", re.MULTILINE)
 
 
 def test_all_combinations_are_rendered(clusters: list[Cluster]) -> None:
@@ -37,13 +40,21 @@ def test_every_combination_is_in_order(check: Check, clusters: list[Cluster]) ->
 
 
 def test_every_domain_with_images_has_a_server_and_a_trainer(clusters: list[Cluster]) -> None:
-    domains = {name.removesuffix("-inference") for name in own_images() if name.endswith("-inference")}
-    assert "home-security" in domains
+    servers = {
+        path.parent.name: SERVED.findall(path.read_text()) for path in ROOT.glob("k8s/base/*/kustomization.yaml")
+    }
+    tasks = {domain: tasks[0].split(",") for domain, tasks in servers.items() if tasks}
+    assert {f"{domain}-inference" for domain in tasks} == set(SERVERS) - {"registry"}
     documents = clusters[0].parsed
-    for domain in domains:
+    trained = {}
+    for document in of_kind(documents, "CronJob"):
+        (container,) = document["spec"]["jobTemplate"]["spec"]["template"]["spec"]["containers"]
+        trained[document["metadata"]["name"]] = container["args"][0]
+    assert set(trained.values()) == {task for each in tasks.values() for task in each}
+    for domain, names in tasks.items():
         assert named(documents, "StatefulSet", f"{domain}-inference") is not None
-        trainers = [each["metadata"]["name"] for each in of_kind(documents, "CronJob")]
-        assert [name for name in trainers if name.startswith(f"{domain}-")]
+        for task in names:
+            assert trained[f"{domain}-{task.partition('.')[2]}-trainer"] == task
 
 
 def test_jobs_wait_until_somebody_wants_them(clusters: list[Cluster]) -> None:

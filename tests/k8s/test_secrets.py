@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from manifests.documents import Document, parse
-from manifests.outside import ROOT, SECRETS
+from manifests.outside import ROOT, SECRETS, SERVERS
 from manifests.rendering import render
 from pipit.rpc.auth import Role, read_tokens
 
@@ -28,7 +28,7 @@ def value(secret: Document, key: str) -> str:
 
 def test_every_secret_that_manifests_name_is_made(secrets: dict[str, Document]) -> None:
     made = {name: set(secret["data"]) for name, secret in secrets.items()}
-    by_other_means = {"registry-tls", "home-security-inference-tls", "tls-authority"}
+    by_other_means = {*(f"{server}-tls" for server in SERVERS), "tls-authority"}
     assert made == {name: keys for name, keys in SECRETS.items() if name not in by_other_means}
     assert all(each["metadata"]["namespace"] == "pipit" for each in secrets.values())
 

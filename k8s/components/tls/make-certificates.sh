@@ -35,3 +35,4 @@ certificate() {
 
 certificate registry
 certificate home-security-inference
+certificate emotion-inference

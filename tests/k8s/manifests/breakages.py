@@ -38,6 +38,12 @@ def policy(documents: list[Document], name: str) -> Document:
     return get(documents, "NetworkPolicy", name)["spec"]
 
 
+def servers_like(documents: list[Document], count: int) -> list[Document]:
+    """More domains' servers."""
+    server = get(documents, *SERVER)
+    return [{**server, "metadata": {**server["metadata"], "name": f"domain-{number}"}} for number in range(count)]
+
+
 BREAKAGES: dict[str, tuple[str, Breakage, str]] = {
     # name: check, what is broken, what it says
     "illegal name": (
@@ -145,7 +151,9 @@ BREAKAGES: dict[str, tuple[str, Breakage, str]] = {
     "requests over a node": (
         "node", lambda d: container(d, *REGISTRY)["resources"]["requests"].update(memory="2Gi"), "requests of"),
     "limits over a node": (
-        "node", lambda d: container(d, *REGISTRY)["resources"]["limits"].update(memory="2Gi"), "servers may use"),
+        "node", lambda d: container(d, *REGISTRY)["resources"]["limits"].update(memory="2Gi"), "a 4 GB Pi has"),
+    "limits of all domains over a large node": (
+        "node", lambda d: d.extend(servers_like(d, 10)), "an 8 GB Pi has"),
     "trainer over a node": (
         "node", lambda d: container(d, *TRAINER)["resources"]["limits"].update(memory="3Gi"), "may use more memory"),
     "replicas over a node": (

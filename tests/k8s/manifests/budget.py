@@ -18,6 +18,8 @@ _RESOURCES = ("cpu", "memory", "ephemeral-storage")
 
 NODE = {"cpu": Decimal(4), "memory": Decimal(3700 * 1024**2)}
 """What Linux sees on a Raspberry Pi with 4 GB."""
+LARGE_NODE = {"cpu": Decimal(4), "memory": Decimal(7700 * 1024**2)}
+"""The same of one with 8 GB."""
 SYSTEM = {"cpu": Decimal("0.5"), "memory": Decimal(1024**3)}
 """Left to Linux and to k3s as a server, with its DNS and storage pods."""
 
@@ -61,19 +63,27 @@ def check_quantities(documents: list[Document]) -> list[str]:
 
 
 def check_node(documents: list[Document]) -> list[str]:
-    """One Pi carries it all: the requests of everything, and the limits of what always runs."""
+    """A 4 GB Pi carries what everything asks for, with one domain scaled up and one trainer at work, and whatever the
+    servers may use with one domain; an 8 GB Pi carries that with all domains.
+    """
+    pods = pods_of(documents)
+    servers = [pod for pod in pods if pod.owner["kind"] != "CronJob"]
+    trainers = [pod for pod in pods if pod.owner["kind"] == "CronJob"]
     found = []
-    pods = [(pod, _on_one_node(documents, pod)) for pod in pods_of(documents)]
     for resource, has in NODE.items():
-        free = has - SYSTEM[resource]
-        asked = sum((_sum(pod, "requests", resource) * count for pod, count in pods), Decimal(0))
-        if asked > free:
-            found.append(f"requests of {asked} {resource}, and a 4 GB Pi has {free} to give")
-    limits = sum((_sum(pod, "limits", "memory") for pod, _ in pods if pod.owner["kind"] != "CronJob"), Decimal(0))
-    if limits > NODE["memory"] - SYSTEM["memory"]:
-        found.append(f"servers may use {limits} memory, and a 4 GB Pi has {NODE['memory'] - SYSTEM['memory']} to give")
-    for pod, _ in pods:
-        if _sum(pod, "limits", "memory") > NODE["memory"] - SYSTEM["memory"]:
+        asked = sum((_sum(pod, "requests", resource) * _on_one_node(pod) for pod in servers), Decimal(0))
+        asked += max(_sum(pod, "requests", resource) * _scaled_up(documents, pod) for pod in servers)
+        asked += max(_sum(pod, "requests", resource) * _on_one_node(pod) for pod in trainers)
+        if asked > has - SYSTEM[resource]:
+            found.append(f"requests of {asked} {resource}, and a 4 GB Pi has {has - SYSTEM[resource]} to give")
+    free, much = NODE["memory"] - SYSTEM["memory"], LARGE_NODE["memory"] - SYSTEM["memory"]
+    domains = [_sum(pod, "limits", "memory") for pod in servers if pod.component == "inference"]
+    shared = sum((_sum(pod, "limits", "memory") for pod in servers), Decimal(0)) - sum(domains)
+    for limits, has, node in ((shared + max(domains), free, "a 4 GB"), (shared + sum(domains), much, "an 8 GB")):
+        if limits > has:
+            found.append(f"servers may use {limits} memory, and {node} Pi has {has} to give")
+    for pod in pods:
+        if _sum(pod, "limits", "memory") > free:
             found.append(f"{pod.title} may use more memory than a 4 GB Pi has to give")
     return found
 
@@ -97,16 +107,21 @@ def check_cache(documents: list[Document]) -> list[str]:
     return found
 
 
-def _on_one_node(documents: list[Document], pod: Pod) -> int:
+def _on_one_node(pod: Pod) -> int:
     """How many of these pods one node may get at once."""
     for constraint in pod.spec.get("topologySpreadConstraints", ()):
         if constraint["whenUnsatisfiable"] == "DoNotSchedule":
             return 1
+    return pod.replicas
+
+
+def _scaled_up(documents: list[Document], pod: Pod) -> int:
+    """How many more an autoscaler may add."""
     for scaler in of_kind(documents, "HorizontalPodAutoscaler"):
         target = scaler["spec"]["scaleTargetRef"]
         if f"{target['kind']} {target['name']}" == pod.title:
-            return int(scaler["spec"]["maxReplicas"])
-    return pod.replicas
+            return int(scaler["spec"]["maxReplicas"]) - pod.replicas
+    return 0
 
 
 def _sum(pod: Pod, part: str, resource: str) -> Decimal:

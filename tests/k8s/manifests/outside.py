@@ -21,20 +21,21 @@ def _generated_secrets() -> dict[str, set[str]]:
     return {each["name"]: {file.split("=")[0].rpartition("/")[2] for file in each["files"]} for each in generators}
 
 
-SECRETS: dict[str, set[str]] = {
-    **_generated_secrets(),
-    # components/tls/README.md: made by hand, or by components/tls/cert-manager.
-    "registry-tls": {"tls.crt", "tls.key", "ca.crt"},
-    "home-security-inference-tls": {"tls.crt", "tls.key", "ca.crt"},
-    "tls-authority": {"ca.crt"},
-}
-
-
 @cache
 def own_images() -> frozenset[str]:
     """Names of the images that docker-bake.hcl makes, without registry and tag."""
     tags = re.findall(r"tags\s*=\s*\[(.*?)\]", (ROOT / "docker-bake.hcl").read_text(), flags=re.DOTALL)
     return frozenset(re.findall(r"([a-z][a-z0-9-]*):\$\{", "\n".join(tags)))
+
+
+SERVERS = ("registry", *sorted(name for name in own_images() if name.endswith("-inference")))
+"""Names of Pipit's own servers, the same for image, workload and Service."""
+SECRETS: dict[str, set[str]] = {
+    **_generated_secrets(),
+    # components/tls/README.md: made by hand, or by components/tls/cert-manager.
+    **{f"{server}-tls": {"tls.crt", "tls.key", "ca.crt"} for server in SERVERS},
+    "tls-authority": {"ca.crt"},
+}
 
 
 @cache
