@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import csv
+import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+import structlog
 from numpy.typing import NDArray
+from pipit.cli.main import app
 from pipit.data.landmark_networks import install
 from pipit.errors import Unavailable
 from pipit.inputs.landmarks.files import LandmarkTable, Sources, write_landmarks
 from pipit.inputs.landmarks.networks import LandmarkSettings
 from pipit.settings import load_settings
+from typer.testing import CliRunner
 
 
 class Quiet:
@@ -109,3 +114,40 @@ def write_scores() -> Callable[..., None]:
             writer.writerows(rows)
 
     return write
+
+
+@dataclass(frozen=True)
+class Called:
+    """How a command ended."""
+
+    code: int
+    out: str
+    err: str
+
+    def json(self) -> Any:
+        """Standard output, which has to be nothing but JSON."""
+        return json.loads(self.out)
+
+
+@pytest.fixture
+def pipit(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Called]:
+    """`pipit("classify", path)`, in this process. Settings of the machine are left out."""
+    monkeypatch.delenv("PIPIT_SERVER", raising=False)
+    monkeypatch.delenv("PIPIT_TOKEN", raising=False)
+    monkeypatch.setattr("pipit.cli.main.configure_logging", lambda *_: None)
+
+    def call(*arguments: object) -> Called:
+        result = CliRunner(env={"COLUMNS": "160", "TERM": "dumb", "NO_COLOR": "1"}).invoke(
+            app, [str(argument) for argument in arguments], prog_name="pipit"
+        )
+        return Called(result.exit_code, result.stdout, result.stderr)
+
+    return call
+
+
+@pytest.fixture
+def silent_log() -> Iterator[None]:
+    """A server in this process must not write to the standard output of a command."""
+    structlog.configure(logger_factory=structlog.ReturnLoggerFactory(), cache_logger_on_first_use=False)
+    yield
+    structlog.reset_defaults()

@@ -11,10 +11,11 @@ from typing import Annotated, Any
 import typer
 from rich.markup import escape
 
-from pipit.cli.exit_codes import ExitCode, exit_code_of
+from pipit.cli.exit_codes import exit_code_of
 from pipit.cli.inference import Answer, InferenceClient, Refusal, Target
 from pipit.cli.output import JsonOption, plain, print_json, print_line, print_table, say
 from pipit.cli.settings import CliSettings
+from pipit.cli.watch_command import Wish, is_watched, plain_prediction, watch_camera, watch_file
 from pipit.errors import InvalidInput, NotFound, PipitError
 from pipit.pipelines import Box, Prediction, TimeSpan
 from pipit.settings import load_settings
@@ -23,18 +24,34 @@ _COLUMNS = ("file", "where", "label", ">score", "detected", "")
 
 
 def classify(
-    files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="WAV, FLAC, Ogg, MP3; JPEG, PNG, WebP.")],
+    files: Annotated[
+        list[Path] | None,
+        typer.Argument(
+            metavar="FILE...",
+            help="WAV, FLAC, Ogg, MP3; JPEG, PNG, WebP; videos; landmark files (.npz); minutes of physiology (.csv).",
+        ),
+    ] = None,
     *,
     server: Annotated[str, typer.Option(help="host:port of the server. (default: PIPIT_SERVER)")] = "",
-    task: Annotated[str, typer.Option(help="Not needed where a server has just one.")] = "",
+    task: Annotated[
+        list[str] | None,
+        typer.Option(help="Not needed where a server has just one. Of videos and cameras several may be asked."),
+    ] = None,
     version: Annotated[str, typer.Option(help="Answer only if this version is served.")] = "",
     environment: Annotated[str, typer.Option(help="Answer only if this environment is served.")] = "",
     top: Annotated[int, typer.Option(min=0, help="Labels for each part of a file; 0: all.")] = 3,
     min_score: Annotated[float, typer.Option(min=0.0, max=1.0, help="Leave out labels with a lower score.")] = 0.0,
     timeout: Annotated[float, typer.Option(min=0.001, help="Seconds for one file.")] = 30.0,
     stream: Annotated[bool, typer.Option("--stream", help="Send audio piece by piece: for long recordings.")] = False,
+    camera: Annotated[
+        str, typer.Option(help="Look through a camera: its number, /dev/video2, or FFmpeg's FORMAT:SOURCE.")
+    ] = "",
+    frames_per_second: Annotated[
+        float, typer.Option(help="Of a video or camera, look at no more than these; 0: at all.", min=0)
+    ] = 0,
     draw: Annotated[
-        Path | None, typer.Option(help="Write the picture with points, boxes and bars to this file.")
+        Path | None,
+        typer.Option(help="Write the picture with points, boxes and bars to this file; of a video the last answered."),
     ] = None,
     json: JsonOption = False,
 ) -> None:
@@ -42,21 +59,29 @@ def classify(
 
     Shows for each part of a file the best labels, whether each reaches its threshold ("detected"), which version
     answered and where the time went. A file that can't be answered does not stop the others; its error decides the
-    exit code.
+    exit code. Videos and cameras are shown picture by picture, with what holds over time beside; a camera goes on until
+    Ctrl-C, and leaves out what the server can't keep up with.
 
     For example:
       pipit classify doorbell.wav
       pipit classify --stream --top 1 night.flac
+      pipit classify --camera 0 --task emotion.emotion --task emotion.stress
+      pipit classify minutes.csv --task emotion.stress
       pipit classify --json clips/*.ogg | jq '.[] | select(.predictions[].scores[0].detected) | .file'
     """
     if version and environment:
         raise InvalidInput("give --version or --environment, not both")
-    if draw is not None and len(files) != 1:
+    files, tasks = files or [], tuple(task or ())
+    if bool(camera) == bool(files):
+        raise typer.BadParameter("give files, or --camera")
+    if draw is not None and len(files) > 1:
         raise InvalidInput("--draw takes one picture; call it once for each")
+    if len(tasks) > 1 and not all(is_watched(path) for path in files):
+        raise InvalidInput("several tasks can be asked of videos and cameras alone; call it once for each task")
     settings = load_settings(CliSettings)
     target = Target(
         server=server or settings.server,
-        task=task,
+        task=tasks[0] if tasks else "",
         version=version,
         environment=environment,
         token=settings.token,
@@ -67,27 +92,45 @@ def classify(
     )
     results: list[dict[str, Any]] = []
     failure: PipitError | None = None
+    wish = Wish(tasks, json, frames_per_second or None, draw)
     with InferenceClient(target) as client:
+        if camera:
+            watch_camera(client, camera, wish)
+            return
         for path in files:
-            begin = time.perf_counter()
             try:
-                answers = [*_stream(client, path)] if stream else [client.classify_file(path)]
+                ask = watch_file if is_watched(path) else _ask_stream if stream else _ask
+                results.append(ask(client, path, wish))
             except PipitError as error:
                 failure = failure or error
                 results.append({"file": path, "error": {"status": error.status, "message": str(error)}})
                 say(f"pipit: {path}: {error}")
-                continue
-            results.append(_result(path, answers, time.perf_counter() - begin))
-            if draw is not None:
-                _draw(path, answers, draw)
-            if not json:
-                _show(path, answers, time.perf_counter() - begin)
     if json:
         print_json(results)
     if failure is not None:
         raise typer.Exit(exit_code_of(failure))
-    if not results:
-        raise typer.Exit(ExitCode.USAGE)
+
+
+def _ask(client: InferenceClient, path: Path, wish: Wish) -> dict[str, Any]:
+    """A whole file."""
+    begin = time.perf_counter()
+    return _finish(path, [client.classify_file(path)], begin, wish)
+
+
+def _ask_stream(client: InferenceClient, path: Path, wish: Wish) -> dict[str, Any]:
+    """A recording, piece by piece."""
+    begin = time.perf_counter()
+    return _finish(path, [*_stream(client, path)], begin, wish)
+
+
+def _finish(path: Path, answers: list[Answer], begin: float, wish: Wish) -> dict[str, Any]:
+    """Shows and draws what is asked for; gives what JSON shows."""
+    seconds = time.perf_counter() - begin
+    if wish.draw is not None:
+        _draw(path, answers, wish.draw)
+    if not wish.json:
+        _show(path, answers, seconds)
+    return _result(path, answers, seconds)
 
 
 def _draw(path: Path, answers: list[Answer], output: Path) -> None:
@@ -122,7 +165,7 @@ def _result(path: Path, answers: list[Answer], seconds: float) -> dict[str, Any]
         "file": path,
         "request_id": answers[0].request_id if answers else None,
         "model": answers[0].model if answers else None,
-        "predictions": [_plain_prediction(part) for answer in answers for part in answer.predictions],
+        "predictions": [plain_prediction(part) for answer in answers for part in answer.predictions],
         "times_us": _stage_sums(answers),
         "round_trip_ms": round(seconds * 1000, 3),
     }
@@ -134,18 +177,6 @@ def _stage_sums(answers: Iterable[Answer]) -> dict[str, int]:
     for answer in answers:
         sums.update(plain(answer.times_us))
     return dict(sums)
-
-
-def _plain_prediction(prediction: Prediction) -> dict[str, Any]:
-    region = prediction.region
-    return {
-        "span": region if isinstance(region, TimeSpan) else None,
-        "box": region if isinstance(region, Box) else None,
-        "region_score": prediction.region_score,
-        "scores": prediction.scores,
-        "unknown": prediction.unknown,
-        "uncertain": prediction.uncertain,
-    }
 
 
 def _show(path: Path, answers: list[Answer], seconds: float) -> None:

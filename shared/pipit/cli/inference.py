@@ -7,12 +7,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pipit._pb.pipit.inference.v1 import inference_pb2, inference_pb2_grpc
+from pipit.cli.input_stream import InputStream
 from pipit.errors import InvalidInput, NotFound
+from pipit.inputs.physiology import TENSOR, read_minutes
 from pipit.pipelines import Box, LabelScore, Prediction, Region, TimeSpan
 from pipit.rpc.client import call_errors, open_channel
 
 _IMAGES = {".jpg", ".jpeg", ".png", ".webp"}
 _LARGEST_FILE = 64 << 20
+_MINUTES = ".csv"
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,11 +112,29 @@ class InferenceClient:
         serving = (model for model in reply.models if model.state == inference_pb2.Model.STATE_SERVING)
         return next((model.identity.digest for model in serving if model.identity.task == task), "")
 
+    def tasks(self) -> dict[str, str]:
+        """The kind of input that each task of the server takes."""
+        with call_errors(self._target.server):
+            reply = self._stub.ListModels(inference_pb2.ListModelsRequest(), timeout=self._target.timeout)
+        return {model.identity.task: model.input_kind for model in reply.models}
+
+    def open_stream(self, task: str) -> InputStream:
+        """For inputs that follow each other."""
+        return InputStream(
+            self._stub.ClassifyStream,
+            lambda item: self._request(item, task),
+            self._target.server,
+            self._target.timeout,
+        )
+
+    def classify(self, item: inference_pb2.Input, task: str = "") -> Answer:
+        """One input. task: another than the target's."""
+        with call_errors(self._target.server):
+            return _answer(self._stub.Classify(self._request(item, task), timeout=self._target.timeout))
+
     def classify_file(self, path: Path) -> Answer:
         """Sends a whole file. Raises NotFound if there is none and InvalidInput if it is too large to be sent whole."""
-        request = self._request(_file_input(path))
-        with call_errors(self._target.server):
-            return _answer(self._stub.Classify(request, timeout=self._target.timeout))
+        return self.classify(_file_input(path))
 
     def classify_pcm(self, pieces: Iterable[bytes], sample_rate: int, channels: int) -> Iterator[Answer | Refusal]:
         """Sends one recording piece by piece, signed 16-bit; answers come as the server's windows fill up."""
@@ -131,10 +152,7 @@ class InferenceClient:
         )
         with call_errors(self._target.server):
             for reply in self._stub.ClassifyStream(requests):
-                if reply.WhichOneof("result") == "error":
-                    yield Refusal(reply.error.request_id, reply.error.code, reply.error.message)
-                else:
-                    yield _answer(reply.response)
+                yield reply_of(reply)
 
     def feedback(self, request_id: str, label: str) -> Verdict:
         """Says what an answer should have been. Raises NotFound if the server does not remember it."""
@@ -143,9 +161,9 @@ class InferenceClient:
             reply = self._stub.Feedback(request, timeout=self._target.timeout)
         return Verdict(_model(reply.model), reply.predicted, reply.was_right)
 
-    def _request(self, item: inference_pb2.Input) -> inference_pb2.ClassifyRequest:
+    def _request(self, item: inference_pb2.Input, task: str = "") -> inference_pb2.ClassifyRequest:
         target = self._target
-        selector = inference_pb2.ModelSelector(task=target.task)
+        selector = inference_pb2.ModelSelector(task=task or target.task)
         if target.version:
             selector.version = target.version
         elif target.environment:
@@ -155,6 +173,13 @@ class InferenceClient:
 
 
 def _file_input(path: Path) -> inference_pb2.Input:
+    if path.suffix.lower() == _MINUTES:
+        minutes = read_minutes(path)
+        return inference_pb2.Input(
+            tensor=inference_pb2.Tensor(
+                name=TENSOR, dtype="float32", shape=minutes.shape, data=minutes.astype("<f4").tobytes()
+            )
+        )
     try:
         size = path.stat().st_size
         if size > _LARGEST_FILE:
@@ -167,6 +192,13 @@ def _file_input(path: Path) -> inference_pb2.Input:
     if path.suffix.lower() in _IMAGES:
         return inference_pb2.Input(image=data)
     return inference_pb2.Input(audio=data)
+
+
+def reply_of(reply: inference_pb2.ClassifyStreamResponse) -> Answer | Refusal:
+    """One message of a stream."""
+    if reply.WhichOneof("result") == "error":
+        return Refusal(reply.error.request_id, reply.error.code, reply.error.message)
+    return _answer(reply.response)
 
 
 def _answer(reply: inference_pb2.ClassifyResponse) -> Answer:

@@ -52,12 +52,13 @@ def _frames(container: av.container.InputContainer, name: str, rate: float | Non
             if seconds < due - 0.0005:
                 continue
             due = (int((seconds + 0.0005) * rate) + 1) / rate
-        yield Frame(_upright(frame), seconds)
+        yield Frame(upright(frame), seconds)
     if first is None:
         raise InvalidInput(f"{name} holds no picture; give a whole video file")
 
 
-def _upright(frame: av.VideoFrame) -> NDArray[np.uint8]:
+def upright(frame: av.VideoFrame) -> NDArray[np.uint8]:
+    """RGB, (height, width, 3), turned as the frame says."""
     pixels = frame.to_ndarray(format="rgb24").astype(np.uint8, copy=False)
     # A phone stores how far the picture has to be turned, counter-clockwise.
     return np.ascontiguousarray(np.rot90(pixels, round(frame.rotation / 90)))

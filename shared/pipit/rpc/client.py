@@ -123,6 +123,11 @@ def to_pipit_error(error: grpc.RpcError, server: str = "the server") -> PipitErr
     return _ERRORS.get(code, PipitError)(text)
 
 
+def error_of(code: int, text: str) -> PipitError:
+    """The error of the tree that a canonical gRPC status code stands for."""
+    return next((kind for status, kind in _ERRORS.items() if status.value[0] == code), PipitError)(text)
+
+
 @contextmanager
 def call_errors(server: str) -> Iterator[None]:
     """Within it, a failed call raises an error of the tree."""

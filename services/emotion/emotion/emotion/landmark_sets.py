@@ -6,8 +6,7 @@ from pathlib import Path
 
 import numpy as np
 from pipit.data.tables import rows_of
-from pipit.inputs.landmarks import split_features
-from pipit.inputs.landmarks.files import LandmarkTable, read_landmarks
+from pipit.inputs.landmarks.files import LandmarkTable, aspect_ratios, read_landmarks
 
 from emotion.emotion.classes import DFEW, Contempt, label_named
 from emotion.emotion.records import Face, Listing
@@ -63,12 +62,5 @@ def _problems(folder: Path, table: LandmarkTable) -> list[str]:
 def _face(table: LandmarkTable, source: int, name: str, label: str, person: str, fold: str) -> Face:
     """The largest face of each frame, oldest first. No rows where there was none."""
     rows = np.flatnonzero((table.source == source) & (table.face == LARGEST))
-    features = table.features[rows]
-    aspect = 1.0
-    if len(rows):
-        points, _ = split_features(features)
-        width, height = np.ptp(points[..., :2], axis=1).mean(axis=0)
-        box = table.box[rows].mean(axis=0)
-        # The box is in pixels, the points are parts of the picture's sides: what is left is the picture's shape.
-        aspect = float((box[3] / height) / (box[2] / width)) if width > 0 and height > 0 and box[2] > 0 else 1.0
-    return Face(str(name), label, person, fold, landmarks=features, aspect=aspect)
+    aspect = float(1.0 / np.median(aspect_ratios(table.features[rows], table.box[rows]))) if len(rows) else 1.0
+    return Face(str(name), label, person, fold, landmarks=table.features[rows], aspect=aspect)

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from pipit.bundle.files import open_atomically
 from pipit.errors import InvalidInput, NotFound
-from pipit.inputs.landmarks.layout import FEATURE_NAMES, FEATURES
+from pipit.inputs.landmarks.layout import FEATURE_NAMES, FEATURES, split_features
 
 FORMAT = "pipit landmarks 1"
 BOX_NAMES = ("left", "top", "width", "height")
@@ -168,3 +168,15 @@ def _check(path: Path, columns: dict[str, NDArray[Any]]) -> None:
     source = columns["source"]
     if len(source) and not (source.min() >= 0 and source.max() < len(columns["source_file"])):
         raise InvalidInput(f"{path}: source points to files that are not listed; make it anew")
+
+
+def aspect_ratios(features: NDArray[np.float32], box: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Width over height of the pictures that rows of a table come from; 1 where a face is no larger than a point."""
+    # The box is in pixels, the points are parts of the picture's sides: what is left is the picture's shape.
+    points, _ = split_features(features)
+    parts = np.ptp(points[..., :2].astype(np.float64), axis=1)
+    pixels = box[:, 2:].astype(np.float64)
+    there = (parts > 0).all(axis=1) & (pixels > 0).all(axis=1)
+    width, height = (pixels / np.where(parts > 0, parts, 1.0)).T
+    ratios: NDArray[np.float64] = np.where(there, width / np.where(there, height, 1.0), 1.0)
+    return ratios
