@@ -21,16 +21,17 @@ SERVE_PYTHON = ROOT / ".venv/serve-home_security/bin/python"
 TASK = "home_security.sounds"
 
 
-def arguments(description: str) -> argparse.ArgumentParser:
-    """Options that every benchmark has."""
+def arguments(description: str, task: str = TASK) -> argparse.ArgumentParser:
+    """Options that every benchmark has. task: whose bundle it needs."""
     parser = argparse.ArgumentParser(description=description, formatter_class=argparse.ArgumentDefaultsHelpFormatter)
-    parser.add_argument("--bundle", type=Path, default=newest_bundle(), help="bundle of home_security.sounds")
+    newest = newest_bundle(task)
+    parser.add_argument("--bundle", type=Path, default=newest, required=newest is None, help=f"bundle of {task}")
     return parser
 
 
-def newest_bundle() -> Path | None:
-    """The bundle that was trained last."""
-    found = sorted((ROOT / "runs").rglob("bundle/bundle.yaml"), key=lambda path: path.stat().st_mtime)
+def newest_bundle(task: str) -> Path | None:
+    """The bundle of `task` that was trained last."""
+    found = sorted((ROOT / "runs" / task).rglob("bundle/bundle.yaml"), key=lambda path: path.stat().st_mtime)
     return found[-1].parent if found else None
 
 
