@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from time import perf_counter_ns
 
@@ -29,12 +29,17 @@ class Timing:
 
 def time_runtime(runtime: Runtime, tensors: Tensors, runs: int = 50, warm_up: int = 5) -> tuple[float, float]:
     """Median and 95th percentile, in milliseconds, of `runs` runs over `tensors`."""
+    return time_calls(lambda: runtime.run(tensors), runs, warm_up)
+
+
+def time_calls(call: Callable[[], object], runs: int = 50, warm_up: int = 5) -> tuple[float, float]:
+    """Median and 95th percentile, in milliseconds, of `runs` calls."""
     for _ in range(warm_up):
-        runtime.run(tensors)
+        call()
     taken = []
     for _ in range(runs):
         begun = perf_counter_ns()
-        runtime.run(tensors)
+        call()
         taken.append(perf_counter_ns() - begun)
     return float(np.median(taken)) / 1e6, float(np.percentile(taken, 95)) / 1e6
 
