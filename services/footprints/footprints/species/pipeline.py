@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,38 +27,43 @@ from footprints.crops import square_around, square_crop
 from footprints.prints import Print, PrintFinder
 from footprints.species.settings import DETECTOR, INPUT, OUTPUT, settings_of
 
+NONE: Mapping[str, Runtime] = MappingProxyType({})
+
 
 @dataclass(frozen=True, slots=True)
 class FoundPrints(Decoded):
-    """One row a print. region_scores: the detector's, 0 for a centre crop; as many as rows."""
+    """One row a print. region_scores: the detector's, 0 where it found nothing, None where the bundle has none."""
 
-    region_scores: tuple[float, ...]
+    region_scores: tuple[float | None, ...]
 
 
 class SpeciesPipeline:
     """`footprints.species`. Shared by threads."""
 
-    def __init__(self, manifest: Manifest, networks: Mapping[str, Runtime]) -> None:
-        """networks: `detector`. Raises InvalidInput for wrong parameters, or if it is not there."""
+    def __init__(self, manifest: Manifest, networks: Mapping[str, Runtime] = NONE) -> None:
+        """networks: `detector`, or none in a bundle that was trained to look at the middle of a picture.
+
+        Raises InvalidInput for wrong parameters, or those of a detector that is not there.
+        """
         self.settings = settings_of(manifest.pipeline.parameters)
         self._labels = manifest.labels
         self._decision = manifest.decision
-        if DETECTOR not in networks:
-            raise InvalidInput(f"the bundle has no network {DETECTOR!r}; make it anew")
-        self._finder = PrintFinder(networks[DETECTOR], self.settings.finder)
+        if DETECTOR in manifest.pipeline.parameters and DETECTOR not in networks:
+            raise InvalidInput(f"the bundle has no network {DETECTOR!r}, but parameters of it; make it anew")
+        self._finder = PrintFinder(networks[DETECTOR], self.settings.finder) if networks else None
 
     def decode(self, item: Input) -> Decoded:
-        """A picture, one row a print, best first; the largest square in its middle where there is none.
+        """A picture, one row a print, best first; the largest square in its middle where none is found.
 
         Boxes are in full-resolution pixels, upright as EXIF says. Raises InvalidInput, InputTooLarge.
         """
         picture = decode_with_size(item, shorter_side=self.settings.shorter_side)
         height, width = picture.pixels.shape[:2]
-        found = self._finder.find(picture.pixels)
+        found = self._finder.find(picture.pixels) if self._finder else ()
         if not found:
             crops = self._crops(picture.pixels, [None])
             middle = square_around(None, 0.0, picture.full_width, picture.full_height)
-            return FoundPrints({INPUT: crops}, (middle,), (0.0,))
+            return FoundPrints({INPUT: crops}, (middle,), (0.0 if self._finder else None,))
         finer = self._finer(item, picture, found)
         sharp_height, sharp_width = finer.shape[:2]
         crops = self._crops(finer, [_scaled(p.box, sharp_width / width, sharp_height / height) for p in found])

@@ -14,7 +14,7 @@ from pipit.bundle import Manifest
 from pipit.errors import InvalidInput
 from pipit.inputs import EncodedImage, PcmAudio
 from pipit.inputs.image import decode_with_size
-from pipit.pipelines import Box, Decoded, Prediction
+from pipit.pipelines import Box, Decoded, Prediction, load_pipeline
 
 
 def ask(pipeline: Any, runtime: Any, data: bytes) -> list[Prediction]:
@@ -170,9 +170,21 @@ def test_scores_of_another_shape_say_that_the_bundle_is_wrong(species_pipeline: 
         species_pipeline.interpret({"scores": np.zeros((1, 4), np.float32)}, Decoded({}, (None,)))
 
 
-def test_a_species_bundle_needs_its_detector(species_manifest: Manifest) -> None:
+def test_a_bundle_with_a_detectors_parameters_needs_the_detector(species_manifest: Manifest) -> None:
     with pytest.raises(InvalidInput, match="no network 'detector'"):
         SpeciesPipeline(species_manifest, {})
+
+
+def test_a_bundle_without_a_detector_looks_at_the_middle(
+    species_manifest: Manifest, species_runtime: Any, paint: Any, encode: Any
+) -> None:
+    plain = species_manifest.pipeline.model_copy(update={"parameters": {}})
+    manifest = species_manifest.model_copy(update={"pipeline": plain, "networks": {}})
+    picture = encode(paint(640, 384, {(3, 4): "red"}, ground=(90, 120, 90)))
+    (prediction,) = ask(load_pipeline(manifest), species_runtime, picture)
+    assert prediction.region == Box(128, 0, 384, 384)
+    assert prediction.region_score is None
+    assert prediction.scores[0].label == "green"
 
 
 @pytest.mark.parametrize("parameters", [{"crop": 0}, {"margin": -1}, {"shorter_side": "all"}, {"detector": 3}])
