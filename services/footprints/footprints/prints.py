@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,8 @@ INPUT = "images"
 """float32, (rows, 3, size, size), RGB 0..1, letterboxed."""
 OUTPUT = "output0"
 """float32, (rows, 4 + classes, anchors), pixels of the letterbox, without suppression: as ultralytics exports it."""
+SLACK = 0.005
+"""Of a score or an overlap; far more than processors differ by."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,9 +58,26 @@ class PrintFinder:
 
     def find(self, pixels: NDArray[np.uint8]) -> tuple[Print, ...]:
         """Best first. pixels: RGB, uint8, (height, width, 3)."""
+        return prints_of(*self._look(pixels), self.settings)
+
+    def is_certain(self, pixels: NDArray[np.uint8], slack: float = SLACK) -> bool:
+        """Whether the same prints, in the same order, are found wherever the detector's scores are a little different.
+
+        A golden sample has to be such: another processor's last digits must not find one print more.
+        """
+        output, placement = self._look(pixels)
+        settings = self.settings
+        found = prints_of(output, placement, settings)
+        scores = [one.score for one in found]
+        return all(higher - lower > slack for higher, lower in pairwise(scores)) and all(
+            prints_of(output, placement, replace(settings, threshold=threshold, overlap=overlap)) == found
+            for threshold in (max(settings.threshold - slack, 0.0), min(settings.threshold + slack, 1.0))
+            for overlap in (max(settings.overlap - slack, 0.0), min(settings.overlap + slack, 1.0))
+        )
+
+    def _look(self, pixels: NDArray[np.uint8]) -> tuple[NDArray[Any], Placement]:
         values, placement = letterbox(pixels, self.settings.size)
-        output = self._network.run({INPUT: values[np.newaxis]})[OUTPUT]
-        return prints_of(output[0], placement, self.settings)
+        return self._network.run({INPUT: values[np.newaxis]})[OUTPUT][0], placement
 
 
 def prints_of(output: NDArray[Any], placement: Placement, settings: FinderSettings) -> tuple[Print, ...]:

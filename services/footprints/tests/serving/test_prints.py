@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from pipit.errors import InvalidInput
 from pipit.inputs.boxes import Placement
 from pipit.pipelines import Box
+from pipit.runtimes import TensorSpec
 
 Output = Callable[..., NDArray[np.float32]]
 ITSELF = Placement(320, 320, 0, 0, 320, 320)
@@ -36,6 +37,39 @@ def test_a_box_outside_the_picture_is_no_print(cell_output: Output) -> None:
     raw = cell_output((50, 30, 20, 20, 0.9), (50, 85, 20, 20, 0.8))
     (found,) = prints_of(raw, placement, FinderSettings())
     assert found.box == Box(40, 0, 20, 15)
+
+
+class Answers:
+    """A detector that always gives the same."""
+
+    inputs = (TensorSpec("images", (3, 320, 320), "float32"),)
+    outputs = (TensorSpec("output0", (5, -1), "float32"),)
+    batches = False
+
+    def __init__(self, output: NDArray[np.float32]) -> None:
+        self.output = output
+
+    def run(self, tensors: Any) -> dict[str, NDArray[np.float32]]:
+        return {"output0": self.output[np.newaxis]}
+
+    def close(self) -> None: ...
+
+
+@pytest.mark.parametrize(
+    ("boxes", "certain"),
+    [
+        ([(50, 50, 20, 20, 0.9), (200, 200, 20, 20, 0.8)], True),
+        ([], True),
+        # At the threshold of 0.25; in no certain order; an overlap of 20 x 16.47 / (800 - …) = 0.7.
+        ([(50, 50, 20, 20, 0.9), (200, 200, 20, 20, 0.2501)], False),
+        ([(50, 50, 20, 20, 0.9), (200, 200, 20, 20, 0.2499)], False),
+        ([(50, 50, 20, 20, 0.9), (200, 200, 20, 20, 0.8999)], False),
+        ([(50, 50, 20, 20, 0.9), (53.53, 50, 20, 20, 0.8)], False),
+    ],
+)
+def test_what_a_last_digit_decides_is_not_certain(cell_output: Output, boxes: Any, certain: bool) -> None:
+    finder = PrintFinder(Answers(cell_output(*boxes)), FinderSettings())
+    assert finder.is_certain(np.zeros((320, 320, 3), np.uint8)) is certain
 
 
 @pytest.mark.parametrize(
