@@ -40,6 +40,8 @@ def make_optimiser(settings: Optimiser) -> keras.optimizers.Optimizer:
         return keras.optimizers.SGD(rate, momentum=settings.momentum, weight_decay=decay)
     if settings.name == "adamw":
         return keras.optimizers.AdamW(rate, weight_decay=settings.weight_decay)
+    if settings.name == "adamax":
+        return keras.optimizers.Adamax(rate, weight_decay=decay)
     return keras.optimizers.Adam(rate, weight_decay=decay)
 
 

@@ -84,7 +84,7 @@ class Split(RecipePart):
 class Optimiser(RecipePart):
     """How weights are changed."""
 
-    name: Literal["adam", "adamw", "sgd"] = "adam"
+    name: Literal["adam", "adamax", "adamw", "sgd"] = "adam"
     learning_rate: Annotated[float, Field(gt=0.0)] = 1e-3
     schedule: Literal["constant", "cosine", "plateau"] = "cosine"
     """`plateau`: halved when the validation loss stands still."""

@@ -41,6 +41,14 @@ def split_samples(rule: Split, labels: Sequence[str], groups: Sequence[str], fol
     return sides
 
 
+def cut_by_group(share: float, labels: Sequence[str], groups: Sequence[str], seed: int) -> tuple[Indices, Indices]:
+    """Cuts about `share` off, with about the same share of each label and no group torn. Gives (rest, cut off).
+
+    For data whose own split lacks a side. labels, groups: one for each sample. Raises InvalidInput as `split_samples`.
+    """
+    return _cut(np.arange(len(labels)), share, labels, groups, seed)
+
+
 def check_groups(sides: Sides, groups: Sequence[str]) -> None:
     """Raises InvalidInput that names groups that stand on more than one side."""
     names = np.asarray(groups, dtype=object)

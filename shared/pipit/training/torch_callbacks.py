@@ -24,6 +24,8 @@ def make_optimiser(settings: Optimiser, parameters: Iterable[nn.Parameter]) -> t
         return torch.optim.SGD(parameters, lr=rate, momentum=settings.momentum, weight_decay=decay)
     if settings.name == "adamw":
         return torch.optim.AdamW(parameters, lr=rate, weight_decay=decay)
+    if settings.name == "adamax":
+        return torch.optim.Adamax(parameters, lr=rate, weight_decay=decay)
     return torch.optim.Adam(parameters, lr=rate, weight_decay=decay)
 
 
