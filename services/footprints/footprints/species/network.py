@@ -1,0 +1,96 @@
+"""The network, whole and in two parts: crops to scores.
+
+    crops -> scaling -> MobileNetV3-Small -> mean -> Dense(512) -> Dropout -> Dense(species) -> softmax
+             `---------- body, frozen ----------´  `------ tail, trained: from where the last layers begin ------´
+
+What comes out of the body never changes while the tail is trained, so it is computed once.
+"""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import keras
+import numpy as np
+from keras import layers
+from numpy.typing import NDArray
+from pipit.errors import InvalidInput, NotFound
+
+from footprints.species.backbone import build_backbone
+from footprints.species.recipe import Head
+from footprints.species.settings import OUTPUT
+
+FLOAT_BYTES = 4
+FEATURES = "features"
+"""The layer that takes the mean over places; what is before it is the backbone."""
+
+
+def build_network(weights: Path | None, outputs: int, head: Head, *, pretrained: bool = True) -> keras.Model:
+    """Crops, RGB 0..255, (224, 224, 3), to a score for each of `outputs` species. weights: see `build_backbone`."""
+    backbone = build_backbone(weights, pretrained=pretrained)
+    value = layers.GlobalAveragePooling2D(name=FEATURES)(backbone.output)
+    value = layers.Dense(head.units, activation="relu", name="hidden")(value)
+    value = layers.Dropout(head.dropout, name="dropout")(value)
+    value = layers.Dense(outputs, name="logits")(value)
+    return keras.Model(backbone.input, layers.Softmax(name=OUTPUT)(value), name="mobilenet_v3_small")
+
+
+def split_network(network: keras.Model, last_layers: int) -> tuple[keras.Model, keras.Model]:
+    """Body and tail, which share the network's layers. last_layers: of the backbone, that the tail has to train.
+
+    Where a shortcut spans the place, the cut comes before it. Batch norm stays as it is (inference mode) everywhere:
+    batches of a small set would undo what it knows. The body is nothing but the input where its output would be larger
+    than the crop that it is made of. Raises InvalidInput for more layers than there are.
+    """
+    names = [layer.name for layer in network.layers]
+    features = names.index(FEATURES)
+    if last_layers > features - 1:
+        raise InvalidInput(f"last_layers is {last_layers}, but the backbone has {features - 1} layers; name fewer")
+    first = features - last_layers
+    # The pooling has no weights; behind it there is least to keep.
+    cut = features if not last_layers else max(place for place in _cuts(network) if place < first)
+    if math.prod(network.layers[cut].output.shape[1:]) * FLOAT_BYTES > math.prod(network.input_shape[1:]):
+        cut = 0
+    for place, layer in enumerate(network.layers):
+        layer.trainable = place >= first and not isinstance(layer, layers.BatchNormalization)
+    between = network.layers[cut].output
+    body = keras.Model(network.input, between, name="body")
+    return body, keras.Model(between, network.output, name="tail")
+
+
+def settle_norms(network: keras.Model, crops: NDArray[np.uint8]) -> None:
+    """Gives a network with random weights the statistics of some crops; without them its features are all alike."""
+    norms = [layer for layer in network.layers if isinstance(layer, layers.BatchNormalization)]
+    momenta = [layer.momentum for layer in norms]
+    for layer in norms:
+        layer.momentum = 0.0
+    network(crops.astype(np.float32), training=True)
+    for layer, momentum in zip(norms, momenta, strict=True):
+        layer.momentum = momentum
+
+
+def load_checkpoint(network: keras.Model, path: Path) -> None:
+    """Takes the weights of another network of the same kind; of another head, the backbone's alone. Raises NotFound."""
+    if not path.is_file():
+        raise NotFound(f"start_from: there is no checkpoint at {path}")
+    other = keras.models.load_model(path)
+    for layer in network.layers:
+        source = next((one for one in other.layers if one.name == layer.name), None)
+        if source is None:
+            raise InvalidInput(f"start_from: {path} is another network; it has no layer {layer.name!r}")
+        given = source.get_weights()
+        if [value.shape for value in given] == [value.shape for value in layer.get_weights()]:
+            layer.set_weights(given)
+
+
+def _cuts(network: keras.Model) -> list[int]:
+    """Places of layers whose output is all that later layers need, ascending."""
+    place = {layer.name: index for index, layer in enumerate(network.layers)}
+    last_use = dict.fromkeys(range(len(network.layers)), 0)
+    for index, layer in enumerate(network.layers):
+        for node in layer._inbound_nodes:
+            for tensor in node.input_tensors:
+                origin = tensor._keras_history.operation.name
+                last_use[place[origin]] = max(last_use[place[origin]], index)
+    return [i for i in range(len(network.layers)) if all(last_use[j] <= i for j in range(i))]
