@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -129,16 +130,16 @@ def _overlap(first: NDArray[np.floating], second: NDArray[np.floating]) -> float
 
 
 class UltralyticsSettings(Settings):
-    ultralytics_python: Path | None = None
-    """The interpreter of the environment that holds ultralytics."""
+    ultralytics_python: Path = Path(sys.prefix).parent / "detector-footprints" / "bin" / "python"
+    """The interpreter of the environment that holds ultralytics; `make setup-detector` makes it."""
 
 
 @pytest.fixture
 def ultralytics(tmp_path: Path) -> Job:
     """Runs `ultralytics_job.py` over arrays."""
     python = load_settings(UltralyticsSettings).ultralytics_python
-    if python is None or not python.is_file():
-        pytest.skip("compares with ultralytics, which has an environment of its own; set PIPIT_ULTRALYTICS_PYTHON")
+    if not python.is_file():
+        pytest.skip(f"compares with ultralytics, which has an environment of its own, and there is no {python}")
 
     def run(step: str, **arrays: object) -> dict[str, NDArray[np.generic]]:
         source, target = tmp_path / f"{step}-in.npz", tmp_path / f"{step}-out.npz"
