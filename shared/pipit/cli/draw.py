@@ -47,8 +47,9 @@ def draw_over(pixels: NDArray[np.uint8], predictions: Sequence[Prediction], outp
     if all(prediction.region_score is None for prediction in predictions):
         for x, y in _points(pixels):
             pen.point((x, y), POINT)
+    free = 0.0
     for prediction in predictions:
-        left, top = 0.0, 0.0
+        left, top = 0.0, free
         if isinstance(prediction.region, Box):
             box = prediction.region
             left, top = box.left, box.top
@@ -57,6 +58,8 @@ def draw_over(pixels: NDArray[np.uint8], predictions: Sequence[Prediction], outp
             if prediction.region_score is not None:
                 said = f"found {prediction.region_score:.2f}" if prediction.region_score else "nothing found"
                 _write(pen, (box.left + 2, box.top + box.height - height * LINE_HEIGHT), said, height)
+        else:
+            free += (len(prediction.scores) + 0.5) * height * LINE_HEIGHT
         _bars(pen, prediction, left, top, picture.width * BAR_SHARE, height)
     try:
         picture.save(output)

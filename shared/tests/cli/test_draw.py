@@ -5,9 +5,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-from pipit.cli.draw import LINE, draw
+from pipit.cli.draw import LINE, draw, draw_over
 from pipit.errors import InvalidInput, NotFound
-from pipit.pipelines import Box, LabelScore, Prediction
+from pipit.pipelines import Box, LabelScore, Prediction, TimeSpan
 
 
 def test_a_box_and_bars_are_drawn_where_they_belong(tmp_path: Path) -> None:
@@ -21,6 +21,15 @@ def test_a_box_and_bars_are_drawn_where_they_belong(tmp_path: Path) -> None:
     assert tuple(drawn[55, 205]) == LINE  # Within the first bar: 0.9 of 120 pixels.
     assert tuple(drawn[55, 215]) == (9, 9, 9)
     assert (drawn[:, 310:] == 9).all()
+
+
+def test_what_belongs_to_no_box_stands_below_each_other(tmp_path: Path) -> None:
+    pixels = np.full((200, 200, 3), 9, np.uint8)
+    parts = [Prediction((LabelScore(label, 1.0),), TimeSpan(0, 1)) for label in ("a", "b")]
+    draw_over(pixels, parts, tmp_path / "out.png")
+    drawn = np.asarray(Image.open(tmp_path / "out.png"))
+    rows = (drawn[:, 55] == LINE).all(axis=1)
+    assert np.flatnonzero(np.diff(rows.astype(int))).size == 3  # The first from the top on, a gap, the second.
 
 
 def test_what_can_not_be_drawn_is_named(tmp_path: Path) -> None:

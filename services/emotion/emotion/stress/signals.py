@@ -15,13 +15,12 @@ import numpy as np
 from numpy.typing import NDArray
 from pipit.errors import InvalidInput
 from pipit.inputs.landmarks import FEATURE_NAMES, FEATURES, join_features, split_features
+from pipit.inputs.physiology import MISSING, PHYSIOLOGY_NAMES
+from pipit.inputs.physiology import TENSOR as PHYSIOLOGY_TENSOR
 
 Values = NDArray[np.float32]
 """(steps, signals), NaN where missing."""
 
-MISSING = 999.0
-"""How SWELL-KW writes a missing value; callers may write it so, or as NaN."""
-PHYSIOLOGY_NAMES = ("heart_rate", "rmssd", "skin_conductance")
 _TINY = 1e-6
 
 
@@ -96,7 +95,7 @@ def _landmarks(values: Values) -> Values:
 
 
 PHYSIOLOGY = Signals(
-    "physiology",
+    PHYSIOLOGY_TENSOR,
     PHYSIOLOGY_NAMES,
     "beats a minute, seconds, any unit of conductance; NaN or 999 where missing",
     np.arange(len(PHYSIOLOGY_NAMES)),

@@ -20,9 +20,9 @@ from pathlib import Path
 import numpy as np
 from pipit.data.tables import rows_of
 from pipit.errors import InvalidInput
+from pipit.inputs.physiology import MISSING, PHYSIOLOGY_NAMES
 
 from emotion.stress.recordings import Listing, Recording
-from emotion.stress.signals import MISSING, PHYSIOLOGY_NAMES
 
 FILE = "swell_kw_physiology.csv"
 SCORES = {"R": 0.0, "N": 0.0, "I": 1.0, "T": 1.0}

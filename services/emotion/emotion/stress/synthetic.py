@@ -13,8 +13,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 from pipit.bundle.files import write_atomically
+from pipit.inputs.physiology import MISSING
 
-from emotion.stress.signals import MISSING
 from emotion.stress.swell import COLUMNS, FILE, SCORES
 
 RELAX_MINUTES, TASK_MINUTES = 6, 20

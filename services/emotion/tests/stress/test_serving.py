@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import grpc
 import numpy as np
@@ -27,7 +29,7 @@ Calls = inference_pb2_grpc.InferenceServiceStub
 
 
 @pytest.fixture(scope="module")
-def calls(synthetic: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Calls]:
+def address(synthetic: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     folder = tmp_path_factory.mktemp("served")
     recipe = load_recipe(
         find_recipe(StressTrainer.recipe_folder, "emotion.stress", "synthetic"), StressRecipe, {"epochs": 6}
@@ -38,14 +40,18 @@ def calls(synthetic: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator
         bundle = make_bundle(trainer, run, FIRST_VERSION, folder / "bundle")
     server = InferenceServer(ServingSettings(port=0, metrics_port=0, bundle=(bundle.path,), grace_seconds=5.0))
     server.start()
-    channel = grpc.insecure_channel(f"127.0.0.1:{server.port}")
     deadline = time.monotonic() + 60.0
     while not server.plane.is_ready:
         assert time.monotonic() < deadline, server.hosts["emotion.stress"].status()
         time.sleep(0.02)
-    yield Calls(channel)
-    channel.close()
+    yield f"127.0.0.1:{server.port}"
     server.stop(grace=5.0)
+
+
+@pytest.fixture(scope="module")
+def calls(address: str) -> Iterator[Calls]:
+    with grpc.insecure_channel(address) as channel:
+        yield Calls(channel)
 
 
 def _tensor(values: NDArray[np.float32], name: str = "physiology") -> pb.Input:
@@ -131,3 +137,45 @@ def test_what_can_not_be_scored_says_why(calls: Calls, item: pb.Input, message: 
         calls.Classify(pb.ClassifyRequest(input=item))
     assert raised.value.code() == grpc.StatusCode.INVALID_ARGUMENT
     assert message in raised.value.details()
+
+
+@pytest.mark.usefixtures("silent_log")
+def test_minutes_from_the_command_line(pipit: Any, address: str, calls: Calls, tmp_path: Path) -> None:
+    values = _minutes(8)
+    values[3, 2] = np.nan
+    rows = [",".join("" if np.isnan(value) else f"{value:.6g}" for value in row) for row in values]
+    path = tmp_path / "minutes.csv"
+    path.write_text("heart_rate,rmssd,skin_conductance\n" + "\n".join(rows) + "\n")
+    called = pipit("classify", path, "--task", "emotion.stress", "--server", address, "--json")
+    assert called.code == 0, called.err
+    (result,) = called.json()
+    spans = [(part["span"]["start"], part["span"]["end"]) for part in result["predictions"]]
+    assert spans == [(60.0 * i, 60.0 * i + 300.0) for i in range(4)]
+    expected = [_stressed(part) for part in calls.Classify(pb.ClassifyRequest(input=_tensor(values))).predictions]
+    found = [{score["label"]: score["score"] for score in part["scores"]} for part in result["predictions"]]
+    assert [scores["stressed"] for scores in found] == pytest.approx(expected, abs=1e-4)
+    shown = pipit("classify", path, "--server", address)
+    assert re.search(r"minutes\.csv +0\.0-300\.0 s +(calm|stressed) +[01]\.\d{3}", shown.out)
+    path.write_text("heart_rate,rmssd,skin_conductance\n" + "\n".join(rows[:3]) + "\n")
+    short = pipit("classify", path, "--server", address)
+    assert (short.code, "3 steps are fewer than a window of 5" in short.err) == (3, True)
+    path.write_text("heart_rate\n71\n")
+    wrong = pipit("classify", path, "--server", address)
+    assert (wrong.code, "has no column rmssd, skin_conductance" in wrong.err) == (3, True)
+
+
+@pytest.mark.usefixtures("silent_log")
+def test_a_video_for_a_bundle_of_physiology_is_not_sent_to_its_end(pipit: Any, address: str, tmp_path: Path) -> None:
+    av = pytest.importorskip("av", reason="needs the video extra")
+    path = tmp_path / "long.mp4"
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("mpeg4", rate=10)
+        stream.height, stream.width, stream.pix_fmt = 48, 64, "yuv420p"
+        for _ in range(100):
+            frame = av.VideoFrame.from_ndarray(np.zeros((48, 64, 3), np.uint8), format="rgb24")
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode())
+    called = pipit("classify", path, "--server", address)
+    assert called.code == 3
+    assert called.err.endswith("this task takes a tensor named 'physiology', not a picture\n")
+    assert len(called.out.splitlines()) < 20

@@ -1,0 +1,67 @@
+from __future__ import annotations
+
+import itertools
+import threading
+
+import pytest
+from pipit.errors import InvalidInput, Unavailable
+
+pytest.importorskip("av", reason="needs the video extra")
+from pipit.inputs.camera import Camera, source_of
+
+FILM = "lavfi:testsrc=size=64x48:rate={rate}:duration={seconds},realtime"
+"""FFmpeg's test picture at its own pace stands in for a camera."""
+
+
+@pytest.mark.parametrize(
+    ("camera", "system", "source"),
+    [
+        ("0", "linux", ("v4l2", "/dev/video0")),
+        ("2", "darwin", ("avfoundation", "2")),
+        ("/dev/video3", "linux", ("v4l2", "/dev/video3")),
+        ("dshow:video=USB Camera", "win32", ("dshow", "video=USB Camera")),
+    ],
+)
+def test_cameras_by_the_names_that_people_give_them(camera: str, system: str, source: tuple[str, str]) -> None:
+    assert source_of(camera, system) == source
+
+
+@pytest.mark.parametrize(
+    ("camera", "system"), [("0", "win32"), ("front", "linux"), (":x", "linux"), ("v4l2:", "linux")]
+)
+def test_what_names_no_camera(camera: str, system: str) -> None:
+    with pytest.raises(InvalidInput, match="FORMAT:SOURCE"):
+        source_of(camera, system)
+
+
+def test_pictures_come_with_their_times_until_the_end() -> None:
+    with Camera(FILM.format(rate=20, seconds=1)) as camera:
+        frames = list(camera.frames())
+    seconds = [frame.seconds for frame in frames]
+    assert seconds == sorted(seconds)
+    assert len(frames) + camera.left_out == 20
+    assert frames[0].pixels.shape == (48, 64, 3)
+
+
+def test_whoever_is_slow_misses_pictures_and_sees_the_newest() -> None:
+    with Camera(FILM.format(rate=100, seconds=2)) as camera:
+        frames = camera.frames()
+        first = next(frames)
+        pause = threading.Event()
+        pause.wait(1.0)
+        second = next(frames)
+        assert second.seconds - first.seconds > 0.5
+        assert camera.left_out > 20
+
+
+def test_no_more_pictures_than_asked_for() -> None:
+    with Camera(FILM.format(rate=50, seconds=1)) as camera:
+        seconds = [frame.seconds for frame in camera.frames(rate=4)]
+    assert 2 <= len(seconds) <= 4
+    assert all(later - earlier >= 0.25 for earlier, later in itertools.pairwise(seconds))
+
+
+def test_a_camera_that_can_not_be_opened() -> None:
+    for name in ("v4l2:/dev/video99", "smell:0"):
+        with pytest.raises(Unavailable, match=r"can't be opened: .*; is it there, and is it free"):
+            Camera(name)
