@@ -78,10 +78,10 @@ ps: ## show the stack's containers and their health
 images: ## build every image; PLATFORM=linux/arm64 for a Pi, ARGS=inference for some of them
 	IMAGES=$(IMAGES) TAG=$(TAG) PLATFORMS=$(PLATFORM) REVISION=$$(git describe --always --dirty 2>/dev/null || echo unknown) docker buildx bake --load $(ARGS)
 
-classify: ## ask the stack what is in FILE
+classify: ## ask the stack's server of TASK what is in FILE
 	@[ -f "$${FILE:-}" ] || { echo "there is no file '$${FILE:-}'; name one: make classify FILE=doorbell.wav" >&2; exit 2; }
 	@case "$$FILE" in /*) path=$$FILE ;; *) path=$$PWD/$$FILE ;; esac; name=$${FILE##*/}; \
-	$(STACK) run --rm --no-deps -T --user "$$(id -u):$$(id -g)" --volume "$$path:/in/$$name:ro" ask --server $(SERVICE):50051 $(ARGS) "/in/$$name"
+	$(STACK) run --rm --no-deps -T --user "$$(id -u):$$(id -g)" --volume "$$path:/in/$$name:ro" ask --server $(SERVICE):50051 --task $(TASK) $(ARGS) "/in/$$name"
 
 pipit: ## run the command line in the stack: ARGS="models", ARGS="rollback home_security.sounds"
 	@$(STACK) run --rm --no-deps cli $(ARGS)
@@ -141,7 +141,7 @@ protos-check: protos ## fail if the generated code is not up to date
 dashboards: .venv/dev/.ready ## write Grafana's dashboards anew, from compose/grafana/*.py
 	$(DEV)/python compose/grafana/dashboards.py
 
-bench: setup .venv/serve-home_security/.ready ## measure everything; writes docs/measured/*.csv (long)
+bench: setup .venv/serve-home_security/.ready .venv/serve-emotion/.ready ## measure everything; writes docs/measured/*.csv (long)
 	$(DEV)/python tests/load/run_all.py $(ARGS)
 
 # Locks hold for every platform that the wheels exist for; their inputs are the pyproject files and tests/*.in.

@@ -13,13 +13,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image
 from pipit.cli.inference import InferenceClient, Target
 from pipit.data.synthetic import synthesise
 from pipit.errors import PipitError
 from pipit.rpc.probe import health_of
 
 REPOSITORY = Path(__file__).parents[2]
-TASK = "home_security.sounds"
+SOUNDS, FACES = "home_security.sounds", "emotion.emotion"
 PATIENCE = 300.0
 """Seconds; emulated processors are slow."""
 
@@ -59,10 +60,10 @@ class Container:
         """By its own health check."""
         return bool(self.inspect()["State"]["Health"]["Status"] == "healthy")
 
-    def scores(self, clip: Path) -> dict[str, float]:
-        """What the server answers to a recording's first window."""
+    def scores(self, file: Path) -> dict[str, float]:
+        """What the server answers to a recording's first window, or of a picture's largest face."""
         with InferenceClient(Target(self.address(50051), top_k=0, timeout=120.0)) as client:
-            answer = client.classify_file(clip)
+            answer = client.classify_file(file)
         return {score.label: score.score for score in answer.predictions[0].scores}
 
     def wait(self, is_so: Callable[[], bool], what: str) -> None:
@@ -101,10 +102,10 @@ Serve = Callable[..., Container]
 
 
 @pytest.fixture
-def serve(start: Start, bundle: Path) -> Serve:
-    """Starts an image of an inference server on the bundle's directory, and waits until it is ready."""
+def serve(start: Start) -> Serve:
+    """Starts an image of an inference server on a bundle's directory, and waits until it is ready."""
 
-    def begin(image: str, *options: str) -> Container:
+    def begin(image: str, bundle: Path, *options: str) -> Container:
         mount = ("--volume", f"{bundle}:/bundle:ro", "--env", "PIPIT_SERVING_BUNDLE=/bundle")
         listen = ("--env", "PIPIT_SERVING_HOST=0.0.0.0", "--publish", "127.0.0.1:0:50051")
         container = start(image, options=(*mount, *listen, *options))
@@ -148,17 +149,36 @@ def build(docker: None) -> Callable[..., str]:
     return make
 
 
-@pytest.fixture(scope="session")
-def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A real one, trained for a moment on synthetic sounds; any user may read it."""
-    folder = tmp_path_factory.mktemp("bundle")
-    synthesise(TASK, folder)
-    command = [str(Path(sys.executable).with_name("pipit")), "train", TASK, "--recipe", "synthetic"]
+def train(task: str, folder: Path) -> Path:
+    """A real bundle, trained for a moment on synthetic data; any user may read it."""
+    synthesise(task, folder)
+    command = [str(Path(sys.executable).with_name("pipit")), "train", task, "--recipe", "synthetic"]
     options = ["--set", "epochs=2", "--data", folder, "--runs", folder / "runs", "--json"]
     path = Path(json.loads(run(*command, *map(str, options)))["bundle"])
     for each in (path, *path.rglob("*"), *path.parents):
         if each.is_relative_to(folder.parent.parent):
             each.chmod(each.stat().st_mode | (0o055 if each.is_dir() else 0o044))
+    return path
+
+
+@pytest.fixture(scope="session")
+def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Of sounds."""
+    return train(SOUNDS, tmp_path_factory.mktemp("sounds"))
+
+
+@pytest.fixture(scope="session")
+def face_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Of faces."""
+    return train(FACES, tmp_path_factory.mktemp("faces"))
+
+
+@pytest.fixture(scope="session")
+def photograph(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Of a face."""
+    pictures = pytest.importorskip("skimage.data", reason="needs scikit-image, which carries the photograph")
+    path = tmp_path_factory.mktemp("photograph") / "face.jpg"
+    Image.fromarray(pictures.astronaut()).save(path)
     return path
 
 

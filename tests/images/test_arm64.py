@@ -48,16 +48,31 @@ def architecture(run_command: Run) -> Callable[[str], str]:
     return of
 
 
-def test_sounds_on_arm_answer_as_they_do_here(
-    emulation: None, build: Build, serve: Start, architecture: Run, bundle: Path, clip: Path
+@pytest.mark.parametrize(
+    ("target", "trained", "asked"),
+    [
+        ("home-security-inference", "bundle", "clip"),
+        pytest.param("emotion-inference", "face_bundle", "photograph", marks=pytest.mark.arm64),
+    ],
+)
+def test_a_server_on_arm_answers_as_it_does_here(
+    emulation: None,
+    build: Build,
+    serve: Start,
+    architecture: Run,
+    request: pytest.FixtureRequest,
+    target: str,
+    trained: str,
+    asked: str,
 ) -> None:
-    image = build("home-security-inference", ARM)
+    image = build(target, ARM)
     assert architecture(image) == "arm64"
+    bundle, file = request.getfixturevalue(trained), request.getfixturevalue(asked)
     # SERVING means that its golden samples came out right there.
-    arm, here = serve(image, *PROCESSOR), serve(build("home-security-inference"))
+    arm, here = serve(image, bundle, *PROCESSOR), serve(build(target), bundle)
     manifest = open_bundle(bundle).manifest
     tolerance = manifest.golden.tolerance[manifest.default_variant]
-    assert arm.scores(clip) == pytest.approx(here.scores(clip), abs=tolerance)
+    assert arm.scores(file) == pytest.approx(here.scores(file), abs=tolerance)
     assert arm.stop() == 0
 
 

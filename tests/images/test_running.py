@@ -17,7 +17,7 @@ Start = Callable[..., Any]
 
 
 def test_the_inference_image_serves_a_bundle(build: Build, serve: Start, bundle: Path, clip: Path) -> None:
-    container = serve(build("home-security-inference"), "--health-interval", "1s")
+    container = serve(build("home-security-inference"), bundle, "--health-interval", "1s")
     found = container.scores(clip)
     assert set(found) == set(open_bundle(bundle).manifest.labels)
     assert sum(found.values()) == pytest.approx(1.0, abs=1e-3)
@@ -25,8 +25,18 @@ def test_the_inference_image_serves_a_bundle(build: Build, serve: Start, bundle:
     assert container.stop() == 0
 
 
-def test_the_root_file_system_is_not_written_to(build: Build, serve: Start, run_command: Run) -> None:
-    container = serve(build("home-security-inference"))
+def test_the_image_of_emotion_finds_a_face_in_a_photograph(
+    build: Build, serve: Start, face_bundle: Path, photograph: Path
+) -> None:
+    container = serve(build("emotion-inference"), face_bundle)
+    found = container.scores(photograph)
+    assert set(found) == set(open_bundle(face_bundle).manifest.labels)
+    assert sum(found.values()) == pytest.approx(1.0, abs=1e-3)
+    assert container.stop() == 0
+
+
+def test_the_root_file_system_is_not_written_to(build: Build, serve: Start, bundle: Path, run_command: Run) -> None:
+    container = serve(build("home-security-inference"), bundle)
     changed = run_command("docker", "diff", container.identity).splitlines()
     # Places that are mounted there.
     assert [line for line in changed if line not in ("A /bundle", "C /run", "C /var")] == []

@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import secrets
 import socket
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -28,8 +30,8 @@ from pipit.settings import DataSettings, Settings, load_settings
 REPOSITORY = Path(__file__).parents[2]
 TASK = "home_security.sounds"
 PORTS = (
-    *("PIPIT_REGISTRY_PORT", "PIPIT_HOME_SECURITY_PORT"),
-    *("PIPIT_PROMETHEUS_PORT", "PIPIT_ALERTMANAGER_PORT", "PIPIT_GRAFANA_PORT", "PIPIT_SMALL_DISK_PORT"),
+    *re.findall(r"^(PIPIT_\w+_PORT)=", (REPOSITORY / "compose" / ".env.example").read_text("utf-8"), re.MULTILINE),
+    "PIPIT_SMALL_DISK_PORT",
 )
 TAG = "stack-test"
 """Of the images, so that nobody who builds meanwhile changes them."""
@@ -42,6 +44,8 @@ class StackTestSettings(Settings):
 
     test_stand_ins: bool = False
     """Whether stand-ins take the place of images that can't be pulled."""
+    torch_index: str = ""
+    """As in compose/.env.example. Without one, emotion is trained elsewhere: PyPI's PyTorch has gigabytes."""
 
 
 def free_ports(count: int) -> list[int]:
@@ -64,7 +68,8 @@ class Stack:
         # Nor those of a `make` that started the tests: its targets would get our options.
         others = ("PIPIT_", "COMPOSE_", "MAKE", "MFLAGS", "ARGS")
         kept = {name: value for name, value in os.environ.items() if not name.startswith(others)}
-        kept |= {name: value for name, value in os.environ.items() if name == "PIPIT_BASE" or name.endswith("_IMAGE")}
+        meant = ("PIPIT_BASE", "PIPIT_TORCH_INDEX")
+        kept |= {name: value for name, value in os.environ.items() if name in meant or name.endswith("_IMAGE")}
         self.environment = {
             **kept,
             "COMPOSE_PROJECT_NAME": self.project,
@@ -143,8 +148,8 @@ class Stack:
         token = (self.secrets / f"{caller}_token").read_text().strip()
         return RegistryClient(f"127.0.0.1:{self.ports['PIPIT_REGISTRY_PORT']}", token, timeout=10.0)
 
-    def server(self, port: str = "PIPIT_HOME_SECURITY_PORT") -> InferenceClient:
-        return InferenceClient(Target(f"127.0.0.1:{self.ports[port]}", task=TASK, top_k=0, timeout=20.0))
+    def server(self, port: str = "PIPIT_HOME_SECURITY_PORT", task: str = TASK) -> InferenceClient:
+        return InferenceClient(Target(f"127.0.0.1:{self.ports[port]}", task=task, top_k=0, timeout=20.0))
 
     def model(self, port: str = "PIPIT_HOME_SECURITY_PORT") -> pb.Model:
         """What the server says of its one task."""
@@ -157,14 +162,27 @@ class Stack:
         """Health of the registry's or a server's port."""
         return health_of(f"127.0.0.1:{self.ports[port]}", service)
 
-    def serving(self, port: str = "PIPIT_HOME_SECURITY_PORT") -> str:
+    def serving(self, port: str = "PIPIT_HOME_SECURITY_PORT", task: str = TASK) -> str:
         """Digest of what answers now."""
-        with self.server(port) as server:
-            return server.serving(TASK)
+        with self.server(port, task) as server:
+            return server.serving(task)
 
     def train(self, *options: str) -> str:
         """Trains, publishes and promotes in the stack; gives what was printed."""
         return self.make("train", f"TASK={TASK}", f"ARGS={' '.join(options)}").stdout
+
+    def train_elsewhere(self, task: str, folder: Path) -> None:
+        """Trains on synthetic data outside of the stack; publishes and promotes in it, as another machine would."""
+        pipit = str(Path(sys.executable).with_name("pipit"))
+        settings = {
+            "PIPIT_DATA": str(folder),
+            "PIPIT_RUNS": str(folder / "runs"),
+            "PIPIT_REGISTRY": f"127.0.0.1:{self.ports['PIPIT_REGISTRY_PORT']}",
+            "PIPIT_TOKEN": (self.secrets / "trainer_token").read_text().strip(),
+        }
+        train = ("train", task, "--recipe", "synthetic", "--publish", "--promote", "production")
+        for arguments in (("data", "synthesise", task), train):
+            self.run("env", *(f"{name}={value}" for name, value in settings.items()), pipit, *arguments)
 
 
 @pytest.fixture(scope="session")
