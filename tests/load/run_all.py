@@ -7,9 +7,9 @@ import sys
 from pathlib import Path
 
 FOLDER = Path(__file__).parent
-BENCHMARKS = ("log_mel", "empty_classify", "overhead", "swap", "footprint", "distributed")
-"""log_mel needs real clips (PIPIT_DATA); overhead, swap and footprint a bundle of `pipit train
-home_security.sounds`; distributed two cores."""
+BENCHMARKS = ("log_mel", "empty_classify", "overhead", "swap", "footprint", "distributed", "landmarks", "emotion")
+"""log_mel needs real clips, landmarks real faces (PIPIT_DATA); overhead, swap and footprint a bundle of `pipit train
+home_security.sounds`, emotion one of `pipit train emotion.emotion`; distributed two cores."""
 
 
 def main() -> int:

@@ -26,6 +26,7 @@ OF_PHYSIOLOGY = (
 OF_LANDMARKS = (
     "Learnt from what a few people said of themselves; it knows their faces under strain, not faces.",
     "A face shows what a face does. Speaking, reading, squinting and pain move the same points.",
+    "Pictures are looked at on the device and forgotten; they leave it only where capture of hard examples is on.",
 )
 
 
