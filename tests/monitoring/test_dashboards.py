@@ -79,6 +79,15 @@ def test_links_lead_to_dashboards_and_variables_that_exist(name: str) -> None:
         assert variable in {entry["name"] for entry in boards[uid]["templating"]["list"]}
 
 
+def test_neither_dashboards_nor_rules_know_a_domain_by_name() -> None:
+    # A new domain shows up by what its servers report.
+    domains = [path.parent.name for path in COMPOSE.parent.glob("services/*/Dockerfile")]
+    names = {name for domain in domains if domain != "registry" for name in (domain, domain.replace("_", "-"))}
+    assert len(names) >= 3
+    for path in (*FOLDER.glob("*.json"), *COMPOSE.glob("prometheus/rules/*.yml")):
+        assert not names & set(re.findall(r"[\w-]+", path.read_text("utf-8"))), path
+
+
 @pytest.mark.parametrize("name", ["fleet", "task", "device"])
 def test_latency_is_what_people_see_first(name: str) -> None:
     graphs = [panel["title"] for panel in panels(DASHBOARDS[name]) if panel["type"] == "timeseries"]

@@ -13,6 +13,8 @@ import socket
 import subprocess
 import sys
 import time
+import urllib.parse
+import urllib.request
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -166,6 +168,13 @@ class Stack:
         """Digest of what answers now."""
         with self.server(port, task) as server:
             return server.serving(task)
+
+    def measured(self, query: str) -> list[Any]:
+        """What Prometheus answers."""
+        port = self.ports["PIPIT_PROMETHEUS_PORT"]
+        address = f"http://127.0.0.1:{port}/api/v1/query?{urllib.parse.urlencode({'query': query})}"
+        with urllib.request.urlopen(address, timeout=20) as answer:
+            return list(json.load(answer)["data"]["result"])
 
     def train(self, *options: str) -> str:
         """Trains, publishes and promotes in the stack; gives what was printed."""

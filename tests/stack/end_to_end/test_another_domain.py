@@ -54,6 +54,15 @@ def test_both_tasks_are_served_by_one_process(stack: Any, trained: dict[str, str
     assert stack.inspect("emotion")["Config"]["User"] == "10001:10001"
 
 
+def test_dashboards_offer_its_tasks(stack: Any, trained: dict[str, str]) -> None:
+    # The query of their variable.
+    ready = 'count by (task) (pipit_model_ready{job="inference"} == 1)'
+    tasks = set(trained)
+    stack.wait(
+        lambda: tasks <= {each["metric"]["task"] for each in stack.measured(ready)}, "Prometheus sees both tasks"
+    )
+
+
 def test_faces_of_persons_that_training_never_saw_are_named(stack: Any, trained: dict[str, str]) -> None:
     generator = np.random.default_rng(7)
     right = 0

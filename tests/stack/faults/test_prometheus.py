@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import urllib.parse
-import urllib.request
 from typing import Any
 
 import pytest
@@ -14,16 +11,9 @@ pytestmark = [pytest.mark.docker, pytest.mark.slow, pytest.mark.timeout(2400)]
 SERVER_STARTED = 'process_start_time_seconds{instance=~"home-security.*"}'
 
 
-def ask(stack: Any, query: str) -> list[Any]:
-    port = stack.ports["PIPIT_PROMETHEUS_PORT"]
-    address = f"http://127.0.0.1:{port}/api/v1/query?{urllib.parse.urlencode({'query': query})}"
-    with urllib.request.urlopen(address, timeout=20) as answer:
-        return list(json.load(answer)["data"]["result"])
-
-
 def samples(stack: Any) -> list[list[Any]]:
     """Time and value of each scrape of the server in the last hour."""
-    (series,) = ask(stack, f"{SERVER_STARTED}[1h]")
+    (series,) = stack.measured(f"{SERVER_STARTED}[1h]")
     return list(series["values"])
 
 
