@@ -171,7 +171,9 @@ def as_batch(path: Path, values: NDArray[np.float32]) -> Callable[[], object]:
     return run
 
 
-def scales(bundle: Bundle, detector: Runtime, classifier: Runtime, photos: Sequence[bytes]) -> list[Row]:
+def scales(
+    bundle: Bundle, detector: Runtime, classifier: Runtime, photos: Sequence[bytes], times_only: bool
+) -> list[Row]:
     """Decoding at reduced scales beside full, of the large photographs: time, and whether it finds the same."""
     manifest = bundle.manifest
     pipelines = {}
@@ -181,6 +183,8 @@ def scales(bundle: Bundle, detector: Runtime, classifier: Runtime, photos: Seque
         pipelines[name] = SpeciesPipeline(manifest.model_copy(update={"pipeline": reference}), {"detector": detector})
     ways = {name: (lambda photo, one=one: one.decode(EncodedImage(photo))) for name, one in pipelines.items()}
     taken = by_turns(ways, photos)
+    if times_only:
+        return [row("scale", f"decode to {name}", "12 megapixels", values) for name, values in taken.items()]
     answers = {name: [answer(one, classifier, photo) for photo in photos] for name, one in pipelines.items()}
     full = answers["full"]
     rows = []
@@ -227,6 +231,7 @@ def main() -> None:
     parser = arguments(__doc__ or "", TASK)
     parser.add_argument("--photos", type=int, default=39, help="photographs, spread over all species")
     parser.add_argument("--rounds", type=int, default=60, help="runs of each batch")
+    parser.add_argument("--times-only", action="store_true", help="leave out what untrained networks find")
     options = parser.parse_args()
     bundle = open_bundle(options.bundle)
     manifest, sets = bundle.manifest, photographs(options.photos)
@@ -239,7 +244,7 @@ def main() -> None:
         rows = end_to_end(bundle, partial(answer, pipeline, classifier), sets)
         rows += stages(pipeline, detector, classifier, sets)
         rows += batches(bundle, manifest.variants, crops, options.rounds)
-        rows += scales(bundle, detector, classifier, sets["12 megapixels"])
+        rows += scales(bundle, detector, classifier, sets["12 megapixels"], options.times_only)
     write_csv("footprints_serving", rows, ("grpcio", "numpy", "ai-edge-litert", "onnxruntime", "pillow"))
 
 
