@@ -17,6 +17,9 @@ export TF_CPP_MIN_LOG_LEVEL ?= 3
 DEV := .venv/dev/bin
 TRAIN = .venv/train-$(DOMAIN)/bin
 SERVE = .venv/serve-$(DOMAIN)/bin
+# What a trainer starts in an environment of its own.
+DETECTOR := .venv/detector-footprints/.ready
+BESIDE = $(if $(filter footprints.detector,$(TASK)),$(DETECTOR))
 REGISTRY_BIN := .venv/registry/bin
 PACKAGES := $(wildcard shared/pyproject.toml services/*/pyproject.toml)
 
@@ -34,7 +37,7 @@ train: ## train TASK: in the stack where it is up, which also publishes and prom
 
 train-here:
 	@echo 'training in an environment of this machine; WHERE=stack trains in the stack'
-	@$(MAKE) .venv/train-$(DOMAIN)/.ready
+	@$(MAKE) .venv/train-$(DOMAIN)/.ready $(BESIDE)
 	$(TRAIN)/pipit train $(TASK) $(ARGS)
 
 train-stack:
@@ -103,10 +106,12 @@ k8s: .venv/dev/.ready .venv/k8s/.ready ## render the Kubernetes manifests into b
 	$(DEV)/pytest tests/k8s $(ARGS)
 
 ##@ Work on Pipit
-.PHONY: setup test test-stack test-arm64 lint format protos protos-check dashboards bench lock clean
+.PHONY: setup setup-detector test test-stack test-arm64 lint format protos protos-check dashboards bench lock clean
 setup: .venv/dev/.ready .venv/triton/.ready .venv/k8s/.ready ## make the environment for development and tests
 
-test: setup .venv/serve-home_security/.ready ## run all tests
+setup-detector: $(DETECTOR) ## make the environment that trains the footprints detector (ultralytics, AGPL-3.0)
+
+test: setup $(DETECTOR) .venv/serve-home_security/.ready ## run all tests
 	$(DEV)/pytest $(ARGS)
 
 test-stack: setup ## run the tests that need Docker: images, the stack end to end, its faults
@@ -153,6 +158,7 @@ lock: .venv/dev/.ready ## choose exact versions of all dependencies anew
 	$(COMPILE) services/emotion/pyproject.toml --extra train -o services/emotion/train.lock.txt
 	$(COMPILE) services/footprints/pyproject.toml --extra serve -o services/footprints/serve.lock.txt
 	$(COMPILE) services/footprints/pyproject.toml --extra train -o services/footprints/train.lock.txt
+	$(COMPILE) services/footprints/detector.in --no-emit-package ultralytics -o services/footprints/detector.lock.txt
 	$(COMPILE) services/registry/pyproject.toml -o services/registry/serve.lock.txt
 	$(COMPILE) $(PACKAGES) --all-extras tests/dev.in -o tests/dev.lock.txt
 	$(COMPILE) tests/triton.in -o tests/triton.lock.txt
@@ -183,3 +189,4 @@ $(eval $(call environment,train-emotion,services/emotion/train.lock.txt,shared s
 $(eval $(call environment,serve-emotion,services/emotion/serve.lock.txt,shared services/emotion,pipit.data.landmark_networks))
 $(eval $(call environment,train-footprints,services/footprints/train.lock.txt,shared services/footprints))
 $(eval $(call environment,serve-footprints,services/footprints/serve.lock.txt,shared services/footprints))
+$(eval $(call environment,detector-footprints,services/footprints/detector.lock.txt,,pip --disable-pip-version-check install --quiet --no-deps --requirement services/footprints/ultralytics.txt))

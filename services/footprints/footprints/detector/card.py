@@ -1,0 +1,74 @@
+"""The model card of a detector: what it is for, from what, how good, and what that is worth."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+from pipit.bundle.files import write_atomically
+from pipit.bundle.gates import check_gates
+from pipit.bundle.manifest import Metric
+from pipit.training.evaluation import PACKAGES, software_versions
+from pipit.training.publish import code_version
+from pipit.training.run import Run
+
+from footprints.detector.recipe import DetectorRecipe
+
+COMPOSED = (
+    "Trained and measured on COMPOSED scenes: prints cut from photographs by a rule, pressed into ground quilted from "
+    "other photographs. The numbers say how well it finds such prints on such ground, not how well it finds tracks in "
+    "a wood. Nobody drew boxes around the prints of the real photographs; they are judged by eye, on detections.png."
+)
+PICTURES = {
+    "scenes.png": "Test pictures: what is there in blue, what was found in yellow",
+    "detections.png": "Real photographs that it never saw, with what it found",
+    "precision_recall.png": "Precision against recall",
+    "training.png": "The training",
+}
+
+
+def write_card(
+    path: Path, recipe: DetectorRecipe, run: Run, metrics: Mapping[str, Metric], rule: str, packages: Sequence[str]
+) -> None:
+    """metrics: as the manifest will hold them. The report's pictures that lie beside `path` are shown."""
+    lines = _lines(recipe, run, metrics, rule, packages, [name for name in PICTURES if (path.parent / name).exists()])
+    write_atomically(path, ("\n".join(lines).rstrip() + "\n").encode())
+
+
+def _lines(
+    recipe: DetectorRecipe,
+    run: Run,
+    metrics: Mapping[str, Metric],
+    rule: str,
+    packages: Sequence[str],
+    pictures: Sequence[str],
+) -> Iterator[str]:
+    yield f"# {recipe.task}: {recipe.name}\n"
+    yield "Finds animals' prints in a photograph: a box and a score for each.\n"
+    yield f"Recipe: {recipe.description}\n"
+    if recipe.data[0].kind == "photographs":
+        yield f"**{COMPOSED}**\n"
+    yield "## Data\n"
+    yield "| data set | licence | source |\n|---|---|---|"
+    yield from (f"| {source.path} | {source.licence} | {source.url or '-'} |" for source in recipe.data)
+    yield f"\nSplit: {rule}.\n"
+    if recipe.start:
+        yield f"Began with the weights `{recipe.start}`. Weights of ultralytics are AGPL-3.0.\n"
+    yield "## How good it is\n"
+    yield "| measure | value | 95 % interval | samples |\n|---|---|---|---|"
+    for name, metric in metrics.items():
+        interval = "" if metric.low is None or metric.high is None else f"{metric.low:.3f} to {metric.high:.3f}"
+        yield f"| {name} | {metric.value:.3f} | {interval} | {metric.samples or ''} |"
+    yield ""
+    yield from (f"![{PICTURES[name]}]({name})\n" for name in pictures)
+    yield "## Gates\n"
+    for gate in check_gates(recipe.gates, metrics):
+        value = "not measured" if gate.value is None else f"{gate.value:.4g}"
+        verdict = "passed" if gate.passed else "**failed**"
+        yield f"- {gate.name}: {gate.metric} {gate.comparison} {gate.limit:g}; is {value}, {verdict}"
+    yield "\n## How to make it again\n"
+    yield f"```\npipit train {recipe.task} --recipe {recipe.name}\n```\n"
+    versions = software_versions((*PACKAGES, *packages))
+    yield f"Seed {recipe.seed}; recipe `{recipe.digest}`; data `{run.dataset_digest}`; code {code_version()}; " + (
+        ", ".join(f"{name} {version}" for name, version in versions.items()) + "."
+    )

@@ -1,0 +1,166 @@
+"""Trains by ultralytics in its own environment, and asks the trained network; see `child`."""
+
+from __future__ import annotations
+
+import math
+import shutil
+from collections import defaultdict
+from collections.abc import Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import numpy as np
+import yaml
+from numpy.typing import NDArray
+from pipit.bundle.files import write_atomically
+from pipit.errors import IntegrityError, NotFound
+from pipit.training.fitting import LOWEST_LEARNING_RATE
+from pipit.training.progress import Progress
+
+from footprints.detector.child import Event, run_job
+from footprints.detector.labels import LABEL, SIDES, LabelledPicture
+from footprints.detector.pretrained import convert_weights
+from footprints.detector.recipe import DetectorRecipe
+
+History = dict[str, list[float]]
+_OPTIMISERS = {"adam": "Adam", "adamw": "AdamW", "sgd": "SGD"}
+_LOSSES = {"train/box_loss": "box_loss", "train/cls_loss": "class_loss", "train/dfl_loss": "edge_loss"}
+_LOSSES |= {name.replace("train", "val"): f"val_{kept}" for name, kept in _LOSSES.items()}
+_LOSSES |= {"metrics/mAP50(B)": "val_average_precision"}
+
+
+def start_file(recipe: DetectorRecipe, data: Path | None) -> Path | None:
+    """The weights that the recipe begins with. Raises NotFound."""
+    if not recipe.start:
+        return None
+    path = Path(recipe.start).expanduser()
+    if not path.is_absolute():
+        if data is None:
+            raise NotFound(f"weights {recipe.start!r} are looked for in the folder that PIPIT_DATA names; set it")
+        path = data / path
+    if not path.is_file():
+        raise NotFound(f"weights to begin with are not at {path}; fetch them, or train with --set start=''")
+    return path
+
+
+def train_network(
+    recipe: DetectorRecipe,
+    pictures: Sequence[LabelledPicture],
+    start: Path | None,
+    scratch: Path,
+    to: Path,
+    progress: Progress,
+) -> History:
+    """Trains, and puts the best epoch's weights at `to`. Goes on from what an interrupted call left in `scratch`.
+
+    Gives losses and the average precision by name, a value an epoch. Raises NotFound, ExternalFailure.
+    """
+    data = _write_lists(scratch, pictures)
+    history: History = defaultdict(list)
+    kept = scratch / "train" / "results.csv"
+    batches = math.ceil(sum(picture.side == "train" for picture in pictures) / recipe.batch_size)
+    with progress.track("training the detector", recipe.epochs * batches) as bar:
+
+        def follow(event: Event) -> None:
+            if event["event"] == "start":
+                bar.advance(event["epoch"] * batches)
+            elif event["event"] == "batch":
+                bar.advance()
+            elif event["event"] == "epoch":
+                found = event["values"].get("metrics/mAP50(B)", 0.0)
+                bar.advance(0, note=f"epoch {event['epoch'] + 1}, average precision {found:.3f}")
+
+        run_job(_job(recipe, data, pictures, _converted(start, scratch)), scratch, follow)
+    for name, values in _read_history(kept).items():
+        history[name] = values
+    shutil.copyfile(scratch / "train" / "weights" / "best.pt", to)
+    return dict(history)
+
+
+def export_network(weights: Path, size: int, to: Path, scratch: Path) -> None:
+    """Writes trained weights as ONNX. Raises ExternalFailure."""
+    part = scratch / "exported.onnx"
+    copy = scratch / "weights.pt"
+    shutil.copyfile(weights, copy)  # ultralytics exports beside the weights.
+    run_job({"step": "export", "weights": str(copy), "size": size, "to": str(part)}, scratch)
+    copy.unlink()
+    part.replace(to)
+
+
+def trained_outputs(weights: Path, squares: NDArray[np.uint8], scratch: Path) -> NDArray[np.float32]:
+    """What the trained network itself gives, (rows, 4 + classes, anchors). squares: (rows, 3, size, size)."""
+    with TemporaryDirectory(dir=scratch) as folder:
+        inputs, outputs = Path(folder) / "inputs.npy", Path(folder) / "outputs.npy"
+        np.save(inputs, squares)
+        run_job({"step": "predict", "weights": str(weights), "inputs": str(inputs), "to": str(outputs)}, scratch)
+        found: NDArray[np.float32] = np.load(outputs)
+    if len(found) != len(squares):
+        raise IntegrityError(f"ultralytics answered {len(found)} of {len(squares)} pictures; train again")
+    return found
+
+
+def _write_lists(scratch: Path, pictures: Sequence[LabelledPicture]) -> Path:
+    """`data.yaml` with a list of pictures a side: of those that could be read, by absolute paths."""
+    given: dict[str, Any] = {"path": str(scratch.resolve()), "names": [LABEL]}
+    for side, name in SIDES.items():
+        chosen = [str(picture.path.resolve()) for picture in pictures if picture.side == side]
+        write_atomically(scratch / f"{name}.txt", ("\n".join(chosen) + "\n").encode())
+        given[name] = f"{name}.txt"
+    path = scratch / "data.yaml"
+    write_atomically(path, yaml.safe_dump(given).encode())
+    return path
+
+
+def _converted(start: Path | None, scratch: Path) -> str | None:
+    if start is None or start.suffix == ".pt":
+        return None if start is None else str(start)
+    to = scratch / "start.npz"
+    convert_weights(start, to)
+    return str(to)
+
+
+def _job(recipe: DetectorRecipe, data: Path, pictures: Sequence[LabelledPicture], start: str | None) -> dict[str, Any]:
+    optimiser, augmentation = recipe.optimiser, recipe.augmentation
+    return {
+        "step": "fit",
+        "data": str(data),
+        "pictures": [str(p.path.resolve()) for p in pictures if p.side == "train"],
+        "network": recipe.network,
+        "start": start,
+        "epochs": recipe.epochs,
+        "batch": recipe.batch_size,
+        "size": recipe.finding.size,
+        "patience": recipe.early_stopping_patience,
+        "seed": recipe.seed,
+        "workers": 0,
+        "options": {
+            "optimizer": _OPTIMISERS[optimiser.name],
+            "lr0": optimiser.learning_rate,
+            "lrf": 1.0 if optimiser.schedule == "constant" else LOWEST_LEARNING_RATE,
+            "cos_lr": optimiser.schedule == "cosine",
+            "warmup_epochs": optimiser.warmup_epochs,
+            "weight_decay": optimiser.weight_decay,
+            "momentum": optimiser.momentum,
+            "freeze": recipe.frozen_layers or None,
+            "fliplr": augmentation.flip,
+            "flipud": augmentation.flip,
+            "scale": augmentation.scale,
+            "translate": augmentation.shift,
+            "mosaic": augmentation.mosaic,
+            "close_mosaic": min(2, recipe.epochs - 1),
+            "erasing": 0.0,
+        },
+    }
+
+
+def _read_history(path: Path) -> History:
+    """Ultralytics' table of epochs, those before an interruption too."""
+    lines = [line.split(",") for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
+    names = [name.strip() for name in lines[0]]
+    rows = [dict(zip(names, map(float, line), strict=True)) for line in lines[1:]]
+    history = {kept: [row[name] for row in rows] for name, kept in _LOSSES.items() if name in names}
+    for prefix in ("", "val_"):
+        parts = [history[f"{prefix}{kind}_loss"] for kind in ("box", "class", "edge")]
+        history[f"{prefix}loss"] = [sum(values) for values in zip(*parts, strict=True)]
+    return history

@@ -1,0 +1,234 @@
+"""The trainer of `footprints.detector`: the six steps of `pipit.training.steps`.
+
+prepare   composes scenes of photographs, or reads pictures with boxes; names every bad file and line
+fit       trains by ultralytics, in an environment of its own
+evaluate  the threshold from validation pictures, precision and recall of test pictures
+export    ONNX float32
+verify    the export beside the trained network; real photographs, to be looked at
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+from pipit.bundle.manifest import Decision, InputDescription, Metric, PipelineReference, ScoreHistogram
+from pipit.errors import IntegrityError, InvalidInput
+from pipit.pipelines import Box
+from pipit.training.intervals import proportion
+from pipit.training.recipe import recipe_folder
+from pipit.training.run import Facts, Run
+from pipit.training.score_histogram import score_histogram
+from pipit.training.trainer import BundleDraft, VariantFile
+
+from footprints.detector.card import write_card
+from footprints.detector.fit import export_network, start_file, train_network, trained_outputs
+from footprints.detector.golden import golden_inputs
+from footprints.detector.labels import LABEL, LabelledPicture, read_set, set_files
+from footprints.detector.looking import look
+from footprints.detector.matching import best_threshold, match
+from footprints.detector.recipe import DetectorRecipe
+from footprints.detector.report import BoxEvaluation, evaluate_boxes, mean_side, write_box_report
+from footprints.detector.scene_set import list_photographs, split_photographs, write_scenes
+from footprints.detector.searching import LOWEST, above, exported_outputs, read_outputs, read_pixels, read_squares
+from footprints.detector.sheets import Entry, write_sheet
+from footprints.prints import FinderSettings
+from footprints.species.sides import describe
+
+SHOWN = ("precision", "recall", "average_precision", "false_pictures", "real.found", "real.false", "size_mb")
+SCENES_ON_SHEET = 40
+LARGEST_DIFFERENCE = {"box": 0.5, "score": 0.005}
+"""Between the trained network and its export: of a box's edge in pixels, of a score."""
+PACKAGES = ("onnxruntime",)
+
+
+class DetectorTrainer:
+    """See `pipit.training.trainer.Trainer`."""
+
+    recipe_type: ClassVar[type[DetectorRecipe]] = DetectorRecipe
+    recipe_folder: ClassVar[Path] = recipe_folder(Path(__file__).parents[1])
+    default_recipe: ClassVar[str] = "guide"
+    distributed: ClassVar[bool] = False
+
+    def __init__(self, recipe: DetectorRecipe, data: Path | None) -> None:
+        self.recipe = recipe
+        self._data = data
+        self._source = recipe.data[0]
+
+    def data_files(self) -> Mapping[str, Path]:
+        """See `Trainer`. The weights to begin with count as data."""
+        folder = self._source.folder(self._data)
+        files = set_files(folder) if self._source.kind == "yolo" else list_photographs(folder)
+        start = start_file(self.recipe, self._data)
+        return files if start is None else {**files, f"start/{start.name}": start}
+
+    def prepare(self, run: Run) -> Facts:
+        """Leaves `pictures.json`, and what it composed in `scenes/`."""
+        folder = self._source.folder(self._data)
+        facts: dict[str, Any] = {}
+        if self._source.kind == "photographs":
+            folder, facts = self._compose(run, folder)
+        with run.progress.track("reading pictures and boxes", len(set_files(folder))) as bar:
+            found = read_set(folder, lambda _done, _all: bar.advance())
+        self._settle_problems(run, found.problems)
+        for side in ("train", "validation", "test"):
+            if not any(picture.boxes for picture in found.pictures if picture.side == side):
+                raise InvalidInput(f"no picture of {side} has a print; add pictures with boxes")
+        run.write_json("prepare", "pictures.json", [_to_json(picture, folder) for picture in found.pictures])
+        boxes = Counter(picture.side for picture in found.pictures for _ in picture.boxes)
+        return {**facts, **{f"{side}_boxes": n for side, n in boxes.items()}, "bad_files": len(found.problems)}
+
+    def fit(self, run: Run) -> Facts:
+        """Leaves `best.pt` and `history.json`."""
+        pictures = self._pictures(run)
+        start = start_file(self.recipe, self._data)
+        to = run.output("fit") / "best.pt"
+        history = train_network(self.recipe, pictures, start, run.scratch("fit"), to, run.progress)
+        run.write_json("fit", "history.json", history)
+        return {"epochs": len(history["loss"]), "val_average_precision": max(history["val_average_precision"])}
+
+    def evaluate(self, run: Run) -> Facts:
+        """Leaves `threshold.json` and the trained network's report."""
+        sides = [[p for p in self._pictures(run) if p.side == side] for side in ("validation", "test")]
+        squares, placements = read_squares([p.path for side in sides for p in side], self.recipe.finding.size)
+        run.progress.say(f"asking the trained network about {len(squares)} pictures")
+        outputs = trained_outputs(run.output("fit") / "best.pt", squares, run.scratch("evaluate"))
+        found = read_outputs(outputs, placements, self._finder(LOWEST))
+        count = len(sides[0])
+        validation = match(found[:count], [p.boxes for p in sides[0]], [p.source for p in sides[0]])
+        threshold = best_threshold(validation)
+        run.write_json("evaluate", "threshold.json", threshold)
+        np.save(run.output("evaluate") / "test_outputs.npy", outputs[count:])
+        evaluation = self._measure(run, sides[1], found[count:], threshold)
+        history = run.read_json("fit", "history.json")
+        write_box_report(run.output("evaluate") / "report", evaluation, history, PACKAGES)
+        return {name: metric.value for name, metric in evaluation.metrics().items()} | {"threshold": threshold}
+
+    def export(self, run: Run) -> Facts:
+        """Leaves `float32.onnx`."""
+        to = _network(run)
+        export_network(run.output("fit") / "best.pt", self.recipe.finding.size, to, run.scratch("export"))
+        return {"float32_bytes": to.stat().st_size}
+
+    def verify(self, run: Run) -> Facts:
+        """Leaves `parity.json`, the report, metrics and model card of the network that will serve."""
+        pictures = [p for p in self._pictures(run) if p.side == "test"]
+        squares, placements = read_squares([p.path for p in pictures], self.recipe.finding.size)
+        with run.progress.track("looking at test pictures", len(squares)) as bar:
+            outputs = exported_outputs(_network(run), squares, bar.advance)
+        difference = np.abs(outputs - np.load(run.output("evaluate") / "test_outputs.npy"))
+        parity = {"box": float(difference[:, :4].max()), "score": float(difference[:, 4:].max())}
+        run.write_json("verify", "parity.json", parity)
+        if any(parity[name] > limit for name, limit in LARGEST_DIFFERENCE.items()):
+            raise IntegrityError(f"the exported network is not the trained one ({parity}); the export went wrong")
+        threshold = run.read_json("evaluate", "threshold.json")
+        found = read_outputs(outputs, placements, self._finder(LOWEST))
+        evaluation = self._measure(run, pictures, found, threshold)
+        report = run.output("verify") / "report"
+        write_box_report(report, evaluation, run.read_json("fit", "history.json"), PACKAGES)
+        shown = list(zip(pictures, above(found, threshold), strict=True))[:SCENES_ON_SHEET]
+        size = self.recipe.finding.size
+        write_sheet(report / "scenes.png", [Entry(read_pixels(p.path, size), prints, p.boxes) for p, prints in shown])
+        best = np.array([[max((one.score for one in prints), default=0.0)] for prints in found], np.float32)
+        run.write_json("verify", "best_scores.json", score_histogram(best).model_dump(mode="json"))
+        metrics = evaluation.metrics() | self._look(run, threshold)
+        metrics["size_mb"] = Metric(value=_network(run).stat().st_size / 1e6, samples=0)
+        kept = {name: metric.model_dump(mode="json") for name, metric in metrics.items()}
+        run.write_json("verify", "metrics.json", kept)
+        write_card(report / "model_card.md", self.recipe, run, metrics, self._rule(), PACKAGES)
+        return {name: metrics[name].value for name in SHOWN if name in metrics}
+
+    def draft(self, run: Run) -> BundleDraft:
+        """See `Trainer`. Golden inputs are drawn by a program: photographs are not ours to pass on."""
+        threshold = run.read_json("evaluate", "threshold.json")
+        finding, finder = self.recipe.finding, self._finder(threshold)
+        metrics = run.read_json("verify", "metrics.json")
+        parameters = {"size": finding.size, "threshold": threshold, "overlap": finding.overlap, "most": finding.most}
+        return BundleDraft(
+            labels=(LABEL,),
+            input=InputDescription(kind="image", shape=(3, finding.size, finding.size), units="RGB, 0 to 1"),
+            pipeline=PipelineReference(name=self.recipe.task, parameters=parameters),
+            variants=(VariantFile("float32", "onnx", _network(run)),),
+            decision=Decision(thresholds={LABEL: threshold}),
+            metrics={name: Metric.model_validate(value) for name, value in metrics.items()},
+            golden=golden_inputs(_network(run), finder, self.recipe.golden.samples, self.recipe.seed),
+            best_scores=ScoreHistogram.model_validate(run.read_json("verify", "best_scores.json")),
+            split_rule=self._rule(),
+            files={f"report/{p.name}": p for p in sorted((run.output("verify") / "report").iterdir())},
+        )
+
+    def _compose(self, run: Run, photographs: Path) -> tuple[Path, dict[str, Any]]:
+        found = split_photographs(photographs, self.recipe.split, self.recipe.seed)
+        self._settle_problems(run, found.problems)
+        folder, counts = run.output("prepare") / "scenes", self.recipe.scenes.model_dump()
+        made_of = write_scenes(folder, found.pictures, counts, self.recipe.seed, run.progress)
+        names = [picture.path.relative_to(photographs).as_posix() for picture in found.pictures["test"]]
+        run.write_json("prepare", "photographs.json", names)
+        return folder, {f"{side}_{name}": n for side, made in made_of.items() for name, n in made.items()}
+
+    def _settle_problems(self, run: Run, problems: Sequence[str]) -> None:
+        if not problems:
+            return
+        lines = "\n  ".join(problems)
+        if not self.recipe.skip_bad_files:
+            raise InvalidInput(
+                f"{len(problems)} entries of the data can't be used; repair them, or set skip_bad_files:\n  {lines}"
+            )
+        run.progress.say(f"left out, because they can't be used:\n  {lines}")
+
+    def _pictures(self, run: Run) -> list[LabelledPicture]:
+        composed = run.output("prepare") / "scenes"
+        folder = composed if self._source.kind == "photographs" else self._source.folder(self._data)
+        return [_from_json(entry, folder) for entry in run.read_json("prepare", "pictures.json")]
+
+    def _finder(self, threshold: float) -> FinderSettings:
+        finding = self.recipe.finding
+        return FinderSettings(finding.size, threshold, finding.overlap, finding.most)
+
+    def _measure(
+        self, run: Run, pictures: Sequence[LabelledPicture], found: Sequence[Any], threshold: float
+    ) -> BoxEvaluation:
+        side = mean_side([picture for picture in self._pictures(run) if picture.side == "train"])
+        return evaluate_boxes(pictures, found, threshold, side, self.recipe.seed)
+
+    def _look(self, run: Run, threshold: float) -> dict[str, Metric]:
+        """Shares of real pictures, with and without prints, in which a print is found; `detections.png`."""
+        if self._source.kind != "photographs":
+            return {}
+        folder = self._source.folder(self._data)
+        paths = [folder / name for name in run.read_json("prepare", "photographs.json")]
+        looked = look(_network(run), self._finder(threshold), paths, self.recipe, self._data, run.progress)
+        write_sheet(run.output("verify") / "report" / "detections.png", looked.shown)
+        shares = {
+            "real.found": proportion(looked.found, looked.photographs),
+            "real.false": proportion(looked.false, looked.without),
+        }
+        return {name: share.to_metric() for name, share in shares.items() if share is not None}
+
+    def _rule(self) -> str:
+        if self._source.kind == "yolo":
+            return "as the data set has it"
+        return f"photographs, before anything is cut from them: {describe(self.recipe.split, self.recipe.seed)}"
+
+
+def _network(run: Run) -> Path:
+    return run.output("export") / "float32.onnx"
+
+
+def _to_json(picture: LabelledPicture, folder: Path) -> dict[str, Any]:
+    return {
+        "name": picture.path.relative_to(folder).as_posix(),
+        "side": picture.side,
+        "source": picture.source,
+        "size": picture.size,
+        "boxes": [[box.left, box.top, box.width, box.height] for box in picture.boxes],
+    }
+
+
+def _from_json(entry: Mapping[str, Any], folder: Path) -> LabelledPicture:
+    width, height = entry["size"]
+    boxes = tuple(Box(*values) for values in entry["boxes"])
+    return LabelledPicture(folder / entry["name"], entry["side"], entry["source"], (width, height), boxes)
