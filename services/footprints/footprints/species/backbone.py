@@ -39,9 +39,10 @@ def build_backbone(weights: Path | None, *, pretrained: bool = True) -> keras.Mo
     InvalidInput for a file with other weights.
     """
     from_keras = pretrained and weights is None
+    inputs = keras.Input((CROP, CROP, 3), name=INPUT)
     try:
         network = keras.applications.MobileNetV3Small(
-            input_tensor=keras.Input((CROP, CROP, 3), name=INPUT),
+            input_tensor=inputs,
             include_top=False,
             weights="imagenet" if from_keras else None,
             include_preprocessing=True,
@@ -55,7 +56,8 @@ def build_backbone(weights: Path | None, *, pretrained: bool = True) -> keras.Mo
         ) from error
     if pretrained and weights is not None:
         _assign(network, _read(weights), weights)
-    return network
+    # Keras' own takes a list of one input.
+    return keras.Model(inputs, network.output, name="backbone")
 
 
 def _read(path: Path) -> Weights:

@@ -39,19 +39,19 @@ def build_network(weights: Path | None, outputs: int, head: Head, *, pretrained:
 def split_network(network: keras.Model, last_layers: int) -> tuple[keras.Model, keras.Model]:
     """Body and tail, which share the network's layers. last_layers: of the backbone, that the tail has to train.
 
-    Where a shortcut spans the place, the cut comes before it. Batch norm stays as it is (inference mode) everywhere:
-    batches of a small set would undo what it knows. The body is nothing but the input where its output would be larger
-    than the crop that it is made of. Raises InvalidInput for more layers than there are.
+    Where a shortcut spans the place, the cut comes before it, and before where there is more to keep than the crop
+    itself; at worst the body is the input alone. Batch norm stays as it is (inference mode) everywhere: batches of
+    a small set would undo what it knows. Raises InvalidInput for more layers than there are.
     """
     names = [layer.name for layer in network.layers]
     features = names.index(FEATURES)
     if last_layers > features - 1:
         raise InvalidInput(f"last_layers is {last_layers}, but the backbone has {features - 1} layers; name fewer")
     first = features - last_layers
+    largest = math.prod(network.input_shape[1:]) / FLOAT_BYTES
+    small = [place for place in _cuts(network) if math.prod(network.layers[place].output.shape[1:]) <= largest]
     # The pooling has no weights; behind it there is least to keep.
-    cut = features if not last_layers else max(place for place in _cuts(network) if place < first)
-    if math.prod(network.layers[cut].output.shape[1:]) * FLOAT_BYTES > math.prod(network.input_shape[1:]):
-        cut = 0
+    cut = features if not last_layers else max((place for place in small if place < first), default=0)
     for place, layer in enumerate(network.layers):
         layer.trainable = place >= first and not isinstance(layer, layers.BatchNormalization)
     between = network.layers[cut].output
@@ -75,7 +75,8 @@ def load_checkpoint(network: keras.Model, path: Path) -> None:
     if not path.is_file():
         raise NotFound(f"start_from: there is no checkpoint at {path}")
     other = keras.models.load_model(path)
-    for layer in network.layers:
+    # Layers without weights bear numbers that Keras counts up.
+    for layer in (layer for layer in network.layers if layer.weights):
         source = next((one for one in other.layers if one.name == layer.name), None)
         if source is None:
             raise InvalidInput(f"start_from: {path} is another network; it has no layer {layer.name!r}")
@@ -85,12 +86,19 @@ def load_checkpoint(network: keras.Model, path: Path) -> None:
 
 
 def _cuts(network: keras.Model) -> list[int]:
-    """Places of layers whose output is all that later layers need, ascending."""
-    place = {layer.name: index for index, layer in enumerate(network.layers)}
-    last_use = dict.fromkeys(range(len(network.layers)), 0)
-    for index, layer in enumerate(network.layers):
-        for node in layer._inbound_nodes:
-            for tensor in node.input_tensors:
-                origin = tensor._keras_history.operation.name
-                last_use[place[origin]] = max(last_use[place[origin]], index)
-    return [i for i in range(len(network.layers)) if all(last_use[j] <= i for j in range(i))]
+    """Places, among the network's layers, of those whose output is all that comes after them needs; ascending."""
+    # Keras lists layers without the plain operations between them, which hold tensors as well.
+    operations = network.operations
+    place = {operation.name: index for index, operation in enumerate(operations)}
+    last_use = [0] * len(operations)
+    # Layers also stand in the bodies and tails that were made of the network before.
+    for node in (node for nodes in network._nodes_by_depth.values() for node in nodes):
+        for tensor in node.input_tensors:
+            origin = place[tensor._keras_history.operation.name]
+            last_use[origin] = max(last_use[origin], place[node.operation.name])
+    whole = {
+        operation.name
+        for index, operation in enumerate(operations)
+        if all(last_use[before] <= index for before in range(index))
+    }
+    return [index for index, layer in enumerate(network.layers) if layer.name in whole]

@@ -46,6 +46,7 @@ from footprints.species.network import build_network, load_checkpoint, settle_no
 from footprints.species.recipe import SpeciesRecipe
 from footprints.species.settings import CROP, DETECTOR, INPUT, OUTPUT
 from footprints.species.sides import SIDES, describe, split_pictures
+from footprints.species.squeezes import wake_squeezes
 from footprints.species.store import FOLDER, PrintStore, read_crops, write_crops
 
 SHOWN = (
@@ -59,6 +60,8 @@ SHOWN = (
     "size_mb",
 )
 """Metrics that people see first."""
+LEAST_AGREEMENT = 0.6
+"""Of a variant with the trained network: their best two scores often lie close, and then 8 bits decide."""
 Scores = NDArray[np.float32]
 
 
@@ -178,6 +181,7 @@ class SpeciesTrainer:
         rows = self._crops(run, "train").pixels
         count = self.recipe.export.calibration_samples
         chosen = np.random.default_rng(self.recipe.seed).permutation(len(rows))[:count]
+        wake_squeezes(network, rows[chosen])
         sizes = {}
         for variant in self.recipe.export.variants:
             path = _variant_file(run, variant)
@@ -193,7 +197,7 @@ class SpeciesTrainer:
         scores = {v: _exported_scores(run, v, test.crops.pixels) for v in self.recipe.export.variants}
         parity = {variant: compare(trained, found, test.crops.truth) for variant, found in scores.items()}
         run.write_json("verify", "parity.json", {variant: found.to_json() for variant, found in parity.items()})
-        require_parity(parity)
+        require_parity(parity, least_agreement=LEAST_AGREEMENT)
         default = self.recipe.export.default_variant
         evaluation = self._measure(run, scores[default], test)
         sizes = {variant: _variant_file(run, variant).stat().st_size for variant in scores}

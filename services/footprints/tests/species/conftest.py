@@ -1,0 +1,96 @@
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import pytest
+from footprints.species.dataset import Picture
+from footprints.species.recipe import SpeciesRecipe
+from footprints.species.synthetic import write_synthetic_set
+from pipit.settings import DataSettings, load_settings
+
+
+class Quiet:
+    """Progress that keeps what was said."""
+
+    def __init__(self) -> None:
+        self.said: list[str] = []
+
+    @contextmanager
+    def track(self, description: str, total: float) -> Iterator[Quiet]:
+        yield self
+
+    def advance(self, amount: float = 1, note: str = "") -> None:
+        pass
+
+    def say(self, message: str) -> None:
+        self.said.append(message)
+
+
+@pytest.fixture
+def quiet() -> Quiet:
+    return Quiet()
+
+
+@pytest.fixture(scope="session")
+def real_prints() -> Path:
+    """The folder of data sets, which holds `footprints`."""
+    data = load_settings(DataSettings).data
+    if data is None or not (data / "footprints").is_dir():
+        pytest.skip("needs photographs of prints: set PIPIT_DATA to a folder that holds footprints")
+    return data
+
+
+@pytest.fixture(scope="session")
+def drawn(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of data sets that holds a small `synthetic_species`."""
+    data = tmp_path_factory.mktemp("data")
+    write_synthetic_set(data / "synthetic_species", pictures_per_class=12)
+    return data
+
+
+@pytest.fixture
+def make_recipe() -> Callable[..., SpeciesRecipe]:
+    def make(**changes: object) -> SpeciesRecipe:
+        values: dict[str, object] = {
+            "task": "footprints.species",
+            "name": "test",
+            "network": "mobilenet_v3_small",
+            "weights": "none",
+            "data": [{"path": "synthetic_species", "licence": "none needed"}],
+            "split": {"rule": "group", "test_share": 0.25, "validation_share": 0.25},
+            "augmentation": {"copies": 1},
+            "head": {"units": 64, "dropout": 0.0},
+            "stages": [{"name": "frozen", "epochs": 8, "batch_size": 8, "optimiser": {"learning_rate": 0.003}}],
+            "export": {"variants": ["float32", "int8"], "default_variant": "int8", "calibration_samples": 8},
+            "golden": {"samples": 2},
+        }
+        return SpeciesRecipe.model_validate({**values, **changes})
+
+    return make
+
+
+@pytest.fixture
+def pictures() -> Callable[..., list[Picture]]:
+    def make(count: int, side: str = "", source: str = "s", start: int = 0) -> list[Picture]:
+        return [
+            Picture(Path(f"{i}.jpg"), f"{source}/{side}{i}", "ab"[i % 2], source, side)
+            for i in range(start, start + count)
+        ]
+
+    return make
+
+
+@pytest.fixture
+def texture() -> Callable[[int], np.ndarray]:
+    """Smooth, and different for each seed: RGB, uint8, (200, 260, 3)."""
+
+    def make(seed: int) -> np.ndarray:
+        from PIL import Image
+
+        coarse = np.random.default_rng(seed).integers(0, 255, (9, 9, 3), dtype=np.uint8)
+        return np.asarray(Image.fromarray(coarse).resize((260, 200), Image.Resampling.BICUBIC))
+
+    return make

@@ -1,0 +1,181 @@
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from footprints.names import names_of
+from footprints.species.measure import further_metrics
+from footprints.species.mistakes import COLUMNS, SIDE, write_contact_sheet
+from footprints.species.recipe import SpeciesRecipe
+from footprints.species.synthetic import ANIMALS
+from footprints.species.train import SpeciesTrainer
+from PIL import Image
+from pipit.bundle import Bundle
+from pipit.bundle.golden import check_golden
+from pipit.bundle.manifest import Decision
+from pipit.errors import InvalidInput
+from pipit.inputs import EncodedImage
+from pipit.runtimes import load_runtime
+from pipit.runtimes.networks import open_pipeline
+from pipit.training.publish import FIRST_VERSION, make_bundle
+from pipit.training.recipe import find_recipe, load_recipe, recipe_names
+from pipit.training.run import Run, open_run
+from pipit.training.steps import actions_of, run_steps
+from pydantic import ValidationError
+
+# Of Keras' own code.
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy:DeprecationWarning"),
+    pytest.mark.filterwarnings("ignore:.*np.object.*:FutureWarning"),
+]
+
+Make = Callable[..., SpeciesRecipe]
+TASK = "footprints.species"
+
+
+def train(trainer: SpeciesTrainer, folder: Path, quiet: Any) -> tuple[Run, Bundle, Mapping[str, Any]]:
+    with open_run(trainer, folder / "runs", quiet) as run:
+        outcomes = run_steps(run, actions_of(trainer))
+        bundle = make_bundle(trainer, run, FIRST_VERSION, folder / "bundle")
+    return run, bundle, outcomes[0].record.facts
+
+
+def test_recipes_are_valid_and_refuse_what_does_not_fit(make_recipe: Make) -> None:
+    assert set(recipe_names(SpeciesTrainer.recipe_folder, TASK)) >= {"guide", "synthetic", "tuned"}
+    for name in recipe_names(SpeciesTrainer.recipe_folder, TASK):
+        recipe = load_recipe(find_recipe(SpeciesTrainer.recipe_folder, TASK, name), SpeciesRecipe)
+        loss = f"{recipe.export.variants[1]}_loss_points"
+        assert [gate.metric for gate in recipe.gates] == ["accuracy", loss, "size_mb"]
+    with pytest.raises(ValidationError, match="two stages bear one name"):
+        make_recipe(stages=[{"name": "frozen"}, {"name": "frozen"}])
+    with pytest.raises(ValidationError, match="data that the recipe has not: elsewhere"):
+        make_recipe(stages=[{"name": "frozen", "data": ["elsewhere"]}])
+
+
+def test_the_guide_is_as_the_issue_gives_it() -> None:
+    guide = load_recipe(find_recipe(SpeciesTrainer.recipe_folder, TASK, "guide"), SpeciesRecipe)
+    first, second, third = guide.stages
+    assert (first.optimiser.name, first.batch_size, first.early_stopping_patience) == ("adamax", 16, 3)
+    assert (first.last_layers, second.last_layers, second.batch_size, third.batch_size) == (0, 0, 32, 32)
+    assert (third.optimiser.name, third.optimiser.learning_rate, third.early_stopping_patience) == ("adam", 1e-5, 5)
+    assert third.last_layers > 0
+    assert (guide.head.units, guide.head.dropout) == (512, 0.3)
+
+
+@pytest.mark.slow
+def test_from_drawn_prints_to_a_bundle_that_answers(make_recipe: Make, drawn: Path, tmp_path: Path, quiet: Any) -> None:
+    trainer = SpeciesTrainer(make_recipe(), drawn)
+    run, bundle, prepared = train(trainer, tmp_path, quiet)
+    assert (prepared["train"], prepared["validation"], prepared["test"]) == (27, 9, 12)
+    parity = run.read_json("verify", "parity.json")
+    assert parity["float32"]["largest_difference"] < 1e-4
+    manifest = bundle.manifest
+    assert manifest.labels == tuple(sorted(ANIMALS))
+    assert manifest.metrics["accuracy"].value > 0.6
+    assert 1.0 < manifest.metrics["size_mb"].value < 2.0
+    assert "unknown_rate.without_print" not in manifest.metrics
+    assert {"names.json", "report/evaluation.json", "report/model_card.md"} <= set(manifest.files)
+    assert not [name for name in manifest.files if "mistakes" in name]
+    assert (run.folder / "verify" / "mistakes.png").is_file()
+    assert run.read_json("verify", "names.json") == names_of(manifest.labels)
+    assert (run.folder / "fit" / "1_frozen.keras").is_file()
+    with open_pipeline(bundle) as pipeline:
+        for variant in ("float32", "int8"):
+            runtime = load_runtime(bundle.weights(variant), "litert")
+            assert check_golden(bundle, variant, pipeline, runtime) < 1e-6
+            right = [
+                pipeline.interpret(runtime.run(decoded.tensors), decoded)[0].scores[0].label == path.parent.name
+                for path in sorted((drawn / "synthetic_species").glob("*/00*.jpg"))[::3]
+                for decoded in (pipeline.decode(EncodedImage(path.read_bytes())),)
+            ]
+            runtime.close()
+            assert np.mean(right) > 0.6
+
+
+def test_bad_files_and_torn_pairs_are_named(make_recipe: Make, drawn: Path, tmp_path: Path, quiet: Any) -> None:
+    own = tmp_path / "own"
+    for part, numbers in (("train", range(8)), ("val", range(6, 9))):
+        for animal in ("drawn_cat", "drawn_bird"):
+            (own / part / animal).mkdir(parents=True)
+            for number in numbers:
+                name = f"{number:03d}.jpg"
+                (own / part / animal / name).symlink_to(drawn / "synthetic_species" / animal / name)
+    data = [{"path": "own", "licence": "mine"}]
+    trainer = SpeciesTrainer(make_recipe(data=data), tmp_path)
+    with open_run(trainer, tmp_path / "runs", quiet) as run:
+        facts = trainer.prepare(run)
+        assert facts["torn_pairs"] >= 4
+        assert facts["test"] == 2
+        entries = run.read_json("prepare", "prints.json")
+        assert {entry["name"] for entry in entries if entry["side"] == "test"} == {
+            "own/val/drawn_bird/008.jpg",
+            "own/val/drawn_cat/008.jpg",
+        }
+        crops = trainer._crops(run, "train")
+        for entry, pixels in zip(trainer._entries(run, "train"), crops.pixels, strict=True):
+            with Image.open(run.folder / "prepare" / "crops" / entry["file"]) as stored:
+                np.testing.assert_array_equal(pixels, np.asarray(stored))
+    assert any("own/train/drawn_cat/006.jpg and own/val/drawn_cat/006.jpg" in line for line in quiet.said)
+    (own / "train" / "drawn_cat" / "broken.jpg").write_bytes(b"no picture")
+    trainer = SpeciesTrainer(make_recipe(data=data), tmp_path)
+    with (
+        open_run(trainer, tmp_path / "runs", quiet) as run,
+        pytest.raises(InvalidInput, match=r"broken\.jpg: not a pict"),
+    ):
+        trainer.prepare(run)
+    trainer = SpeciesTrainer(make_recipe(data=data, skip_bad_files=True), tmp_path)
+    with open_run(trainer, tmp_path / "runs", quiet) as run:
+        assert trainer.prepare(run)["bad_files"] == 1
+
+
+def test_what_only_species_measure(tmp_path: Path) -> None:
+    scores = np.array([[0.7, 0.2, 0.1], [0.6, 0.3, 0.1], [0.1, 0.2, 0.7], [0.4, 0.35, 0.25]], np.float32)
+    truth = np.array([0, 0, 1, 1])
+    groups = np.array(list("abcd"), dtype=object)
+    found = further_metrics(
+        scores, truth, groups, Decision(unknown_below=0.5), scores[3:], np.array([0.9, 0.0, 0.8, 0.0]), seed=1
+    )
+    assert found["mean_class_accuracy"].value == 0.5
+    assert found["top3_accuracy"].value == 1.0
+    assert found["unknown_rate.prints"].value == 0.25
+    assert found["unknown_rate.without_print"].value == 1.0
+    assert found["detection_rate"].value == 0.5
+    bare = further_metrics(scores, truth, groups, Decision(), scores[:0], None, seed=1)
+    assert "unknown_rate.without_print" not in bare
+    assert "detection_rate" not in bare
+    crops = np.zeros((4, 224, 224, 3), np.uint8)
+    assert write_contact_sheet(tmp_path / "sheet.png", crops, truth, scores, "abc") == 2
+    with Image.open(tmp_path / "sheet.png") as sheet:
+        assert sheet.width == COLUMNS * SIDE
+
+
+@pytest.mark.slow
+@pytest.mark.data
+def test_from_a_few_real_photographs_to_a_bundle_by_the_published_backbone(
+    make_recipe: Make, real_prints: Path, tmp_path: Path, quiet: Any
+) -> None:
+    for species in ("castor", "lapin", "raton_laveur"):
+        (tmp_path / "few" / species).mkdir(parents=True)
+        for path in sorted((real_prints / "footprints" / "train" / species).iterdir())[:16]:
+            (tmp_path / "few" / species / path.name).symlink_to(path)
+    (tmp_path / "backbones").symlink_to(real_prints / "backbones")
+    (tmp_path / "faces").symlink_to(real_prints / "faces")
+    recipe = make_recipe(
+        weights="imagenet",
+        export={"variants": ["float32", "dynamic"], "default_variant": "dynamic"},
+        data=[{"path": "few", "licence": "research"}],
+        without_print=["faces", "absent"],
+        without_print_samples=10,
+        stages=[
+            {"name": "frozen", "epochs": 6, "batch_size": 16, "optimiser": {"name": "adamax"}},
+            {"name": "last_layers", "epochs": 1, "batch_size": 16, "last_layers": 20},
+        ],
+    )
+    _, bundle, prepared = train(SpeciesTrainer(recipe, tmp_path), tmp_path, quiet)
+    assert sum(prepared[side] for side in ("train", "validation", "test")) == 48
+    assert bundle.manifest.metrics["unknown_rate.without_print"].samples == 10
+    assert bundle.manifest.metrics["top3_accuracy"].value == 1.0
+    assert "without a print: {'faces': 10}" in quiet.said

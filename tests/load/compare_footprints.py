@@ -1,0 +1,129 @@
+"""Recipes of `footprints.species` beside each other, with and without what each brings, on the same test pictures.
+
+    python tests/load/compare_footprints.py RUNS [DETECTOR]
+
+Needs PIPIT_DATA with `footprints`, `faces` and `expressions`. RUNS is a folder for the runs; what was trained there is
+not trained again. DETECTOR: a bundle of `footprints.detector`, for the row with crops by it.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+from footprints.species.fit import scores_of
+from footprints.species.recipe import SpeciesRecipe
+from footprints.species.squeezes import wake_squeezes
+from footprints.species.train import SpeciesTrainer
+from measure import write_csv
+from pipit.bundle.manifest import Metric
+from pipit.runtimes import load_runtime
+from pipit.settings import DataSettings, load_settings
+from pipit.training.parity import compare
+from pipit.training.quantise import export_litert
+from pipit.training.recipe import find_recipe, load_recipe
+from pipit.training.run import Run, open_run
+from pipit.training.steps import actions_of, run_steps
+
+TASK = "footprints.species"
+KEPT = (
+    "accuracy",
+    "mean_class_accuracy",
+    "top3_accuracy",
+    "macro_f1",
+    "baseline.accuracy",
+    "calibration_error",
+    "unknown_rate.prints",
+    "unknown_rate.without_print",
+    "detection_rate",
+    "dynamic_loss_points",
+    "size_mb.float32",
+    "size_mb.dynamic",
+)
+Row = dict[str, object]
+
+
+def main() -> None:
+    """Prints and writes `docs/measured/footprints_species.csv`."""
+    runs, *detector = sys.argv[1:]
+    rows: list[Row] = []
+    for name, recipe in wanted(detector[0] if detector else None).items():
+        trainer = SpeciesTrainer(recipe, load_settings(DataSettings).data)
+        with open_run(trainer, Path(runs)) as run:
+            run_steps(run, actions_of(trainer), "verify")
+            rows += measured(name, run)
+            if name == "tuned":
+                rows += full_int8(name, trainer, run)
+        write_csv("footprints_species", rows)
+
+
+def wanted(detector: str | None) -> dict[str, SpeciesRecipe]:
+    """Recipes by what they are called in the table."""
+    guide, tuned = (
+        load_recipe(find_recipe(SpeciesTrainer.recipe_folder, TASK, name), SpeciesRecipe) for name in ("guide", "tuned")
+    )
+    plain = tuned.augmentation.model_copy(update={"copies": 0})
+    found = {
+        "tuned": tuned,
+        "guide": guide,
+        "tuned, no augmentation": tuned.model_copy(update={"augmentation": plain}),
+        "tuned, frozen stage alone": tuned.model_copy(update={"stages": tuned.stages[:1]}),
+    }
+    if detector is not None:
+        crops = tuned.crops.model_copy(update={"detector": detector})
+        found["tuned, crops by the detector"] = tuned.model_copy(update={"crops": crops})
+    return found
+
+
+def measured(name: str, run: Run) -> list[Row]:
+    """What `verify` found of the variant that serves."""
+    metrics = {key: Metric.model_validate(value) for key, value in run.read_json("verify", "metrics.json").items()}
+    kept = [key for key in metrics if key in KEPT or key.startswith(("f1.", "precision.", "recall."))]
+    seconds = run.records()["fit"].seconds
+    return [*(row(name, key, metrics[key]) for key in kept), row(name, "fit_seconds", Metric(value=seconds, samples=1))]
+
+
+def full_int8(name: str, trainer: SpeciesTrainer, run: Run) -> list[Row]:
+    """What is lost where activations have 8 bits as well, which no recipe ships."""
+    network = keras.models.load_model(run.output("fit") / "network.keras")
+    test, rows = trainer._crops(run, "test"), trainer._crops(run, "train").pixels
+    trained = scores_of(network, test.pixels)
+    chosen = np.random.default_rng(trainer.recipe.seed).permutation(len(rows))[
+        : trainer.recipe.export.calibration_samples
+    ]
+    wake_squeezes(network, rows[chosen])
+    path = run.scratch("verify") / "int8.tflite"
+    export_litert(network, "int8", path, rows[chosen].astype(np.float32))
+    runtime = load_runtime(path, "litert")
+    try:
+        parts: list[Any] = [
+            runtime.run({"crops": crop[np.newaxis].astype(np.float32)})["scores"] for crop in test.pixels
+        ]
+    finally:
+        runtime.close()
+    parity = compare(trained, np.concatenate(parts), test.truth)
+    size = path.stat().st_size / 1e6
+    values = {"accuracy": parity.accuracy, "int8_loss_points": parity.loss, "agreement": parity.agreement}
+    return [
+        *(row(f"{name}, full int8", key, Metric(value=value, samples=parity.samples)) for key, value in values.items()),
+        row(f"{name}, full int8", "size_mb", Metric(value=size, samples=0)),
+    ]
+
+
+def row(name: str, metric: str, found: Metric) -> Row:
+    """One line of the table."""
+    return {
+        "recipe": name,
+        "metric": metric,
+        "value": round(found.value, 4),
+        "low": "" if found.low is None else round(found.low, 4),
+        "high": "" if found.high is None else round(found.high, 4),
+        "samples": found.samples,
+    }
+
+
+if __name__ == "__main__":
+    main()
