@@ -29,8 +29,8 @@ target "common" {
 }
 
 group "default" { targets = ["registry", "inference", "trainer"] }
-group "inference" { targets = ["home-security-inference", "emotion-inference"] }
-group "trainer" { targets = ["home-security-trainer", "emotion-trainer"] }
+group "inference" { targets = ["home-security-inference", "emotion-inference", "footprints-inference"] }
+group "trainer" { targets = ["home-security-trainer", "emotion-trainer", "footprints-trainer"] }
 
 target "registry" {
   inherits   = ["common"]
@@ -67,4 +67,19 @@ target "emotion-trainer" {
   target     = "trainer"
   args       = { TORCH_INDEX = TORCH_INDEX }
   tags       = ["${IMAGES}/emotion-trainer:${TAG}"]
+}
+
+target "footprints-inference" {
+  inherits   = ["common"]
+  dockerfile = "services/footprints/Dockerfile"
+  target     = "inference"
+  tags       = ["${IMAGES}/footprints-inference:${TAG}"]
+}
+
+target "footprints-trainer" {
+  inherits   = ["common"]
+  dockerfile = "services/footprints/Dockerfile"
+  target     = "trainer"
+  args       = { TENSORFLOW = TENSORFLOW, TORCH_INDEX = TORCH_INDEX }
+  tags       = ["${IMAGES}/footprints-trainer:${TAG}"]
 }

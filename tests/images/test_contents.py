@@ -18,8 +18,8 @@ pytestmark = pytest.mark.docker
 REPOSITORY = Path(__file__).parents[2]
 Build = Callable[..., str]
 Run = Callable[..., str]
-Packages = Callable[[str], dict[str, str]]
-DOMAINS = ("home_security", "emotion")
+Packages = Callable[..., dict[str, str]]
+DOMAINS = ("home_security", "emotion", "footprints")
 LOCKS = {"registry": "services/registry/serve.lock.txt"} | {
     f"{domain.replace('_', '-')}-{target}": f"services/{domain}/{lock}.lock.txt"
     for domain in DOMAINS
@@ -27,12 +27,16 @@ LOCKS = {"registry": "services/registry/serve.lock.txt"} | {
 }
 SERVERS = tuple(target for target, lock in LOCKS.items() if "serve" in lock)
 INFERENCE = SERVERS[1:]
+LICENCES = {"footprints-trainer": "Apache-2.0 AND AGPL-3.0-only"}
+"""Where it is not Apache-2.0 alone: ultralytics is in the image."""
+FURTHER_LOCKS = {"footprints-trainer": ("services/footprints/detector.lock.txt", "services/footprints/ultralytics.txt")}
+"""Of a second environment, in /opt/detector."""
 TRAINERS_LIBRARIES = {
     *("tensorflow", "tensorflow-cpu", "keras", "torch", "torchvision", "torchaudio", "transformers", "lightning"),
     *("ultralytics", "mediapipe", "librosa", "numba", "scikit-learn", "scipy", "matplotlib", "pandas", "tensorboard"),
     *("onnx", "onnxscript", "pip", "setuptools", "wheel"),
 }
-LARGEST_SERVER = {"registry": 300_000_000, "home-security-inference": 300_000_000, "emotion-inference": 400_000_000}
+LARGEST_SERVER, LARGEST_WITH_ONNX_RUNTIME = 300_000_000, 400_000_000
 """Bytes, unpacked."""
 PACKAGES = """
 import importlib.metadata, json
@@ -44,6 +48,10 @@ from pipit.training.recipe import recipe_names
 for point in importlib.metadata.entry_points(group="pipit.trainers"):
     for name in recipe_names(point.load().recipe_folder, point.name):
         print(point.name.partition(".")[2] + "-" + name)
+"""
+ULTRALYTICS = """
+from footprints.detector.child import interpreter
+print(interpreter())
 """
 LANDMARKS = """
 from pipit.data.landmark_networks import is_right
@@ -66,9 +74,12 @@ def built(*targets: str) -> list[Any]:
     """Of all targets, or of these, as parameters: those that can be built here for less than gigabytes."""
     reason = "PyPI's PyTorch is for GPUs and takes gigabytes; name an index with one for processors in TORCH_INDEX"
     skip = pytest.mark.skipif(not os.environ.get("TORCH_INDEX"), reason=reason)
-    return [
-        pytest.param(target, marks=skip) if "torch" in locked(LOCKS[target]) else target for target in targets or LOCKS
-    ]
+    return [pytest.param(target, marks=skip) if has_torch(target) else target for target in targets or LOCKS]
+
+
+def has_torch(target: str) -> bool:
+    """Whether PyTorch is in the image, in whichever environment."""
+    return any("torch" in locked(path) for path in (LOCKS[target], *FURTHER_LOCKS.get(target, ())))
 
 
 @pytest.fixture
@@ -83,12 +94,13 @@ def in_image(run_command: Run) -> Run:
 
 
 @pytest.fixture
-def packages(in_image: Run) -> Callable[[str], dict[str, str]]:
+def packages(in_image: Run) -> Packages:
     """Names of installed packages with their versions."""
 
-    def of(image: str) -> dict[str, str]:
-        found: dict[str, str] = json.loads(in_image(image, "/opt/pipit/bin/python", "-c", PACKAGES))
-        return {canonicalize_name(name): version for name, version in found.items()}
+    def of(image: str, environment: str = "/opt/pipit") -> dict[str, str]:
+        found: dict[str, str] = json.loads(in_image(image, f"{environment}/bin/python", "-c", PACKAGES))
+        # PyTorch's builds without CUDA say so in their version: 2.13.0+cpu.
+        return {canonicalize_name(name): version.partition("+")[0] for name, version in found.items()}
 
     return of
 
@@ -98,9 +110,20 @@ def test_packages_are_those_of_the_lock_and_no_others(build: Build, packages: Pa
     found = packages(build(target))
     service = canonicalize_name(Path(LOCKS[target]).parent.name)
     own = {name: found.pop(name) for name in ("pipit-shared", f"pipit-{service}")}
-    # PyTorch's builds without CUDA say so in their version: 2.13.0+cpu.
-    assert {name: version.partition("+")[0] for name, version in found.items()} == locked(LOCKS[target])
+    assert found == locked(LOCKS[target])
     assert set(own.values()) == {"0.1.0"}
+
+
+@pytest.mark.parametrize("target", built(*FURTHER_LOCKS))
+def test_what_is_under_another_licence_has_an_environment_of_its_own(
+    build: Build, packages: Packages, in_image: Run, target: str
+) -> None:
+    image = build(target)
+    expected = {name: version for path in FURTHER_LOCKS[target] for name, version in locked(path).items()}
+    assert packages(image, "/opt/detector") == expected
+    assert "ultralytics" in expected
+    assert "ultralytics" not in packages(image)
+    assert in_image(image, "python", "-c", ULTRALYTICS) == "/opt/detector/bin/python"
 
 
 @pytest.mark.parametrize("target", SERVERS)
@@ -140,7 +163,7 @@ def test_nobody_is_root_and_labels_say_what_it_is(build: Build, run_command: Run
     labels = {name.rpartition(".")[2]: value for name, value in config["Labels"].items()}
     project = tomllib.loads((REPOSITORY / "shared" / "pyproject.toml").read_text("utf-8"))["project"]
     assert labels["version"] == project["version"]
-    assert labels["licenses"] == "Apache-2.0"
+    assert labels["licenses"] == LICENCES.get(target, "Apache-2.0")
     assert {"title", "description", "revision"} <= labels.keys()
     assert bool(config.get("Healthcheck")) == (target in SERVERS)
 
@@ -148,7 +171,7 @@ def test_nobody_is_root_and_labels_say_what_it_is(build: Build, run_command: Run
 @pytest.mark.parametrize("target", SERVERS)
 def test_a_server_is_small(build: Build, run_command: Run, target: str) -> None:
     size = json.loads(run_command("docker", "inspect", build(target)))[0]["Size"]
-    assert size < LARGEST_SERVER[target]
+    assert size < (LARGEST_WITH_ONNX_RUNTIME if "onnxruntime" in locked(LOCKS[target]) else LARGEST_SERVER)
 
 
 @pytest.mark.parametrize("target", built(*(target for target in LOCKS if target.endswith("-trainer"))))
@@ -176,13 +199,16 @@ def test_the_index_of_pytorch_reaches_its_trainer(docker: None, run_command: Run
     address = "https://example.org/whl/cpu"
     plan = json.loads(run_command("docker", "buildx", "bake", "--print", TORCH_INDEX=address))["target"]
     assert [target for target, each in plan.items() if each["args"].get("TORCH_INDEX") == address] == [
-        target for target in LOCKS if target.endswith("-trainer") and "torch" in locked(LOCKS[target])
+        target for target in plan if has_torch(target)
     ]
 
 
 def test_a_trainer_for_a_gpu_is_one_variable_away(docker: None, run_command: Run) -> None:
     wanted = "tensorflow[and-cuda]==2.21.0"
+    trainers = [target for target in LOCKS if locked(LOCKS[target]).keys() & {"tensorflow", "tensorflow-cpu"}]
+    assert len(trainers) >= 2
     plan = json.loads(run_command("docker", "buildx", "bake", "--print", TENSORFLOW=wanted))["target"]
-    assert plan["home-security-trainer"]["args"]["TENSORFLOW"] == wanted
-    chosen = locked(LOCKS["home-security-trainer"])
-    assert wanted.partition("==")[2] == chosen.get("tensorflow-cpu", chosen.get("tensorflow"))
+    for target in trainers:
+        assert plan[target]["args"]["TENSORFLOW"] == wanted
+        chosen = locked(LOCKS[target])
+        assert wanted.partition("==")[2] == chosen.get("tensorflow-cpu", chosen.get("tensorflow"))
