@@ -47,12 +47,12 @@ def unseen(stack: Any, trained: str, tmp_path_factory: pytest.TempPathFactory) -
 def test_make_up_brings_everything_to_healthy(stack: Any) -> None:
     running = [json.loads(line) for line in stack.make("ps", "ARGS=--format=json").stdout.splitlines()]
     health = {container["Service"]: container["Health"] for container in running}
-    assert {"minio", "registry", "home-security", "emotion", "prometheus", "alertmanager"} <= set(health)
+    assert {"minio", "registry", "home-security", "emotion", "footprints", "prometheus", "alertmanager"} <= set(health)
     assert set(health.values()) == {"healthy"}
 
 
 def test_processes_are_nobody_and_their_files_read_only(stack: Any) -> None:
-    for service in ("registry", "home-security", "emotion"):
+    for service in ("registry", "home-security", "emotion", "footprints"):
         inspected = stack.inspect(service)
         assert inspected["Config"]["User"] == "10001:10001"
         assert inspected["HostConfig"]["ReadonlyRootfs"] is True
