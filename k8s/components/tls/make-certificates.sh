@@ -36,3 +36,4 @@ certificate() {
 certificate registry
 certificate home-security-inference
 certificate emotion-inference
+certificate footprints-inference

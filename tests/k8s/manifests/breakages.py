@@ -156,6 +156,8 @@ BREAKAGES: dict[str, tuple[str, Breakage, str]] = {
         "node", lambda d: d.extend(servers_like(d, 10)), "an 8 GB Pi has"),
     "trainer over a node": (
         "node", lambda d: container(d, *TRAINER)["resources"]["limits"].update(memory="3Gi"), "may use more memory"),
+    "scaled up over a large node": (
+        "node", lambda d: get(d, "HorizontalPodAutoscaler", SERVER[1])["spec"].update(maxReplicas=40), "scaled up"),
     "replicas over a node": (
         "node", lambda d: get(d, *REGISTRY)["spec"].update(replicas=40), "requests of"),
     "cache over its volume": (

@@ -63,27 +63,30 @@ def check_quantities(documents: list[Document]) -> list[str]:
 
 
 def check_node(documents: list[Document]) -> list[str]:
-    """A 4 GB Pi carries what everything asks for, with one domain scaled up and one trainer at work, and whatever the
-    servers may use with one domain; an 8 GB Pi carries that with all domains.
+    """A 4 GB Pi carries what everything asks for, with one trainer at work, and whatever the servers may use with one
+    domain; an 8 GB Pi carries one domain scaled up besides, and whatever the servers may use with all domains.
     """
     pods = pods_of(documents)
     servers = [pod for pod in pods if pod.owner["kind"] != "CronJob"]
     trainers = [pod for pod in pods if pod.owner["kind"] == "CronJob"]
+    free, much = ({name: has - SYSTEM[name] for name, has in node.items()} for node in (NODE, LARGE_NODE))
     found = []
-    for resource, has in NODE.items():
+    for resource in NODE:
         asked = sum((_sum(pod, "requests", resource) * _on_one_node(pod) for pod in servers), Decimal(0))
-        asked += max(_sum(pod, "requests", resource) * _scaled_up(documents, pod) for pod in servers)
         asked += max(_sum(pod, "requests", resource) * _on_one_node(pod) for pod in trainers)
-        if asked > has - SYSTEM[resource]:
-            found.append(f"requests of {asked} {resource}, and a 4 GB Pi has {has - SYSTEM[resource]} to give")
-    free, much = NODE["memory"] - SYSTEM["memory"], LARGE_NODE["memory"] - SYSTEM["memory"]
+        scaled = asked + max(_sum(pod, "requests", resource) * _scaled_up(documents, pod) for pod in servers)
+        if asked > free[resource]:
+            found.append(f"requests of {asked} {resource}, and a 4 GB Pi has {free[resource]} to give")
+        if scaled > much[resource]:
+            found.append(f"requests of {scaled} {resource} scaled up, and an 8 GB Pi has {much[resource]} to give")
     domains = [_sum(pod, "limits", "memory") for pod in servers if pod.component == "inference"]
     shared = sum((_sum(pod, "limits", "memory") for pod in servers), Decimal(0)) - sum(domains)
-    for limits, has, node in ((shared + max(domains), free, "a 4 GB"), (shared + sum(domains), much, "an 8 GB")):
-        if limits > has:
-            found.append(f"servers may use {limits} memory, and {node} Pi has {has} to give")
+    if shared + max(domains) > free["memory"]:
+        found.append(f"servers may use {shared + max(domains)} memory, and a 4 GB Pi has {free['memory']} to give")
+    if shared + sum(domains) > much["memory"]:
+        found.append(f"servers may use {shared + sum(domains)} memory, and an 8 GB Pi has {much['memory']} to give")
     for pod in pods:
-        if _sum(pod, "limits", "memory") > free:
+        if _sum(pod, "limits", "memory") > free["memory"]:
             found.append(f"{pod.title} may use more memory than a 4 GB Pi has to give")
     return found
 
