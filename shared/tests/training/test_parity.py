@@ -48,3 +48,10 @@ def test_what_is_another_network_is_refused() -> None:
     require_parity({"int8": off})
     with pytest.raises(IntegrityError, match="variant int8"):
         require_parity({"int8": compare(TRAINED, TRAINED[:, ::-1], TRUTH)})
+    half = TRAINED.copy()
+    half[:2] = half[:2, ::-1]
+    agreement = compare(TRAINED, half, TRUTH)
+    assert agreement.agreement == 0.5
+    require_parity({"int8": agreement}, least_agreement=0.5)
+    with pytest.raises(IntegrityError, match="variant int8"):
+        require_parity({"int8": agreement}, least_agreement=0.51)

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pipit.errors import InvalidInput
 from pipit.training.recipe import Split
-from pipit.training.splits import Sides, check_groups, split_samples
+from pipit.training.splits import Sides, check_groups, cut_by_group, split_samples
 
 FOLDS = Split(rule="fold", test_folds=("4",), validation_folds=("3",))
 GROUPS = Split(rule="group", test_share=0.2, validation_share=0.2)
@@ -100,3 +100,13 @@ def test_no_group_is_torn_and_no_sample_is_lost(
     assert not (held[0] & held[1])
     assert not (held[0] & held[2])
     assert not (held[1] & held[2])
+
+
+def test_one_side_is_cut_off_without_tearing_a_group() -> None:
+    labels = ["a", "b"] * 50
+    groups = [str(i // 4) for i in range(100)]
+    rest, cut = cut_by_group(0.2, labels, groups, seed=1)
+    assert sorted([*rest.tolist(), *cut.tolist()]) == list(range(100))
+    assert len(cut) == 20
+    assert not {groups[i] for i in rest} & {groups[i] for i in cut}
+    assert Counter(labels[i] for i in cut) == {"a": 10, "b": 10}
