@@ -48,6 +48,7 @@ def run_job(job: Mapping[str, Any], scratch: Path, on_event: Callable[[Event], N
     An interrupt, or any exception of `on_event`, ends the child first. Raises NotFound for no ultralytics,
     ExternalFailure with the log's end if the child fails.
     """
+    scratch = scratch.resolve()  # ultralytics looks for what is relative in a place of its own.
     scratch.mkdir(parents=True, exist_ok=True)
     path = scratch / f"{job['step']}.json"
     write_atomically(path, json.dumps({**job, "scratch": str(scratch)}, indent=1).encode())

@@ -67,7 +67,7 @@ def train_network(
                 bar.advance(event["epoch"] * batches)
             elif event["event"] == "batch":
                 bar.advance()
-            elif event["event"] == "epoch":
+            elif event["event"] == "epoch" and event["epoch"] < recipe.epochs:
                 found = event["values"].get("metrics/mAP50(B)", 0.0)
                 bar.advance(0, note=f"epoch {event['epoch'] + 1}, average precision {found:.3f}")
 
@@ -80,8 +80,8 @@ def train_network(
 
 def export_network(weights: Path, size: int, to: Path, scratch: Path) -> None:
     """Writes trained weights as ONNX. Raises ExternalFailure."""
-    part = scratch / "exported.onnx"
-    copy = scratch / "weights.pt"
+    part = scratch.resolve() / "exported.onnx"
+    copy = scratch.resolve() / "weights.pt"
     shutil.copyfile(weights, copy)  # ultralytics exports beside the weights.
     run_job({"step": "export", "weights": str(copy), "size": size, "to": str(part)}, scratch)
     copy.unlink()
@@ -90,10 +90,12 @@ def export_network(weights: Path, size: int, to: Path, scratch: Path) -> None:
 
 def trained_outputs(weights: Path, squares: NDArray[np.uint8], scratch: Path) -> NDArray[np.float32]:
     """What the trained network itself gives, (rows, 4 + classes, anchors). squares: (rows, 3, size, size)."""
-    with TemporaryDirectory(dir=scratch) as folder:
+    with TemporaryDirectory(dir=scratch.resolve()) as folder:
         inputs, outputs = Path(folder) / "inputs.npy", Path(folder) / "outputs.npy"
         np.save(inputs, squares)
-        run_job({"step": "predict", "weights": str(weights), "inputs": str(inputs), "to": str(outputs)}, scratch)
+        run_job(
+            {"step": "predict", "weights": str(weights.resolve()), "inputs": str(inputs), "to": str(outputs)}, scratch
+        )
         found: NDArray[np.float32] = np.load(outputs)
     if len(found) != len(squares):
         raise IntegrityError(f"ultralytics answered {len(found)} of {len(squares)} pictures; train again")
@@ -109,15 +111,15 @@ def _write_lists(scratch: Path, pictures: Sequence[LabelledPicture]) -> Path:
         given[name] = f"{name}.txt"
     path = scratch / "data.yaml"
     write_atomically(path, yaml.safe_dump(given).encode())
-    return path
+    return path.resolve()
 
 
 def _converted(start: Path | None, scratch: Path) -> str | None:
     if start is None or start.suffix == ".pt":
-        return None if start is None else str(start)
+        return None if start is None else str(start.resolve())
     to = scratch / "start.npz"
     convert_weights(start, to)
-    return str(to)
+    return str(to.resolve())
 
 
 def _job(recipe: DetectorRecipe, data: Path, pictures: Sequence[LabelledPicture], start: str | None) -> dict[str, Any]:

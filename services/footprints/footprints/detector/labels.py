@@ -68,6 +68,11 @@ def set_files(folder: Path) -> dict[str, Path]:
     return files
 
 
+def count_pictures(folder: Path) -> int:
+    """Pictures of all sides. Raises as `set_files`."""
+    return sum(len(_pictures(images)) for images in _image_folders(folder).values())
+
+
 def read_set(folder: Path, advance: Callable[[int, int], None] = lambda _done, _all: None) -> LabelledSet:
     """Reads every picture and every box. advance: called with the pictures that are read and the pictures there are.
 

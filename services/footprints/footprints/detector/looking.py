@@ -51,7 +51,7 @@ def look(
         found=sum(map(bool, prints)),
         without=len(without),
         false=sum(map(bool, nothing)),
-        shown=[Entry(read_pixels(photographs[i], settings.size), prints[i]) for i in order],
+        shown=[Entry(read_pixels(photographs[i]), prints[i]) for i in order],
     )
 
 
@@ -81,7 +81,7 @@ def _pictures(folder: Path) -> Iterator[Path]:
 
 def _is_readable(path: Path) -> bool:
     try:
-        read_pixels(path, 64)
+        read_pixels(path)
     except (InvalidInput, InputTooLarge):
         return False
     return True

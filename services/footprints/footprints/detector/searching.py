@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 from pipit.inputs import EncodedImage
 from pipit.inputs.boxes import Placement, letterbox
-from pipit.inputs.image import decode_image
+from pipit.inputs.image import decode_image, decode_with_size
 from pipit.runtimes import load_runtime
 
 from footprints.prints import INPUT, OUTPUT, FinderSettings, Print, prints_of
@@ -24,19 +25,20 @@ Outputs = NDArray[np.float32]
 
 
 def read_squares(paths: Sequence[Path], size: int) -> tuple[NDArray[np.uint8], tuple[Placement, ...]]:
-    """Pictures as the network gets them, but in 8 bits, (rows, 3, size, size), and where each lies in its square."""
+    """Pictures as the pipeline gives them to the network, but in 8 bits, (rows, 3, size, size), and where each lies."""
     squares = np.empty((len(paths), 3, size, size), np.uint8)
     placements = []
     for row, path in enumerate(paths):
-        values, placement = letterbox(read_pixels(path, size), size)
+        picture = decode_with_size(EncodedImage(path.read_bytes()), shorter_side=size)
+        values, placement = letterbox(picture.pixels, size)
         squares[row] = np.rint(values * 255)
-        placements.append(placement)
+        placements.append(replace(placement, width=picture.full_width, height=picture.full_height))
     return squares, tuple(placements)
 
 
-def read_pixels(path: Path, size: int) -> Pixels:
-    """As the pipeline decodes it. Raises InvalidInput, InputTooLarge."""
-    return decode_image(EncodedImage(path.read_bytes()), shorter_side=size)
+def read_pixels(path: Path) -> Pixels:
+    """The whole picture. Raises InvalidInput, InputTooLarge."""
+    return decode_image(EncodedImage(path.read_bytes()))
 
 
 def exported_outputs(

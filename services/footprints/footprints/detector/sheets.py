@@ -51,7 +51,14 @@ def _cell(entry: Entry) -> Image.Image:
     for one in entry.found:
         corners = _corners(one.box, scale)
         pen.rectangle(corners, outline=FOUND, width=2)
-        pen.text((corners[0] + 3, corners[1] + 1), f"{one.score:.2f}", fill=FOUND, font=font, stroke_width=1)
+        pen.text(
+            (corners[0] + 3, corners[1] + 1),
+            f"{one.score:.2f}",
+            fill="white",
+            font=font,
+            stroke_width=1,
+            stroke_fill="black",
+        )
     return image
 
 

@@ -27,7 +27,7 @@ from pipit.training.trainer import BundleDraft, VariantFile
 from footprints.detector.card import write_card
 from footprints.detector.fit import export_network, start_file, train_network, trained_outputs
 from footprints.detector.golden import golden_inputs
-from footprints.detector.labels import LABEL, LabelledPicture, read_set, set_files
+from footprints.detector.labels import LABEL, LabelledPicture, count_pictures, read_set, set_files
 from footprints.detector.looking import look
 from footprints.detector.matching import best_threshold, match
 from footprints.detector.recipe import DetectorRecipe
@@ -71,7 +71,7 @@ class DetectorTrainer:
         facts: dict[str, Any] = {}
         if self._source.kind == "photographs":
             folder, facts = self._compose(run, folder)
-        with run.progress.track("reading pictures and boxes", len(set_files(folder))) as bar:
+        with run.progress.track("reading pictures and boxes", count_pictures(folder)) as bar:
             found = read_set(folder, lambda _done, _all: bar.advance())
         self._settle_problems(run, found.problems)
         for side in ("train", "validation", "test"):
@@ -130,8 +130,7 @@ class DetectorTrainer:
         report = run.output("verify") / "report"
         write_box_report(report, evaluation, run.read_json("fit", "history.json"), PACKAGES)
         shown = list(zip(pictures, above(found, threshold), strict=True))[:SCENES_ON_SHEET]
-        size = self.recipe.finding.size
-        write_sheet(report / "scenes.png", [Entry(read_pixels(p.path, size), prints, p.boxes) for p, prints in shown])
+        write_sheet(report / "scenes.png", [Entry(read_pixels(p.path), prints, p.boxes) for p, prints in shown])
         best = np.array([[max((one.score for one in prints), default=0.0)] for prints in found], np.float32)
         run.write_json("verify", "best_scores.json", score_histogram(best).model_dump(mode="json"))
         metrics = evaluation.metrics() | self._look(run, threshold)
