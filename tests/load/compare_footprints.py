@@ -74,7 +74,9 @@ def wanted(detector: str | None) -> dict[str, SpeciesRecipe]:
     }
     if detector is not None:
         crops = tuned.crops.model_copy(update={"detector": detector})
-        found["tuned, crops by the detector"] = tuned.model_copy(update={"crops": crops})
+        found["tuned, frozen stage alone, crops by the detector"] = tuned.model_copy(
+            update={"crops": crops, "stages": tuned.stages[:1]}
+        )
     return found
 
 
