@@ -68,9 +68,9 @@ class Ground:
 class Material:
     """What scenes of one side are made of."""
 
-    prints: Sequence[Patch]
-    things: Sequence[Patch]
-    grounds: Sequence[Ground]
+    prints: list[Patch]
+    things: list[Patch]
+    grounds: list[Ground]
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,13 +13,12 @@ from typing import Any
 import numpy as np
 import yaml
 from numpy.typing import NDArray
-from pipit.bundle.files import write_atomically
 from pipit.errors import IntegrityError, NotFound
 from pipit.training.fitting import LOWEST_LEARNING_RATE
 from pipit.training.progress import Progress
 
 from footprints.detector.child import Event, run_job
-from footprints.detector.labels import LABEL, SIDES, LabelledPicture
+from footprints.detector.labels import LABEL, SIDES, LabelledPicture, format_boxes
 from footprints.detector.pretrained import convert_weights
 from footprints.detector.recipe import DetectorRecipe
 
@@ -56,7 +55,7 @@ def train_network(
 
     Gives losses and the average precision by name, a value an epoch. Raises NotFound, ExternalFailure.
     """
-    data = _write_lists(scratch, pictures)
+    data, training = _write_set(scratch, pictures)
     history: History = defaultdict(list)
     kept = scratch / "train" / "results.csv"
     batches = math.ceil(sum(picture.side == "train" for picture in pictures) / recipe.batch_size)
@@ -71,7 +70,7 @@ def train_network(
                 found = event["values"].get("metrics/mAP50(B)", 0.0)
                 bar.advance(0, note=f"epoch {event['epoch'] + 1}, average precision {found:.3f}")
 
-        run_job(_job(recipe, data, pictures, _converted(start, scratch)), scratch, follow)
+        run_job(_job(recipe, data, training, _converted(start, scratch)), scratch, follow)
     for name, values in _read_history(kept).items():
         history[name] = values
     shutil.copyfile(scratch / "train" / "weights" / "best.pt", to)
@@ -102,16 +101,29 @@ def trained_outputs(weights: Path, squares: NDArray[np.uint8], scratch: Path) ->
     return found
 
 
-def _write_lists(scratch: Path, pictures: Sequence[LabelledPicture]) -> Path:
-    """`data.yaml` with a list of pictures a side: of those that could be read, by absolute paths."""
-    given: dict[str, Any] = {"path": str(scratch.resolve()), "names": [LABEL]}
+def _write_set(scratch: Path, pictures: Sequence[LabelledPicture]) -> tuple[Path, list[str]]:
+    """The set as ultralytics reads it; gives its `data.yaml`, and the pictures that train.
+
+    In the scratch folder, with links to the pictures: ultralytics leaves files beside the boxes it reads.
+    """
+    folder = scratch.resolve() / "set"
+    shutil.rmtree(folder, ignore_errors=True)
+    given: dict[str, Any] = {"path": str(folder), "names": [LABEL]}
+    links: dict[str, list[str]] = {side: [] for side in SIDES}
     for side, name in SIDES.items():
-        chosen = [str(picture.path.resolve()) for picture in pictures if picture.side == side]
-        write_atomically(scratch / f"{name}.txt", ("\n".join(chosen) + "\n").encode())
-        given[name] = f"{name}.txt"
-    path = scratch / "data.yaml"
-    write_atomically(path, yaml.safe_dump(given).encode())
-    return path.resolve()
+        given[name] = f"images/{name}"
+        images, labels = folder / "images" / name, folder / "labels" / name
+        images.mkdir(parents=True)
+        labels.mkdir(parents=True)
+        for number, picture in enumerate(p for p in pictures if p.side == side):
+            link = images / f"{number:06d}{picture.path.suffix.lower()}"
+            link.symlink_to(picture.path.resolve())
+            text = format_boxes(picture.boxes, *picture.size)
+            (labels / f"{number:06d}.txt").write_text(text, encoding="utf-8")
+            links[side].append(str(link))
+    path = folder / "data.yaml"
+    path.write_text(yaml.safe_dump(given), encoding="utf-8")
+    return path, links["train"]
 
 
 def _converted(start: Path | None, scratch: Path) -> str | None:
@@ -122,12 +134,12 @@ def _converted(start: Path | None, scratch: Path) -> str | None:
     return str(to.resolve())
 
 
-def _job(recipe: DetectorRecipe, data: Path, pictures: Sequence[LabelledPicture], start: str | None) -> dict[str, Any]:
+def _job(recipe: DetectorRecipe, data: Path, pictures: Sequence[str], start: str | None) -> dict[str, Any]:
     optimiser, augmentation = recipe.optimiser, recipe.augmentation
     return {
         "step": "fit",
         "data": str(data),
-        "pictures": [str(p.path.resolve()) for p in pictures if p.side == "train"],
+        "pictures": list(pictures),
         "network": recipe.network,
         "start": start,
         "epochs": recipe.epochs,

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from concurrent.futures import ProcessPoolExecutor
-from multiprocessing import get_context
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from PIL import Image
@@ -15,28 +13,28 @@ from pipit.training.progress import Progress
 
 from footprints.detector.compose import MARGIN, Ground, Material, Patch, Pixels, roughness
 from footprints.detector.cutouts import SHORTER_SIDE, Cutout, search
+from footprints.detector.workers import start_workers
 from footprints.species.dataset import Picture
 
 
-def read_material(pictures: Sequence[Picture], workers: int, progress: Progress) -> tuple[Material, tuple[str, ...]]:
-    """Searches each photograph. Gives the material, and a line for each file that is no picture."""
-    prints: list[Patch] = []
-    things: list[Patch] = []
-    grounds: list[Ground] = []
+def read_material(
+    pictures: Mapping[str, Sequence[Picture]], workers: int, progress: Progress
+) -> tuple[dict[str, Material], tuple[str, ...]]:
+    """Searches the photographs of each side. Gives its material, and a line for each file that is no picture."""
+    material = {side: Material([], [], []) for side in pictures}
     problems: list[str] = []
-    with (
-        progress.track("searching photographs", len(pictures)) as bar,
-        ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool,
-    ):
-        for found in pool.map(_read, pictures, chunksize=16):
+    listed = [(side, picture) for side, several in pictures.items() for picture in several]
+    with progress.track("searching photographs", len(listed)) as bar, start_workers(workers) as pool:
+        found = pool.map(_read, [picture for _, picture in listed], chunksize=16)
+        for (side, _), one in zip(listed, found, strict=True):
             bar.advance()
-            if isinstance(found, str):
-                problems.append(found)
+            if isinstance(one, str):
+                problems.append(one)
                 continue
-            prints += found.prints
-            things += found.things
-            grounds += found.grounds
-    return Material(prints, things, grounds), tuple(problems)
+            material[side].prints.extend(one.prints)
+            material[side].things.extend(one.things)
+            material[side].grounds.extend(one.grounds)
+    return material, tuple(problems)
 
 
 def _read(picture: Picture) -> Material | str:
@@ -52,9 +50,9 @@ def _read(picture: Picture) -> Material | str:
         bare = pixels[top : top + side, left : left + side].copy()
         grounds.append(Ground(bare, roughness(bare), picture.name))
     return Material(
-        tuple(_cut(pixels, cutout, picture.name) for cutout in found.prints),
-        tuple(_cut(pixels, cutout, picture.name) for cutout in found.things),
-        tuple(grounds),
+        [_cut(pixels, cutout, picture.name) for cutout in found.prints],
+        [_cut(pixels, cutout, picture.name) for cutout in found.things],
+        grounds,
     )
 
 

@@ -7,10 +7,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import partial
-from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
@@ -24,6 +22,7 @@ from pipit.training.recipe import Split
 from footprints.detector.compose import Material, compose
 from footprints.detector.labels import DATA_FILE, SIDES, SOURCES_FILE, data_file, format_boxes
 from footprints.detector.material import read_material
+from footprints.detector.workers import start_workers
 from footprints.species.dataset import Picture, read_dataset
 from footprints.species.duplicates import alike, perceptual_hash
 from footprints.species.sides import split_pictures
@@ -81,52 +80,50 @@ def write_scenes(
 
     Raises InvalidInput if a side's photographs give no prints or no ground.
     """
-    sources: dict[str, str] = {}
-    made_of = {}
-    for number, side in enumerate(SIDES):
-        material, _ = read_material(photographs[side], workers, progress)
-        if len(material.prints) < LEAST_PRINTS or len(material.grounds) < LEAST_GROUNDS:
+    material, _ = read_material(photographs, workers, progress)
+    for side, made_of in material.items():
+        if len(made_of.prints) < LEAST_PRINTS or len(made_of.grounds) < LEAST_GROUNDS:
             raise InvalidInput(
-                f"{len(photographs[side])} photographs of {side} give {len(material.prints)} prints and "
-                f"{len(material.grounds)} bare grounds that stand out clearly; add photographs"
+                f"{len(photographs[side])} photographs of {side} give {len(made_of.prints)} prints and "
+                f"{len(made_of.grounds)} bare grounds that stand out clearly; add photographs"
             )
-        made_of[side] = {
-            "photographs": len(photographs[side]),
-            "prints": len(material.prints),
-            "things": len(material.things),
-            "grounds": len(material.grounds),
-        }
-        write = partial(_write_scene, folder, SIDES[side])
-        jobs = [(index, (seed, number, index)) for index in range(counts[side])]
-        with (
-            progress.track(f"composing scenes: {side}", len(jobs)) as bar,
-            ProcessPoolExecutor(
-                workers, mp_context=get_context("spawn"), initializer=_keep, initargs=(material,)
-            ) as pool,
-        ):
-            for name, source in pool.map(write, jobs, chunksize=4):
-                sources[name] = source
-                bar.advance()
+    jobs = [(side, index, (seed, number, index)) for number, side in enumerate(SIDES) for index in range(counts[side])]
+    with (
+        progress.track("composing scenes", len(jobs)) as bar,
+        start_workers(workers, _keep, (material,)) as pool,
+    ):
+        sources: dict[str, str] = {}
+        for name, source in pool.map(partial(_write_scene, folder), jobs, chunksize=4):
+            sources[name] = source
+            bar.advance()
     write_atomically(folder / SOURCES_FILE, json.dumps(sources, indent=1).encode())
     write_atomically(folder / DATA_FILE, data_file())
-    return made_of
+    return {
+        side: {
+            "photographs": len(photographs[side]),
+            "prints": len(made_of.prints),
+            "things": len(made_of.things),
+            "grounds": len(made_of.grounds),
+        }
+        for side, made_of in material.items()
+    }
 
 
-def _keep(material: Material) -> None:
-    _MATERIAL.append(material)
+def _keep(material: Mapping[str, Material]) -> None:
+    _MATERIAL.update(material)
 
 
-_MATERIAL: list[Material] = []
+_MATERIAL: dict[str, Material] = {}
 """Of a worker process."""
 
 
-def _write_scene(folder: Path, side: str, job: tuple[int, tuple[int, ...]]) -> tuple[str, str]:
-    """Gives the picture's name and its source."""
-    index, seed = job
-    scene = compose(_MATERIAL[0], np.random.default_rng(seed))
-    images, labels = folder / "images" / side, folder / "labels" / side
+def _write_scene(folder: Path, job: tuple[str, int, tuple[int, ...]]) -> tuple[str, str]:
+    """Gives the picture's name and its source. job: side, number, seed."""
+    side, index, seed = job
+    scene = compose(_MATERIAL[side], np.random.default_rng(seed))
+    images, labels = folder / "images" / SIDES[side], folder / "labels" / SIDES[side]
     for path in (images, labels):
         path.mkdir(parents=True, exist_ok=True)
     (images / f"{index:05d}.jpg").write_bytes(scene.jpeg)
     (labels / f"{index:05d}.txt").write_text(format_boxes(scene.boxes, *scene.size), encoding="utf-8")
-    return f"images/{side}/{index:05d}.jpg", scene.source
+    return f"images/{SIDES[side]}/{index:05d}.jpg", scene.source

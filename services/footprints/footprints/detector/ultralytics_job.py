@@ -1,7 +1,7 @@
 # ruff: noqa: PLC0415  (settings come before torch and ultralytics are imported)
 """Runs inside the environment that has ultralytics, as a process of its own; nothing of Pipit is imported here.
 
-    python ultralytics_job.py JOB.json      job: {"step": "fit" | "export" | "predict", …}, see the functions
+    python ultralytics_job.py JOB.json      job: {"step": "begin" | "fit" | "export" | "predict", …}, see the functions
 
 Each line of standard output is one event as JSON; what ultralytics itself says goes to standard error. When standard
 input ends, whoever started this is gone, and it ends too.
@@ -32,13 +32,23 @@ def main(path: str) -> None:
     scratch.mkdir(parents=True, exist_ok=True)
     # Nothing is fetched, sent or installed, and no settings of the user's are read or changed.
     os.environ.update(YOLO_OFFLINE="true", YOLO_AUTOINSTALL="false", YOLO_VERBOSE="true", YOLO_CONFIG_DIR=str(scratch))
-    steps: dict[str, Callable[[dict[str, Any]], None]] = {"fit": fit, "export": export, "predict": predict}
+    steps: dict[str, Callable[[dict[str, Any]], None]] = {
+        "begin": begin,
+        "fit": fit,
+        "export": export,
+        "predict": predict,
+    }
     with redirect_stdout(sys.stderr):
         load_without_cuda()
         from ultralytics import settings
 
         settings.update({"sync": False, "tensorboard": False, "runs_dir": str(scratch)})
         steps[job["step"]](job)
+
+
+def begin(job: dict[str, Any]) -> None:
+    """Leaves `scratch/start.pt`: what a training begins with. network, start (.npz), pictures, size: as for `fit`."""
+    _starting_network(job)
 
 
 def fit(job: dict[str, Any]) -> None:
