@@ -1,0 +1,126 @@
+"""The footprints detector: what the guide's recipe reaches, and what 8 bits would take and give.
+
+    python tests/load/compare_detector.py RUNS
+
+Needs PIPIT_DATA with `footprints`, `backbones` and `faces`. RUNS is a folder for the runs; what was trained there is
+not trained again.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from footprints.detector.recipe import DetectorRecipe
+from footprints.detector.report import evaluate_boxes, mean_side
+from footprints.detector.searching import LOWEST, exported_outputs, read_outputs, read_squares
+from footprints.detector.train import DetectorTrainer
+from footprints.prints import INPUT
+from measure import write_csv
+from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
+from pipit.bundle.manifest import Metric
+from pipit.runtimes import load_runtime
+from pipit.settings import DataSettings, load_settings
+from pipit.training.recipe import find_recipe, load_recipe
+from pipit.training.run import Run, open_run
+from pipit.training.steps import actions_of, run_steps
+
+TASK = "footprints.detector"
+CALIBRATION, ROUNDS = 64, 60
+COMPARED = ("average_precision", "precision", "recall", "false_pictures")
+Row = dict[str, object]
+
+
+class Squares(CalibrationDataReader):  # type: ignore[misc]
+    """Training pictures, one by one."""
+
+    def __init__(self, squares: Any) -> None:
+        self._left = iter(squares)
+
+    def get_next(self) -> dict[str, Any] | None:
+        """None at the end."""
+        square = next(self._left, None)
+        return None if square is None else {INPUT: square[np.newaxis].astype(np.float32) / np.float32(255)}
+
+
+def main() -> None:
+    """Prints and writes `docs/measured/footprints_detector.csv`."""
+    recipe = load_recipe(find_recipe(DetectorTrainer.recipe_folder, TASK, "guide"), DetectorRecipe)
+    trainer = DetectorTrainer(recipe, load_settings(DataSettings).data)
+    with open_run(trainer, Path(sys.argv[1])) as run:
+        run_steps(run, actions_of(trainer), "verify")
+        metrics = {key: Metric.model_validate(value) for key, value in run.read_json("verify", "metrics.json").items()}
+        rows = [row("guide", key, metric) for key, metric in metrics.items()]
+        seconds = {step: record.seconds for step, record in run.records().items()}
+        rows += [row("guide", f"{step}_seconds", Metric(value=seconds[step], samples=1)) for step in ("prepare", "fit")]
+        rows += eight_bits(trainer, run)
+    write_csv("footprints_detector", rows)
+
+
+def eight_bits(trainer: DetectorTrainer, run: Run) -> list[Row]:
+    """Float and full int8 on the same pictures, and the time of one picture, taken in turns."""
+    size = trainer.recipe.finding.size
+    pictures = trainer._pictures(run)
+    train = [picture for picture in pictures if picture.side == "train"]
+    test = [picture for picture in pictures if picture.side == "test"]
+    threshold = run.read_json("evaluate", "threshold.json")
+    files = {"float32": run.output("export") / "float32.onnx", "int8": run.scratch("export") / "int8.onnx"}
+    calibration, _ = read_squares([picture.path for picture in train[:CALIBRATION]], size)
+    quantize_static(
+        files["float32"],
+        files["int8"],
+        Squares(calibration),
+        quant_format=QuantFormat.QDQ,
+        per_channel=True,
+        activation_type=QuantType.QUInt8,
+        weight_type=QuantType.QInt8,
+        op_types_to_quantize=["Conv"],
+    )
+    squares, placements = read_squares([picture.path for picture in test], size)
+    rows: list[Row] = []
+    for name, path in files.items():
+        found = read_outputs(exported_outputs(path, squares), placements, trainer._finder(LOWEST))
+        evaluation = evaluate_boxes(test, found, threshold, mean_side(train), trainer.recipe.seed)
+        rows += [row(name, key, evaluation.metrics()[key]) for key in COMPARED]
+        rows.append(row(name, "size_mb", Metric(value=path.stat().st_size / 1e6, samples=0)))
+    rows += [
+        row(name, "picture_ms", Metric(value=value, samples=ROUNDS))
+        for name, value in times(files, squares[:1]).items()
+    ]
+    return rows
+
+
+def times(files: dict[str, Path], square: Any) -> dict[str, float]:
+    """Medians in ms, one thread."""
+    values = {INPUT: square.astype(np.float32) / np.float32(255)}
+    taken: dict[str, list[float]] = {name: [] for name in files}
+    with (
+        closing(load_runtime(files["float32"], "onnx")) as one,
+        closing(load_runtime(files["int8"], "onnx")) as other,
+    ):
+        for _ in range(ROUNDS):
+            for name, runtime in (("float32", one), ("int8", other)):
+                begin = time.perf_counter()
+                runtime.run(values)
+                taken[name].append((time.perf_counter() - begin) * 1000)
+    return {name: float(np.median(several)) for name, several in taken.items()}
+
+
+def row(name: str, metric: str, found: Metric) -> Row:
+    """One line of the table."""
+    return {
+        "recipe": name,
+        "what": metric,
+        "value": round(found.value, 4),
+        "low": None if found.low is None else round(found.low, 4),
+        "high": None if found.high is None else round(found.high, 4),
+        "samples": found.samples,
+    }
+
+
+if __name__ == "__main__":
+    main()
