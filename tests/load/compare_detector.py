@@ -21,7 +21,6 @@ from footprints.detector.searching import LOWEST, exported_outputs, read_outputs
 from footprints.detector.train import DetectorTrainer
 from footprints.prints import INPUT
 from measure import write_csv
-from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
 from pipit.bundle.manifest import Metric
 from pipit.runtimes import load_runtime
 from pipit.settings import DataSettings, load_settings
@@ -30,21 +29,9 @@ from pipit.training.run import Run, open_run
 from pipit.training.steps import actions_of, run_steps
 
 TASK = "footprints.detector"
-CALIBRATION, ROUNDS = 64, 60
+ROUNDS = 60
 COMPARED = ("average_precision", "precision", "recall", "false_pictures")
 Row = dict[str, object]
-
-
-class Squares(CalibrationDataReader):  # type: ignore[misc]
-    """Training pictures, one by one."""
-
-    def __init__(self, squares: Any) -> None:
-        self._left = iter(squares)
-
-    def get_next(self) -> dict[str, Any] | None:
-        """None at the end."""
-        square = next(self._left, None)
-        return None if square is None else {INPUT: square[np.newaxis].astype(np.float32) / np.float32(255)}
 
 
 def main() -> None:
@@ -68,18 +55,7 @@ def eight_bits(trainer: DetectorTrainer, run: Run) -> list[Row]:
     train = [picture for picture in pictures if picture.side == "train"]
     test = [picture for picture in pictures if picture.side == "test"]
     threshold = run.read_json("evaluate", "threshold.json")
-    files = {"float32": run.output("export") / "float32.onnx", "int8": run.scratch("export") / "int8.onnx"}
-    calibration, _ = read_squares([picture.path for picture in train[:CALIBRATION]], size)
-    quantize_static(
-        files["float32"],
-        files["int8"],
-        Squares(calibration),
-        quant_format=QuantFormat.QDQ,
-        per_channel=True,
-        activation_type=QuantType.QUInt8,
-        weight_type=QuantType.QInt8,
-        op_types_to_quantize=["Conv"],
-    )
+    files = {variant: run.output("export") / f"{variant}.onnx" for variant in ("float32", "int8")}
     squares, placements = read_squares([picture.path for picture in test], size)
     rows: list[Row] = []
     for name, path in files.items():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -17,18 +18,23 @@ DRAWN = 64
 """Pictures to choose from."""
 
 
-def golden_inputs(network: Path, settings: FinderSettings, count: int, seed: int) -> list[Input]:
+def golden_inputs(networks: Sequence[Path], settings: FinderSettings, count: int, seed: int) -> list[Input]:
     """Pictures in which prints are found, none of them near the threshold: another processor finds as many.
 
-    Raises InvalidInput for a network that finds none in any.
+    networks: of every variant. Raises InvalidInput where one finds none in any.
     """
     prints = [1 + number % 3 for number in range(DRAWN)]
     drawn = [draw(np.random.default_rng((seed, number)), prints[number])[0] for number in range(DRAWN)]
     boxed = [letterbox(pixels, settings.size) for pixels in drawn]
     squares = np.stack([np.rint(values * 255).astype(np.uint8) for values, _ in boxed])
     low = FinderSettings(settings.size, min(LOWEST, settings.threshold), settings.overlap, settings.most)
-    found = read_outputs(exported_outputs(network, squares), [placement for _, placement in boxed], low)
-    clear = {n: _distance(one, settings.threshold) for n, one in enumerate(found) if _finds(one, settings.threshold)}
+    placements = [placement for _, placement in boxed]
+    found = [read_outputs(exported_outputs(network, squares), placements, low) for network in networks]
+    clear = {
+        number: min(_distance(one, settings.threshold) for one in several)
+        for number, several in enumerate(zip(*found, strict=True))
+        if all(_finds(one, settings.threshold) for one in several)
+    }
     if not clear:
         raise InvalidInput("the detector finds nothing in any drawn print; train it longer")
     chosen = sorted(clear, key=lambda number: -clear[number])[:count]

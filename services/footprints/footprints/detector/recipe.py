@@ -63,7 +63,9 @@ class Looking(RecipePart):
 class DetectorExport(Export):
     """Which forms of the weights a bundle holds."""
 
-    variants: tuple[Literal["float32"], ...] = ("float32",)
+    variants: tuple[Literal["float32", "int8"], ...] = ("float32", "int8")
+    calibration_samples: Count = 64
+    """Real training pictures that set the ranges of the int8 variant."""
 
 
 class DetectorRecipe(Recipe):

@@ -3,18 +3,20 @@
 prepare   composes scenes of photographs, or reads pictures with boxes; names every bad file and line
 fit       trains by ultralytics, in an environment of its own
 evaluate  the threshold from validation pictures, precision and recall of test pictures
-export    ONNX float32
-verify    the export beside the trained network; real photographs, to be looked at
+export    ONNX float32 and int8
+verify    each variant beside the trained network; the one that will serve on real photographs, to be looked at
 """
 
 from __future__ import annotations
 
+import shutil
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
+from numpy.typing import NDArray
 from pipit.bundle.manifest import Decision, InputDescription, Metric, PipelineReference, ScoreHistogram
 from pipit.errors import IntegrityError, InvalidInput
 from pipit.pipelines import Box
@@ -25,6 +27,7 @@ from pipit.training.score_histogram import score_histogram
 from pipit.training.trainer import BundleDraft, VariantFile
 
 from footprints.detector.card import write_card
+from footprints.detector.eight_bits import quantise
 from footprints.detector.fit import export_network, start_file, train_network, trained_outputs
 from footprints.detector.golden import golden_inputs
 from footprints.detector.labels import LABEL, LabelledPicture, count_pictures, read_set, set_files
@@ -108,25 +111,29 @@ class DetectorTrainer:
         return {name: metric.value for name, metric in evaluation.metrics().items()} | {"threshold": threshold}
 
     def export(self, run: Run) -> Facts:
-        """Leaves `float32.onnx`."""
-        to = _network(run)
-        export_network(run.output("fit") / "best.pt", self.recipe.finding.size, to, run.scratch("export"))
-        return {"float32_bytes": to.stat().st_size}
+        """Leaves `<variant>.onnx`."""
+        export = self.recipe.export
+        exported = run.scratch("export") / "float32.onnx"
+        export_network(run.output("fit") / "best.pt", self.recipe.finding.size, exported, run.scratch("export"))
+        if "float32" in export.variants:
+            shutil.copyfile(exported, _network(run, "float32"))
+        if "int8" in export.variants:
+            paths = [picture.path for picture in self._pictures(run) if picture.side == "train"]
+            squares, _ = read_squares(paths[: export.calibration_samples], self.recipe.finding.size)
+            quantise(exported, _network(run, "int8"), squares)
+        return {f"{variant}_bytes": _network(run, variant).stat().st_size for variant in export.variants}
 
     def verify(self, run: Run) -> Facts:
         """Leaves `parity.json`, the report, metrics and model card of the network that will serve."""
         pictures = [p for p in self._pictures(run) if p.side == "test"]
         squares, placements = read_squares([p.path for p in pictures], self.recipe.finding.size)
-        with run.progress.track("looking at test pictures", len(squares)) as bar:
-            outputs = exported_outputs(_network(run), squares, bar.advance)
-        difference = np.abs(outputs - np.load(run.output("evaluate") / "test_outputs.npy"))
-        parity = {"box": float(difference[:, :4].max()), "score": float(difference[:, 4:].max())}
-        run.write_json("verify", "parity.json", parity)
-        if any(parity[name] > limit for name, limit in LARGEST_DIFFERENCE.items()):
-            raise IntegrityError(f"the exported network is not the trained one ({parity}); the export went wrong")
+        outputs = self._outputs(run, squares)
+        self._require_parity(run, outputs)
         threshold = run.read_json("evaluate", "threshold.json")
-        found = read_outputs(outputs, placements, self._finder(LOWEST))
-        evaluation = self._measure(run, pictures, found, threshold)
+        prints = {name: read_outputs(given, placements, self._finder(LOWEST)) for name, given in outputs.items()}
+        evaluations = {name: self._measure(run, pictures, given, threshold) for name, given in prints.items()}
+        default = self.recipe.export.default_variant
+        found, evaluation = prints[default], evaluations[default]
         report = run.output("verify") / "report"
         write_box_report(report, evaluation, run.read_json("fit", "history.json"), PACKAGES)
         shown = list(zip(pictures, above(found, threshold), strict=True))[:SCENES_ON_SHEET]
@@ -134,11 +141,16 @@ class DetectorTrainer:
         best = np.array([[max((one.score for one in prints), default=0.0)] for prints in found], np.float32)
         run.write_json("verify", "best_scores.json", score_histogram(best).model_dump(mode="json"))
         metrics = evaluation.metrics() | self._look(run, threshold)
-        metrics["size_mb"] = Metric(value=_network(run).stat().st_size / 1e6, samples=0)
+        metrics["size_mb"] = Metric(value=_network(run, default).stat().st_size / 1e6, samples=0)
+        best_known = np.load(run.output("evaluate") / "test_outputs.npy")
+        trained = self._measure(run, pictures, read_outputs(best_known, placements, self._finder(LOWEST)), threshold)
+        for name, one in evaluations.items():
+            loss = trained.found.average_precision.value - one.found.average_precision.value
+            metrics[f"{name}_loss_points"] = Metric(value=100 * loss, samples=len(pictures))
         kept = {name: metric.model_dump(mode="json") for name, metric in metrics.items()}
         run.write_json("verify", "metrics.json", kept)
         write_card(report / "model_card.md", self.recipe, run, metrics, self._rule(), PACKAGES)
-        return {name: metrics[name].value for name in SHOWN if name in metrics}
+        return {name: metric.value for name, metric in metrics.items() if name in SHOWN or "_loss_" in name}
 
     def draft(self, run: Run) -> BundleDraft:
         """See `Trainer`. Golden inputs are drawn by a program: photographs are not ours to pass on."""
@@ -150,10 +162,15 @@ class DetectorTrainer:
             labels=(LABEL,),
             input=InputDescription(kind="image", shape=(3, finding.size, finding.size), units="RGB, 0 to 1"),
             pipeline=PipelineReference(name=self.recipe.task, parameters=parameters),
-            variants=(VariantFile("float32", "onnx", _network(run)),),
+            variants=tuple(VariantFile(v, "onnx", _network(run, v)) for v in self.recipe.export.variants),
             decision=Decision(thresholds={LABEL: threshold}),
             metrics={name: Metric.model_validate(value) for name, value in metrics.items()},
-            golden=golden_inputs(_network(run), finder, self.recipe.golden.samples, self.recipe.seed),
+            golden=golden_inputs(
+                [_network(run, v) for v in self.recipe.export.variants],
+                finder,
+                self.recipe.golden.samples,
+                self.recipe.seed,
+            ),
             best_scores=ScoreHistogram.model_validate(run.read_json("verify", "best_scores.json")),
             split_rule=self._rule(),
             files={f"report/{p.name}": p for p in sorted((run.output("verify") / "report").iterdir())},
@@ -187,6 +204,24 @@ class DetectorTrainer:
         finding = self.recipe.finding
         return FinderSettings(finding.size, threshold, finding.overlap, finding.most)
 
+    def _outputs(self, run: Run, squares: NDArray[np.uint8]) -> dict[str, NDArray[np.float32]]:
+        """Of each variant, in the runtime that will serve it."""
+        variants = self.recipe.export.variants
+        with run.progress.track("looking at test pictures", len(squares) * len(variants)) as bar:
+            return {variant: exported_outputs(_network(run, variant), squares, bar.advance) for variant in variants}
+
+    def _require_parity(self, run: Run, outputs: Mapping[str, NDArray[np.float32]]) -> None:
+        """Leaves `parity.json`. Raises IntegrityError if the float32 export is not the trained network."""
+        trained = np.load(run.output("evaluate") / "test_outputs.npy")
+        parity = {}
+        for variant, given in outputs.items():
+            difference = np.abs(given - trained)
+            parity[variant] = {"box": float(difference[:, :4].max()), "score": float(difference[:, 4:].max())}
+        run.write_json("verify", "parity.json", parity)
+        found = parity.get("float32", {})
+        if any(found[name] > LARGEST_DIFFERENCE[name] for name in found):
+            raise IntegrityError(f"the exported network is not the trained one ({found}); the export went wrong")
+
     def _measure(
         self, run: Run, pictures: Sequence[LabelledPicture], found: Sequence[Any], threshold: float
     ) -> BoxEvaluation:
@@ -199,7 +234,8 @@ class DetectorTrainer:
             return {}
         folder = self._source.folder(self._data)
         paths = [folder / name for name in run.read_json("prepare", "photographs.json")]
-        looked = look(_network(run), self._finder(threshold), paths, self.recipe, self._data, run.progress)
+        network = _network(run, self.recipe.export.default_variant)
+        looked = look(network, self._finder(threshold), paths, self.recipe, self._data, run.progress)
         write_sheet(run.output("verify") / "report" / "detections.png", looked.shown)
         shares = {
             "real.found": proportion(looked.found, looked.photographs),
@@ -213,8 +249,8 @@ class DetectorTrainer:
         return f"photographs, before anything is cut from them: {describe(self.recipe.split, self.recipe.seed)}"
 
 
-def _network(run: Run) -> Path:
-    return run.output("export") / "float32.onnx"
+def _network(run: Run, variant: str) -> Path:
+    return run.output("export") / f"{variant}.onnx"
 
 
 def _to_json(picture: LabelledPicture, folder: Path) -> dict[str, Any]:
