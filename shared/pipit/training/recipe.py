@@ -52,7 +52,10 @@ class DataSource(RecipePart):
                 raise NotFound(f"data set {self.path!r} is looked for in the folder that PIPIT_DATA names; set it")
             path = data / path
         if not path.is_dir():
-            raise NotFound(f"data set {self.path!r} is not at {path}; fetch it, or name its folder in the recipe")
+            raise NotFound(
+                f"data set {self.path!r} is not at {path}; fetch it, name its folder in the recipe, or, for the recipe "
+                "synthetic, let a program make it: pipit data synthesise TASK"
+            )
         return path
 
 
