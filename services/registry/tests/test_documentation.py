@@ -39,7 +39,7 @@ def test_every_role_is_described() -> None:
 
 def test_every_status_is_in_the_table() -> None:
     table = PAGE.read_text("utf-8").partition("## What goes wrong")[2]
-    # The tree of `pipit.errors` alone: what else is imported by then, a trainer's own errors among it, answers no call here.
+    # The tree of `pipit.errors` alone: a trainer has errors of its own, which answer no call.
     tree = [error for error in PipitError.__subclasses__() if error.__module__ == PipitError.__module__]
     statuses = {error.status for error in tree} - {"DEADLINE_EXCEEDED"}
     assert {status for status in statuses if status not in table} == set()
