@@ -87,8 +87,9 @@ def download(
     if not _is_right(transfer.part, file, accept):
         found = sha256_of(transfer.part)
         transfer.discard()
+        pinned = f", not {file.sha256}" if file.sha256 else ", and what is in it is not what was pinned"
         raise IntegrityError(
-            f"{transfer.url} is not the file that Pipit knows: its SHA-256 is {found}, not {file.sha256}; "
+            f"{transfer.url} is not the file that Pipit knows: its SHA-256 is {found}{pinned}; "
             "nothing of it was kept. Try again, or another mirror (PIPIT_DATA_MIRROR)"
         )
     transfer.part.replace(target)

@@ -11,7 +11,7 @@ from pipit.data import sources
 from pipit.data.download import DownloadOptions, Progress, download, require_space, sha256_of
 from pipit.data.sources import ArchiveSource
 from pipit.data.unpack import has_pinned_content, unpack
-from pipit.errors import AlreadyExists
+from pipit.errors import AlreadyExists, NotFound
 
 _RECORD = "fetched.json"
 """Written last: where a folder has it, the data set is whole."""
@@ -105,5 +105,33 @@ def fetch_yamnet(data: Path, options: FetchOptions) -> Fetched:
     return Fetched("yamnet", network, len(parts) + 1, size, "Apache-2.0 (tensorflow/models)", already_there)
 
 
-FETCHERS = {"esc50": fetch_esc50, "yamnet": fetch_yamnet}
+def fetch_mobilefacenet(data: Path, options: FetchOptions) -> Fetched:
+    """MobileFaceNet's weights by name, made of the published checkpoint, which is not kept."""
+    weights = data / sources.BACKBONES_FOLDER / sources.MOBILEFACENET_WEIGHTS
+    already_there = weights.is_file()
+    if not already_there:
+        try:
+            # Only the environments of trainers that use it have PyTorch.
+            from pipit.data.mobilefacenet import convert_mobilefacenet, has_pinned_weights  # noqa: PLC0415
+        except ModuleNotFoundError as error:
+            raise NotFound(
+                f"the package {error.name!r}, which reads the checkpoint, is not installed here; "
+                "in the repository, run: .venv/dev/bin/pipit data fetch mobilefacenet"
+            ) from error
+        checkpoint = weights.with_name(sources.MOBILEFACENET_CHECKPOINT.filename)
+        download(
+            sources.MOBILEFACENET_CHECKPOINT,
+            checkpoint,
+            mirror=options.mirror,
+            progress=options.progress,
+            options=options.download,
+            accept=has_pinned_weights,
+        )
+        convert_mobilefacenet(checkpoint, weights)
+        checkpoint.unlink()
+    licence = "none stated; learnt from CASIA-WebFace, which is for research only"
+    return Fetched("mobilefacenet", weights, 1, weights.stat().st_size, licence, already_there)
+
+
+FETCHERS = {"esc50": fetch_esc50, "mobilefacenet": fetch_mobilefacenet, "yamnet": fetch_yamnet}
 """What can be fetched, by name."""

