@@ -4,7 +4,7 @@
     int8      8-bit weights of matrix products and LSTMs, a scale for each column; activations quantised as they come
 
 What it gains depends on the width: on x86 an LSTM of 256 runs 2.4 times as fast, one of 64 a third as fast.
-Convolutions stay in float: quantised dynamically they are slower.
+Convolutions quantised as they come are slower. They stay in float, unless training rows tell their ranges ahead.
 Importing this imports PyTorch; only trainers that use it do.
 Source: https://onnxruntime.ai/docs/performance/model-optimizations/quantization.html
 """
@@ -29,6 +29,7 @@ from torch import nn
 
 from pipit.bundle.files import write_atomically
 from pipit.errors import InvalidInput
+from pipit.training.onnx_convolutions import quantise_convolutions
 
 VARIANTS = ("float32", "int8")
 QUANTISED = ("MatMul", "Gemm", "LSTM")
@@ -40,18 +41,24 @@ EXAMPLE_ROWS = 2
 
 
 def export_onnx(
-    network: nn.Module, variant: str, path: Path, row: Mapping[str, NDArray[Any]], output: str = "logits"
+    network: nn.Module,
+    variant: str,
+    path: Path,
+    row: Mapping[str, NDArray[Any]],
+    output: str = "logits",
+    calibration: Mapping[str, NDArray[Any]] | None = None,
 ) -> None:
     """Writes `network` as an ONNX file with a batch axis of any size; the same network gives the same bytes.
 
     row: one row of each input, without the batch axis, by the name that it gets, in the order the network takes them.
-    output: the name of the only output. Raises InvalidInput for an unknown variant.
+    output: the name of the only output. calibration: training rows by input, for int8 with its convolutions. Raises
+    InvalidInput for an unknown variant.
     """
     if variant not in VARIANTS:
         raise InvalidInput(f"there is no variant {variant!r}; there are {', '.join(VARIANTS)}")
     model = _without_traces(_exported(network, row, output))
     if variant == "int8":
-        model = _quantised(model)
+        model = _without_traces(_quantised(model, calibration))
     write_atomically(path, model.SerializeToString(deterministic=True))
 
 
@@ -97,12 +104,15 @@ def _without_traces(model: onnx.ModelProto) -> onnx.ModelProto:
     return model
 
 
-def _quantised(model: onnx.ModelProto) -> onnx.ModelProto:
+def _quantised(model: onnx.ModelProto, calibration: Mapping[str, NDArray[Any]] | None) -> onnx.ModelProto:
     with TemporaryDirectory() as folder, _quiet():
-        before, after = Path(folder) / "float32.onnx", Path(folder) / "int8.onnx"
+        before, after, last = (Path(folder) / f"{name}.onnx" for name in ("float32", "products", "convolutions"))
         onnx.save(model, before)
         quantize_dynamic(before, after, list(QUANTISED), per_channel=True, weight_type=QuantType.QInt8)
-        return onnx.load(after)
+        if calibration is None:
+            return onnx.load(after)
+        quantise_convolutions(after, last, calibration)
+        return onnx.load(last)
 
 
 @contextmanager

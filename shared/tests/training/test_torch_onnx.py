@@ -91,6 +91,24 @@ def test_int8_holds_8_bit_weights_and_leaves_convolutions_alone(tmp_path: Path) 
     assert sizes[1] < 0.6 * sizes[0]
 
 
+def test_with_training_rows_int8_holds_convolutions_in_8_bits_too(tmp_path: Path) -> None:
+    seed_everything(1)
+    network = Convolutional()
+    rows = np.random.default_rng(1).normal(size=(64, 20, 6)).astype(np.float32)
+    path = tmp_path / "int8.onnx"
+    export_onnx(network, "int8", path, {"sequence": rows[0]}, calibration={"sequence": rows[:32]})
+    model = onnx.load(path)
+    names = {output: node for node in model.graph.node for output in node.output}
+    (convolution,) = (node for node in model.graph.node if node.op_type == "Conv")
+    assert [names[name].op_type for name in convolution.input[:2]] == ["DequantizeLinear"] * 2
+    runtime = load_runtime(path, "onnx")
+    found = runtime.run({"sequence": rows[32:]})["logits"]
+    runtime.close()
+    expected = outputs_of(network, {"sequence": rows[32:]})
+    assert 0.0 < np.abs(found - expected).max() < 0.05
+    assert not any(node.metadata_props or node.doc_string for node in model.graph.node)
+
+
 def test_the_same_network_gives_the_same_bytes_and_tells_nothing_of_the_machine(tmp_path: Path) -> None:
     seed_everything(1)
     network = Convolutional()

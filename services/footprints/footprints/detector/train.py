@@ -21,13 +21,13 @@ from pipit.bundle.manifest import Decision, InputDescription, Metric, PipelineRe
 from pipit.errors import IntegrityError, InvalidInput
 from pipit.pipelines import Box
 from pipit.training.intervals import proportion
+from pipit.training.onnx_convolutions import quantise_convolutions
 from pipit.training.recipe import recipe_folder
 from pipit.training.run import Facts, Run
 from pipit.training.score_histogram import score_histogram
 from pipit.training.trainer import BundleDraft, VariantFile
 
 from footprints.detector.card import write_card
-from footprints.detector.eight_bits import quantise
 from footprints.detector.fit import export_network, start_file, train_network, trained_outputs
 from footprints.detector.golden import golden_inputs
 from footprints.detector.labels import LABEL, LabelledPicture, count_pictures, read_set, set_files
@@ -38,7 +38,7 @@ from footprints.detector.report import BoxEvaluation, evaluate_boxes, mean_side,
 from footprints.detector.scene_set import list_photographs, split_photographs, write_scenes
 from footprints.detector.searching import LOWEST, above, exported_outputs, read_outputs, read_pixels, read_squares
 from footprints.detector.sheets import Entry, write_sheet
-from footprints.prints import FinderSettings
+from footprints.prints import INPUT, FinderSettings
 from footprints.species.sides import describe
 
 SHOWN = ("precision", "recall", "average_precision", "false_pictures", "real.found", "real.false", "size_mb")
@@ -120,7 +120,8 @@ class DetectorTrainer:
         if "int8" in export.variants:
             paths = [picture.path for picture in self._pictures(run) if picture.side == "train"]
             squares, _ = read_squares(paths[: export.calibration_samples], self.recipe.finding.size)
-            quantise(exported, _network(run, "int8"), squares)
+            rows = squares.astype(np.float32) / np.float32(255)
+            quantise_convolutions(exported, _network(run, "int8"), {INPUT: rows})
         return {f"{variant}_bytes": _network(run, variant).stat().st_size for variant in export.variants}
 
     def verify(self, run: Run) -> Facts:
