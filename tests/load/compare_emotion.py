@@ -2,8 +2,8 @@
 
     python tests/load/compare_emotion.py RUNS [recipe ...]
 
-Needs PIPIT_DATA with `expressions`, and the networks that find faces (python -m pipit.data.landmark_networks). RUNS is
-a folder for the runs; what was trained there is not trained again.
+Needs PIPIT_DATA with `expressions` and `backbones`, and the networks that find faces
+(python -m pipit.data.landmark_networks). RUNS is a folder for the runs; what was trained there is not trained again.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from pipit.training.recipe import find_recipe, load_recipe
 from pipit.training.run import Run, open_run
 from pipit.training.steps import actions_of, run_steps
 
-RECIPES = ("guide", "temporal", "aligned", "joined")
+RECIPES = ("guide", "temporal", "aligned", "joined", "mobilefacenet")
 ROUNDS = 200
 SHARES = (
     "accuracy",

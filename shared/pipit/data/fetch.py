@@ -116,7 +116,8 @@ def fetch_mobilefacenet(data: Path, options: FetchOptions) -> Fetched:
         except ModuleNotFoundError as error:
             raise NotFound(
                 f"the package {error.name!r}, which reads the checkpoint, is not installed here; "
-                "in the repository, run: .venv/dev/bin/pipit data fetch mobilefacenet"
+                "in the repository, run: make .venv/train-emotion/.ready, "
+                "then .venv/train-emotion/bin/pipit data fetch mobilefacenet"
             ) from error
         checkpoint = weights.with_name(sources.MOBILEFACENET_CHECKPOINT.filename)
         download(

@@ -18,6 +18,10 @@ NOT_FOR = (
     "face does, not what somebody feels, means or will do; people differ, and so do cultures.",
     "Anybody who has not been asked. Tell people that it runs, what it keeps, and how to switch it off.",
 )
+BEGINNING = (
+    "Began with MobileFaceNet's published weights, which state no licence and learnt from CASIA-WebFace, a set of "
+    "pictures of public figures given out for research: think again before any commercial use."
+)
 
 
 def model_card(
@@ -34,6 +38,7 @@ def model_card(
     """Metrics and evaluation: of the variant that serves. absent: data sets of the recipe that were not there."""
     limits = (
         f"Trained without {', '.join(absent)}: nothing was there." if absent else "",
+        BEGINNING if recipe.network == "mobilefacenet" else "",
         "Labels are other people's guesses at posed and found pictures, not what the pictured felt.",
         "Nobody checked it by age, gender, skin, glasses or beards; expect it to be worse for whom the data lacks.",
         "Pictures are stills from the web; a camera in a room sees faces smaller, darker and from the side.",

@@ -19,6 +19,7 @@ from torch import Tensor, nn
 
 from emotion.emotion.classes import LABELS
 from emotion.emotion.features import ALIGNED, CROP, make_features
+from emotion.emotion.mobilefacenet import MobileFaceNet, load_pretrained
 from emotion.emotion.network import Joined, Standardise, build_network
 from emotion.emotion.recipe import EmotionRecipe
 from emotion.emotion.settings import INPUT
@@ -51,24 +52,35 @@ def rows_of(recipe: EmotionRecipe, samples: FaceSamples) -> NDArray[np.float32]:
 
 
 def train_network(
-    recipe: EmotionRecipe, train: FaceSamples, validation: FaceSamples, scratch: Path, logs: Path, progress: Progress
+    recipe: EmotionRecipe,
+    train: FaceSamples,
+    validation: FaceSamples,
+    scratch: Path,
+    logs: Path,
+    progress: Progress,
+    weights: Path | None = None,
 ) -> tuple[nn.Module, Fitted]:
-    """The network with the weights of its best epoch. scratch: where an interrupted training goes on from."""
+    """The network with the weights of its best epoch. scratch: where an interrupted training goes on from.
+
+    weights: MobileFaceNet's, for the network that begins with them.
+    """
     rows, validating = rows_of(recipe, train), rows_of(recipe, validation)
     seed_everything(recipe.seed)
     network = build_network(recipe, rows.shape[-1])
+    if weights is not None:
+        load_pretrained(next(part for part in network.modules() if isinstance(part, MobileFaceNet)), weights)
     spread = _learn_standard(network, rows)
-    weights = None
+    importance = None
     if recipe.class_weights:
         of_label = balanced_weights(train.truth, len(LABELS))
-        weights = np.array([of_label[int(label)] for label in train.truth], np.float32)
+        importance = np.array([of_label[int(label)] for label in train.truth], np.float32)
     both = np.stack([rows, rows_of(recipe, train.mirrored())], axis=1)
     loss = nn.CrossEntropyLoss(reduction="none", label_smoothing=recipe.network_options.label_smoothing)
     fitted = fit(
         network,
         loss,
         recipe,
-        Samples({INPUT: both}, train.truth, weights),
+        Samples({INPUT: both}, train.truth, importance),
         Samples({INPUT: validating}, validation.truth),
         scratch,
         logs,

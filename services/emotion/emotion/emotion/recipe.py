@@ -69,7 +69,7 @@ class EmotionExport(Export):
 class EmotionRecipe(Recipe):
     """See `pipit.training.recipe.Recipe`."""
 
-    network: Literal["guide", "temporal", "aligned", "joined"]
+    network: Literal["guide", "temporal", "aligned", "joined", "mobilefacenet"]
     data: Annotated[tuple[FaceSource, ...], Field(min_length=1)]
     features: Features
     augmentation: Augmentation = Augmentation()
@@ -80,8 +80,11 @@ class EmotionRecipe(Recipe):
 
     @model_validator(mode="after")
     def _features_fit_the_network(self) -> EmotionRecipe:
-        wanted = {"guide": ("raw", "aligned"), "temporal": ("raw", "aligned")}
-        allowed = wanted.get(self.network, ("aligned_crop",) if self.network == "joined" else ("aligned",))
+        allowed: tuple[str, ...] = ("raw", "aligned")
+        if self.network in ("joined", "mobilefacenet"):
+            allowed = ("aligned_crop",)
+        elif self.network == "aligned":
+            allowed = ("aligned",)
         if self.features.kind not in allowed:
             raise ValueError(f"network {self.network} takes the features {' or '.join(allowed)}")
         if (self.network == "temporal") != (self.features.frames > 1):

@@ -36,6 +36,7 @@ from pipit.training.torch_onnx import export_onnx
 from pipit.training.trainer import BundleDraft, VariantFile
 from torch import nn
 
+from emotion.emotion import mobilefacenet
 from emotion.emotion.card import PACKAGES, model_card
 from emotion.emotion.classes import LABELS
 from emotion.emotion.features import ALIGNED, feature_count
@@ -61,16 +62,18 @@ class EmotionTrainer:
 
     recipe_type: ClassVar[type[EmotionRecipe]] = EmotionRecipe
     recipe_folder: ClassVar[Path] = recipe_folder(Path(__file__).parents[1])
-    default_recipe: ClassVar[str] = "joined"
+    default_recipe: ClassVar[str] = "mobilefacenet"
     distributed: ClassVar[bool] = False
 
     def __init__(self, recipe: EmotionRecipe, data: Path | None) -> None:
         self.recipe = recipe
+        self._data = data
         self._store = FaceStore(recipe, data)
 
     def data_files(self) -> Mapping[str, Path]:
         """See `Trainer`."""
-        return self._store.files()
+        weights = self._weights()
+        return self._store.files() | ({} if weights is None else {mobilefacenet.FILE.as_posix(): weights})
 
     def prepare(self, run: Run) -> Facts:
         """Leaves `faces.json`: the faces that were found, their group and side; and `without_face.json`."""
@@ -104,7 +107,13 @@ class EmotionTrainer:
         output = run.output("fit")
         train, validation = (self._store.samples(run, side) for side in ("train", "validation"))
         network, fitted = train_network(
-            self.recipe, train, validation, run.scratch("fit"), output / "tensorboard", run.progress
+            self.recipe,
+            train,
+            validation,
+            run.scratch("fit"),
+            output / "tensorboard",
+            run.progress,
+            self._weights(),
         )
         save_weights(network, output / "network.pt")
         run.write_json("fit", "history.json", dict(fitted.history))
@@ -126,11 +135,12 @@ class EmotionTrainer:
 
     def export(self, run: Run) -> Facts:
         """Leaves `<variant>.onnx`."""
-        network, settings = self._load(run), self._settings()
+        network, settings, calibration = self._load(run), self._settings(), self._calibration(run)
         sizes: dict[str, int] = {}
         for variant in self.recipe.export.variants:
             path = _variant_file(run, variant)
-            export_onnx(network, variant, path, {INPUT: np.zeros(settings.shape, np.float32)}, OUTPUT)
+            row = {INPUT: np.zeros(settings.shape, np.float32)}
+            export_onnx(network, variant, path, row, OUTPUT, calibration)
             sizes[f"{variant}_bytes"] = path.stat().st_size
         return sizes
 
@@ -198,6 +208,18 @@ class EmotionTrainer:
         network = build_network(self.recipe, feature_count(self.recipe.features.kind))
         load_weights(network, run.output("fit") / "network.pt")
         return network
+
+    def _weights(self) -> Path | None:
+        return mobilefacenet.weights_file(self._data) if self.recipe.network == "mobilefacenet" else None
+
+    def _calibration(self, run: Run) -> dict[str, NDArray[np.float32]] | None:
+        """Training rows for the network whose convolutions are large enough to gain by 8 bits."""
+        if self.recipe.network != "mobilefacenet" or "int8" not in self.recipe.export.variants:
+            return None
+        rows, _ = self._rows(run, "train")
+        count = min(self.recipe.export.calibration_samples, len(rows))
+        chosen = np.random.default_rng(self.recipe.seed).choice(len(rows), count, replace=False)
+        return {INPUT: rows[chosen]}
 
     def _rows(self, run: Run, side: str) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
         samples = self._store.samples(run, side)

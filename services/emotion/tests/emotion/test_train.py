@@ -41,14 +41,15 @@ def test_look_alikes_and_pictures_of_one_person_are_one_group() -> None:
 
 def test_recipes_are_valid_and_refuse_what_does_not_fit(make_recipe: Make) -> None:
     names = recipe_names(EmotionTrainer.recipe_folder, "emotion.emotion")
-    assert names == ("aligned", "guide", "joined", "synthetic", "temporal")
+    assert names == ("aligned", "guide", "joined", "mobilefacenet", "synthetic", "temporal")
     for name in names:
         recipe = load_recipe(find_recipe(EmotionTrainer.recipe_folder, "emotion.emotion", name), EmotionRecipe)
         assert [gate.metric for gate in recipe.gates] == ["accuracy", *(f"f1.{label}" for label in LABELS)]
     with pytest.raises(ValidationError, match="several frames"):
         make_recipe(network="temporal")
-    with pytest.raises(ValidationError, match="takes the features aligned_crop"):
-        make_recipe(network="joined")
+    for network in ("joined", "mobilefacenet"):
+        with pytest.raises(ValidationError, match="takes the features aligned_crop"):
+            make_recipe(network=network)
     with pytest.raises(ValidationError, match="no pictures to cut"):
         make_recipe(network="joined", features={"kind": "aligned_crop"})
 
@@ -125,20 +126,25 @@ def test_a_split_that_leaves_a_class_out_and_data_that_is_wrong_are_named(
 
 @pytest.mark.slow
 @pytest.mark.data
-def test_from_a_few_real_pictures_to_a_joined_bundle(
-    make_recipe: Make, real_data: Path, networks_folder: Path, tmp_path: Path, quiet: Any
+@pytest.mark.parametrize("network", ["joined", "mobilefacenet"])
+def test_from_a_few_real_pictures_to_a_bundle(
+    make_recipe: Make, real_data: Path, networks_folder: Path, tmp_path: Path, quiet: Any, network: str
 ) -> None:
+    if network == "mobilefacenet":
+        if not (real_data / "backbones").is_dir():
+            pytest.skip("needs MobileFaceNet's weights: set PIPIT_DATA to a folder that holds backbones")
+        (tmp_path / "backbones").symlink_to(real_data / "backbones")
     own = tmp_path / "few"
     for folder in sorted((real_data / "expressions/fer2013/train").iterdir()):
         (own / folder.name).mkdir(parents=True)
         for path in sorted(folder.iterdir())[:40]:
             (own / folder.name / path.name).symlink_to(path)
     recipe = make_recipe(
-        network="joined",
+        network=network,
         features={"kind": "aligned_crop"},
         augmentation={"crop_warp": 0.05, "crop_dropout": 0.2},
         data=[{"kind": "fer2013", "path": "few", "licence": "research"}],
-        epochs=4,
+        epochs=4 if network == "joined" else 2,
     )
     trainer = EmotionTrainer(recipe, tmp_path)
     with open_run(trainer, tmp_path / "runs", quiet) as run:

@@ -1,0 +1,114 @@
+"""The convolutions of MobileFaceNet, which were taught to tell people apart, as the beginning of another network.
+
+The weights lie in `backbones/mobilefacenet_casia_112x96.npz`, which `pipit data fetch mobilefacenet` makes.
+Source: S. Chen et al., MobileFaceNets, https://arxiv.org/abs/1804.07573.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import torch
+from pipit.errors import InvalidInput, NotFound
+from torch import Tensor, nn
+
+FILE = Path("backbones") / "mobilefacenet_casia_112x96.npz"
+FEATURES = 512
+_STEM = 64
+_STAGES = ((2, 64, 5, 2), (4, 128, 1, 2), (2, 128, 6, 1), (4, 128, 1, 2), (2, 128, 2, 1))
+"""Expansion, channels, blocks, stride of the first block."""
+_HEAD = ("linear7", "linear1")
+"""What makes the embedding of a person, and is left out."""
+
+
+def weights_file(data: Path | None) -> Path:
+    """Where the weights lie below the folder of data sets. Raises NotFound."""
+    path = None if data is None else data / FILE
+    if path is None or not path.is_file():
+        raise NotFound(
+            f"MobileFaceNet's weights are not at {path or f'$PIPIT_DATA/{FILE}'}; "
+            "run `pipit data fetch mobilefacenet` and set PIPIT_DATA, or train the recipe `joined`, which needs none"
+        )
+    return path
+
+
+class MobileFaceNet(nn.Module):
+    """Faces, RGB, (x - 127.5) / 128, (n, 3, height, width), to features (n, 512, height / 16, width / 16).
+
+    It was taught with 112 x 96. Layers bear the names of the published weights.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv1 = _Convolution(3, _STEM, 3, stride=2)
+        self.dw_conv1 = _Convolution(_STEM, _STEM, 3, groups=_STEM)
+        blocks: list[nn.Module] = []
+        channels = _STEM
+        for expansion, wide, count, stride in _STAGES:
+            for number in range(count):
+                blocks.append(_Bottleneck(channels, wide, 1 if number else stride, expansion))
+                channels = wide
+        self.blocks = nn.Sequential(*blocks)
+        self.conv2 = _Convolution(channels, FEATURES, 1)
+
+    def forward(self, faces: Tensor) -> Tensor:
+        """See `torch.nn.Module`."""
+        features: Tensor = self.conv2(self.blocks(self.dw_conv1(self.conv1(faces))))
+        return features
+
+
+def load_pretrained(network: MobileFaceNet, path: Path) -> None:
+    """Puts the published weights into it. Raises InvalidInput for a file with others."""
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            weights = {
+                name: torch.from_numpy(file[name].astype(np.float32))
+                for name in file.files
+                if name.partition(".")[0] not in _HEAD
+            }
+        missing, unexpected = network.load_state_dict(weights, strict=False)
+    except (ValueError, RuntimeError, OSError, EOFError) as error:
+        reason = " ".join(str(error).split())
+        raise InvalidInput(f"{path} holds no weights of MobileFaceNet: {reason}; fetch it again") from error
+    lost = [name for name in missing if not name.endswith("num_batches_tracked")]
+    if lost or unexpected:
+        name = (lost or unexpected)[0]
+        raise InvalidInput(f"{path} holds no weights of MobileFaceNet: {name} does not fit; fetch it again")
+
+
+class _Convolution(nn.Module):
+    """Convolution, batch norm, PReLU."""
+
+    def __init__(self, before: int, after: int, size: int, *, stride: int = 1, groups: int = 1) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(before, after, size, stride, size // 2, groups=groups, bias=False)
+        self.bn = nn.BatchNorm2d(after)
+        self.prelu = nn.PReLU(after)
+
+    def forward(self, value: Tensor) -> Tensor:
+        result: Tensor = self.prelu(self.bn(self.conv(value)))
+        return result
+
+
+class _Bottleneck(nn.Module):
+    """Widened, convolved channel by channel, narrowed; added to what came in where the shape allows."""
+
+    def __init__(self, before: int, after: int, stride: int, expansion: int) -> None:
+        super().__init__()
+        wide = before * expansion
+        self._shortcut = stride == 1 and before == after
+        self.conv = nn.Sequential(
+            nn.Conv2d(before, wide, 1, bias=False),
+            nn.BatchNorm2d(wide),
+            nn.PReLU(wide),
+            nn.Conv2d(wide, wide, 3, stride, 1, groups=wide, bias=False),
+            nn.BatchNorm2d(wide),
+            nn.PReLU(wide),
+            nn.Conv2d(wide, after, 1, bias=False),
+            nn.BatchNorm2d(after),
+        )
+
+    def forward(self, value: Tensor) -> Tensor:
+        result: Tensor = self.conv(value)
+        return value + result if self._shortcut else result
