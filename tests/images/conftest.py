@@ -12,7 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+from footprints.species.synthetic import ANIMALS, draw_print, encoded
 from PIL import Image
 from pipit.cli.inference import InferenceClient, Target
 from pipit.data.synthetic import synthesise
@@ -20,7 +22,7 @@ from pipit.errors import PipitError
 from pipit.rpc.probe import health_of
 
 REPOSITORY = Path(__file__).parents[2]
-SOUNDS, FACES = "home_security.sounds", "emotion.emotion"
+SOUNDS, FACES, PRINTS = "home_security.sounds", "emotion.emotion", "footprints.species"
 PATIENCE = 300.0
 """Seconds; emulated processors are slow."""
 
@@ -61,7 +63,7 @@ class Container:
         return bool(self.inspect()["State"]["Health"]["Status"] == "healthy")
 
     def scores(self, file: Path) -> dict[str, float]:
-        """What the server answers to a recording's first window, or of a picture's largest face."""
+        """What the server answers to a recording's first window, or of a picture's largest face or print."""
         with InferenceClient(Target(self.address(50051), top_k=0, timeout=120.0)) as client:
             answer = client.classify_file(file)
         return {score.label: score.score for score in answer.predictions[0].scores}
@@ -171,6 +173,20 @@ def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def face_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Of faces."""
     return train(FACES, tmp_path_factory.mktemp("faces"))
+
+
+@pytest.fixture(scope="session")
+def print_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Of prints that a program drew."""
+    return train(PRINTS, tmp_path_factory.mktemp("prints"))
+
+
+@pytest.fixture(scope="session")
+def drawn_print(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A picture of one."""
+    path = tmp_path_factory.mktemp("drawn") / "print.jpg"
+    path.write_bytes(encoded(draw_print(min(ANIMALS), np.random.default_rng(99))))
+    return path
 
 
 @pytest.fixture(scope="session")

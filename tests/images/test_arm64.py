@@ -53,6 +53,7 @@ def architecture(run_command: Run) -> Callable[[str], str]:
     [
         ("home-security-inference", "bundle", "clip"),
         pytest.param("emotion-inference", "face_bundle", "photograph", marks=pytest.mark.arm64),
+        pytest.param("footprints-inference", "print_bundle", "drawn_print", marks=pytest.mark.arm64),
     ],
 )
 def test_a_server_on_arm_answers_as_it_does_here(
