@@ -73,9 +73,10 @@ def wanted(detector: str | None) -> dict[str, SpeciesRecipe]:
         "tuned, frozen stage alone": tuned.model_copy(update={"stages": tuned.stages[:1]}),
     }
     if detector is not None:
-        crops = tuned.crops.model_copy(update={"detector": detector})
-        found["tuned, frozen stage alone, crops by the detector"] = tuned.model_copy(
-            update={"crops": crops, "stages": tuned.stages[:1]}
+        cropped = tuned.model_copy(update={"crops": tuned.crops.model_copy(update={"detector": detector})})
+        found["tuned, crops by the detector"] = cropped
+        found["tuned, frozen stage alone, crops by the detector"] = cropped.model_copy(
+            update={"stages": tuned.stages[:1]}
         )
     return found
 

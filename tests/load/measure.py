@@ -39,10 +39,11 @@ def write_csv(name: str, rows: Sequence[Mapping[str, object]], packages: Sequenc
     MEASURED.mkdir(parents=True, exist_ok=True)
     path = MEASURED / f"{name}.csv"
     versions = ", ".join(f"{package} {version(package)}" for package in packages)
+    # Of what lies elsewhere on this machine, the name is enough for anybody else.
+    arguments = [Path(each).name if Path(each).is_absolute() else each for each in sys.argv[1:]]
     with path.open("w", newline="") as file:
         file.write(
-            f"# {datetime.now(UTC):%Y-%m-%d}: python {Path(sys.argv[0]).name} {shlex.join(sys.argv[1:])}".rstrip()
-            + "\n"
+            f"# {datetime.now(UTC):%Y-%m-%d}: python {Path(sys.argv[0]).name} {shlex.join(arguments)}".rstrip() + "\n"
         )
         file.write(f"# {hardware()}; Python {platform.python_version()}, {versions}\n")
         writer = csv.DictWriter(file, fieldnames=list(rows[0]))
