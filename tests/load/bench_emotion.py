@@ -130,9 +130,12 @@ def operations(bundle: Bundle) -> list[Row]:
 
 def multiply_adds(model: Any) -> int:
     """Of convolutions and matrix products for one row."""
+    for value in model.graph.input:
+        # Known, so that the shapes that follow from it are known, too.
+        value.type.tensor_type.shape.dim[0].dim_value = 1
     shapes = {
         value.name: [dim.dim_value or 1 for dim in value.type.tensor_type.shape.dim]
-        for inferred in (onnx.shape_inference.infer_shapes(model).graph,)
+        for inferred in (onnx.shape_inference.infer_shapes(model, data_prop=True).graph,)
         for value in (*inferred.value_info, *inferred.output, *inferred.input)
     }
     weights = {tensor.name: numpy_helper.to_array(tensor).shape for tensor in model.graph.initializer}

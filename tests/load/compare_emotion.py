@@ -15,17 +15,21 @@ from time import perf_counter
 import numpy as np
 from emotion.emotion.features import feature_count
 from emotion.emotion.recipe import EmotionRecipe
-from emotion.emotion.settings import INPUT
+from emotion.emotion.settings import INPUT, OUTPUT
 from emotion.emotion.train import EmotionTrainer
 from measure import write_csv
+from numpy.typing import NDArray
 from pipit.bundle.manifest import Metric
 from pipit.runtimes import load_runtime
 from pipit.settings import DataSettings, load_settings
+from pipit.training.intervals import bootstrap_groups
 from pipit.training.recipe import find_recipe, load_recipe
 from pipit.training.run import Run, open_run
 from pipit.training.steps import actions_of, run_steps
 
 RECIPES = ("guide", "temporal", "aligned", "joined", "mobilefacenet")
+SIMPLER = "joined"
+"""What later recipes are held against, face by face."""
 ROUNDS = 200
 SHARES = (
     "accuracy",
@@ -45,12 +49,16 @@ def main() -> None:
     runs, *chosen = sys.argv[1:]
     data = load_settings(DataSettings).data
     rows: list[Row] = []
+    right: dict[str, NDArray[np.bool_]] = {}
     for name in chosen or RECIPES:
         path = find_recipe(EmotionTrainer.recipe_folder, "emotion.emotion", name)
         trainer = EmotionTrainer(load_recipe(path, EmotionRecipe), data)
         with open_run(trainer, Path(runs)) as run:
             run_steps(run, actions_of(trainer), "verify")
             rows += measured(name, trainer.recipe, run)
+            right[name] = rightly_answered(trainer, run)
+            if SIMPLER in right and name != SIMPLER:
+                rows.append(beside_simpler(name, right[name], right[SIMPLER], groups(run), trainer.recipe.seed))
     write_csv("emotion_networks", rows)
 
 
@@ -68,6 +76,29 @@ def measured(name: str, recipe: EmotionRecipe, run: Run) -> list[Row]:
             _row(name, f"{variant} median time of a face", _milliseconds(path, recipe), "ms", ROUNDS),
         ]
     return rows
+
+
+def rightly_answered(trainer: EmotionTrainer, run: Run) -> NDArray[np.bool_]:
+    """Whether the variant that serves names each test face as its label does."""
+    rows, truth = trainer._rows(run, "test")
+    runtime = load_runtime(run.output("export") / f"{trainer.recipe.export.default_variant}.onnx", "onnx")
+    found = runtime.run({INPUT: rows})[OUTPUT].argmax(axis=1)
+    runtime.close()
+    return np.asarray(found == truth)
+
+
+def groups(run: Run) -> NDArray[np.object_]:
+    """Of each test face."""
+    return np.array([e["group"] for e in run.read_json("prepare", "faces.json") if e["side"] == "test"], object)
+
+
+def beside_simpler(
+    name: str, right: NDArray[np.bool_], simpler: NDArray[np.bool_], group: NDArray[np.object_], seed: int
+) -> Row:
+    """How much more accuracy on the very same faces; the interval is over persons and pictures, drawn together."""
+    more = right.astype(np.float64) - simpler
+    low, high = bootstrap_groups(group, lambda weights: (weights @ more) / weights.sum(axis=-1), seed)
+    return _row(name, f"accuracy, more than {SIMPLER}", float(more.mean()), "share", len(more), low, high)
 
 
 def _row(
