@@ -72,8 +72,10 @@ class EmotionTrainer:
 
     def data_files(self) -> Mapping[str, Path]:
         """See `Trainer`."""
+        # Before the weights: who has neither is to hear of the data first, which can be made without any.
+        files = self._store.files()
         weights = self._weights()
-        return self._store.files() | ({} if weights is None else {mobilefacenet.FILE.as_posix(): weights})
+        return files if weights is None else files | {mobilefacenet.FILE.as_posix(): weights}
 
     def prepare(self, run: Run) -> Facts:
         """Leaves `faces.json`: the faces that were found, their group and side; and `without_face.json`."""

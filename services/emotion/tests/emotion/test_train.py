@@ -15,7 +15,7 @@ from emotion.emotion.records import Face
 from emotion.emotion.train import EmotionTrainer
 from pipit.bundle.gates import check_gates
 from pipit.bundle.golden import check_golden
-from pipit.errors import InvalidInput
+from pipit.errors import InvalidInput, NotFound
 from pipit.inputs import Landmarks
 from pipit.runtimes import load_runtime
 from pipit.training.publish import FIRST_VERSION, make_bundle
@@ -160,3 +160,13 @@ def test_from_a_few_real_pictures_to_a_bundle(
     assert over_all.low is None
     assert bundle.manifest.pipeline.parameters["landmarks_alone"]
     assert bundle.manifest.metrics["accuracy.landmarks_alone"].samples == prepared["test"]
+
+
+def test_who_has_neither_data_nor_weights_hears_of_the_data_first(make_recipe: Make, tmp_path: Path) -> None:
+    data = [{"kind": "folders", "path": "own", "licence": "mine"}]
+    recipe = make_recipe(network="mobilefacenet", features={"kind": "aligned_crop"}, data=data)
+    with pytest.raises(NotFound, match=str(tmp_path / "own")):
+        EmotionTrainer(recipe, tmp_path).data_files()
+    (tmp_path / "own" / "happy").mkdir(parents=True)
+    with pytest.raises(NotFound, match="MobileFaceNet's weights are not at"):
+        EmotionTrainer(recipe, tmp_path).data_files()
