@@ -39,7 +39,7 @@ def _receive(worker: Worker, deadline: float) -> None:
                 f"worker 0 can't listen on port {port} ({error.strerror}); is {worker.addresses[0]} its own address?"
             ) from error
         come: dict[int, socket.socket] = {}
-        while missing := set(range(1, worker.count)) - set(come):
+        while missing := set(range(1, worker.count)) - {index for index, caller in come.items() if _is_there(caller)}:
             server.settimeout(max(0.001, deadline - time.monotonic()))
             try:
                 caller, _ = server.accept()
@@ -51,10 +51,11 @@ def _receive(worker: Worker, deadline: float) -> None:
                 ) from error
             stack.enter_context(caller)
             index = _index_of(caller)
-            # One that was started again takes the place of what it was before.
+            # One that was started again takes the place of what it was before; until then its place is empty.
             if index in range(1, worker.count):
                 come[index] = caller
         for caller in come.values():
+            caller.setblocking(True)
             with suppress(OSError):
                 caller.sendall(_GO)
 
@@ -65,6 +66,17 @@ def _index_of(caller: socket.socket) -> int:
         return int(caller.recv(8))
     except (OSError, ValueError):
         return -1
+
+
+def _is_there(caller: socket.socket) -> bool:
+    """Whether it still waits, and has not ended since it came."""
+    caller.setblocking(False)
+    try:
+        return caller.recv(1, socket.MSG_PEEK) != b""
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False
 
 
 def _report(worker: Worker, deadline: float) -> None:

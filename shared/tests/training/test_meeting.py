@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import socket
 import threading
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 
 import pytest
 from pipit.errors import Unavailable
@@ -47,6 +47,25 @@ def test_a_worker_that_is_started_again_and_a_stranger_are_no_trouble() -> None:
             with caller:
                 caller.sendall(said)
         waiting += [pool.submit(meet, worker) for worker in (first, second)]
+        for one in waiting:
+            one.result(timeout=60)
+
+
+def test_a_worker_that_has_ended_since_it_came_is_waited_for() -> None:
+    chief, first, second = workers(3, wait_seconds=20.0)
+    host, _, port = chief.addresses[0].rpartition(":")
+    with ThreadPoolExecutor(3) as pool:
+        waiting = [pool.submit(meet, chief)]
+        while True:
+            try:
+                with socket.create_connection((host, int(port))) as ended:
+                    ended.sendall(b"1")
+                break
+            except ConnectionRefusedError:
+                threading.Event().wait(0.01)
+        waiting.append(pool.submit(meet, second))
+        assert not wait(waiting, timeout=1.0).done
+        waiting.append(pool.submit(meet, first))
         for one in waiting:
             one.result(timeout=60)
 
