@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import json
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,28 +20,6 @@ from pipit.inputs.landmarks.files import LandmarkTable, Sources, write_landmarks
 from pipit.inputs.landmarks.networks import LandmarkSettings
 from pipit.settings import load_settings
 from typer.testing import CliRunner
-
-
-class Quiet:
-    """Progress that keeps what was said."""
-
-    def __init__(self) -> None:
-        self.said: list[str] = []
-
-    @contextmanager
-    def track(self, description: str, total: float) -> Iterator[Quiet]:
-        yield self
-
-    def advance(self, amount: float = 1, note: str = "") -> None:
-        pass
-
-    def say(self, message: str) -> None:
-        self.said.append(message)
-
-
-@pytest.fixture
-def quiet() -> Quiet:
-    return Quiet()
 
 
 @pytest.fixture(scope="session")

@@ -71,6 +71,8 @@ def test_other_weights_are_refused(tmp_path: Path) -> None:
         np.savez(path, **content)
         with pytest.raises(InvalidInput, match=f"no weights of MobileFaceNet.*{complaint}"):
             load_pretrained(MobileFaceNet(), path)
-    path.write_bytes(b"no arrays")
-    with pytest.raises(InvalidInput, match="no weights of MobileFaceNet"):
-        load_pretrained(MobileFaceNet(), path)
+    np.savez(path, **right)
+    for broken in (b"", b"no arrays", path.read_bytes()[:2000]):
+        path.write_bytes(broken)
+        with pytest.raises(InvalidInput, match="no weights of MobileFaceNet"):
+            load_pretrained(MobileFaceNet(), path)

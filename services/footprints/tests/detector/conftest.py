@@ -1,7 +1,6 @@
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -10,38 +9,7 @@ from footprints.detector.labels import LABEL, SIDES
 from footprints.detector.settings import DetectorSettings
 from footprints.detector.synthetic import draw, write_synthetic_set
 from PIL import Image
-from pipit.settings import DataSettings, load_settings
-
-
-class Quiet:
-    """Progress that keeps what was said."""
-
-    def __init__(self) -> None:
-        self.said: list[str] = []
-
-    @contextmanager
-    def track(self, description: str, total: float) -> Iterator[Quiet]:
-        yield self
-
-    def advance(self, amount: float = 1, note: str = "") -> None:
-        pass
-
-    def say(self, message: str) -> None:
-        self.said.append(message)
-
-
-@pytest.fixture
-def quiet() -> Quiet:
-    return Quiet()
-
-
-@pytest.fixture(scope="session")
-def real_prints() -> Path:
-    """The folder of data sets, which holds `footprints` and `backbones`."""
-    data = load_settings(DataSettings).data
-    if data is None or not (data / "footprints").is_dir():
-        pytest.skip("needs photographs of prints: set PIPIT_DATA to a folder that holds footprints")
-    return data
+from pipit.settings import load_settings
 
 
 @pytest.fixture(scope="session")

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -9,38 +8,6 @@ import pytest
 from footprints.species.dataset import Picture
 from footprints.species.recipe import SpeciesRecipe
 from footprints.species.synthetic import write_synthetic_set
-from pipit.settings import DataSettings, load_settings
-
-
-class Quiet:
-    """Progress that keeps what was said."""
-
-    def __init__(self) -> None:
-        self.said: list[str] = []
-
-    @contextmanager
-    def track(self, description: str, total: float) -> Iterator[Quiet]:
-        yield self
-
-    def advance(self, amount: float = 1, note: str = "") -> None:
-        pass
-
-    def say(self, message: str) -> None:
-        self.said.append(message)
-
-
-@pytest.fixture
-def quiet() -> Quiet:
-    return Quiet()
-
-
-@pytest.fixture(scope="session")
-def real_prints() -> Path:
-    """The folder of data sets, which holds `footprints`."""
-    data = load_settings(DataSettings).data
-    if data is None or not (data / "footprints").is_dir():
-        pytest.skip("needs photographs of prints: set PIPIT_DATA to a folder that holds footprints")
-    return data
 
 
 @pytest.fixture(scope="session")

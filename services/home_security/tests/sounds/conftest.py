@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -12,28 +11,6 @@ from home_security.sounds.synthetic import write_synthetic_set
 from home_security.sounds.yamnet import FILE
 from pipit.bundle.manifest import Manifest
 from pipit.settings import DataSettings, load_settings
-
-
-class Quiet:
-    """Progress that keeps what was said."""
-
-    def __init__(self) -> None:
-        self.said: list[str] = []
-
-    @contextmanager
-    def track(self, description: str, total: float) -> Iterator[Quiet]:
-        yield self
-
-    def advance(self, amount: float = 1, note: str = "") -> None:
-        pass
-
-    def say(self, message: str) -> None:
-        self.said.append(message)
-
-
-@pytest.fixture
-def quiet() -> Quiet:
-    return Quiet()
 
 
 @pytest.fixture(scope="session")
