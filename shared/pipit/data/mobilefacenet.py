@@ -17,6 +17,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from pipit.bundle.files import open_atomically
 from pipit.data import sources
 from pipit.errors import InvalidInput
 
@@ -35,10 +36,8 @@ def has_pinned_weights(checkpoint: Path) -> bool:
 def convert_mobilefacenet(checkpoint: Path, target: Path) -> None:
     """Writes `target`, an .npz of float32 arrays under the checkpoint's names. Raises InvalidInput for another file."""
     weights = _read(checkpoint)
-    partial = target.with_name(target.name + ".part")
-    with partial.open("wb") as file:
+    with open_atomically(target) as file:
         np.savez(file, allow_pickle=False, **weights)
-    partial.replace(target)
 
 
 def weights_digest(weights: Mapping[str, NDArray[np.float32]]) -> str:

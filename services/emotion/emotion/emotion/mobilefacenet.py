@@ -7,6 +7,7 @@ Source: S. Chen et al., MobileFaceNets, https://arxiv.org/abs/1804.07573.
 from __future__ import annotations
 
 from pathlib import Path
+from zipfile import BadZipFile
 
 import numpy as np
 import torch
@@ -61,14 +62,15 @@ class MobileFaceNet(nn.Module):
 def load_pretrained(network: MobileFaceNet, path: Path) -> None:
     """Puts the published weights into it. Raises InvalidInput for a file with others."""
     try:
-        with np.load(path, allow_pickle=False) as file:
+        # numpy leaves a file open that is cut short.
+        with path.open("rb") as stream, np.load(stream, allow_pickle=False) as file:
             weights = {
                 name: torch.from_numpy(file[name].astype(np.float32))
                 for name in file.files
                 if name.partition(".")[0] not in _HEAD
             }
         missing, unexpected = network.load_state_dict(weights, strict=False)
-    except (ValueError, RuntimeError, OSError, EOFError) as error:
+    except (ValueError, RuntimeError, OSError, EOFError, BadZipFile) as error:
         reason = " ".join(str(error).split())
         raise InvalidInput(f"{path} holds no weights of MobileFaceNet: {reason}; fetch it again") from error
     lost = [name for name in missing if not name.endswith("num_batches_tracked")]
