@@ -31,7 +31,7 @@ LEAST_CONTRAST = 0.05
 FACE_ROWS, FACE_COLUMNS = slice(2, 46), slice(5, 43)
 """Of the crop: what MobileFaceNet was shown of a face."""
 FACE_SIZE = (56, 48)
-"""Half of what MobileFaceNet was taught with: the crop holds no more, and it takes a quarter of the time."""
+"""Half of what MobileFaceNet was taught with: the crop holds no more, and it takes a quarter of the operations."""
 FACE_CONTRAST = 0.5
 """Spread of the values that it is given, within -1..1."""
 
