@@ -22,7 +22,7 @@ from pipit.errors import PipitError
 from pipit.rpc.probe import health_of
 
 REPOSITORY = Path(__file__).parents[2]
-SOUNDS, FACES, PRINTS = "home_security.sounds", "emotion.emotion", "footprints.species"
+SOUNDS, FACES, PRINTS = "home_security.sounds", "emotion.expression", "footprints.species"
 PATIENCE = 300.0
 """Seconds; emulated processors are slow."""
 

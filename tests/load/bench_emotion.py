@@ -1,4 +1,4 @@
-"""`Classify` of a JPEG of 640 x 480 by `emotion.emotion`, beside the same work in one process, and its parts.
+"""`Classify` of a JPEG of 640 x 480 by `emotion.expression`, beside the same work in one process, and its parts.
 
     python tests/load/bench_emotion.py --bundle RUN/publish/bundle
 
@@ -34,7 +34,7 @@ from pipit.runtimes.networks import open_pipeline
 from servers import ROOT, inference_server
 from skimage.data import astronaut
 
-TASK = "emotion.emotion"
+TASK = "emotion.expression"
 TOOLS = {"pip", "setuptools", "pkg_resources", "_distutils_hack"}
 UNWANTED = ("torch", "mediapipe", "cv2", "tensorflow", "lightning")
 PI_GIGAFLOPS = 8.0
@@ -47,12 +47,12 @@ Picture = NDArray[np.uint8]
 def main() -> None:
     """Measures, and writes docs/measured/emotion_serving.csv."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--bundle", type=Path, default=newest_bundle(), help="of emotion.emotion")
+    parser.add_argument("--bundle", type=Path, default=newest_bundle(), help="of emotion.expression")
     parser.add_argument("--serve-python", type=Path, default=ROOT / ".venv/serve-emotion/bin/python")
     parser.add_argument("--calls", type=int, default=300, help="of each way")
     options = parser.parse_args()
     if options.bundle is None:
-        parser.error("there is no bundle of emotion.emotion below runs; make one by: pipit train emotion.emotion")
+        parser.error("there is no bundle of emotion.expression below runs; make one by: pipit train emotion.expression")
     picture: Picture = np.zeros((480, 640, 3), np.uint8)
     picture[:, 64:576] = astronaut()[:480]
     bundle = open_bundle(options.bundle)

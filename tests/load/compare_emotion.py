@@ -1,4 +1,4 @@
-"""The networks of `emotion.emotion` beside each other and beside the trivial baseline, trained by their recipes.
+"""The networks of `emotion.expression` beside each other and beside the trivial baseline, trained by their recipes.
 
     python tests/load/compare_emotion.py RUNS [recipe ...]
 
@@ -13,10 +13,10 @@ from pathlib import Path
 from time import perf_counter
 
 import numpy as np
-from emotion.emotion.features import feature_count
-from emotion.emotion.recipe import EmotionRecipe
-from emotion.emotion.settings import INPUT, OUTPUT
-from emotion.emotion.train import EmotionTrainer
+from emotion.expression.features import feature_count
+from emotion.expression.recipe import ExpressionRecipe
+from emotion.expression.settings import INPUT, OUTPUT
+from emotion.expression.train import ExpressionTrainer
 from measure import write_csv
 from numpy.typing import NDArray
 from pipit.bundle.manifest import Metric
@@ -51,8 +51,8 @@ def main() -> None:
     rows: list[Row] = []
     right: dict[str, NDArray[np.bool_]] = {}
     for name in chosen or RECIPES:
-        path = find_recipe(EmotionTrainer.recipe_folder, "emotion.emotion", name)
-        trainer = EmotionTrainer(load_recipe(path, EmotionRecipe), data)
+        path = find_recipe(ExpressionTrainer.recipe_folder, "emotion.expression", name)
+        trainer = ExpressionTrainer(load_recipe(path, ExpressionRecipe), data)
         with open_run(trainer, Path(runs)) as run:
             run_steps(run, actions_of(trainer), "verify")
             rows += measured(name, trainer.recipe, run)
@@ -62,7 +62,7 @@ def main() -> None:
     write_csv("emotion_networks", rows)
 
 
-def measured(name: str, recipe: EmotionRecipe, run: Run) -> list[Row]:
+def measured(name: str, recipe: ExpressionRecipe, run: Run) -> list[Row]:
     """What `verify` found, then size and time of each variant."""
     metrics = {key: Metric.model_validate(value) for key, value in run.read_json("verify", "metrics.json").items()}
     kept = [key for key in metrics if key in SHARES or key.startswith("f1.")]
@@ -78,7 +78,7 @@ def measured(name: str, recipe: EmotionRecipe, run: Run) -> list[Row]:
     return rows
 
 
-def rightly_answered(trainer: EmotionTrainer, run: Run) -> NDArray[np.bool_]:
+def rightly_answered(trainer: ExpressionTrainer, run: Run) -> NDArray[np.bool_]:
     """Whether the variant that serves names each test face as its label does."""
     rows, truth = trainer._rows(run, "test")
     runtime = load_runtime(run.output("export") / f"{trainer.recipe.export.default_variant}.onnx", "onnx")
@@ -114,7 +114,7 @@ def _row(
     return {"recipe": recipe, "what": what, "value": round(value, 6), **digits, "unit": unit, "samples": samples or ""}
 
 
-def _milliseconds(path: Path, recipe: EmotionRecipe) -> float:
+def _milliseconds(path: Path, recipe: ExpressionRecipe) -> float:
     runtime = load_runtime(path, "onnx")
     columns = feature_count(recipe.features.kind)
     shape = (1, columns) if recipe.features.frames == 1 else (1, recipe.features.frames, columns)

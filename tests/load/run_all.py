@@ -9,7 +9,7 @@ from pathlib import Path
 FOLDER = Path(__file__).parent
 BENCHMARKS = ("log_mel", "empty_classify", "overhead", "swap", "footprint", "distributed", "landmarks", "emotion")
 """log_mel needs real clips, landmarks real faces (PIPIT_DATA); overhead, swap and footprint a bundle of `pipit train
-home_security.sounds`, emotion one of `pipit train emotion.emotion`; distributed two cores."""
+home_security.sounds`, emotion one of `pipit train emotion.expression`; distributed two cores."""
 
 
 def main() -> int:

@@ -65,7 +65,7 @@ def classify(
     For example:
       pipit classify doorbell.wav
       pipit classify --stream --top 1 night.flac
-      pipit classify --camera 0 --task emotion.emotion --task emotion.stress
+      pipit classify --camera 0 --task emotion.expression --task emotion.stress
       pipit classify minutes.csv --task emotion.stress
       pipit classify --json clips/*.ogg | jq '.[] | select(.predictions[].scores[0].detected) | .file'
     """

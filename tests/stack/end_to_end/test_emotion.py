@@ -12,14 +12,14 @@ from typing import Any
 
 import numpy as np
 import pytest
-from emotion.emotion.classes import LABELS
-from emotion.emotion.synthetic import synthesise
+from emotion.expression.classes import LABELS
+from emotion.expression.synthetic import synthesise
 from PIL import Image
 from pipit._pb.pipit.inference.v1 import inference_pb2 as pb
 
 pytestmark = [pytest.mark.docker, pytest.mark.slow, pytest.mark.timeout(2400)]
 
-EMOTION, STRESS = "emotion.emotion", "emotion.stress"
+EMOTION, STRESS = "emotion.expression", "emotion.stress"
 PORT = "PIPIT_EMOTION_PORT"
 
 

@@ -12,9 +12,9 @@ from typing import Any
 import grpc
 import numpy as np
 import pytest
-from emotion.emotion.recipe import EmotionRecipe
-from emotion.emotion.synthetic import write_synthetic_set
-from emotion.emotion.train import EmotionTrainer
+from emotion.expression.recipe import ExpressionRecipe
+from emotion.expression.synthetic import write_synthetic_set
+from emotion.expression.train import ExpressionTrainer
 from emotion.stress.golden import synthesise_faces
 from emotion.stress.recipe import StressRecipe
 from emotion.stress.train import StressTrainer
@@ -32,7 +32,7 @@ from pipit.training.run import open_run
 from pipit.training.steps import actions_of, run_steps
 
 Pixels = NDArray[np.uint8]
-EMOTION, STRESS = "emotion.emotion", "emotion.stress"
+EMOTION, STRESS = "emotion.expression", "emotion.stress"
 WINDOW = 3
 """Steps of a second that the stress bundle looks at."""
 
@@ -93,10 +93,10 @@ def bundles(
     scores = [(name[:2], name, begin, begin + 12, score) for name in videos for begin, score in ((0, 2), (12, 8))]
     write_scores(data / "own_stress", scores)
     small = {"features.window": WINDOW, "features.hop": 1, "epochs": 2, "network_options.hidden": 4}
-    emotion_recipe = find_recipe(EmotionTrainer.recipe_folder, EMOTION, "synthetic")
+    emotion_recipe = find_recipe(ExpressionTrainer.recipe_folder, EMOTION, "synthetic")
     stress_recipe = find_recipe(StressTrainer.recipe_folder, STRESS, "landmarks")
     trainers = {
-        EMOTION: EmotionTrainer(load_recipe(emotion_recipe, EmotionRecipe, {"epochs": 3}), data),
+        EMOTION: ExpressionTrainer(load_recipe(emotion_recipe, ExpressionRecipe, {"epochs": 3}), data),
         STRESS: StressTrainer(load_recipe(stress_recipe, StressRecipe, small), data),
     }
     return {task: _train(trainer, tmp_path_factory.mktemp("trained")) for task, trainer in trainers.items()}

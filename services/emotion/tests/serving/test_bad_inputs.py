@@ -100,7 +100,7 @@ def _refused(served: Any, item: pb.Input, task: str) -> tuple[grpc.StatusCode, s
 @pytest.mark.parametrize("name", BAD)
 def test_emotion_says_what_is_wrong(served: Any, name: str) -> None:
     item, status, message = BAD[name]
-    code, details = _refused(served, item, "emotion.emotion")
+    code, details = _refused(served, item, "emotion.expression")
     assert code is status, details
     assert message in details
 
@@ -116,7 +116,7 @@ def test_stress_says_what_is_wrong(served: Any, name: str) -> None:
 def test_two_tasks_want_to_be_told_apart(served: Any) -> None:
     code, details = _refused(served, _landmarks(), "")
     assert code is INVALID
-    assert details == "name a task; this server has emotion.emotion, emotion.stress"
+    assert details == "name a task; this server has emotion.expression, emotion.stress"
 
 
 def test_a_stream_puts_an_error_in_the_place_of_an_answer(

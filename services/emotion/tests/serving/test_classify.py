@@ -9,9 +9,9 @@ from typing import Any
 import grpc
 import numpy as np
 import pytest
-from emotion.emotion.classes import LABELS
-from emotion.emotion.pipeline import EmotionPipeline
-from emotion.emotion.synthetic import synthesise
+from emotion.expression.classes import LABELS
+from emotion.expression.pipeline import ExpressionPipeline
+from emotion.expression.synthetic import synthesise
 from numpy.typing import NDArray
 from pipit._pb.open_inference.v2 import open_inference_pb2 as v2
 from pipit._pb.pipit.inference.v1 import inference_pb2 as pb
@@ -36,8 +36,8 @@ def _landmarks(label: str = "happy", seed: int = 1) -> pb.Input:
 
 def _here(bundles: dict[str, Path], item: EncodedImage | Landmarks) -> list[dict[str, float]]:
     """The same, computed in this process."""
-    bundle = open_bundle(bundles["emotion.emotion"])
-    pipeline = EmotionPipeline(bundle.manifest)
+    bundle = open_bundle(bundles["emotion.expression"])
+    pipeline = ExpressionPipeline(bundle.manifest)
     runtime = load_runtime(bundle.weights(bundle.manifest.default_variant), "onnx")
     decoded = pipeline.decode(item)
     predictions = pipeline.interpret(runtime.run(decoded.tensors), decoded)
@@ -48,7 +48,7 @@ def _here(bundles: dict[str, Path], item: EncodedImage | Landmarks) -> list[dict
 def test_a_picture_gives_its_face_with_box_and_every_label(served: Any, photograph: Pixels, picture: Encode) -> None:
     item = picture(photograph)
     answer = served.ask(item, request_id="one")
-    assert (answer.request_id, answer.model.task, answer.model.version) == ("one", "emotion.emotion", "1.0.0")
+    assert (answer.request_id, answer.model.task, answer.model.version) == ("one", "emotion.expression", "1.0.0")
     (prediction,) = answer.predictions
     assert prediction.WhichOneof("region") == "box"
     box = prediction.box
@@ -76,7 +76,7 @@ def test_a_jpeg_and_several_faces(served: Any, people: tuple[Pixels, Pixels], pi
 def test_nobody_in_the_picture_is_an_answer(served: Any, picture: Encode) -> None:
     answer = served.ask(picture(np.full((240, 320, 3), 90, np.uint8)))
     assert list(answer.predictions) == []
-    assert answer.model.task == "emotion.emotion"
+    assert answer.model.task == "emotion.expression"
 
 
 @pytest.mark.parametrize("label", LABELS)
@@ -117,20 +117,20 @@ def test_stress_of_nobody_is_unknown(served: Any, picture: Encode) -> None:
 
 
 def test_bare_tensors_by_the_open_inference_protocol(served: Any) -> None:
-    metadata = served.tensors.ModelMetadata(v2.ModelMetadataRequest(name="emotion.emotion"))
+    metadata = served.tensors.ModelMetadata(v2.ModelMetadataRequest(name="emotion.expression"))
     (spec,) = metadata.inputs
     assert (spec.name, spec.datatype, list(spec.shape)) == ("features", "FP32", [-1, 2107])
-    bundle = open_bundle(served.bundles["emotion.emotion"])
-    pipeline = EmotionPipeline(bundle.manifest)
+    bundle = open_bundle(served.bundles["emotion.expression"])
+    pipeline = ExpressionPipeline(bundle.manifest)
     faces = [Landmarks(synthesise(label, 1, np.random.default_rng(2))) for label in LABELS[:3]]
     rows = np.concatenate([pipeline.decode(face).tensors["features"] for face in faces])
     tensor = v2.ModelInferRequest.InferInputTensor(name="features", datatype="FP32", shape=rows.shape)
     answer = served.tensors.ModelInfer(
         v2.ModelInferRequest(
-            model_name="emotion.emotion", inputs=[tensor], raw_input_contents=[rows.astype("<f4").tobytes()]
+            model_name="emotion.expression", inputs=[tensor], raw_input_contents=[rows.astype("<f4").tobytes()]
         )
     )
-    assert (answer.model_name, answer.model_version) == ("emotion.emotion", "1.0.0")
+    assert (answer.model_name, answer.model_version) == ("emotion.expression", "1.0.0")
     logits = np.frombuffer(answer.raw_output_contents[0], "<f4").reshape(answer.outputs[0].shape)
     assert logits.shape == (3, 7)
     best = [LABELS[place] for place in logits.argmax(axis=1)]
@@ -140,7 +140,7 @@ def test_bare_tensors_by_the_open_inference_protocol(served: Any) -> None:
     with pytest.raises(grpc.RpcError) as raised:
         served.tensors.ModelInfer(
             v2.ModelInferRequest(
-                model_name="emotion.emotion", inputs=[tensor], raw_input_contents=[np.zeros((3, 7), "<f4").tobytes()]
+                model_name="emotion.expression", inputs=[tensor], raw_input_contents=[np.zeros((3, 7), "<f4").tobytes()]
             )
         )
     assert raised.value.code() is grpc.StatusCode.INVALID_ARGUMENT

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from emotion.emotion.synthetic import synthesise
+from emotion.expression.synthetic import synthesise
 from numpy.typing import NDArray
 from PIL import Image
 from pipit.inputs.landmarks.extract import extract_folder
@@ -24,7 +24,7 @@ av = pytest.importorskip("av", reason="needs the video extra")
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("silent_log")]
 
 Pixels = NDArray[np.uint8]
-EMOTION, STRESS = "emotion.emotion", "emotion.stress"
+EMOTION, STRESS = "emotion.expression", "emotion.stress"
 RATE = 5
 START = "from pipit.cli.start import main; main()"
 
@@ -90,7 +90,7 @@ def test_people_see_a_line_for_each_picture(pipit: Any, served: Any, video: Path
     assert [row[5] == "-" for row in cells[:4]] == [True, True, True, False]
     assert cells[4][0] == "end"
     assert re.fullmatch(r"(calm|stressed) [01]\.\d\d", cells[4][5])
-    assert lines[5].startswith("walk.mp4: 4 answered by emotion.emotion 1.0.0 (")
+    assert lines[5].startswith("walk.mp4: 4 answered by emotion.expression 1.0.0 (")
 
 
 def test_what_is_no_video_and_what_the_task_does_not_take(pipit: Any, served: Any, video: Path, tmp_path: Path) -> None:
@@ -102,7 +102,7 @@ def test_what_is_no_video_and_what_the_task_does_not_take(pipit: Any, served: An
     assert (called.code, "there is no file" in called.err) == (4, True)
     called = pipit("classify", video, "--server", served.address)
     assert called.code == 3
-    assert "name a task by --task; this server has emotion.emotion, emotion.stress" in called.err
+    assert "name a task by --task; this server has emotion.expression, emotion.stress" in called.err
     called = pipit("classify", video, "--server", served.address, "--task", "emotion.smell")
     assert called.code == 4
     for wrong in ((), (video, "--camera", "0")):

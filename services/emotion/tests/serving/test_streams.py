@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from emotion.emotion.synthetic import synthesise
+from emotion.expression.synthetic import synthesise
 from numpy.typing import NDArray
 from pipit._pb.pipit.inference.v1 import inference_pb2 as pb
 
@@ -18,7 +18,7 @@ Pixels = NDArray[np.uint8]
 Walk = Callable[..., list[Pixels]]
 Encode = Callable[..., pb.Input]
 Items = list[tuple[pb.Input, float | None]]
-EMOTION, STRESS = "emotion.emotion", "emotion.stress"
+EMOTION, STRESS = "emotion.expression", "emotion.stress"
 
 
 def _scores(prediction: pb.Prediction) -> dict[str, float]:

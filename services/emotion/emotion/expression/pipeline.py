@@ -1,0 +1,150 @@
+"""Pictures to features of faces, and the network's logits to emotions. The same code in the trainer and on the device.
+
+    decode_with_size -> FaceAndBody -> make_features -> [network] -> softmax -> thresholds
+
+Pictures are looked at and forgotten: what goes on is numbers.
+"""
+
+from __future__ import annotations
+
+import threading
+
+import numpy as np
+from numpy.typing import NDArray
+from pipit.answers import predict, softmax
+from pipit.bundle.manifest import Manifest
+from pipit.errors import InvalidInput
+from pipit.inputs import EncodedImage, Input, InputSequence, Landmarks, TensorInput, describe
+from pipit.inputs.image import decode_with_size
+from pipit.inputs.landmarks import FEATURES, FaceAndBody, Found, Tracker, face_crop
+from pipit.pipelines import Decoded, Prediction, Region, Tensors
+
+from emotion.expression.features import CROP, feature_count, grey, make_features
+from emotion.expression.settings import INPUT, OUTPUT, settings_of
+from emotion.expression.stream import FaceRows, FaceStream, FrameDecoded
+
+SHORTER_SIDE = 720
+"""Pixels that a picture needs; a larger JPEG is decoded at a reduced scale."""
+SEARCHES = 2
+"""Pictures that may be searched at the same time."""
+
+
+class ExpressionPipeline:
+    """`emotion.expression`. Shared by threads."""
+
+    def __init__(self, manifest: Manifest) -> None:
+        """Raises InvalidInput for wrong parameters; NotFound where pictures are wanted and no network finds faces."""
+        self.settings = settings_of(manifest.pipeline.parameters)
+        self._labels = manifest.labels
+        self._decision = manifest.decision
+        self._lock = threading.Lock()
+        self._networks: FaceAndBody | None = None
+        if manifest.input.kind == "image":
+            self.networks()
+
+    def networks(self) -> FaceAndBody:
+        """Loaded when they are first needed. Raises NotFound that says how to get them."""
+        with self._lock:
+            if self._networks is None:
+                self._networks = FaceAndBody(instances=SEARCHES)
+            return self._networks
+
+    def decode(self, item: Input) -> Decoded:
+        """A picture: one row a face, largest first, none where there is no face; regions are boxes in it.
+
+        Landmarks: 1,536 numbers, one row; where they don't tell their picture's shape, it is taken to be square. A
+        sequence: each of its items, which follow each other. Raises InvalidInput, InputTooLarge.
+        """
+        if isinstance(item, TensorInput):
+            return self._take_tensor(item)
+        if isinstance(item, InputSequence):
+            return self._sequence(item)
+        rows = self.rows_of(item, None)
+        values = rows.values
+        if self.settings.frames > 1:
+            values = np.repeat(values[:, np.newaxis], self.settings.frames, axis=1)
+        return Decoded({INPUT: values}, rows.boxes)
+
+    def rows_of(self, item: Input, tracker: Tracker | None, elapsed: float = 0.0) -> FaceRows:
+        """Features of each face of one picture.
+
+        tracker: of the stream that it is a part of. elapsed: seconds since its picture before.
+        """
+        if isinstance(item, Landmarks):
+            height_over_width = 1.0 / (item.aspect_ratio or 1.0)
+            crops = np.zeros((1, CROP, CROP), np.float32) if self.settings.landmarks_alone else None
+            return FaceRows(make_features(self.settings.kind, _checked(item), height_over_width, crops), (None,))
+        if not isinstance(item, EncodedImage):
+            raise InvalidInput(f"this task takes a picture or landmarks, not {describe(item)}")
+        picture = decode_with_size(item, shorter_side=SHORTER_SIDE)
+        tracker = tracker or self.open_tracker()
+        found = tracker.find(picture.pixels, picture.full_size, elapsed or self.settings.frame_seconds)
+        return FaceRows(self._features(picture.pixels, found), tuple(face.box for face in found))
+
+    def open_tracker(self) -> Tracker:
+        """For pictures that follow each other."""
+        return self.networks().open_stream(None, body=self.settings.body)
+
+    def interpret(self, outputs: Tensors, decoded: Decoded) -> list[Prediction]:
+        """outputs: `logits`, shape (rows, labels). One prediction a row, every label scored.
+
+        Of a stream's picture: then one more, of the smoothed scores, whose region is a time span and not a box.
+        """
+        if not decoded.regions:
+            return []
+        logits = np.asarray(outputs[OUTPUT], np.float32)
+        expected = (len(decoded.regions), len(self._labels))
+        if logits.shape != expected:
+            raise InvalidInput(f"the network gave logits of shape {logits.shape}, not {expected}; the bundle is wrong")
+        scores = softmax(logits)
+        predictions = [self._predict(row, region) for row, region in zip(scores, decoded.regions, strict=True)]
+        if isinstance(decoded, FrameDecoded):
+            smooth = decoded.smoothed.add(scores[decoded.followed], decoded.span.end - decoded.span.start)
+            predictions.append(self._predict(smooth, decoded.span))
+        return predictions
+
+    def open_stream(self) -> FaceStream:
+        """For pictures or landmarks that follow each other."""
+        return FaceStream(self)
+
+    def _predict(self, scores: NDArray[np.float32], region: Region) -> Prediction:
+        return predict(scores, self._labels, self._decision, region)
+
+    def _features(self, picture: NDArray[np.uint8], found: list[Found]) -> NDArray[np.float32]:
+        if not found:
+            return np.zeros((0, feature_count(self.settings.kind)), np.float32)
+        height, width = picture.shape[:2]
+        crops = None
+        if self.settings.kind == "aligned_crop":
+            crops = np.stack([grey(face_crop(picture, face, CROP)) for face in found])
+        return make_features(self.settings.kind, np.stack([face.features for face in found]), height / width, crops)
+
+    def _sequence(self, item: InputSequence) -> Decoded:
+        stream = self.open_stream()
+        parts = [part for part in (stream.push(one) for one in item.items) if part is not None]
+        if not parts:
+            raise InvalidInput("the sequence is empty; send pictures or landmarks")
+        values = np.concatenate([part.tensors[INPUT] for part in parts])
+        return Decoded({INPUT: values}, tuple(region for part in parts for region in part.regions))
+
+    def _take_tensor(self, item: TensorInput) -> Decoded:
+        if item.name not in ("", INPUT):
+            raise InvalidInput(f"this task takes a picture or landmarks, not {describe(item)}")
+        shape = self.settings.shape
+        values = item.values[np.newaxis] if item.values.ndim == len(shape) else item.values
+        if values.dtype != np.float32 or values.shape[1:] != shape or not len(values):
+            raise InvalidInput(
+                f"{INPUT} must be float32 of shape {shape} or (rows, …), not {item.values.dtype} {item.values.shape}"
+            )
+        if not np.isfinite(values).all():
+            raise InvalidInput(f"{INPUT} holds NaN or infinite values")
+        return Decoded({INPUT: values}, (None,) * len(values))
+
+
+def _checked(item: Landmarks) -> NDArray[np.float32]:
+    values = item.values
+    if values.shape != (FEATURES,):
+        raise InvalidInput(f"landmarks must be {FEATURES} numbers, as docs/landmarks.md lists them, not {values.size}")
+    if not np.isfinite(values).all():
+        raise InvalidInput("landmarks hold a value that is no finite number")
+    return values.astype(np.float32)[np.newaxis]

@@ -1,0 +1,94 @@
+"""A recipe of emotion: what `pipit.training.recipe` has, and what only emotion needs."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pipit.training.recipe import Count, DataSource, Export, Recipe, RecipePart
+from pydantic import Field, model_validator
+
+from emotion.expression.classes import Contempt
+from emotion.expression.features import Kind
+
+Fraction = Annotated[float, Field(ge=0.0, lt=1.0)]
+NotNegative = Annotated[float, Field(ge=0.0)]
+Layout = Literal["folders", "fer2013", "fer2013_csv", "raf_db", "affectnet", "dfew", "landmarks"]
+
+
+class FaceSource(DataSource):
+    """One data set of faces. `kind`: see `emotion.expression.dataset`."""
+
+    kind: Layout
+    contempt: Contempt = "leave_out"
+    """What AffectNet's eighth class counts as."""
+    optional: bool = False
+    """Left out, and said so, where it is missing."""
+
+
+class Features(RecipePart):
+    """What the network sees."""
+
+    kind: Kind
+    """See `emotion.expression.features`."""
+    body: bool = False
+    """Look for a body too: 132 of the raw features, 0 without. Costs several times what a face costs."""
+    frames: Count = 1
+    """Pictures that one answer looks back on; 1: one by one."""
+    frame_seconds: Annotated[float, Field(gt=0.0)] = 0.1
+    """From one picture of a stream to the next."""
+    smoothing_seconds: NotNegative = 1.0
+    """Time constant of the smoothed emotion."""
+
+
+class Augmentation(RecipePart):
+    """How training samples are varied, each time anew."""
+
+    mirror: Annotated[float, Field(ge=0.0, le=1.0)] = 0.5
+    """How often left and right are exchanged, points with their indices."""
+    noise: NotNegative = 0.01
+    """Standard deviation of what is added to standardised features."""
+    crop_warp: NotNegative = 0.0
+    """How far the crop is moved, turned and stretched: standard deviation, 1 is half its side."""
+    crop_dropout: Fraction = 0.0
+    """How often the crop is left out. A network that learnt to do without answers landmarks alone, too."""
+
+
+class NetworkOptions(RecipePart):
+    """Sizes that a network leaves open."""
+
+    dropout: Fraction = 0.3
+    label_smoothing: Fraction = 0.0
+
+
+class ExpressionExport(Export):
+    """Which forms of the weights a bundle holds."""
+
+    variants: tuple[Literal["float32", "int8"], ...] = ("float32", "int8")
+
+
+class ExpressionRecipe(Recipe):
+    """See `pipit.training.recipe.Recipe`."""
+
+    network: Literal["guide", "temporal", "aligned", "joined", "mobilefacenet"]
+    data: Annotated[tuple[FaceSource, ...], Field(min_length=1)]
+    features: Features
+    augmentation: Augmentation = Augmentation()
+    network_options: NetworkOptions = NetworkOptions()
+    export: ExpressionExport = ExpressionExport()
+    skip_bad_files: bool = False
+    """Train without the files that can't be used, instead of stopping. They are named either way."""
+
+    @model_validator(mode="after")
+    def _features_fit_the_network(self) -> ExpressionRecipe:
+        allowed: tuple[str, ...] = ("raw", "aligned")
+        if self.network in ("joined", "mobilefacenet"):
+            allowed = ("aligned_crop",)
+        elif self.network == "aligned":
+            allowed = ("aligned",)
+        if self.features.kind not in allowed:
+            raise ValueError(f"network {self.network} takes the features {' or '.join(allowed)}")
+        if (self.network == "temporal") != (self.features.frames > 1):
+            raise ValueError("the network temporal looks at several frames, the others at one")
+        if self.features.kind == "aligned_crop" and any(s.kind in ("landmarks", "dfew") for s in self.data):
+            raise ValueError("landmark files hold no pictures to cut faces from; take other features")
+        return self

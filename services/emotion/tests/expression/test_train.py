@@ -1,0 +1,172 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from emotion.expression.classes import LABELS
+from emotion.expression.faces import FoundFace
+from emotion.expression.groups import group_names
+from emotion.expression.pipeline import ExpressionPipeline
+from emotion.expression.recipe import ExpressionRecipe
+from emotion.expression.records import Face
+from emotion.expression.train import ExpressionTrainer
+from pipit.bundle.gates import check_gates
+from pipit.bundle.golden import check_golden
+from pipit.errors import InvalidInput, NotFound
+from pipit.inputs import Landmarks
+from pipit.runtimes import load_runtime
+from pipit.training.publish import FIRST_VERSION, make_bundle
+from pipit.training.recipe import find_recipe, load_recipe, recipe_names
+from pipit.training.run import open_run
+from pipit.training.steps import actions_of, run_steps
+from pydantic import ValidationError
+
+Make = Callable[..., ExpressionRecipe]
+
+
+def test_look_alikes_and_pictures_of_one_person_are_one_group() -> None:
+    generator = np.random.default_rng(1)
+    picture, other = generator.random((2, 48, 48), np.float32)
+    nearly = np.clip(picture * 0.8 + 0.05, 0, 1)
+    crops = {"a": picture, "b": other, "c": nearly, "d": generator.random((48, 48), np.float32)}
+    found = {name: FoundFace(np.zeros((1, 1536), np.float32), 1.0, crop) for name, crop in crops.items()}
+    faces = [Face("a", "sad", "Ann"), Face("b", "sad", "Ann"), Face("c", "sad"), Face("d", "sad")]
+    groups, alike = group_names(faces, found)
+    assert groups[0] == groups[1] == groups[2] != groups[3]
+    assert alike == 2
+
+
+def test_recipes_are_valid_and_refuse_what_does_not_fit(make_recipe: Make) -> None:
+    names = recipe_names(ExpressionTrainer.recipe_folder, "emotion.expression")
+    assert names == ("aligned", "guide", "joined", "mobilefacenet", "synthetic", "temporal")
+    for name in names:
+        recipe = load_recipe(find_recipe(ExpressionTrainer.recipe_folder, "emotion.expression", name), ExpressionRecipe)
+        assert [gate.metric for gate in recipe.gates] == ["accuracy", *(f"f1.{label}" for label in LABELS)]
+    with pytest.raises(ValidationError, match="several frames"):
+        make_recipe(network="temporal")
+    for network in ("joined", "mobilefacenet"):
+        with pytest.raises(ValidationError, match="takes the features aligned_crop"):
+            make_recipe(network=network)
+    with pytest.raises(ValidationError, match="no pictures to cut"):
+        make_recipe(network="joined", features={"kind": "aligned_crop"})
+
+
+def _check_sides(run: Any) -> None:
+    sides: dict[str, set[str]] = {}
+    for entry in run.read_json("prepare", "faces.json"):
+        sides.setdefault(entry["group"], set()).add(entry["side"])
+    assert {len(found) for found in sides.values()} == {1}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"epochs": 8},
+        {"epochs": 2, "network": "guide", "features": {"kind": "raw"}},
+        {"epochs": 2, "network": "temporal", "features": {"kind": "raw", "frames": 4}},
+    ],
+    ids=["aligned", "guide", "temporal"],
+)
+def test_from_synthetic_landmarks_to_a_bundle_that_answers(
+    make_recipe: Make, synthetic: Path, tmp_path: Path, quiet: Any, changes: dict[str, Any]
+) -> None:
+    trainer = ExpressionTrainer(make_recipe(**changes), synthetic.parent)
+    with open_run(trainer, tmp_path / "runs", quiet) as run:
+        run_steps(run, actions_of(trainer))
+        _check_sides(run)
+        parity = run.read_json("verify", "parity.json")
+        bundle = make_bundle(trainer, run, FIRST_VERSION, tmp_path / "bundle")
+    assert parity["float32"]["largest_difference"] < 1e-5
+    assert parity["int8"]["agreement"] > 0.9
+    manifest = bundle.manifest
+    assert manifest.labels == LABELS
+    assert manifest.input.kind == "landmarks"
+    assert len(check_gates(manifest.gates, manifest.metrics)) == len(manifest.gates)
+    assert {"report/evaluation.json", "report/model_card.md"} <= set(manifest.files)
+    assert manifest.metrics["detection_rate"].value == 1.0
+    pipeline = ExpressionPipeline(manifest)
+    for variant in ("float32", "int8"):
+        runtime = load_runtime(bundle.weights(variant), "onnx")
+        assert check_golden(bundle, variant, pipeline, runtime) < 1e-6
+        runtime.close()
+    if changes["epochs"] < 8:
+        return
+    runtime = load_runtime(bundle.weights("float32"), "onnx")
+    answers = [
+        (pipeline.interpret(runtime.run(decoded.tensors), decoded)[0].scores[0].label, face.label)
+        for face in trainer._store.faces()[::11]
+        for decoded in (pipeline.decode(Landmarks(face.landmarks[0])),)
+    ]
+    runtime.close()
+    assert np.mean([found == label for found, label in answers]) > 0.8
+
+
+def test_a_split_that_leaves_a_class_out_and_data_that_is_wrong_are_named(
+    make_recipe: Make, tmp_path: Path, quiet: Any
+) -> None:
+    (tmp_path / "own" / "joy").mkdir(parents=True)
+    (tmp_path / "own" / "joy" / "a.jpg").write_bytes(b"x")
+    data = [{"kind": "folders", "path": "own", "licence": "mine"}]
+    trainer = ExpressionTrainer(make_recipe(data=data), tmp_path)
+    with open_run(trainer, tmp_path / "runs", quiet) as run, pytest.raises(InvalidInput, match="no faces with a label"):
+        trainer.prepare(run)
+    (tmp_path / "own" / "happy").mkdir()
+    (tmp_path / "own" / "happy" / "b.txt").write_bytes(b"x")
+    (tmp_path / "own" / "happy" / "c.jpg").write_bytes(b"no picture")
+    trainer = ExpressionTrainer(make_recipe(data=data), tmp_path)
+    with open_run(trainer, tmp_path / "runs", quiet) as run, pytest.raises(InvalidInput) as raised:
+        trainer.prepare(run)
+    for part in ("3 entries", "'joy' is no emotion", "b.txt", "c.jpg: not a picture"):
+        assert part in str(raised.value)
+
+
+@pytest.mark.slow
+@pytest.mark.data
+@pytest.mark.parametrize("network", ["joined", "mobilefacenet"])
+def test_from_a_few_real_pictures_to_a_bundle(
+    make_recipe: Make, real_data: Path, networks_folder: Path, tmp_path: Path, quiet: Any, network: str
+) -> None:
+    if network == "mobilefacenet":
+        if not (real_data / "backbones").is_dir():
+            pytest.skip("needs MobileFaceNet's weights: set PIPIT_DATA to a folder that holds backbones")
+        (tmp_path / "backbones").symlink_to(real_data / "backbones")
+    own = tmp_path / "few"
+    for folder in sorted((real_data / "expressions/fer2013/train").iterdir()):
+        (own / folder.name).mkdir(parents=True)
+        for path in sorted(folder.iterdir())[:40]:
+            (own / folder.name / path.name).symlink_to(path)
+    recipe = make_recipe(
+        network=network,
+        features={"kind": "aligned_crop"},
+        augmentation={"crop_warp": 0.05, "crop_dropout": 0.2},
+        data=[{"kind": "fer2013", "path": "few", "licence": "research"}],
+        epochs=4 if network == "joined" else 2,
+    )
+    trainer = ExpressionTrainer(recipe, tmp_path)
+    with open_run(trainer, tmp_path / "runs", quiet) as run:
+        outcomes = run_steps(run, actions_of(trainer))
+        _check_sides(run)
+        bundle = make_bundle(trainer, run, FIRST_VERSION, tmp_path / "bundle")
+    prepared = outcomes[0].record.facts
+    assert prepared["without_face"] + sum(prepared[side] for side in ("train", "validation", "test")) == 280
+    assert bundle.manifest.input.kind == "image"
+    assert 0.8 < bundle.manifest.metrics["detection_rate"].value <= 1.0
+    found, over_all = (bundle.manifest.metrics[name] for name in ("accuracy", "accuracy.all_pictures"))
+    assert over_all.value == pytest.approx(found.value * bundle.manifest.metrics["detection_rate"].value)
+    assert over_all.low is None
+    assert bundle.manifest.pipeline.parameters["landmarks_alone"]
+    assert bundle.manifest.metrics["accuracy.landmarks_alone"].samples == prepared["test"]
+
+
+def test_who_has_neither_data_nor_weights_hears_of_the_data_first(make_recipe: Make, tmp_path: Path) -> None:
+    data = [{"kind": "folders", "path": "own", "licence": "mine"}]
+    recipe = make_recipe(network="mobilefacenet", features={"kind": "aligned_crop"}, data=data)
+    with pytest.raises(NotFound, match=str(tmp_path / "own")):
+        ExpressionTrainer(recipe, tmp_path).data_files()
+    (tmp_path / "own" / "happy").mkdir(parents=True)
+    with pytest.raises(NotFound, match="MobileFaceNet's weights are not at"):
+        ExpressionTrainer(recipe, tmp_path).data_files()
