@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from pipit.bundle.manifest import Decision
 from pipit.errors import InvalidInput
-from pipit.pipelines import LabelScore, Prediction, Region
+from pipit.types import LabelScore, Prediction, Region
 
 DEFAULT_THRESHOLD = 0.5
 """Of labels that the bundle has none for."""

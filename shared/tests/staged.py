@@ -16,8 +16,8 @@ from onnx import TensorProto, helper, numpy_helper
 from pipit.answers import softmax
 from pipit.bundle import Bundle, Manifest, write_bundle, write_golden
 from pipit.inputs import Input, Landmarks
-from pipit.pipelines import Box, Decoded, LabelScore, Prediction, Tensors
 from pipit.runtimes import Runtime
+from pipit.types import Box, Decoded, LabelScore, Prediction, Tensors
 
 TASK = "test.staged"
 LABELS = ("low", "high")

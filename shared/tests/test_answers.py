@@ -8,7 +8,7 @@ from hypothesis.extra.numpy import arrays
 from pipit.answers import predict, softmax
 from pipit.bundle.manifest import Decision
 from pipit.errors import InvalidInput
-from pipit.pipelines import Box
+from pipit.types import Box
 
 
 @given(arrays(np.float32, (3, 4), elements=st.floats(-500, 500, width=32)))

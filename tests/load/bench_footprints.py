@@ -34,10 +34,10 @@ from pipit.bundle.manifest import Variant
 from pipit.inputs import EncodedImage
 from pipit.inputs.boxes import letterbox
 from pipit.inputs.image import decode_with_size
-from pipit.pipelines import Prediction
 from pipit.runtimes import Runtime, load_runtime
 from pipit.runtimes.networks import open_networks
 from pipit.settings import DataSettings, load_settings
+from pipit.types import Prediction
 from servers import arguments, inference_server
 
 TASK = "footprints.species"

@@ -20,10 +20,10 @@ from onnx import TensorProto, helper
 from pipit.bundle import Manifest, SemanticVersion, run_once, write_bundle, write_golden
 from pipit.bundle.manifest import GoldenSamples, InputDescription, Lineage, PipelineReference, Variant
 from pipit.inputs import Input, Landmarks
-from pipit.pipelines import Decoded, LabelScore, Prediction, Tensors
 from pipit.runtimes import load_runtime
 from pipit.serving.server import InferenceServer
 from pipit.serving.settings import ServingSettings
+from pipit.types import Decoded, LabelScore, Prediction, Tensors
 
 TASK = "load.nothing"
 METHOD = "/pipit.inference.v1.InferenceService/Classify"

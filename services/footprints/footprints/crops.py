@@ -7,7 +7,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
-from pipit.pipelines import Box
+from pipit.types import Box
 
 FILL = 114
 """Grey level beside a picture that is too narrow for its square."""

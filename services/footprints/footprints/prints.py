@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 from pipit.errors import InvalidInput
 from pipit.inputs.boxes import Placement, decode_yolo, letterbox, non_maximum_suppression
-from pipit.pipelines import Box
 from pipit.runtimes import Runtime
+from pipit.types import Box
 
 INPUT = "images"
 """float32, (rows, 3, size, size), RGB 0..1, letterboxed."""

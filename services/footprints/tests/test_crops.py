@@ -3,7 +3,7 @@ import pytest
 from footprints.crops import FILL, square_around, square_crop
 from hypothesis import given
 from hypothesis import strategies as st
-from pipit.pipelines import Box
+from pipit.types import Box
 
 PICTURE = np.random.default_rng(0).integers(0, 100, (150, 200, 3), np.uint8)
 

@@ -12,10 +12,10 @@ from datetime import UTC, datetime
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from pipit.bundle import MAX_MANIFEST_BYTES, Manifest, parse_manifest
-from pipit.bundle.files import sha256_bytes
 from pipit.bundle.gates import evaluate_gates
 from pipit.bundle.signing import SIGNATURE_BYTES, verify
 from pipit.errors import AlreadyExists, InputTooLarge, InvalidInput, NotFound
+from pipit.files import sha256_bytes
 from pipit.logging import get_logger
 from pipit.registry.types import MissingBlob, PublishedVersion, PublishPlan
 

@@ -17,8 +17,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO, cast
 
-from pipit.bundle.files import room_for, sha256_bytes
 from pipit.errors import AlreadyExists, Conflict, IntegrityError, InvalidInput, NotFound, Unavailable
+from pipit.files import room_for, sha256_bytes
 from pipit.logging import get_logger
 from pipit.storage import ObjectStore
 

@@ -9,8 +9,8 @@ from dataclasses import fields
 from typing import Annotated
 
 from pipit.bundle import Manifest, SemanticVersion, parse_manifest
-from pipit.bundle.files import sha256_bytes
 from pipit.errors import IntegrityError, InvalidInput, NotFound
+from pipit.files import sha256_bytes
 from pipit.registry.types import GateResult, Version, VersionContent
 from pipit.storage import ObjectStore
 from pydantic import AwareDatetime, Field, ValidationError

@@ -17,11 +17,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from pipit.bundle.files import write_atomically
 from pipit.bundle.golden_inputs import input_from_arrays, input_to_arrays
 from pipit.errors import InputTooLarge, IntegrityError, InvalidInput
+from pipit.files import write_atomically
 from pipit.inputs import Input
-from pipit.pipelines import Prediction
+from pipit.types import Prediction
 
 if TYPE_CHECKING:
     from pipit.bundle.reader import Bundle

@@ -13,8 +13,8 @@ from pydantic import ValidationError
 from pydantic_core import PydanticSerializationError
 
 from pipit.bundle.manifest import FORMAT, MANIFEST_FILE, SIGNATURE_FILE, Manifest
-from pipit.bundle.plain_yaml import dump_plain_yaml, load_plain_yaml
 from pipit.errors import InvalidInput
+from pipit.plain_yaml import dump_plain_yaml, load_plain_yaml
 
 MAX_MANIFEST_BYTES = 1 << 20
 _MOST_PROBLEMS = 8

@@ -12,11 +12,11 @@ from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-from pipit.bundle.files import sha256_bytes, sha256_file
 from pipit.bundle.manifest import MANIFEST_FILE, SIGNATURE_FILE, FileEntry, Manifest
 from pipit.bundle.manifest_file import MAX_MANIFEST_BYTES, parse_manifest
 from pipit.bundle.signing import SIGNATURE_BYTES, verify
 from pipit.errors import IntegrityError, NotFound
+from pipit.files import sha256_bytes, sha256_file
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,8 +14,8 @@ from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
-from pipit.bundle.files import open_atomically, room_for, sha256_bytes, sync_folder
 from pipit.errors import AlreadyExists, IntegrityError, InvalidInput, NotFound
+from pipit.files import open_atomically, room_for, sha256_bytes, sync_folder
 
 SIGNATURE_BYTES = 64
 _LARGEST_KEY_FILE = 16 << 10

@@ -14,7 +14,12 @@ from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from pipit.bundle.files import (
+from pipit.bundle.manifest import MANIFEST_FILE, SIGNATURE_FILE, FileEntry, Manifest
+from pipit.bundle.manifest_file import dump_manifest
+from pipit.bundle.reader import Bundle, open_bundle
+from pipit.bundle.signing import sign
+from pipit.errors import AlreadyExists
+from pipit.files import (
     beside,
     open_atomically,
     room_for,
@@ -23,11 +28,6 @@ from pipit.bundle.files import (
     sync_folder,
     write_atomically,
 )
-from pipit.bundle.manifest import MANIFEST_FILE, SIGNATURE_FILE, FileEntry, Manifest
-from pipit.bundle.manifest_file import dump_manifest
-from pipit.bundle.reader import Bundle, open_bundle
-from pipit.bundle.signing import sign
-from pipit.errors import AlreadyExists
 
 
 def write_bundle(

@@ -17,8 +17,8 @@ from pipit.cli.output import JsonOption, plain, print_json, print_line, print_ta
 from pipit.cli.settings import CliSettings
 from pipit.cli.watch_command import Wish, is_watched, plain_prediction, watch_camera, watch_file
 from pipit.errors import InvalidInput, NotFound, PipitError
-from pipit.pipelines import Box, Prediction, TimeSpan
 from pipit.settings import load_settings
+from pipit.types import Box, Prediction, TimeSpan
 
 _COLUMNS = ("file", "where", "label", ">score", "detected", "")
 

@@ -16,7 +16,7 @@ from PIL import Image, ImageDraw, ImageFont
 from pipit.errors import InvalidInput, NotFound
 from pipit.inputs import EncodedImage
 from pipit.inputs.image import decode_image
-from pipit.pipelines import Box, Prediction
+from pipit.types import Box, Prediction
 
 LINE, POINT, TEXT, SHADE = (255, 196, 0), (0, 220, 130), (255, 255, 255), (0, 0, 0)
 BAR_SHARE = 0.3

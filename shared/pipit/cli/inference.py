@@ -10,8 +10,8 @@ from pipit._pb.pipit.inference.v1 import inference_pb2, inference_pb2_grpc
 from pipit.cli.input_stream import InputStream
 from pipit.errors import InvalidInput, NotFound
 from pipit.inputs.physiology import TENSOR, read_minutes
-from pipit.pipelines import Box, LabelScore, Prediction, Region, TimeSpan
 from pipit.rpc.client import call_errors, open_channel
+from pipit.types import Box, LabelScore, Prediction, Region, TimeSpan
 
 _IMAGES = {".jpg", ".jpeg", ".png", ".webp"}
 _LARGEST_FILE = 64 << 20

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from pipit._pb.pipit.inference.v1 import inference_pb2 as pb
 from pipit.cli.inference import Answer, InferenceClient, Refusal, reply_of
 from pipit.cli.input_stream import InputStream
-from pipit.pipelines import Prediction, TimeSpan
+from pipit.types import Prediction, TimeSpan
 
 if TYPE_CHECKING:  # PyAV is there only where videos are read
     from pipit.inputs.video import Frame

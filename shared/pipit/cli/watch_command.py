@@ -15,8 +15,8 @@ from pipit.cli.output import print_json_line, print_line
 from pipit.cli.watch import AHEAD, Moment, Shown, Tally, pictures, watch
 from pipit.cli.watch_output import MomentView
 from pipit.errors import InvalidInput, NotFound
-from pipit.pipelines import Box, Prediction, TimeSpan
 from pipit.rpc.client import error_of
+from pipit.types import Box, Prediction, TimeSpan
 
 VIDEOS = frozenset({".avi", ".m4v", ".mkv", ".mov", ".mp4", ".mpg", ".webm"})
 LANDMARKS = ".npz"

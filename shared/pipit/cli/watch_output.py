@@ -16,7 +16,7 @@ from rich.text import Text
 
 from pipit.cli.output import print_line
 from pipit.cli.watch import Moment
-from pipit.pipelines import Box, Prediction, TimeSpan
+from pipit.types import Box, Prediction, TimeSpan
 
 ROWS = 16
 """Of the table, the newest."""

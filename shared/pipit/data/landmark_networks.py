@@ -126,7 +126,7 @@ def _read(wheel: Path) -> list[bytes]:
 
 
 def _write(path: Path, content: bytes) -> None:
-    # Not by `pipit.bundle.files`: its package needs more than Python's own library.
+    # Not by `pipit.files`: its package needs more than Python's own library.
     part = path.with_name(f".{path.name}.{secrets.token_hex(8)}.part")
     try:
         with part.open("wb") as stream:

@@ -17,9 +17,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from pipit.bundle.files import open_atomically
 from pipit.data import sources
 from pipit.errors import InvalidInput
+from pipit.files import open_atomically
 
 _STATE = "net_state_dict"
 _NOT_A_WEIGHT = "num_batches_tracked"

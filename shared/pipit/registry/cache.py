@@ -21,16 +21,16 @@ from pathlib import Path
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from pipit.bundle import MANIFEST_FILE, SIGNATURE_FILE, open_bundle, parse_manifest
-from pipit.bundle.files import room_for, sha256_bytes, sync_folder, write_atomically
 from pipit.bundle.signing import verify
 from pipit.errors import IntegrityError, InvalidInput, NotFound, Unavailable
+from pipit.files import room_for, sha256_bytes, sync_folder, write_atomically
+from pipit.locks import SharedLock, exclusive_lock
 from pipit.logging import get_logger
 from pipit.registry.client import RegistryClient
 from pipit.registry.downloads import download_file
 from pipit.registry.remembered import RememberedAssignments
 from pipit.registry.space import CacheSpace
 from pipit.registry.types import Assignment, VersionContent
-from pipit.storage.locks import SharedLock, exclusive_lock
 
 _log = get_logger("registry.cache")
 

@@ -9,8 +9,8 @@ from pathlib import Path
 
 from pydantic import TypeAdapter, ValidationError
 
-from pipit.bundle.files import write_atomically
 from pipit.errors import InvalidInput
+from pipit.files import write_atomically
 from pipit.logging import get_logger
 from pipit.registry.types import Assignment
 

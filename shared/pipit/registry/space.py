@@ -8,8 +8,8 @@ from contextlib import suppress
 from pathlib import Path
 
 from pipit.errors import InputTooLarge, Unavailable
+from pipit.locks import exclusive_lock, try_exclusive_lock
 from pipit.logging import get_logger
-from pipit.storage.locks import exclusive_lock, try_exclusive_lock
 
 _log = get_logger("registry.cache")
 

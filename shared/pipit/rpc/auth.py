@@ -23,8 +23,8 @@ from typing import Annotated
 import grpc
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from pipit.bundle.plain_yaml import load_plain_yaml
 from pipit.errors import InvalidInput, PermissionDenied, Unauthenticated
+from pipit.plain_yaml import load_plain_yaml
 from pipit.rpc.server import Handler, Interceptor
 
 Metadata = Iterable[tuple[str, str | bytes]]

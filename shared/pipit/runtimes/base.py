@@ -7,7 +7,7 @@ from typing import Any, Protocol
 
 from numpy.typing import NDArray
 
-from pipit.pipelines import Tensors
+from pipit.types import Tensors
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,10 +15,10 @@ from ai_edge_litert.interpreter import Interpreter
 from numpy.typing import NDArray
 
 from pipit.errors import InvalidInput, Unavailable
-from pipit.pipelines import Tensors
 from pipit.runtimes.base import TensorSpec
 from pipit.runtimes.quantization import Quantization
 from pipit.runtimes.tensors import ANY_SIZE, check_tensors
+from pipit.types import Tensors
 
 Details = dict[str, Any]
 

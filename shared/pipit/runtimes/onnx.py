@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 from onnxruntime.capi import onnxruntime_pybind11_state as errors
 
 from pipit.errors import InvalidInput, Unavailable
-from pipit.pipelines import Tensors
 from pipit.runtimes.base import TensorSpec
 from pipit.runtimes.tensors import ANY_SIZE, check_tensors
+from pipit.types import Tensors
 
 DTYPES = {
     "tensor(float)": "float32",

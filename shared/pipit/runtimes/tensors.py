@@ -7,8 +7,8 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 
 from pipit.errors import InvalidInput
-from pipit.pipelines import Tensors
 from pipit.runtimes.base import TensorSpec
+from pipit.types import Tensors
 
 ANY_SIZE = -1
 

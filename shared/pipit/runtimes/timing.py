@@ -9,9 +9,9 @@ from time import perf_counter_ns
 import numpy as np
 
 from pipit.bundle.reader import Bundle
-from pipit.pipelines import Tensors
 from pipit.runtimes.base import Runtime
 from pipit.runtimes.loader import load_runtime
+from pipit.types import Tensors
 
 
 @dataclass(frozen=True, slots=True)

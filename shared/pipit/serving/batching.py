@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pipit.pipelines import Tensors
+from pipit.types import Tensors
 
 Outputs = dict[str, NDArray[Any]]
 Run = Callable[[Tensors], Outputs]

@@ -18,8 +18,8 @@ from pipit.inputs import (
     PcmAudio,
     TensorInput,
 )
-from pipit.pipelines import Prediction, TimeSpan
 from pipit.serving.types import Answer, Identity, ModelState, ModelStatus, Options, Selector, StageTimes
+from pipit.types import Prediction, TimeSpan
 
 TENSOR_TYPES = {
     name: np.dtype(name).newbyteorder("<") for name in ("float32", "int8", "uint8", "int16", "int32", "int64", "bool")

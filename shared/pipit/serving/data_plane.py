@@ -12,12 +12,12 @@ from time import monotonic, perf_counter
 from pipit.errors import DeadlineExceeded, InvalidInput, NotFound, PipitError
 from pipit.inputs import Input
 from pipit.metrics import Metrics
-from pipit.pipelines import Decoded, Prediction, Tensors
 from pipit.serving.admission import Admission
 from pipit.serving.host import ModelHost
 from pipit.serving.model import LoadedModel, Outputs
 from pipit.serving.recent import RecentAnswers, Verdict
 from pipit.serving.types import Answer, Identity, Options, Selector, StageTimes
+from pipit.types import Decoded, Prediction, Tensors
 
 EVERYTHING = Options()
 

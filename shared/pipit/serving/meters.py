@@ -8,8 +8,8 @@ from prometheus_client.utils import floatToGoString
 
 from pipit.bundle.manifest import Expectations
 from pipit.metrics import Metrics
-from pipit.pipelines import Prediction
 from pipit.serving.types import Identity, StageTimes
+from pipit.types import Prediction
 
 
 class ModelMeters:

@@ -16,11 +16,12 @@ from numpy.typing import NDArray
 from pipit.bundle.manifest import Manifest
 from pipit.errors import InvalidInput
 from pipit.inputs import Input, TensorInput
-from pipit.pipelines import Decoded, Pipeline, Tensors
+from pipit.pipelines import Pipeline
 from pipit.runtimes.base import Runtime
 from pipit.serving.batching import Batcher
 from pipit.serving.meters import ModelMeters
 from pipit.serving.types import Identity, Vocabulary
+from pipit.types import Decoded, Tensors
 
 Outputs = dict[str, NDArray[Any]]
 

@@ -7,8 +7,8 @@ from collections import OrderedDict
 from dataclasses import dataclass
 
 from pipit.errors import InvalidInput, NotFound
-from pipit.pipelines import LabelScore
 from pipit.serving.types import Answer, Identity, Vocabulary
+from pipit.types import LabelScore
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Protocol
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-from pipit.bundle.files import sha256_bytes
 from pipit.bundle.manifest import MANIFEST_FILE, Manifest
 from pipit.bundle.manifest_file import parse_manifest
 from pipit.errors import InvalidInput, NotFound
+from pipit.files import sha256_bytes
 from pipit.rpc.server import MEBIBYTE
 from pipit.serving.host import ModelHost
 from pipit.serving.loading import Desired

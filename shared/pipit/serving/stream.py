@@ -14,10 +14,11 @@ from time import perf_counter
 
 from pipit.errors import InvalidInput
 from pipit.inputs import Input
-from pipit.pipelines import Decoded, Prediction, StreamDecoder, TimeSpan
+from pipit.pipelines import StreamDecoder
 from pipit.serving.data_plane import DataPlane, check_deadline
 from pipit.serving.model import LoadedModel
 from pipit.serving.types import Answer, Options, Selector
+from pipit.types import Decoded, Prediction, TimeSpan
 
 
 @dataclass(frozen=True, slots=True)

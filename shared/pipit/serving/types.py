@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
 
-from pipit.pipelines import Prediction
+from pipit.types import Prediction
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,11 +19,11 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
-from pipit.bundle.files import sync_folder
 from pipit.errors import AlreadyExists, Conflict, InvalidInput, NotFound, PipitError, Unavailable
+from pipit.files import sync_folder
+from pipit.locks import exclusive_lock
 from pipit.logging import get_logger
 from pipit.storage.base import PIECE_BYTES, Stored, check_key
-from pipit.storage.locks import exclusive_lock
 
 _FULL = {errno.ENOSPC, errno.EDQUOT}
 _FOLDER_ATTEMPTS = 20

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pipit.bundle.files import write_atomically
+from pipit.files import write_atomically
 
 
 class ArrayCache:

@@ -6,8 +6,8 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 
-from pipit.bundle.files import sha256_bytes, sha256_file, write_atomically
 from pipit.errors import NotFound
+from pipit.files import sha256_bytes, sha256_file, write_atomically
 
 _Entry = tuple[int, int, str]
 """Size in bytes, time of the last change in ns, SHA-256."""

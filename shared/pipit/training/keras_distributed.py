@@ -19,7 +19,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from pipit.bundle.files import sha256_bytes
+from pipit.files import sha256_bytes
 from pipit.training.keras_group import Group
 
 

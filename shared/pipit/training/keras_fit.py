@@ -17,7 +17,7 @@ from typing import Any, Self
 import keras
 import numpy as np
 
-from pipit.bundle.files import write_atomically
+from pipit.files import write_atomically
 from pipit.training.fitting import LOWEST_LEARNING_RATE, PLATEAU_FACTOR, Fitted, learning_rate_at, plateau_patience
 from pipit.training.keras_distributed import FollowChief, Together, data_parallel, share_weights
 from pipit.training.keras_group import Group

@@ -9,9 +9,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from pipit.bundle.files import write_atomically
 from pipit.bundle.gates import check_gates
 from pipit.bundle.manifest import Decision, Metric
+from pipit.files import write_atomically
 from pipit.training.evaluation import PACKAGES, Evaluation, software_versions
 from pipit.training.parity import Parity
 from pipit.training.recipe import Recipe

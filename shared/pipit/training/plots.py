@@ -20,7 +20,7 @@ from matplotlib.ticker import MaxNLocator, PercentFormatter
 from numpy.typing import NDArray
 from sklearn.metrics import average_precision_score, precision_recall_curve
 
-from pipit.bundle.files import write_atomically
+from pipit.files import write_atomically
 from pipit.training.alarms import detections
 from pipit.training.calibration import Calibration
 from pipit.training.intervals import wilson

@@ -18,8 +18,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pipit.bundle.files import write_atomically
 from pipit.errors import InvalidInput
+from pipit.files import write_atomically
 
 VARIANTS = ("float32", "dynamic", "int8")
 

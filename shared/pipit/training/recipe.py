@@ -15,10 +15,10 @@ from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from pipit.bundle.files import sha256_bytes
 from pipit.bundle.manifest import Gate, TaskName
-from pipit.bundle.plain_yaml import load_plain_yaml
 from pipit.errors import InvalidInput, NotFound
+from pipit.files import sha256_bytes
+from pipit.plain_yaml import load_plain_yaml
 
 R = TypeVar("R", bound="Recipe")
 

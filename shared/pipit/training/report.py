@@ -6,8 +6,8 @@ import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from pipit.bundle.files import write_atomically
 from pipit.bundle.manifest import Decision
+from pipit.files import write_atomically
 from pipit.training import plots
 from pipit.training.evaluation import Evaluation, Scores, Truth
 

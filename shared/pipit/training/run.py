@@ -20,9 +20,9 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from pipit.bundle.files import sha256_bytes, write_atomically
-from pipit.bundle.plain_yaml import dump_plain_yaml
 from pipit.errors import Conflict, InvalidInput, NotFound
+from pipit.files import sha256_bytes, write_atomically
+from pipit.plain_yaml import dump_plain_yaml
 from pipit.training.datasets import file_digests, listing_digest
 from pipit.training.distributed import ALONE, Worker
 from pipit.training.progress import LogProgress, Progress

@@ -24,8 +24,8 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from pipit.bundle.files import sha256_bytes
 from pipit.errors import InvalidInput, NotFound
+from pipit.files import sha256_bytes
 from pipit.training.run import SCRATCH, Facts, Run, StepRecord
 from pipit.training.trainer import Trainer
 

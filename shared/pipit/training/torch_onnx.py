@@ -27,8 +27,8 @@ from onnxruntime.quantization import QuantType, quantize_dynamic
 from onnxscript import optimizer
 from torch import nn
 
-from pipit.bundle.files import write_atomically
 from pipit.errors import InvalidInput
+from pipit.files import write_atomically
 from pipit.training.onnx_convolutions import quantise_convolutions
 
 VARIANTS = ("float32", "int8")

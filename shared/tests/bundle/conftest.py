@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from pipit.bundle import Bundle, Manifest, run_once, write_bundle, write_golden
 from pipit.errors import InvalidInput
 from pipit.inputs import EncodedAudio, Input, PcmAudio
-from pipit.pipelines import Decoded, LabelScore, Prediction, Tensors, TimeSpan
 from pipit.runtimes.base import TensorSpec
+from pipit.types import Decoded, LabelScore, Prediction, Tensors, TimeSpan
 
 LABELS = ("quiet", "loud")
 WINDOW = 400

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 from pipit.bundle import Manifest, open_bundle, write_bundle
-from pipit.bundle.files import write_atomically
 from pipit.bundle.signing import generate_key, save_private_key
 from pipit.errors import Unavailable
+from pipit.files import write_atomically
 
 
 @pytest.fixture

@@ -23,7 +23,7 @@ from pipit.bundle import (
 from pipit.bundle.golden import MAX_GOLDEN_BYTES
 from pipit.errors import IntegrityError, InvalidInput, NotFound
 from pipit.inputs import EncodedAudio, Input, Landmarks
-from pipit.pipelines import LabelScore, Prediction
+from pipit.types import LabelScore, Prediction
 
 LABELS = ("quiet", "loud")
 INPUT = Landmarks(np.zeros(3, np.float32))

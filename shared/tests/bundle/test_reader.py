@@ -11,9 +11,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pipit.bundle import Bundle, Manifest, open_bundle, write_bundle
-from pipit.bundle.files import sha256_bytes
 from pipit.bundle.signing import generate_key, key_id, sign
 from pipit.errors import IntegrityError, InvalidInput, NotFound
+from pipit.files import sha256_bytes
 
 KEY = generate_key()
 TRUSTED = KEY.public_key()

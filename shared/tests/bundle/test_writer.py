@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 from pipit.bundle import Bundle, Manifest, open_bundle, write_bundle
-from pipit.bundle.files import sha256_bytes
 from pipit.bundle.signing import generate_key, key_id, verify
 from pipit.errors import AlreadyExists, InvalidInput
+from pipit.files import sha256_bytes
 
 Files = dict[str, Path | bytes]
 Below = Callable[[Path], set[str]]

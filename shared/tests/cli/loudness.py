@@ -14,11 +14,11 @@ from pipit.bundle.manifest import Decision, InputDescription, Manifest, Metric, 
 from pipit.errors import InvalidInput
 from pipit.inputs import EncodedAudio, Input, PcmAudio
 from pipit.inputs.audio import AudioLimits, StreamWindows, cut_windows, decode_audio, resample
-from pipit.pipelines import Decoded, LabelScore, Prediction, Tensors, TimeSpan
 from pipit.training.recipe import Recipe
 from pipit.training.run import Facts, Run
 from pipit.training.score_histogram import score_histogram
 from pipit.training.trainer import BundleDraft, VariantFile
+from pipit.types import Decoded, LabelScore, Prediction, Tensors, TimeSpan
 
 TASK = "test.loudness"
 RATE = 8_000

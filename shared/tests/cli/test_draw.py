@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 from pipit.cli.draw import LINE, draw, draw_over
 from pipit.errors import InvalidInput, NotFound
-from pipit.pipelines import Box, LabelScore, Prediction, TimeSpan
+from pipit.types import Box, LabelScore, Prediction, TimeSpan
 
 
 def test_a_box_and_bars_are_drawn_where_they_belong(tmp_path: Path) -> None:

@@ -139,6 +139,6 @@ def test_the_one_that_can_not_be_opened_is_named_and_others_are_closed(
 
 
 def _yaml(document: dict[str, Any]) -> bytes:
-    from pipit.bundle.plain_yaml import dump_plain_yaml
+    from pipit.plain_yaml import dump_plain_yaml
 
     return dump_plain_yaml(document).encode()

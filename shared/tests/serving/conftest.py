@@ -22,8 +22,8 @@ from pipit._pb.pipit.inference.v1 import inference_pb2_grpc
 from pipit.bundle import Bundle, Manifest, write_bundle, write_golden
 from pipit.errors import InputTooLarge, InvalidInput, NotFound
 from pipit.inputs import EncodedImage, Input, InputSequence, Landmarks, PcmAudio, TensorInput
-from pipit.pipelines import Decoded, LabelScore, Prediction, Tensors, TimeSpan
 from pipit.serving import InferenceServer, ServingSettings
+from pipit.types import Decoded, LabelScore, Prediction, Tensors, TimeSpan
 
 TASK = "test.tiny"
 LABELS = ("low", "middle", "high")

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 from pipit.errors import InvalidInput
-from pipit.pipelines import Tensors
 from pipit.serving.batching import Batcher
+from pipit.types import Tensors
 
 FOREVER = 30.0
 

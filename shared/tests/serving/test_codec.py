@@ -11,9 +11,9 @@ from hypothesis.extra import numpy as numpy_strategies
 from pipit._pb.pipit.inference.v1 import inference_pb2 as pb
 from pipit.errors import InputTooLarge, InvalidInput
 from pipit.inputs import EncodedAudio, EncodedImage, Input, InputSequence, Landmarks, PcmAudio, TensorInput
-from pipit.pipelines import Box, LabelScore, Prediction, TimeSpan
 from pipit.serving import codec
 from pipit.serving.types import Answer, Identity, ModelState, ModelStatus, Options, Selector, StageTimes, Vocabulary
+from pipit.types import Box, LabelScore, Prediction, TimeSpan
 
 
 def test_encoded_files_come_through_untouched() -> None:

@@ -11,10 +11,10 @@ from pipit._pb.pipit.inference.v1 import inference_pb2 as pb
 from pipit.bundle.manifest import Expectations, ScoreHistogram
 from pipit.errors import NotFound
 from pipit.metrics import Metrics
-from pipit.pipelines import LabelScore, Prediction
 from pipit.serving.meters import ModelMeters
 from pipit.serving.recent import RecentAnswers
 from pipit.serving.types import Answer, Identity, StageTimes, Vocabulary
+from pipit.types import LabelScore, Prediction
 
 Serve = Callable[..., Any]
 IDENTITY = Identity("test.tiny", "1.0.0", "f" * 64, "float32")

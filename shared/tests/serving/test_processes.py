@@ -25,7 +25,7 @@ REQUEST = pb.ClassifyRequest(input=pb.Input(landmarks=pb.Landmarks(values=[0.1, 
 
 PIPELINE = """
 import numpy as np
-from pipit.pipelines import Decoded, LabelScore, Prediction
+from pipit.types import Decoded, LabelScore, Prediction
 
 class Plain:
     def __init__(self, manifest):

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pipit.bundle.plain_yaml import dump_plain_yaml
 from pipit.errors import InvalidInput, NotFound
+from pipit.plain_yaml import dump_plain_yaml
 from pipit.training.recipe import Count, DataSource, Recipe, find_recipe, load_recipe, recipe_folder, recipe_names
 from pydantic import ValidationError
 

@@ -12,8 +12,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from pipit.bundle.files import write_atomically
 from pipit.errors import IntegrityError
+from pipit.files import write_atomically
 from pipit.logging import configure_logging
 from pipit.training.recipe import DataSource, Recipe, Split
 from pipit.training.run import Run, open_run

@@ -18,7 +18,10 @@ FEW = 100
 
 
 def check_folder(folder: Path, advance: Advance) -> DataReport:
-    """Checks a folder in any of the layouts of `emotion.expression.dataset`. Raises NotFound for no folder or no faces."""
+    """Checks a folder in any of the layouts of `emotion.expression.dataset`.
+
+    Raises NotFound for no folder or no faces.
+    """
     if not folder.is_dir():
         raise NotFound(f"{folder} is not a folder; name the one that holds the pictures")
     layout = layout_of(folder)

@@ -17,7 +17,7 @@ from pipit.errors import InvalidInput
 from pipit.inputs import EncodedImage, Input, InputSequence, Landmarks, TensorInput, describe
 from pipit.inputs.image import decode_with_size
 from pipit.inputs.landmarks import FEATURES, FaceAndBody, Found, Tracker, face_crop
-from pipit.pipelines import Decoded, Prediction, Region, Tensors
+from pipit.types import Decoded, Prediction, Region, Tensors
 
 from emotion.expression.features import CROP, feature_count, grey, make_features
 from emotion.expression.settings import INPUT, OUTPUT, settings_of

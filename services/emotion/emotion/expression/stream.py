@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pipit.inputs import EncodedImage, Input, Landmarks
 from pipit.inputs.landmarks import Tracker
-from pipit.pipelines import Box, Decoded, TimeSpan
+from pipit.types import Box, Decoded, TimeSpan
 
 from emotion.expression.settings import INPUT, Settings
 from emotion.expression.smoothing import SmoothedScores
@@ -135,8 +135,4 @@ def _overlap(first: Box | None, second: Box | None) -> float:
     """Intersection over union; 1 where neither is known, as for landmarks."""
     if first is None or second is None:
         return 1.0 if second is None else 0.0
-    width = min(first.left + first.width, second.left + second.width) - max(first.left, second.left)
-    height = min(first.top + first.height, second.top + second.height) - max(first.top, second.top)
-    shared = max(0.0, width) * max(0.0, height)
-    union = first.width * first.height + second.width * second.height - shared
-    return shared / union if union > 0 else 0.0
+    return first.overlap(second)

@@ -21,7 +21,7 @@ from pipit.bundle.manifest import Manifest
 from pipit.errors import InvalidInput
 from pipit.inputs import Input, InputSequence, TensorInput, describe
 from pipit.inputs.landmarks import FaceAndBody
-from pipit.pipelines import Decoded, Prediction, Tensors
+from pipit.types import Decoded, Prediction, Tensors
 
 from emotion.stress.past import Prior
 from emotion.stress.recordings import LABELS

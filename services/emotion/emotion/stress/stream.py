@@ -19,7 +19,7 @@ from pipit.errors import InputTooLarge, InvalidInput
 from pipit.inputs import EncodedImage, Input, Landmarks, TensorInput, describe
 from pipit.inputs.image import decode_with_size
 from pipit.inputs.landmarks import Tracker
-from pipit.pipelines import Decoded, TimeSpan
+from pipit.types import Decoded, TimeSpan
 
 from emotion.stress.past import OwnPast, Prior, channels_of
 from emotion.stress.signals import LANDMARKS, Signals, Values

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from pipit.bundle.files import write_atomically
+from pipit.files import write_atomically
 from pipit.inputs.physiology import MISSING
 
 from emotion.stress.swell import COLUMNS, FILE, SCORES

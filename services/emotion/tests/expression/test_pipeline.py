@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from pipit.bundle.manifest import Manifest
 from pipit.errors import InputTooLarge, InvalidInput, PipitError
 from pipit.inputs import EncodedAudio, EncodedImage, Input, InputSequence, Landmarks, TensorInput
-from pipit.pipelines import Box, TimeSpan
+from pipit.types import Box, TimeSpan
 
 Make = Callable[..., Manifest]
 Encode = Callable[[NDArray[np.uint8]], EncodedImage]

@@ -13,7 +13,7 @@ from emotion.stress.synthetic import synthesise_block
 from pipit.bundle.manifest import Manifest
 from pipit.errors import InputTooLarge, InvalidInput
 from pipit.inputs import EncodedAudio, EncodedImage, InputSequence, Landmarks, PcmAudio, TensorInput
-from pipit.pipelines import Decoded, TimeSpan
+from pipit.types import Decoded, TimeSpan
 
 Make = Callable[..., Manifest]
 ROW = np.ones((1, 3, 6), np.float32)

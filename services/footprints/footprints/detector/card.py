@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from pipit.bundle.files import write_atomically
 from pipit.bundle.gates import check_gates
 from pipit.bundle.manifest import Metric
+from pipit.files import write_atomically
 from pipit.training.evaluation import PACKAGES, software_versions
 from pipit.training.publish import code_version
 from pipit.training.run import Run

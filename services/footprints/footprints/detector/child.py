@@ -16,8 +16,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from pipit.bundle.files import write_atomically
 from pipit.errors import NotFound, PipitError
+from pipit.files import write_atomically
 from pipit.settings import load_settings
 
 from footprints.detector.settings import DetectorSettings

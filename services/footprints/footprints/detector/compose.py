@@ -18,7 +18,7 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
-from pipit.pipelines import Box
+from pipit.types import Box
 from scipy import ndimage
 
 from footprints.detector.quilting import quilt

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from pipit.pipelines import Box
+from pipit.types import Box
 from scipy import ndimage
 
 SHORTER_SIDE = 200

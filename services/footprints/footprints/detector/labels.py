@@ -20,11 +20,11 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from pipit.bundle.plain_yaml import dump_plain_yaml
 from pipit.errors import InputTooLarge, InvalidInput, NotFound
 from pipit.inputs import EncodedImage
 from pipit.inputs.image import decode_with_size
-from pipit.pipelines import Box
+from pipit.plain_yaml import dump_plain_yaml
+from pipit.types import Box
 
 LABEL = "print"
 DATA_FILE, SOURCES_FILE = "data.yaml", "sources.json"

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 from pipit.errors import InvalidInput
-from pipit.pipelines import Box
 from pipit.training.intervals import Estimate, bootstrap_groups
+from pipit.types import Box
 
 from footprints.prints import Print
 
@@ -46,23 +46,14 @@ class Detection:
     """Share of the pictures without a print in which one is found; None where all have one."""
 
 
-def overlap(one: Box, other: Box) -> float:
-    """Intersection over union; 0 for boxes without an area."""
-    across = min(one.left + one.width, other.left + other.width) - max(one.left, other.left)
-    down = min(one.top + one.height, other.top + other.height) - max(one.top, other.top)
-    shared = max(across, 0.0) * max(down, 0.0)
-    union = one.width * one.height + other.width * other.height - shared
-    return shared / union if union > 0 else 0.0
-
-
 def match(found: Sequence[Sequence[Print]], truths: Sequence[Sequence[Box]], groups: Sequence[str]) -> Matches:
     """found: of each picture, best first. truths: of each picture. groups: what each picture shows."""
     scores, right, picture = [], [], []
     for index, (prints, boxes) in enumerate(zip(found, truths, strict=True)):
         left = list(boxes)
         for one in prints:
-            best = max(left, key=lambda box: overlap(one.box, box), default=None)
-            hit = best is not None and overlap(one.box, best) >= LEAST_OVERLAP
+            best = max(left, key=one.box.overlap, default=None)
+            hit = best is not None and one.box.overlap(best) >= LEAST_OVERLAP
             if hit and best is not None:
                 left.remove(best)
             scores.append(one.score)

@@ -14,7 +14,7 @@ from pipit.errors import InvalidInput
 from pipit.inputs import Input
 from pipit.inputs.boxes import Placement, letterbox
 from pipit.inputs.image import decode_with_size
-from pipit.pipelines import Decoded, Prediction, Tensors
+from pipit.types import Decoded, Prediction, Tensors
 
 from footprints.prints import INPUT, OUTPUT, Print, finder_settings, prints_of
 

@@ -18,12 +18,12 @@ from pathlib import Path
 import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
-from pipit.bundle.files import write_atomically
 from pipit.bundle.manifest import Metric
-from pipit.pipelines import Box
+from pipit.files import write_atomically
 from pipit.training.evaluation import PACKAGES, software_versions
 from pipit.training.intervals import Estimate
 from pipit.training.plots import BLUE, GREY, ORANGE, plot_training
+from pipit.types import Box
 
 from footprints.detector.labels import LabelledPicture
 from footprints.detector.matching import LEAST_OVERLAP, Detection, Matches, match, measure

@@ -12,8 +12,8 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
-from pipit.bundle.files import write_atomically
 from pipit.errors import InputTooLarge, InvalidInput
+from pipit.files import write_atomically
 from pipit.inputs import EncodedImage
 from pipit.inputs.image import decode_image
 from pipit.training.progress import Progress

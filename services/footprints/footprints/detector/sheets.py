@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
-from pipit.bundle.files import write_atomically
-from pipit.pipelines import Box
+from pipit.files import write_atomically
+from pipit.types import Box
 
 from footprints.prints import Print
 

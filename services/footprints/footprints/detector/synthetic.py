@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
-from pipit.pipelines import Box
+from pipit.types import Box
 from scipy import ndimage
 
 from footprints.detector.labels import DATA_FILE, SIDES, data_file, format_boxes

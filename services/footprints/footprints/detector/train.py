@@ -19,13 +19,13 @@ import numpy as np
 from numpy.typing import NDArray
 from pipit.bundle.manifest import Decision, InputDescription, Metric, PipelineReference, ScoreHistogram
 from pipit.errors import IntegrityError, InvalidInput
-from pipit.pipelines import Box
 from pipit.training.intervals import proportion
 from pipit.training.onnx_convolutions import quantise_convolutions
 from pipit.training.recipe import recipe_folder
 from pipit.training.run import Facts, Run
 from pipit.training.score_histogram import score_histogram
 from pipit.training.trainer import BundleDraft, VariantFile
+from pipit.types import Box
 
 from footprints.detector.card import write_card
 from footprints.detector.fit import export_network, start_file, train_network, trained_outputs

@@ -18,7 +18,7 @@ from typing import Any
 import keras
 import numpy as np
 from numpy.typing import NDArray
-from pipit.bundle.files import sha256_bytes
+from pipit.files import sha256_bytes
 from pipit.training.cache import ArrayCache
 from pipit.training.fitting import balanced_weights
 from pipit.training.keras_distributed import weights_digest

@@ -20,8 +20,8 @@ from pipit.bundle.manifest import Manifest
 from pipit.errors import InvalidInput
 from pipit.inputs import Input
 from pipit.inputs.image import DecodedImage, decode_with_size
-from pipit.pipelines import Box, Decoded, Prediction, Tensors
 from pipit.runtimes import Runtime
+from pipit.types import Box, Decoded, Prediction, Tensors
 
 from footprints.crops import square_around, square_crop
 from footprints.prints import Print, PrintFinder

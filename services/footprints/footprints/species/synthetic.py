@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFilter
-from pipit.bundle.files import write_atomically
+from pipit.files import write_atomically
 
 SIDE = 240
 ANIMALS: dict[str, tuple[int, float, float, int]] = {

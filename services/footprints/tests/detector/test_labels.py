@@ -10,7 +10,7 @@ from footprints.detector.labels import format_boxes, parse_boxes, read_set, set_
 from hypothesis import given
 from hypothesis import strategies as st
 from pipit.errors import InvalidInput, NotFound
-from pipit.pipelines import Box
+from pipit.types import Box
 
 Make = Callable[..., Path]
 SHARE = st.floats(0.01, 0.99)

@@ -5,20 +5,20 @@ from pathlib import Path
 import numpy as np
 import pytest
 from footprints.detector.labels import LabelledPicture
-from footprints.detector.matching import best_threshold, match, measure, overlap
+from footprints.detector.matching import best_threshold, match, measure
 from footprints.detector.report import evaluate_boxes, mean_side
 from footprints.prints import Print
 from pipit.errors import InvalidInput
-from pipit.pipelines import Box
+from pipit.types import Box
 
 HERE, THERE, NOWHERE = Box(0, 0, 10, 10), Box(50, 50, 10, 10), Box(80, 0, 5, 5)
 
 
 def test_overlap_is_intersection_over_union() -> None:
-    assert overlap(HERE, HERE) == 1.0
-    assert overlap(HERE, THERE) == 0.0
-    assert overlap(HERE, Box(5, 0, 10, 10)) == pytest.approx(1 / 3)
-    assert overlap(Box(0, 0, 0, 0), Box(0, 0, 0, 0)) == 0.0
+    assert HERE.overlap(HERE) == 1.0
+    assert HERE.overlap(THERE) == 0.0
+    assert HERE.overlap(Box(5, 0, 10, 10)) == pytest.approx(1 / 3)
+    assert Box(0, 0, 0, 0).overlap(Box(0, 0, 0, 0)) == 0.0
 
 
 def test_a_box_of_the_truth_is_found_once() -> None:

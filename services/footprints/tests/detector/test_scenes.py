@@ -10,15 +10,14 @@ import pytest
 from footprints.detector.compose import Ground, Material, Patch, compose, roughness
 from footprints.detector.cutouts import GROUND_SIDE, SHORTER_SIDE, search
 from footprints.detector.labels import read_set
-from footprints.detector.matching import overlap
 from footprints.detector.material import read_material
 from footprints.detector.quilting import quilt
 from footprints.detector.scene_set import split_photographs, write_scenes
 from footprints.detector.synthetic import draw
 from PIL import Image
 from pipit.errors import InvalidInput
-from pipit.pipelines import Box
 from pipit.training.recipe import Split
+from pipit.types import Box
 from scipy import ndimage
 
 Photographs = Callable[[int], Path]
@@ -50,14 +49,14 @@ def test_a_print_a_thing_and_bare_ground_are_told_apart() -> None:
     pixels[130:170, 120:160] = (40, 90, 220)
     found = search(np.clip(ndimage.gaussian_filter(pixels, (1, 1, 0)), 0, 255).astype(np.uint8))
     (print_,), (thing,) = found.prints, found.things
-    assert overlap(print_.box, Box(48, 49, 34, 38)) > 0.25
+    assert print_.box.overlap(Box(48, 49, 34, 38)) > 0.25
     assert print_.box.left < 48
     assert print_.box.left + print_.box.width > 82
-    assert overlap(thing.box, Box(120, 130, 40, 40)) > 0.25
+    assert thing.box.overlap(Box(120, 130, 40, 40)) > 0.25
     assert 1500 < thing.mask.sum() < 2200
     assert found.ground is not None
     assert found.ground.width >= GROUND_SIDE
-    assert overlap(found.ground, print_.box) < 0.02
+    assert found.ground.overlap(print_.box) < 0.02
 
 
 def test_composed_boxes_lie_where_the_ground_was_changed() -> None:

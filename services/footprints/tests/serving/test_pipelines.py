@@ -14,7 +14,8 @@ from pipit.bundle import Manifest
 from pipit.errors import InvalidInput
 from pipit.inputs import EncodedImage, PcmAudio
 from pipit.inputs.image import decode_with_size
-from pipit.pipelines import Box, Decoded, Prediction, load_pipeline
+from pipit.pipelines import load_pipeline
+from pipit.types import Box, Decoded, Prediction
 
 
 def ask(pipeline: Any, runtime: Any, data: bytes) -> list[Prediction]:

@@ -9,8 +9,8 @@ from footprints.prints import FinderSettings, PrintFinder, finder_settings, prin
 from numpy.typing import NDArray
 from pipit.errors import InvalidInput
 from pipit.inputs.boxes import Placement
-from pipit.pipelines import Box
 from pipit.runtimes import TensorSpec
+from pipit.types import Box
 
 Output = Callable[..., NDArray[np.float32]]
 ITSELF = Placement(320, 320, 0, 0, 320, 320)

@@ -26,7 +26,7 @@ from pipit.inputs.audio import (
     decode_audio,
     resample,
 )
-from pipit.pipelines import Decoded, Prediction, Tensors, TimeSpan
+from pipit.types import Decoded, Prediction, Tensors, TimeSpan
 
 FRONT_ENDS = {"librosa_22k": LIBROSA_22K, "yamnet": YAMNET}
 INPUT = "log_mel"

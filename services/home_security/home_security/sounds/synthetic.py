@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import soundfile
 from numpy.typing import NDArray
-from pipit.bundle.files import write_atomically
+from pipit.files import write_atomically
 
 RATE = 22_050
 SECONDS = 5.0

@@ -14,7 +14,7 @@ from pipit.answers import softmax
 from pipit.bundle.manifest import Manifest
 from pipit.errors import InvalidInput
 from pipit.inputs import EncodedAudio, EncodedImage, PcmAudio, TensorInput
-from pipit.pipelines import Decoded, TimeSpan
+from pipit.types import Decoded, TimeSpan
 
 Make = Callable[..., Manifest]
 LOGITS = np.log(np.array([[0.7, 0.2, 0.1], [0.05, 0.9, 0.05], [0.37, 0.35, 0.28]], np.float32))

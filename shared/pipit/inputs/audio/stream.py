@@ -12,7 +12,7 @@ from pipit.inputs.audio.decode import mono_pcm
 from pipit.inputs.audio.limits import DEFAULT_LIMITS, AudioLimits
 from pipit.inputs.audio.resample import QUALITY
 from pipit.inputs.audio.windows import pad_window, span, window_lengths
-from pipit.pipelines import TimeSpan
+from pipit.types import TimeSpan
 
 Windows = tuple[NDArray[np.float32], list[TimeSpan]]
 

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipit.errors import InvalidInput
-from pipit.pipelines import TimeSpan
+from pipit.types import TimeSpan
 
 
 def cut_windows(

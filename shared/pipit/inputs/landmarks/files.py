@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pipit.bundle.files import open_atomically
 from pipit.errors import InvalidInput, NotFound
+from pipit.files import open_atomically
 from pipit.inputs.landmarks.layout import FEATURE_NAMES, FEATURES, split_features
 
 FORMAT = "pipit landmarks 1"

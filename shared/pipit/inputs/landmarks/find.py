@@ -23,9 +23,9 @@ from pipit.inputs.landmarks.face import FaceFinder, FacePoints, add_new
 from pipit.inputs.landmarks.geometry import Rectangle
 from pipit.inputs.landmarks.layout import BODY_FEATURES, BODY_POINT_NAMES
 from pipit.inputs.landmarks.networks import network_paths
-from pipit.pipelines import Box
 from pipit.runtimes.base import Runtime
 from pipit.runtimes.loader import load_runtime
+from pipit.types import Box
 
 
 @dataclass(frozen=True, slots=True)

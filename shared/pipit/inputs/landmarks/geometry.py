@@ -12,6 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from pipit.types import Box
+
 Points = NDArray[np.float32]
 """Shape (points, 2 or more): x and y first, in pixels."""
 
@@ -45,13 +47,14 @@ class Rectangle:
             [self.center_x + cosine * x - sine * y, self.center_y + sine * x + cosine * y], axis=1, dtype=np.float32
         )
 
+    @property
+    def upright(self) -> Box:
+        """Its bounds, as if it were not rotated."""
+        return Box(self.center_x - self.width / 2, self.center_y - self.height / 2, self.width, self.height)
+
     def overlap(self, other: Rectangle) -> float:
         """Intersection over union, rotation left out."""
-        width = _shared(self.center_x, self.width, other.center_x, other.width)
-        height = _shared(self.center_y, self.height, other.center_y, other.height)
-        shared = width * height
-        union = self.area + other.area - shared
-        return shared / union if union > 0 else 0.0
+        return self.upright.overlap(other.upright)
 
 
 def around(points: Points, rotation: float = 0.0) -> Rectangle:
@@ -73,8 +76,3 @@ def rotation_of(start: Points, end: Points, upright: float) -> float:
     """How far the line from `start` to `end` is turned from the angle `upright` (radians, y upwards): -pi..pi."""
     angle = upright - math.atan2(-float(end[1] - start[1]), float(end[0] - start[0]))
     return angle - 2 * math.pi * math.floor((angle + math.pi) / (2 * math.pi))
-
-
-def _shared(center: float, size: float, other_center: float, other_size: float) -> float:
-    end = min(center + size / 2, other_center + other_size / 2)
-    return max(0.0, end - max(center - size / 2, other_center - other_size / 2))

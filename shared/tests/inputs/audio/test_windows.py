@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pipit.errors import InvalidInput
 from pipit.inputs.audio import cut_windows
-from pipit.pipelines import TimeSpan
+from pipit.types import TimeSpan
 
 
 def counting(length):

@@ -13,79 +13,19 @@ Only what is installed can be named by a bundle: a manifest never chooses code b
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from importlib.metadata import entry_points
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Protocol
-
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING, Protocol
 
 from pipit.errors import InvalidInput, NotFound
 from pipit.inputs import Input
+from pipit.types import Decoded, Prediction, Tensors
 
 if TYPE_CHECKING:
     from pipit.bundle.manifest import Manifest
     from pipit.runtimes.base import Runtime
 
-Tensors = Mapping[str, NDArray[Any]]
-"""Tensors by name; the first axis of each is the batch."""
 _NONE: Mapping[str, Runtime] = MappingProxyType({})
-
-
-@dataclass(frozen=True, slots=True)
-class TimeSpan:
-    """Seconds from the start of the input (of the stream, where it is one)."""
-
-    start: float
-    end: float
-
-
-@dataclass(frozen=True, slots=True)
-class Box:
-    """Pixels of the full-resolution input, origin at its upper left, after EXIF orientation."""
-
-    left: float
-    top: float
-    width: float
-    height: float
-
-
-Region = TimeSpan | Box | None
-
-
-@dataclass(frozen=True, slots=True)
-class Decoded:
-    """Network inputs for one caller's input, and where in it each row lies.
-
-    tensors: each with the rows as its first axis. regions: one per row.
-    """
-
-    tensors: Tensors
-    regions: tuple[Region, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class LabelScore:
-    """score: 0..1. detected: the score reaches the bundle's threshold for the label."""
-
-    label: str
-    score: float
-    detected: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Prediction:
-    """The answer for one region. scores: best first.
-
-    region_score: 0..1, how sure the detector was that something lies in `region`; 0 where it found nothing and the
-    region is a stand-in. None: no detector looked for it.
-    """
-
-    scores: tuple[LabelScore, ...]
-    region: Region = None
-    unknown: bool = False
-    uncertain: bool = False
-    region_score: float | None = None
 
 
 class StreamDecoder(Protocol):

@@ -7,9 +7,9 @@ import pytest
 import yaml
 from hypothesis import given
 from hypothesis import strategies as st
-from pipit.bundle import plain_yaml
-from pipit.bundle.plain_yaml import DEEPEST, dump_plain_yaml, load_plain_yaml
+from pipit import plain_yaml
 from pipit.errors import InvalidInput
+from pipit.plain_yaml import DEEPEST, dump_plain_yaml, load_plain_yaml
 
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=40) | st.sampled_from(
     [

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pipit.bundle.files import beside, open_atomically, room_for, sha256_bytes, sha256_file, write_atomically
 from pipit.errors import Unavailable
+from pipit.files import beside, open_atomically, room_for, sha256_bytes, sha256_file, write_atomically
 
 
 def test_digest_is_the_standard_one() -> None:
@@ -91,7 +91,7 @@ def test_a_file_size_limit_leaves_the_old_content(tmp_path: Path) -> None:
     write_atomically(tmp_path / "file", b"old")
     script = """
 import pathlib, resource, sys
-from pipit.bundle.files import write_atomically
+from pipit.files import write_atomically
 from pipit.errors import Unavailable
 resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))
 try:
