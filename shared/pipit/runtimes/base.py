@@ -42,7 +42,7 @@ class Runtime(Protocol):
         ...
 
     def close(self) -> None:
-        """This user needs the network no more; the last user's call frees it. No `run` may follow."""
+        """Ends one user's use of the network; the last user's call frees it. No `run` may follow."""
         ...
 
 
