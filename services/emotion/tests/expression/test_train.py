@@ -24,6 +24,8 @@ from pipit.training.run import open_run
 from pipit.training.steps import actions_of, run_steps
 from pydantic import ValidationError
 
+pytestmark = pytest.mark.usefixtures("networks_folder")
+
 Make = Callable[..., ExpressionRecipe]
 
 
