@@ -83,6 +83,7 @@ def times(networks: FaceAndBody, rounds: int) -> list[Row]:
     data = jpeg(picture)
     faces, bodies = networks._faces, networks._bodies
     (face_at,) = faces.detect(picture, 0.5)
+    assert bodies is not None
     body_at = bodies.detect(picture, 0.5)
     assert body_at is not None
     face_tracker, both_tracker = networks.open_stream(body=False), networks.open_stream()
