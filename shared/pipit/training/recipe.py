@@ -11,7 +11,7 @@ import json
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, ClassVar, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
@@ -148,6 +148,9 @@ class Golden(RecipePart):
 class Recipe(RecipePart):
     """The part of a recipe that all tasks share."""
 
+    unheeded: ClassVar[Mapping[str, str]] = {}
+    """Fields of this class that a task's trainer does not look at, and what to do instead. Changing one is an error."""
+
     task: TaskName
     name: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,40}$")]
     description: str = ""
@@ -178,6 +181,14 @@ class Recipe(RecipePart):
         missing = [name for name in self.export.variants if name not in self.golden.tolerance]
         if missing:
             raise ValueError(f"golden.tolerance lacks the variants {missing}; say how far a score may be off")
+        return self
+
+    @model_validator(mode="after")
+    def _changes_are_heeded(self) -> Recipe:
+        # By value: a run keeps its recipe with every default written out, and that is read again.
+        for name, instead in self.unheeded.items():
+            if getattr(self, name) != type(self).model_fields[name].default:
+                raise ValueError(f"{name} changes nothing here: {instead}")
         return self
 
     @property

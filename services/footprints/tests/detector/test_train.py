@@ -6,12 +6,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from footprints.detector.fit import train_network, trained_outputs
-from footprints.detector.labels import read_set
+from footprints.detector.data import read_set
+from footprints.detector.network import train_network, trained_outputs
 from footprints.detector.pretrained import convert_weights
 from footprints.detector.recipe import DetectorRecipe
 from footprints.detector.searching import read_squares
-from footprints.detector.train import DetectorTrainer
+from footprints.detector.task import DetectorTrainer
 from pipit.bundle.golden import check_golden
 from pipit.errors import InvalidInput, NotFound
 from pipit.inputs import EncodedImage
@@ -171,6 +171,6 @@ def test_an_interrupted_training_goes_on(ultralytics: Path, drawn: Path, quiet: 
     with pytest.raises(KeyboardInterrupt):
         train_network(recipe, pictures, None, scratch, to, Stopping())
     assert not to.exists()
-    history = train_network(recipe, pictures, None, scratch, to, quiet)
+    history = train_network(recipe, pictures, None, scratch, to, quiet).history
     assert to.is_file()
     assert {len(values) for values in history.values()} == {3}

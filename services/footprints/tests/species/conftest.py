@@ -5,9 +5,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from footprints.species.dataset import Picture
 from footprints.species.recipe import SpeciesRecipe
 from footprints.species.synthetic import write_synthetic_set
+from pipit.training.by_input.pictures.listing import Picture
 
 
 @pytest.fixture(scope="session")

@@ -7,12 +7,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 from footprints.names import key_of, name_of, names_of
-from footprints.species.check import check_folder
-from footprints.species.dataset import Picture, read_dataset
-from footprints.species.duplicates import ALIKE, alike, groups_of, perceptual_hash
-from footprints.species.sides import describe, split_pictures
+from footprints.photographs import read_photographs
+from footprints.species.data import check_folder
 from PIL import Image
 from pipit.errors import InvalidInput, NotFound
+from pipit.training.by_input.pictures.duplicates import ALIKE, alike, groups_of, perceptual_hash
+from pipit.training.by_input.pictures.listing import Picture
+from pipit.training.by_input.pictures.sides import describe_sides, split_pictures
 from pipit.training.recipe import Split
 
 RULE = Split(rule="group", test_share=0.2, validation_share=0.25)
@@ -27,8 +28,8 @@ def put(path: Path, content: bytes = b"x") -> None:
 def test_an_unsplit_folder_leaves_every_side_open_and_names_what_is_no_picture(tmp_path: Path) -> None:
     for name in ("castor/a.jpg", "castor/b.JPEG", "ours/c.png", "ours/notes.txt", "ours/.hidden", ".git/d.jpg"):
         put(tmp_path / "prints" / name)
-    listing = read_dataset(tmp_path / "prints", "prints", {"ours": "bear"})
-    assert [(p.name, p.label, p.side) for p in listing.pictures] == [
+    listing = read_photographs(tmp_path / "prints", "prints", {"ours": "bear"})
+    assert [(p.name, p.label, p.side) for p in listing.items] == [
         ("prints/castor/a.jpg", "castor", ""),
         ("prints/castor/b.JPEG", "castor", ""),
         ("prints/ours/c.png", "bear", ""),
@@ -52,7 +53,7 @@ def test_a_split_is_kept_and_what_it_lacks_comes_out_of_training(
     for part in parts:
         put(tmp_path / "cropped_imgs" / part / "black_bear" / "a.jpg")
     put(tmp_path / "raw_imgs" / "a.jpg")
-    pictures = read_dataset(tmp_path, "OpenAnimalTracks", {}).pictures
+    pictures = read_photographs(tmp_path, "OpenAnimalTracks").items
     assert {p.name.split("/")[-3]: p.side for p in pictures} == sides
     assert {p.label for p in pictures} == {"black_bear"}
 
@@ -60,7 +61,7 @@ def test_a_split_is_kept_and_what_it_lacks_comes_out_of_training(
 def test_a_split_without_training_pictures_is_refused(tmp_path: Path) -> None:
     put(tmp_path / "val" / "castor" / "a.jpg")
     with pytest.raises(InvalidInput, match="has no folder train/"):
-        read_dataset(tmp_path, "prints", {})
+        read_photographs(tmp_path, "prints")
 
 
 def test_a_picture_saved_anew_smaller_and_darker_is_found_and_others_are_not(
@@ -87,7 +88,7 @@ def test_a_whole_data_set_is_drawn_in_groups(pictures: Pictures) -> None:
     assert drawn.torn == ()
     assert drawn == split_pictures(RULE, some, pairs, seed=1)
     assert drawn.sides != split_pictures(RULE, some, pairs, seed=2).sides
-    assert "20% test" in describe(RULE, 1)
+    assert "20% test" in describe_sides(RULE, 1)
 
 
 def test_of_near_duplicates_on_two_given_sides_the_one_that_trains_stays(pictures: Pictures) -> None:
@@ -138,6 +139,6 @@ def test_the_check_names_bad_tiny_and_doubled_pictures(texture: Callable[[int], 
 
 @pytest.mark.data
 def test_every_real_class_has_a_name(real_prints: Path) -> None:
-    labels = {picture.label for picture in read_dataset(real_prints / "footprints", "footprints", {}).pictures}
+    labels = {picture.label for picture in read_photographs(real_prints / "footprints", "footprints").items}
     assert len(labels) == 13
     assert {label for label in labels if name_of(label) is None} == set()

@@ -8,10 +8,9 @@ import numpy as np
 import pytest
 from footprints.names import names_of
 from footprints.species.measure import further_metrics
-from footprints.species.mistakes import COLUMNS, SIDE, write_contact_sheet
 from footprints.species.recipe import SpeciesRecipe
 from footprints.species.synthetic import ANIMALS
-from footprints.species.train import SpeciesTrainer
+from footprints.species.task import SpeciesTrainer
 from PIL import Image
 from pipit.bundle import Bundle
 from pipit.bundle.golden import check_golden
@@ -20,6 +19,7 @@ from pipit.errors import InvalidInput
 from pipit.inputs import EncodedImage
 from pipit.runtimes import load_runtime
 from pipit.runtimes.networks import open_pipeline
+from pipit.training.by_input.pictures.mistakes import COLUMNS, SIDE, write_contact_sheet
 from pipit.training.publish import FIRST_VERSION, make_bundle
 from pipit.training.recipe import find_recipe, load_recipe, recipe_names
 from pipit.training.run import Run, open_run
@@ -109,14 +109,12 @@ def test_bad_files_and_torn_pairs_are_named(make_recipe: Make, drawn: Path, tmp_
         facts = trainer.prepare(run)
         assert facts["torn_pairs"] >= 4
         assert facts["test"] == 2
-        entries = run.read_json("prepare", "prints.json")
-        assert {entry["name"] for entry in entries if entry["side"] == "test"} == {
+        assert {entry["name"] for entry in trainer.entries(run, "test")} == {
             "own/val/drawn_bird/008.jpg",
             "own/val/drawn_cat/008.jpg",
         }
-        crops = trainer._crops(run, "train")
-        for entry, pixels in zip(trainer._entries(run, "train"), crops.pixels, strict=True):
-            with Image.open(run.folder / "prepare" / "crops" / entry["file"]) as stored:
+        for entry, pixels in zip(trainer.entries(run, "train"), trainer.side(run, "train").rows, strict=True):
+            with Image.open(run.folder / "prepare" / entry["file"]) as stored:
                 np.testing.assert_array_equal(pixels, np.asarray(stored))
     assert any("own/train/drawn_cat/006.jpg and own/val/drawn_cat/006.jpg" in line for line in quiet.said)
     (own / "train" / "drawn_cat" / "broken.jpg").write_bytes(b"no picture")
