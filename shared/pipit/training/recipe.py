@@ -94,9 +94,16 @@ class Optimiser(RecipePart):
     schedule: Literal["constant", "cosine", "plateau"] = "cosine"
     """`plateau`: halved when the validation loss stands still."""
     warmup_epochs: Annotated[int, Field(ge=0)] = 0
+    """That rise to the rate. Not for `plateau`."""
     weight_decay: Annotated[float, Field(ge=0.0)] = 0.0
     momentum: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.9
     """For `sgd`."""
+
+    @model_validator(mode="after")
+    def _a_plateau_has_no_warmup(self) -> Optimiser:
+        if self.schedule == "plateau" and self.warmup_epochs:
+            raise ValueError("the schedule plateau begins with the whole rate; set warmup_epochs to 0, or name cosine")
+        return self
 
 
 class Export(RecipePart):

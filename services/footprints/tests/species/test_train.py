@@ -34,6 +34,7 @@ pytestmark = [
 
 Make = Callable[..., SpeciesRecipe]
 TASK = "footprints.species"
+PLATEAU = {"schedule": "plateau", "warmup_epochs": 1}
 
 
 def train(trainer: SpeciesTrainer, folder: Path, quiet: Any) -> tuple[Run, Bundle, Mapping[str, Any]]:
@@ -53,6 +54,33 @@ def test_recipes_are_valid_and_refuse_what_does_not_fit(make_recipe: Make) -> No
         make_recipe(stages=[{"name": "frozen"}, {"name": "frozen"}])
     with pytest.raises(ValidationError, match="data that the recipe has not: elsewhere"):
         make_recipe(stages=[{"name": "frozen", "data": ["elsewhere"]}])
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"epochs": 2}, "epochs changes nothing here: each of `stages` has its own"),
+        ({"batch_size": 2}, "batch_size changes nothing here"),
+        ({"early_stopping_patience": 2}, "early_stopping_patience changes nothing here"),
+        ({"optimiser": {"name": "sgd"}}, "optimiser changes nothing here"),
+        ({"stages": [{"name": "frozen", "last_layers": 157}]}, "less than or equal to 156"),
+        ({"stages": [{"name": "frozen", "optimiser": PLATEAU}]}, "plateau begins with the whole rate"),
+        ({"export": {"variants": ["float32", "int4"]}}, "should be 'float32', 'dynamic' or 'int8'"),
+        ({"split": {"rule": "fold", "test_folds": ["1"], "validation_folds": ["2"]}}, "should be 'group'"),
+    ],
+)
+def test_a_recipe_cant_name_what_the_trainer_does_not_do(
+    make_recipe: Make, changes: dict[str, object], message: str
+) -> None:
+    with pytest.raises(ValidationError, match=message):
+        make_recipe(**changes)
+
+
+def test_a_recipe_with_its_defaults_written_out_is_read_again(make_recipe: Make) -> None:
+    recipe = make_recipe()
+    assert SpeciesRecipe.model_validate(recipe.model_dump(mode="json")) == recipe
+    (stage,) = recipe.stages
+    assert recipe.for_stage(stage).batch_size == stage.batch_size == 8
 
 
 def test_the_guide_is_as_the_issue_gives_it() -> None:
