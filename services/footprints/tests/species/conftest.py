@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 from footprints.species.recipe import SpeciesRecipe
 from footprints.species.synthetic import write_synthetic_set
-from pipit.training.by_input.pictures.listing import Picture
 
 
 @pytest.fixture(scope="session")
@@ -35,17 +34,6 @@ def make_recipe() -> Callable[..., SpeciesRecipe]:
             "golden": {"samples": 2},
         }
         return SpeciesRecipe.model_validate({**values, **changes})
-
-    return make
-
-
-@pytest.fixture
-def pictures() -> Callable[..., list[Picture]]:
-    def make(count: int, side: str = "", source: str = "s", start: int = 0) -> list[Picture]:
-        return [
-            Picture(Path(f"{i}.jpg"), f"{source}/{side}{i}", "ab"[i % 2], source, side)
-            for i in range(start, start + count)
-        ]
 
     return make
 

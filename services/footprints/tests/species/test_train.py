@@ -19,7 +19,6 @@ from pipit.errors import InvalidInput
 from pipit.inputs import EncodedImage
 from pipit.runtimes import load_runtime
 from pipit.runtimes.networks import open_pipeline
-from pipit.training.by_input.pictures.mistakes import COLUMNS, SIDE, write_contact_sheet
 from pipit.training.publish import FIRST_VERSION, make_bundle
 from pipit.training.recipe import find_recipe, load_recipe, recipe_names
 from pipit.training.run import Run, open_run
@@ -157,7 +156,7 @@ def test_bad_files_and_torn_pairs_are_named(make_recipe: Make, drawn: Path, tmp_
         assert trainer.prepare(run)["bad_files"] == 1
 
 
-def test_what_only_species_measure(tmp_path: Path) -> None:
+def test_what_only_species_measure() -> None:
     scores = np.array([[0.7, 0.2, 0.1], [0.6, 0.3, 0.1], [0.1, 0.2, 0.7], [0.4, 0.35, 0.25]], np.float32)
     truth = np.array([0, 0, 1, 1])
     groups = np.array(list("abcd"), dtype=object)
@@ -172,10 +171,6 @@ def test_what_only_species_measure(tmp_path: Path) -> None:
     bare = further_metrics(scores, truth, groups, Decision(), scores[:0], None, seed=1)
     assert "unknown_rate.without_print" not in bare
     assert "detection_rate" not in bare
-    crops = np.zeros((4, 224, 224, 3), np.uint8)
-    assert write_contact_sheet(tmp_path / "sheet.png", crops, truth, scores, "abc") == 2
-    with Image.open(tmp_path / "sheet.png") as sheet:
-        assert sheet.width == COLUMNS * SIDE
 
 
 @pytest.mark.slow

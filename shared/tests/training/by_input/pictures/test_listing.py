@@ -6,13 +6,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from footprints.names import key_of, name_of, names_of
-from footprints.photographs import read_photographs
-from footprints.species.data import check_folder
 from PIL import Image
-from pipit.errors import InvalidInput, NotFound
+from pipit.errors import InvalidInput
 from pipit.training.by_input.pictures.duplicates import ALIKE, alike, groups_of, perceptual_hash
-from pipit.training.by_input.pictures.listing import Picture
+from pipit.training.by_input.pictures.listing import Picture, pictures_below, read_pictures, read_pixels
 from pipit.training.by_input.pictures.sides import describe_sides, split_pictures
 from pipit.training.recipe import Split
 
@@ -26,13 +23,13 @@ def put(path: Path, content: bytes = b"x") -> None:
 
 
 def test_an_unsplit_folder_leaves_every_side_open_and_names_what_is_no_picture(tmp_path: Path) -> None:
-    for name in ("castor/a.jpg", "castor/b.JPEG", "ours/c.png", "ours/notes.txt", "ours/.hidden", ".git/d.jpg"):
-        put(tmp_path / "prints" / name)
-    listing = read_photographs(tmp_path / "prints", "prints", {"ours": "bear"})
+    for name in ("cat/a.jpg", "cat/b.JPEG", "dog/c.png", "dog/notes.txt", "dog/.hidden", ".git/d.jpg"):
+        put(tmp_path / "pets" / name)
+    listing = read_pictures(tmp_path / "pets", "pets", {"dog": "hound"})
     assert [(p.name, p.label, p.side) for p in listing.items] == [
-        ("prints/castor/a.jpg", "castor", ""),
-        ("prints/castor/b.JPEG", "castor", ""),
-        ("prints/ours/c.png", "bear", ""),
+        ("pets/cat/a.jpg", "cat", ""),
+        ("pets/cat/b.JPEG", "cat", ""),
+        ("pets/dog/c.png", "hound", ""),
     ]
     assert [problem.partition(": ")[2] for problem in listing.problems] == [
         ".txt is no picture; use .jpg, .jpeg, .png, .webp"
@@ -51,17 +48,17 @@ def test_a_split_is_kept_and_what_it_lacks_comes_out_of_training(
     tmp_path: Path, parts: tuple[str, ...], sides: dict[str, str]
 ) -> None:
     for part in parts:
-        put(tmp_path / "cropped_imgs" / part / "black_bear" / "a.jpg")
-    put(tmp_path / "raw_imgs" / "a.jpg")
-    pictures = read_photographs(tmp_path, "OpenAnimalTracks").items
+        put(tmp_path / "single" / part / "cat" / "a.jpg")
+    put(tmp_path / "whole" / "a.jpg")
+    pictures = read_pictures(tmp_path, "animals", {}, inner="single").items
     assert {p.name.split("/")[-3]: p.side for p in pictures} == sides
-    assert {p.label for p in pictures} == {"black_bear"}
+    assert {p.label for p in pictures} == {"cat"}
 
 
 def test_a_split_without_training_pictures_is_refused(tmp_path: Path) -> None:
-    put(tmp_path / "val" / "castor" / "a.jpg")
+    put(tmp_path / "val" / "cat" / "a.jpg")
     with pytest.raises(InvalidInput, match="has no folder train/"):
-        read_photographs(tmp_path, "prints")
+        read_pictures(tmp_path, "pets", {})
 
 
 def test_a_picture_saved_anew_smaller_and_darker_is_found_and_others_are_not(
@@ -103,42 +100,17 @@ def test_a_side_without_pictures_is_refused(pictures: Pictures) -> None:
         split_pictures(RULE, [*pictures(4, "train"), *pictures(4, "validation")], [], seed=1)
 
 
-def test_names_stand_beside_labels_and_an_unknown_one_stays_itself() -> None:
-    assert key_of("Écureuil  Roux") == "ecureuil_roux"
-    assert name_of("Raton Laveur") == name_of("raton_laveur")
-    found = names_of(["ours", "yeti"])
-    assert found == {"ours": {"english": "bear", "latin": "Ursus"}, "yeti": {"english": "yeti", "latin": ""}}
+def test_a_picture_is_read_as_on_a_device_and_a_tiny_one_is_refused(
+    texture: Callable[[int], np.ndarray], tmp_path: Path
+) -> None:
+    Image.fromarray(texture(1)).save(tmp_path / "a.png")
+    np.testing.assert_array_equal(read_pixels(tmp_path / "a.png", smallest=200), texture(1))
+    with pytest.raises(InvalidInput, match="only 200 pixels on its shorter side; 201 are needed"):
+        read_pixels(tmp_path / "a.png", smallest=201)
 
 
-def test_the_check_names_bad_tiny_and_doubled_pictures(texture: Callable[[int], np.ndarray], tmp_path: Path) -> None:
-    folder = tmp_path / "prints"
-    for number, part in ((1, "train"), (2, "train"), (1, "val")):
-        (folder / part / "chat").mkdir(parents=True, exist_ok=True)
-        Image.fromarray(texture(number)).save(folder / part / "chat" / f"{number}.jpg", quality=80)
-    put(folder / "train" / "chat" / "broken.jpg", b"no picture")
-    Image.new("RGB", (20, 90)).save(folder / "train" / "chat" / "tiny.png")
-    put(folder / "train" / "chat" / "film.mp4")
-    steps: list[tuple[int, int]] = []
-    report = check_folder(folder, lambda done, total: steps.append((done, total)))
-    assert report.layout == "split"
-    assert report.classes == {"chat": 3}
-    assert report.recordings == 2
-    problems = "\n".join(report.problems)
-    for part in ("film.mp4: .mp4 is no picture", "broken.jpg: not a picture", "tiny.png: only 20 pixels"):
-        assert part in problems
-    assert (
-        "nearly the same, on two sides of the split: prints/train/chat/1.jpg and prints/val/chat/1.jpg" in report.notes
-    )
-    assert steps[-1] == (5, 5)
-    with pytest.raises(NotFound, match="is not a folder"):
-        check_folder(tmp_path / "nowhere", lambda done, total: None)
-    (tmp_path / "empty").mkdir()
-    with pytest.raises(NotFound, match="holds no pictures"):
-        check_folder(tmp_path / "empty", lambda done, total: None)
-
-
-@pytest.mark.data
-def test_every_real_class_has_a_name(real_prints: Path) -> None:
-    labels = {picture.label for picture in read_photographs(real_prints / "footprints", "footprints").items}
-    assert len(labels) == 13
-    assert {label for label in labels if name_of(label) is None} == set()
+def test_pictures_are_found_at_any_depth(tmp_path: Path) -> None:
+    for name in ("b/c/d.webp", "a.PNG", "b/e.txt"):
+        put(tmp_path / name)
+    assert pictures_below(tmp_path) == [tmp_path / "a.PNG", tmp_path / "b/c/d.webp"]
+    assert pictures_below(tmp_path / "nowhere") == []
