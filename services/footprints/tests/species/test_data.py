@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +7,7 @@ import pytest
 from footprints.names import key_of, name_of, names_of
 from footprints.photographs import read_photographs
 from footprints.species.data import check_folder
+from footprints.species.synthetic import draw_print
 from PIL import Image
 from pipit.errors import NotFound
 
@@ -34,11 +34,12 @@ def test_names_stand_beside_labels_and_an_unknown_one_stays_itself() -> None:
     assert found == {"ours": {"english": "bear", "latin": "Ursus"}, "yeti": {"english": "yeti", "latin": ""}}
 
 
-def test_the_check_names_bad_tiny_and_doubled_pictures(texture: Callable[[int], np.ndarray], tmp_path: Path) -> None:
+def test_the_check_names_bad_tiny_and_doubled_pictures(tmp_path: Path) -> None:
     folder = tmp_path / "prints"
     for number, part in ((1, "train"), (2, "train"), (1, "val")):
         (folder / part / "chat").mkdir(parents=True, exist_ok=True)
-        Image.fromarray(texture(number)).save(folder / part / "chat" / f"{number}.jpg", quality=80)
+        drawn = draw_print("drawn_cat", np.random.default_rng(number))
+        Image.fromarray(drawn).save(folder / part / "chat" / f"{number}.jpg", quality=80)
     put(folder / "train" / "chat" / "broken.jpg", b"no picture")
     Image.new("RGB", (20, 90)).save(folder / "train" / "chat" / "tiny.png")
     put(folder / "train" / "chat" / "film.mp4")
