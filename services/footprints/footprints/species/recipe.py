@@ -28,6 +28,12 @@ class Crops(RecipePart):
     smallest: Count = 32
     """Shorter side below which a picture is refused, pixels."""
 
+    @model_validator(mode="after")
+    def _a_margin_is_around_what_was_found(self) -> Crops:
+        if self.detector is None and self.margin != MARGIN:
+            raise ValueError("margin is around a print that the detector found; name a detector, or leave it out")
+        return self
+
 
 class Stage(RecipePart):
     """One training of the network, which begins with the weights that the stage before left."""

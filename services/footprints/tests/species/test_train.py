@@ -62,6 +62,7 @@ def test_recipes_are_valid_and_refuse_what_does_not_fit(make_recipe: Make) -> No
         ({"batch_size": 2}, "batch_size changes nothing here"),
         ({"early_stopping_patience": 2}, "early_stopping_patience changes nothing here"),
         ({"optimiser": {"name": "sgd"}}, "optimiser changes nothing here"),
+        ({"crops": {"margin": 0.3}}, "margin is around a print that the detector found"),
         ({"stages": [{"name": "frozen", "last_layers": 157}]}, "less than or equal to 156"),
         ({"stages": [{"name": "frozen", "optimiser": PLATEAU}]}, "plateau begins with the whole rate"),
         ({"export": {"variants": ["float32", "int4"]}}, "should be 'float32', 'dynamic' or 'int8'"),
