@@ -10,7 +10,7 @@ import grpc
 import pytest
 from footprints.species.recipe import SpeciesRecipe
 from footprints.species.synthetic import write_synthetic_set
-from footprints.species.train import SpeciesTrainer
+from footprints.species.task import SpeciesTrainer
 from pipit._pb.pipit.inference.v1 import inference_pb2 as pb
 from pipit._pb.pipit.inference.v1 import inference_pb2_grpc
 from pipit.bundle import Bundle, read_golden
