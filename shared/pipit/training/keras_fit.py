@@ -84,7 +84,7 @@ def fit(
         callbacks.append(Together(group, len(validation[1])))
     if is_chief:
         callbacks += [memory, keras.callbacks.TensorBoard(str(logs), write_graph=False)]
-    callbacks += _rate_callbacks(recipe)
+    callbacks.append(_rate_callback(recipe))
     with _EpochBar(progress, recipe.epochs) as bar, nullcontext() if group is None else data_parallel(model, group):
         model.fit(
             train,
@@ -123,30 +123,17 @@ def epochs_done(scratch: Path) -> int:
     return max((len(values) for values in history.values()), default=0)
 
 
-def _rate_callbacks(recipe: Recipe) -> list[keras.callbacks.Callback]:
-    settings = recipe.optimiser
-
-    def scheduled(epoch: int, rate: float) -> float:
-        if settings.schedule == "plateau" and epoch > settings.warmup_epochs:
-            return rate  # The plateau's to lower.
-        return learning_rate_at(settings, epoch, recipe.epochs)
-
-    if settings.schedule != "plateau":
-        return [
-            keras.callbacks.LearningRateScheduler(lambda epoch, _: learning_rate_at(settings, epoch, recipe.epochs))
-        ]
-
-    def warmed_up(epoch: int, rate: float) -> float:
-        # From the first full epoch on the rate is the plateau's to lower.
-        return learning_rate_at(settings, epoch, recipe.epochs) if epoch <= settings.warmup_epochs else rate
-
-    plateau = keras.callbacks.ReduceLROnPlateau(
-        monitor="val_loss",
-        factor=PLATEAU_FACTOR,
-        patience=plateau_patience(recipe.early_stopping_patience),
-        min_lr=settings.learning_rate * LOWEST_LEARNING_RATE,
+def _rate_callback(recipe: Recipe) -> keras.callbacks.Callback:
+    if recipe.optimiser.schedule == "plateau":
+        return keras.callbacks.ReduceLROnPlateau(
+            monitor="val_loss",
+            factor=PLATEAU_FACTOR,
+            patience=plateau_patience(recipe.early_stopping_patience),
+            min_lr=recipe.optimiser.learning_rate * LOWEST_LEARNING_RATE,
+        )
+    return keras.callbacks.LearningRateScheduler(
+        lambda epoch, _: learning_rate_at(recipe.optimiser, epoch, recipe.epochs)
     )
-    return [keras.callbacks.LearningRateScheduler(scheduled), plateau] if settings.warmup_epochs else [plateau]
 
 
 class _Memory(keras.callbacks.Callback):

@@ -201,10 +201,3 @@ def test_an_epoch_whose_loss_is_no_number_is_never_the_best(train: Any, tmp_path
 def test_a_training_of_nothing_but_nan_says_what_to_try(train: Any) -> None:
     with pytest.raises(InvalidInput, match=r"no number in any of 3 epochs; lower optimiser\.learning_rate"):
         train(recipe(epochs=9, early_stopping_patience=3), nan_from=0)
-
-
-@pytest.mark.parametrize(("epochs", "rate"), [(1, 0.01), (2, 0.02), (3, 0.03), (4, 0.03)])
-def test_a_plateau_warms_up_too(train: Any, epochs: int, rate: float) -> None:
-    settings = {"learning_rate": 0.03, "schedule": "plateau", "warmup_epochs": 2}
-    model, _ = train(recipe(epochs=epochs, optimiser=settings))
-    assert float(model.optimizer.learning_rate) == pytest.approx(rate)
