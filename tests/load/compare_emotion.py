@@ -16,7 +16,7 @@ import numpy as np
 from emotion.expression.features import feature_count
 from emotion.expression.recipe import ExpressionRecipe
 from emotion.expression.settings import INPUT, OUTPUT
-from emotion.expression.train import ExpressionTrainer
+from emotion.expression.task import ExpressionTrainer
 from measure import write_csv
 from numpy.typing import NDArray
 from pipit.bundle.manifest import Metric

@@ -22,14 +22,14 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
-from emotion.stress.fit import logits_of, train_network
+from emotion.stress.network import train_network
 from emotion.stress.pipeline import INPUT, OUTPUT
-from emotion.stress.platt import fit_calibration
+from emotion.stress.scores import fit_calibration
 from emotion.stress.recipe import StressRecipe
 from emotion.stress.recordings import LABELS
-from emotion.stress.reference import clock_scores, logistic_scores
-from emotion.stress.store import RecordingStore, prior_for, windows_for
-from emotion.stress.train import StressTrainer
+from emotion.stress.scores import clock_scores, logistic_scores
+from emotion.stress.data import prior_for, recordings_of, windows_for
+from emotion.stress.task import StressTrainer
 from emotion.stress.windows import Windows
 from measure import MEASURED, write_csv
 from numpy.typing import NDArray

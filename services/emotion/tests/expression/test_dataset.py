@@ -4,8 +4,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from emotion.expression.dataset import read_dataset
-from emotion.expression.landmark_sets import FILE
+from emotion.expression.data import read_dataset
+from pipit.training.by_input.faces.labelled import LANDMARKS
 from pipit.errors import InvalidInput, NotFound
 from pipit.inputs.landmarks.files import read_landmarks, write_landmarks
 

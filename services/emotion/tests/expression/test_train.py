@@ -7,12 +7,12 @@ from typing import Any
 import numpy as np
 import pytest
 from emotion.expression.classes import LABELS
-from emotion.expression.faces import FoundFace
-from emotion.expression.groups import group_names
+from pipit.training.by_input.faces.faces import FoundFace
+from pipit.training.by_input.faces.groups import group_names
 from emotion.expression.pipeline import ExpressionPipeline
 from emotion.expression.recipe import ExpressionRecipe
-from emotion.expression.records import Face
-from emotion.expression.train import ExpressionTrainer
+from pipit.training.by_input.faces.labelled import Face
+from emotion.expression.task import ExpressionTrainer
 from pipit.bundle.gates import check_gates
 from pipit.bundle.golden import check_golden
 from pipit.errors import InvalidInput, NotFound

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from emotion.stress.golden import synthesise_faces
+from emotion.stress.synthetic import synthesise_faces
 from emotion.stress.past import Prior
 from emotion.stress.pipeline import Calibration, parameters_of
 from emotion.stress.recipe import StressRecipe

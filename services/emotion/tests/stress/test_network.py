@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from emotion.stress.fit import logits_of, train_network
+from emotion.stress.network import train_network
 from emotion.stress.network import build_network
 from emotion.stress.pipeline import INPUT, OUTPUT
 from emotion.stress.recipe import NetworkOptions, StressRecipe

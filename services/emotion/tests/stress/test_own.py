@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from emotion.stress.golden import synthesise_faces
+from emotion.stress.synthetic import synthesise_faces
 from emotion.stress.own import read_own
 from pipit.errors import InvalidInput, NotFound
 

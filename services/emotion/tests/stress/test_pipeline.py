@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from emotion.stress.golden import golden_inputs, synthesise_faces
+from emotion.stress.synthetic import golden_inputs, synthesise_faces
 from emotion.stress.pipeline import StressPipeline
 from emotion.stress.synthetic import synthesise_block
 from pipit.bundle.manifest import Manifest

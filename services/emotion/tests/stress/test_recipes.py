@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 from emotion.stress.pipeline import StressPipeline
 from emotion.stress.recipe import StressRecipe
-from emotion.stress.train import StressTrainer
+from emotion.stress.task import StressTrainer
 from pipit.pipelines import installed_pipelines
 from pipit.training.recipe import find_recipe, load_recipe, recipe_names
 from pipit.training.trainer import load_trainer

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from emotion.stress.dataset import read_dataset
+from emotion.stress.data import read_dataset
 from emotion.stress.swell import FILE, read_swell
 from pipit.errors import InvalidInput, NotFound
 

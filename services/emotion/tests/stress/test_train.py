@@ -7,12 +7,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from emotion.stress.golden import synthesise_faces
+from emotion.stress.synthetic import synthesise_faces
 from emotion.stress.pipeline import StressPipeline
 from emotion.stress.recipe import StressRecipe
 from emotion.stress.recordings import Recording
 from emotion.stress.swell import FILE
-from emotion.stress.train import StressTrainer
+from emotion.stress.task import StressTrainer
 from pipit.bundle.gates import check_gates
 from pipit.bundle.golden import check_golden
 from pipit.errors import InvalidInput, NotFound

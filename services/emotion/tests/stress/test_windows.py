@@ -9,7 +9,7 @@ from emotion.stress.past import Prior
 from emotion.stress.recipe import StressRecipe
 from emotion.stress.recordings import Recording
 from emotion.stress.signals import PHYSIOLOGY
-from emotion.stress.store import SIDES, RecordingStore
+from emotion.stress.data import prior_for, recordings_of, split_participants, windows_for
 from emotion.stress.windows import cut_windows
 from pipit.errors import InvalidInput
 
