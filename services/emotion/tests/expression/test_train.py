@@ -15,9 +15,6 @@ from pipit.bundle.golden import check_golden
 from pipit.errors import InvalidInput, NotFound
 from pipit.inputs import Landmarks
 from pipit.runtimes import load_runtime
-from pipit.training.by_input.faces.faces import FoundFace
-from pipit.training.by_input.faces.groups import group_names
-from pipit.training.by_input.faces.labelled import Face
 from pipit.training.publish import FIRST_VERSION, make_bundle
 from pipit.training.recipe import find_recipe, load_recipe, recipe_names
 from pipit.training.run import open_run
@@ -25,18 +22,6 @@ from pipit.training.steps import actions_of, run_steps
 from pydantic import ValidationError
 
 Make = Callable[..., ExpressionRecipe]
-
-
-def test_look_alikes_and_pictures_of_one_person_are_one_group() -> None:
-    generator = np.random.default_rng(1)
-    picture, other = generator.random((2, 48, 48), np.float32)
-    nearly = np.clip(picture * 0.8 + 0.05, 0, 1)
-    crops = {"a": picture, "b": other, "c": nearly, "d": generator.random((48, 48), np.float32)}
-    found = {name: FoundFace(np.zeros((1, 1536), np.float32), 1.0, crop) for name, crop in crops.items()}
-    faces = [Face("a", "sad", "Ann"), Face("b", "sad", "Ann"), Face("c", "sad"), Face("d", "sad")]
-    groups, alike = group_names(faces, found)
-    assert groups[0] == groups[1] == groups[2] != groups[3]
-    assert alike == 2
 
 
 def test_recipes_are_valid_and_refuse_what_does_not_fit(make_recipe: Make) -> None:
