@@ -78,9 +78,9 @@ class ExpressionTrainer(FaceTrainer[ExpressionRecipe]):
     """A network this small comes nearer to its float32 export than others."""
 
     def weights_files(self) -> Mapping[str, Path]:
-        """MobileFaceNet's, where they are trained on."""
-        weights = self._weights()
-        return {} if weights is None else {mobilefacenet.FILE.as_posix(): weights}
+        """MobileFaceNet's too, where they are trained on."""
+        files, weights = super().weights_files(), self._weights()
+        return files if weights is None else {**files, mobilefacenet.FILE.as_posix(): weights}
 
     def read_source(self, folder: Path, source: Any) -> Listing[Face]:
         """See `ClassifierTrainer`."""

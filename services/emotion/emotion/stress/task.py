@@ -17,6 +17,7 @@ import numpy as np
 from pipit.bundle.manifest import Decision, InputDescription, Metric
 from pipit.errors import InvalidInput
 from pipit.inputs import Input
+from pipit.inputs.landmarks.networks import RUNTIME, network_paths
 from pipit.training.classifier import ClassifierTrainer, Side
 from pipit.training.evaluation import Evaluation, Scores
 from pipit.training.kit import Ask, Kit, Outputs, Rows, Trained
@@ -26,6 +27,7 @@ from pipit.training.run import Facts, Run
 from pipit.training.sides import SIDES, describe_split
 from pipit.training.source_set import Listing, settle_problems
 from pipit.training.torch_kit import TorchKit
+from pipit.training.trainer import NetworkFile
 from torch import nn
 
 from emotion.stress.data import prior_for, read_dataset, recordings_of, split_participants, windows_for
@@ -85,6 +87,15 @@ class StressTrainer(ClassifierTrainer[StressRecipe, Recording, StressSide]):
     def read_source(self, folder: Path, source: Any) -> Listing[Recording]:
         """See `ClassifierTrainer`."""
         return read_dataset(folder, source.kind, self.recipe.features.step_seconds, source.scale)
+
+    def networks(self) -> Mapping[str, NetworkFile]:
+        """Those that find landmarks in pictures, where the bundle takes any. Raises NotFound."""
+        paths = network_paths() if self.recipe.signals is LANDMARKS else {}
+        return {name: NetworkFile(RUNTIME, path) for name, path in paths.items()}
+
+    def weights_files(self) -> Mapping[str, Path]:
+        """See `ClassifierTrainer`: the same networks."""
+        return {f"networks/{network.path.name}": network.path for network in self.networks().values()}
 
     def prepare(self, run: Run) -> Facts:
         """Splits participants. Raises InvalidInput, for a side without windows of both labels too."""

@@ -15,15 +15,13 @@ from pipit.data.landmark_networks import NETWORK_FILES
 from pipit.errors import InputTooLarge, InvalidInput
 from pipit.inputs import EncodedImage
 from pipit.inputs.image import decode_image
-from pipit.inputs.landmarks import FEATURES, FaceAndBody, Found, mirror_features
+from pipit.inputs.landmarks import FEATURES, SHORTER_SIDE, FaceAndBody, Found, mirror_features
 from pipit.training.by_input.faces.labelled import Face
 from pipit.training.cache import ArrayCache
 from pipit.training.progress import Progress
 
 VERSION = 1
 """Of what is kept; another number makes all of it anew."""
-SHORTER_SIDE = 720
-"""Pixels that a picture needs, as on the device; a larger JPEG is decoded at a reduced scale."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,5 +156,5 @@ class FaceSearch:
     def _loaded(self) -> FaceAndBody:
         with self._lock:
             if self._networks is None:
-                self._networks = FaceAndBody(instances=self._threads)
+                self._networks = FaceAndBody.load(instances=self._threads, body=self._body)
             return self._networks

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import ClassVar, Generic, TypeVar
 
 import numpy as np
 
 from pipit.bundle.manifest import Metric
 from pipit.errors import InvalidInput
+from pipit.inputs.landmarks.networks import RUNTIME, network_paths
 from pipit.training.by_input.faces.faces import Crop, FaceSamples, FaceSearch, Search, collect
 from pipit.training.by_input.faces.groups import group_names
 from pipit.training.by_input.faces.labelled import Face
@@ -22,6 +24,7 @@ from pipit.training.kit import Rows
 from pipit.training.run import Facts, Run
 from pipit.training.sides import SIDES, describe_split
 from pipit.training.splits import split_samples
+from pipit.training.trainer import NetworkFile
 
 RecipeT = TypeVar("RecipeT", bound=FaceRecipe)
 
@@ -43,6 +46,15 @@ class FaceTrainer(ClassifierTrainer[RecipeT, Face, Side], Generic[RecipeT]):
     @abstractmethod
     def rows(self, samples: FaceSamples) -> Rows:
         """Samples as the network takes them."""
+
+    def networks(self) -> Mapping[str, NetworkFile]:
+        """Those that find faces, and bodies where the recipe looks for them. Raises NotFound."""
+        paths = network_paths(body=self.recipe.features.body)
+        return {name: NetworkFile(RUNTIME, path) for name, path in paths.items()}
+
+    def weights_files(self) -> Mapping[str, Path]:
+        """See `ClassifierTrainer`: the same networks, which decide what is found."""
+        return {f"networks/{network.path.name}": network.path for network in self.networks().values()}
 
     def read_items(self, run: Run, items: Sequence[Face]) -> tuple[list[Face], list[str], Facts]:
         """See `ClassifierTrainer`: those in which a face was found."""
