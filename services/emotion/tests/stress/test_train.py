@@ -173,11 +173,12 @@ def test_bad_rows_stop_the_training_each_by_name_unless_they_may_be_skipped(
     folder.mkdir(parents=True)
     text = (synthetic / FILE).read_text().replace(",R,", ",Q,", 1)
     (folder / FILE).write_text(text)
-    recipe = make_recipe(data=[{"kind": "swell", "path": "broken", "licence": "none needed"}])
-    trainer = StressTrainer(recipe, tmp_path / "data")
-    with open_run(trainer, tmp_path / "runs") as run, pytest.raises(InvalidInput, match=r"line 2: condition 'Q'"):
+    data = [{"kind": "swell", "path": "broken", "licence": "none needed"}]
+    trainer = StressTrainer(make_recipe(data=data), tmp_path / "data")
+    told = r"set skip_bad_files:\n.*line 2: condition 'Q'"
+    with open_run(trainer, tmp_path / "runs") as run, pytest.raises(InvalidInput, match=told):
         run_steps(run, actions_of(trainer), "prepare")
-    trainer = StressTrainer(recipe.model_copy(update={"skip_bad_files": True}), tmp_path / "data")
+    trainer = StressTrainer(make_recipe(data=data, skip_bad_files=True), tmp_path / "data")
     with open_run(trainer, tmp_path / "runs") as run:
         (outcome,) = run_steps(run, actions_of(trainer), "prepare")
     assert outcome.record.facts["bad_files"] == 1
