@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import ClassVar, Generic, TypeVar
 
@@ -57,7 +58,7 @@ class FaceTrainer(ClassifierTrainer[RecipeT, Face, Side], Generic[RecipeT]):
         return {f"networks/{network.path.name}": network.path for network in self.networks().values()}
 
     def read_items(self, run: Run, items: Sequence[Face]) -> tuple[list[Face], list[str], Facts]:
-        """See `ClassifierTrainer`: those in which a face was found."""
+        """See `ClassifierTrainer`: those in which a face was found; the person of each is its group."""
         search = self.search(run, items)
         missed = frozenset(search.without)
         without = {face.name: face.label for face in items if face.name in missed}
@@ -65,22 +66,23 @@ class FaceTrainer(ClassifierTrainer[RecipeT, Face, Side], Generic[RecipeT]):
         kept = [face for face in items if face.name in search.found]
         looked = len(without) + len(kept)
         run.progress.say(f"no face was found in {len(without)} of {looked} pictures; they neither train nor test")
-        return kept, list(search.problems), {"without_face": len(without)}
+        groups, alike = group_names(kept, search.found)
+        grouped = [replace(face, person=group) for face, group in zip(kept, groups, strict=True)]
+        return grouped, list(search.problems), {"without_face": len(without), "look_alikes": alike}
 
     def split_items(self, run: Run, items: Sequence[Face]) -> tuple[list[Entry], Facts]:
         """By person and by look-alike, stratified by label where groups are drawn."""
-        groups, alike = group_names(items, self.search(run, items).found)
         sides = split_samples(
             self.recipe.split,
             [face.label for face in items],
-            groups,
+            [face.person for face in items],
             [face.fold for face in items],
             self.recipe.seed,
         )
         entries = [
-            Entry(items[i].name, items[i].label, groups[i], side) for side in SIDES for i in getattr(sides, side)
+            Entry(items[i].name, items[i].label, items[i].person, side) for side in SIDES for i in getattr(sides, side)
         ]
-        return entries, {"look_alikes": alike}
+        return entries, {}
 
     def split_rule(self) -> str:
         """See `ClassifierTrainer`."""
