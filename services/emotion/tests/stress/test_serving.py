@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from emotion.stress.recipe import StressRecipe
 from emotion.stress.synthetic import synthesise_block
-from emotion.stress.train import StressTrainer
+from emotion.stress.task import StressTrainer
 from numpy.typing import NDArray
 from pipit._pb.pipit.inference.v1 import inference_pb2 as pb
 from pipit._pb.pipit.inference.v1 import inference_pb2_grpc

@@ -1,4 +1,4 @@
-"""Reads faces with a label, in seven layouts, which a recipe may mix.
+"""Reads faces with a label, in seven layouts, which a recipe may mix; and `pipit data check emotion.expression`.
 
     folders      [<part>/]<class>/<picture>; labels.csv, optional: filename,person    any folder per class
     fer2013      {train,test}/<class>/<picture>                            https://www.kaggle.com/datasets/msambare/fer2013
@@ -13,81 +13,77 @@ DFEW's clips become landmarks.npz by `pipit data landmarks --input <clips> --out
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
+from pipit.data.check import Advance, DataReport
 from pipit.data.tables import rows_of
 from pipit.errors import InvalidInput, NotFound
+from pipit.inputs.landmarks.files import read_landmarks
+from pipit.training.by_input.faces.check import check_faces
+from pipit.training.by_input.faces.labelled import (
+    ENDINGS,
+    LANDMARKS,
+    Face,
+    LabelOf,
+    face_of,
+    named_within,
+    no_picture,
+    problems_of,
+    read_folders,
+    read_landmark_set,
+)
+from pipit.training.source_set import Listing
 
-from emotion.expression.classes import AFFECTNET, FER2013, RAF_DB, Contempt, label_named
-from emotion.expression.landmark_sets import read_dfew, read_landmark_set
-from emotion.expression.records import Face, Listing, Reader
+from emotion.expression.classes import AFFECTNET, DFEW, FER2013, LABELS, RAF_DB, Contempt, label_named
 
-ENDINGS = (".jpg", ".jpeg", ".png", ".webp")
-PARTS = ("train", "test", "val", "valid", "validation")
-"""Folders above the classes. They become folds."""
+ANNOTATION = "annotation.csv"
+FER_TABLES = ("fer2013.csv", "icml_face_data.csv")
 FER_SIDE = 48
+FEW = 100
+"""A class with fewer pictures is hard to learn."""
 
 
-def read_dataset(folder: Path, kind: str, contempt: Contempt = "leave_out") -> Listing:
+def read_dataset(folder: Path, kind: str, contempt: Contempt = "leave_out") -> Listing[Face]:
     """Raises InvalidInput for an unknown kind or a table that is none, NotFound where what the layout needs is not."""
-    readers: dict[str, Reader] = {
-        "folders": _read_folders,
-        "fer2013": _read_folders,
+    readers: dict[str, Callable[[Path, LabelOf], Listing[Face]]] = {
+        "folders": read_folders,
+        "fer2013": read_folders,
         "fer2013_csv": _read_fer2013_csv,
         "raf_db": _read_raf_db,
         "affectnet": _read_affectnet,
-        "dfew": read_dfew,
+        "dfew": _read_dfew,
         "landmarks": read_landmark_set,
     }
     if kind not in readers:
         raise InvalidInput(f"a data set of faces has no kind {kind!r}; it has {', '.join(sorted(readers))}")
-    listing = readers[kind](folder, contempt)
-    prefix = folder.name
-    faces = tuple(
-        replace(face, name=f"{prefix}/{face.name}", person=f"{prefix}/{face.person}" if face.person else "")
-        for face in listing.faces
-    )
-    tables = {f"{prefix}/{name}": path for name, path in listing.tables.items()}
-    return Listing(faces, tables, listing.problems)
+    return named_within(folder, readers[kind](folder, partial(label_named, contempt=contempt)))
 
 
-def _read_folders(folder: Path, contempt: Contempt) -> Listing:
-    table = folder / "labels.csv"
-    tables = {table.name: table} if table.is_file() else {}
-    persons = {row["filename"]: row["person"] for _, row in rows_of(table, ("filename", "person"))} if tables else {}
-    faces, problems = [], []
-    for path in sorted(path for path in folder.rglob("*") if path.is_file() and path != table):
-        name = path.relative_to(folder).as_posix()
-        parts = name.split("/")
-        if any(part.startswith(".") for part in parts):
-            continue
-        if path.suffix.lower() not in ENDINGS:
-            problems.append(f"{path}: {path.suffix or 'no ending'} is no picture; take it out of the folder")
-            continue
-        fold = parts[0] if len(parts) > 2 and parts[0].lower() in PARTS else ""
-        if len(parts) != (3 if fold else 2):
-            problems.append(f"{path}: is not in a folder of a class; put it into <class>/, or train/<class>/")
-            continue
-        try:
-            label = label_named(parts[-2], contempt)
-        except KeyError:
-            problems.append(f"{path}: {parts[-2]!r} is no emotion; name the folder happy, sad, neutral, angry, …")
-            continue
-        if label is not None:
-            faces.append(Face(name, label, persons.pop(name, ""), fold, path))
-        else:
-            persons.pop(name, "")
-    problems += [f"{table}: {name!r} is not in {folder}" for name in persons]
-    return Listing(tuple(faces), tables, tuple(problems))
+def layout_of(folder: Path) -> str:
+    """Which layout a folder has, by what lies in it."""
+    if (folder / LANDMARKS).is_file():
+        return "dfew" if (folder / ANNOTATION).is_file() else "landmarks"
+    if any((folder / name).is_file() for name in FER_TABLES):
+        return "fer2013_csv"
+    if (folder / "EmoLabel").is_dir():
+        return "raf_db"
+    if any(folder.glob("*_set/images")):
+        return "affectnet"
+    return "folders"
 
 
-def _read_fer2013_csv(folder: Path, contempt: Contempt) -> Listing:
-    names = ("fer2013.csv", "icml_face_data.csv")
-    table = next((folder / name for name in names if (folder / name).is_file()), None)
+def check_folder(folder: Path, advance: Advance) -> DataReport:
+    """`pipit data check emotion.expression`. Raises NotFound for no folder or no faces."""
+    return check_faces(folder, advance, layout_of, read_dataset, LABELS, FEW)
+
+
+def _read_fer2013_csv(folder: Path, label_of: LabelOf) -> Listing[Face]:
+    table = next((folder / name for name in FER_TABLES if (folder / name).is_file()), None)
     if table is None:
-        raise NotFound(f"{folder} holds neither {' nor '.join(names)}; fetch the original table of FER2013")
+        raise NotFound(f"{folder} holds neither {' nor '.join(FER_TABLES)}; fetch the original table of FER2013")
     faces, problems = [], []
     for line, row in rows_of(table, ("emotion", "pixels", "Usage")):
         label = FER2013.get(int(row["emotion"])) if row["emotion"].isdigit() else None
@@ -105,7 +101,7 @@ def _read_fer2013_csv(folder: Path, contempt: Contempt) -> Listing:
     return Listing(tuple(faces), {table.name: table}, tuple(problems))
 
 
-def _read_raf_db(folder: Path, contempt: Contempt) -> Listing:
+def _read_raf_db(folder: Path, label_of: LabelOf) -> Listing[Face]:
     table = folder / "EmoLabel" / "list_patition_label.txt"
     try:
         lines = table.read_text(encoding="utf-8").splitlines()
@@ -127,7 +123,7 @@ def _read_raf_db(folder: Path, contempt: Contempt) -> Listing:
     return Listing(tuple(faces), {"EmoLabel/list_patition_label.txt": table}, tuple(problems))
 
 
-def _read_affectnet(folder: Path, contempt: Contempt) -> Listing:
+def _read_affectnet(folder: Path, label_of: LabelOf) -> Listing[Face]:
     faces, problems, tables = [], [], {}
     paths = sorted(folder.glob("*_set/images/*"))
     if not paths:
@@ -136,7 +132,7 @@ def _read_affectnet(folder: Path, contempt: Contempt) -> Listing:
         name = path.relative_to(folder).as_posix()
         note = path.parents[1] / "annotations" / f"{path.stem}_exp.npy"
         if path.suffix.lower() not in ENDINGS:
-            problems.append(f"{path}: {path.suffix or 'no ending'} is no picture; take it out of the folder")
+            problems.append(f"{path}: {no_picture(path)}")
             continue
         try:
             expression = AFFECTNET[int(np.load(note, allow_pickle=False).item())]
@@ -146,7 +142,25 @@ def _read_affectnet(folder: Path, contempt: Contempt) -> Listing:
             problems.append(f"{note}: holds no expression from 0 to 7")
         else:
             tables[note.relative_to(folder).as_posix()] = note
-            label = label_named(expression, contempt)
+            label = label_of(expression)
             if label is not None:
                 faces.append(Face(name, label, fold=path.parents[1].name, path=path))
     return Listing(tuple(faces), tables, tuple(problems))
+
+
+def _read_dfew(folder: Path, label_of: LabelOf) -> Listing[Face]:
+    """DFEW's clips by their number; clips that are annotated 0 have no single emotion and are left out."""
+    table = read_landmarks(folder / LANDMARKS)
+    by_stem = {Path(name).stem.lstrip("0") or "0": i for i, name in enumerate(table.sources.file.tolist())}
+    faces, problems = [], problems_of(folder / LANDMARKS, table)
+    path = folder / ANNOTATION
+    for line, row in rows_of(path, ("video_name", "annotation")):
+        value = row["annotation"]
+        source = by_stem.get(row["video_name"].lstrip("0") or "0")
+        if not value.isdigit() or int(value) > len(DFEW):
+            problems.append(f"{path}, line {line}: annotation {value[:20]!r} is none of 0 to {len(DFEW)}")
+        elif source is None:
+            problems.append(f"{path}, line {line}: clip {row['video_name']!r} is not in {folder / LANDMARKS}")
+        elif int(value):
+            faces.append(face_of(table, source, DFEW[int(value)]))
+    return Listing(tuple(faces), {LANDMARKS: folder / LANDMARKS, ANNOTATION: path}, tuple(problems))

@@ -11,13 +11,12 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from emotion.expression.faces import FoundFace
-from emotion.expression.features import CROP
-from emotion.expression.records import Face
+from pipit.training.by_input.faces.faces import FoundFace
+from pipit.training.by_input.faces.labelled import Face
 
 SAME_PICTURE = 0.97
-"""Correlation of two aligned faces, 16 x 16 pixels, from which on they are one picture."""
-STEP = 3
+"""Correlation of two upright faces, 16 x 16 pixels, from which on they are one picture."""
+SMALL = 16
 ROWS = 1024
 
 
@@ -44,7 +43,8 @@ def group_names(faces: Sequence[Face], found: Mapping[str, FoundFace]) -> tuple[
 
 
 def _alike(crops: NDArray[np.float32]) -> list[tuple[int, int]]:
-    small = crops.reshape(len(crops), CROP // STEP, STEP, CROP // STEP, STEP).mean(axis=(2, 4)).reshape(len(crops), -1)
+    step = crops.shape[1] // SMALL
+    small = crops.reshape(len(crops), SMALL, step, SMALL, step).mean(axis=(2, 4)).reshape(len(crops), -1)
     small -= small.mean(axis=1, keepdims=True)
     small /= np.maximum(np.linalg.norm(small, axis=1, keepdims=True), 1e-6)
     pairs = []
