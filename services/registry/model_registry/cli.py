@@ -12,8 +12,8 @@ from pipit.logging import configure_logging
 from pipit.rpc.auth import Role, hash_token
 from pipit.settings import load_settings
 
-from model_registry.process import serve as serve_until_signal
 from model_registry.server import RegistryServer
+from model_registry.server import serve as serve_until_signal
 from model_registry.settings import RegistrySettings
 
 app = App(no_args_is_help=True, add_completion=False)
