@@ -56,7 +56,7 @@ class Listener:
         try:
             self.port = bind(self._server, address_of(settings.host, settings.port), credentials)
         except BaseException:
-            self._close_metrics()
+            self.close()
             raise
         self._server.start()
         if settings.is_exposed:

@@ -15,7 +15,7 @@ from multiprocessing import parent_process
 from typing import Protocol, TypeVar
 
 from pipit.errors import PipitError
-from pipit.logging import configure_logging, get_logger
+from pipit.logging import LineLogger, configure_logging, get_logger
 from pipit.service.settings import ServiceSettings
 
 LOOK_SECONDS = 0.5
@@ -47,7 +47,7 @@ def run(load: Callable[[], AnySettings], serve: Callable[[AnySettings], int]) ->
         configure_logging(settings.log_level, settings.log_format)
         return serve(settings)
     except PipitError as error:
-        print(f"error: {error}", file=sys.stderr)  # noqa: T201 (a command's own error output)
+        LineLogger(sys.stderr).msg(f"error: {error}")
         return 1
 
 
