@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+import os
+import signal
+import subprocess
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from typing import Any
 
 import pytest
 
@@ -31,3 +35,32 @@ class Quiet:
 def quiet() -> Quiet:
     """See `pipit.training.progress.Progress`."""
     return Quiet()
+
+
+def end_session(process: subprocess.Popen[Any]) -> None:
+    """Kills what still runs of the process's session, its children too, and closes its pipes."""
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    for pipe in (process.stdin, process.stdout, process.stderr):
+        if pipe is not None:
+            # What a writer has kept back, nobody reads.
+            with suppress(BrokenPipeError):
+                pipe.close()
+
+
+@pytest.fixture
+def popen() -> Iterator[Callable[..., subprocess.Popen[Any]]]:
+    """`subprocess.Popen` in a session of its own, of which nothing is left when the test ends, however it ends.
+
+    A child that lives on would hold the pipes, and whoever reads them to their end would wait for ever.
+    """
+    started: list[subprocess.Popen[Any]] = []
+
+    def start(command: Any, **options: Any) -> subprocess.Popen[Any]:
+        started.append(subprocess.Popen(command, start_new_session=True, **options))
+        return started[-1]
+
+    yield start
+    for process in started:
+        end_session(process)
