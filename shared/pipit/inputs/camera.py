@@ -16,7 +16,8 @@ import av
 from av.container import InputContainer
 
 from pipit.errors import InvalidInput, Unavailable
-from pipit.inputs.video import Frame, upright
+from pipit.inputs.frame import Frame
+from pipit.inputs.video import upright
 
 SILENCE_SECONDS = 10.0
 """A camera that gives no picture for so long is taken to be gone."""

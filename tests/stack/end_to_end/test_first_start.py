@@ -97,7 +97,7 @@ def test_answers_unseen_clips_mostly_rightly(stack: Any, unseen: dict[Path, str]
     right = 0
     with stack.server() as server:
         for path, category in unseen.items():
-            answer = server.classify_file(path)
+            answer = server.classify(path)
             expected = category if category in labels else "none"
             best = [prediction.scores[0].label for prediction in answer.predictions]
             right += expected in best if expected != "none" else set(best) == {"none"}
@@ -109,7 +109,7 @@ def test_answers_unseen_clips_mostly_rightly(stack: Any, unseen: dict[Path, str]
 def test_make_classify_gives_the_servers_answer(stack: Any, unseen: dict[Path, str]) -> None:
     path = next(path for path, category in unseen.items() if category == "siren")
     with stack.server() as server:
-        expected = server.classify_file(path).predictions[0].scores[0]
+        expected = server.classify(path).predictions[0].scores[0]
     (result,) = json.loads(stack.make("classify", f"FILE={path}", "ARGS=--json").stdout)
     score = result["predictions"][0]["scores"][0]
     assert (score["label"], score["score"]) == (expected.label, pytest.approx(expected.score, abs=1e-6))

@@ -20,8 +20,8 @@ from pipit.cli.demo.clips import Clip, unseen_clips
 from pipit.cli.demo.processes import Servers, free_port, wait_until_serving
 from pipit.cli.demo.result import AnsweredClip, DemoResult
 from pipit.cli.demo.subject import Subject, choose_subject
-from pipit.cli.inference import Answer, InferenceClient, Target
 from pipit.cli.training import published_versions, run_training
+from pipit.client import Answer, Client
 from pipit.errors import GatesFailed, Unavailable
 from pipit.registry import RegistryClient
 from pipit.registry.types import Promotion
@@ -71,7 +71,7 @@ def run_demo(options: DemoOptions, progress: Progress) -> DemoResult:
         progress.say(f"registry: {bundle.manifest.name} published, {_ENVIRONMENT} points to it")
         with stopwatch.time("start the server"):
             server = _start_server(servers, options, registry)
-            _wait_for_bundle(server, options.task, bundle.digest)
+            _wait_for_bundle(server, bundle.digest)
         progress.say(f"server: SERVING at {server}, with {options.serve_python}")
         with stopwatch.time("classify"):
             answers, variant = _classify(server, options.task, bundle, clips)
@@ -154,11 +154,11 @@ def _start_server(servers: Servers, options: DemoOptions, registry: str) -> str:
     return f"127.0.0.1:{port}"
 
 
-def _wait_for_bundle(server: str, task: str, digest: str) -> None:
+def _wait_for_bundle(server: str, digest: str) -> None:
     """A server that was started before serves from its cache at once, and swaps when the registry has told it."""
     deadline = time.monotonic() + _START_SECONDS
-    with InferenceClient(Target(server, task=task)) as client:
-        while client.serving(task) != digest:
+    with Client(server) as client:
+        while not any(model.identity and model.identity.digest == digest for model in client.models()):
             if time.monotonic() > deadline:
                 raise Unavailable(f"the server at {server} did not take up bundle {digest[:12]}; see its log")
             time.sleep(_POLL_SECONDS)
@@ -167,11 +167,10 @@ def _wait_for_bundle(server: str, task: str, digest: str) -> None:
 def _classify(server: str, task: str, bundle: Bundle, clips: list[Clip]) -> tuple[list[AnsweredClip], str]:
     answers = []
     variant = ""
-    target = Target(server, task=task, version=str(bundle.manifest.version), top_k=1)
-    with InferenceClient(target) as client:
+    with Client(server, task=task, version=str(bundle.manifest.version), top_k=1) as client:
         for clip in clips:
             begin = time.perf_counter()
-            answer = client.classify_file(clip.path)
+            answer = client.classify(clip.path)
             seconds = time.perf_counter() - begin
             variant = answer.model.variant
             answers.append(_judge(clip, answer, bundle, seconds))
@@ -193,6 +192,6 @@ def _judge(clip: Clip, answer: Answer, bundle: Bundle, seconds: float) -> Answer
         score=round(top.score, 4),
         detected=top.detected,
         right=(top.label == expected and top.detected) or (expected == background and not alarms),
-        server_ms=round(answer.times_us.total / 1000, 2),
+        server_ms=round(answer.times.total * 1000, 2),
         round_trip_ms=round(seconds * 1000, 2),
     )

@@ -31,9 +31,8 @@ from pipit.inputs.landmarks.files import (
 )
 from pipit.inputs.landmarks.find import FaceAndBody, Found
 from pipit.inputs.landmarks.layout import FEATURES
+from pipit.inputs.suffixes import PICTURES, VIDEOS
 
-PICTURES = frozenset({".jpeg", ".jpg", ".png", ".webp"})
-VIDEOS = frozenset({".avi", ".m4v", ".mkv", ".mov", ".mp4", ".mpg", ".webm"})
 ENOUGH = 720
 """Pixels of the shorter side to which large JPEGs are reduced: a face of a fifth of it still fills its crop."""
 _PORTION = 32
