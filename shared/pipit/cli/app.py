@@ -9,6 +9,9 @@ from typing import Any, TypeVar
 
 import typer
 
+from pipit.domains import installed_tasks
+
+_EXAMPLES = re.compile(r"[^\n]*:\n")
 F = TypeVar("F", bound=Callable[..., Any])
 
 
@@ -26,8 +29,11 @@ class App(typer.Typer):
 
 
 def help_of(function: Callable[..., Any]) -> str:
-    """The docstring; a paragraph whose first line ends with a colon keeps its lines."""
+    """The docstring; a paragraph whose first line ends with a colon keeps its lines.
+
+    There, TASK becomes a task that is installed, so that an example can be tried as it stands.
+    """
     paragraphs = (inspect.getdoc(function) or "").split("\n\n")
-    return "\n\n".join(
-        f"\b\n{part}" if re.match(r"[^\n]*:\n", part) else part.replace("\n", " ") for part in paragraphs
-    )
+    task = next(iter(installed_tasks()), "TASK")
+    paragraphs = [re.sub(r"\bTASK\b", task, part) if re.match(_EXAMPLES, part) else part for part in paragraphs]
+    return "\n\n".join(f"\b\n{part}" if re.match(_EXAMPLES, part) else part.replace("\n", " ") for part in paragraphs)

@@ -52,8 +52,8 @@ def bench(
     holds further networks, decoding, which they are a part of, is timed too.
 
     For example:
-      pipit bench home_security.sounds
-      pipit bench runs/home_security.sounds/default-1a2b3c4d5e6f/publish/bundle --threads 1 --threads 4 --json
+      pipit bench TASK
+      pipit bench runs/TASK/default-1a2b3c4d5e6f/publish/bundle --threads 1 --threads 4 --json
     """
     opened = open_bundle(find_bundle(bundle))
     counts = sorted(set(threads or (1, os.cpu_count() or 1)))

@@ -65,8 +65,8 @@ def classify(
     For example:
       pipit classify doorbell.wav
       pipit classify --stream --top 1 night.flac
-      pipit classify --camera 0 --task emotion.expression --task emotion.stress
-      pipit classify minutes.csv --task emotion.stress
+      pipit classify --camera 0 --task TASK
+      pipit classify minutes.csv --task TASK
       pipit classify --json clips/*.ogg | jq '.[] | select(.predictions[].scores[0].detected) | .file'
     """
     if version and environment:

@@ -21,7 +21,7 @@ def models(
 
     For example:
       pipit models
-      pipit models home_security.sounds --json | jq -r '.versions[0].version'
+      pipit models TASK --json | jq -r '.versions[0].version'
     """
     with connected(registry) as client:
         listing = client.list_versions(task)

@@ -24,7 +24,7 @@ def publish(
     Publishing the same bundle again is no error. The exit code is 7 if its version exists with other content.
 
     For example:
-      pipit publish runs/home_security.sounds/default-1a2b3c4d5e6f/publish/bundle
+      pipit publish runs/TASK/default-1a2b3c4d5e6f/publish/bundle
     """
     columns = (TextColumn("publishing"), BarColumn(), DownloadColumn())
     with connected(registry) as client, Progress(*columns, console=Console(stderr=True), transient=True) as bars:

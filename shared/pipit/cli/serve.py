@@ -36,9 +36,9 @@ def serve(
     fails. Every setting can be given as a variable PIPIT_SERVING_…; `python -m pipit.serving --help` lists them all.
 
     For example:
-      pipit serve home_security.sounds
-      pipit serve home_security.sounds --environment staging --port 50061
-      pipit serve --bundle runs/home_security.sounds/default-1a2b3c4d5e6f/publish/bundle
+      pipit serve TASK
+      pipit serve TASK --environment staging --port 50061
+      pipit serve --bundle runs/TASK/default-1a2b3c4d5e6f/publish/bundle
     """
     if bool(tasks) == bool(bundle):
         raise InvalidInput("name the tasks to serve from the registry, or a --bundle folder, not both")

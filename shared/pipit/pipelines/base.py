@@ -5,7 +5,7 @@
 A domain registers its pipelines in its `pyproject.toml`:
 
     [project.entry-points."pipit.pipelines"]
-    "home_security.sounds" = "home_security.sounds.pipeline:SoundsPipeline"
+    "my_domain.my_task" = "my_domain.my_task.pipeline:MyPipeline"
 
 Only what is installed can be named by a bundle: a manifest never chooses code beyond that.
 """

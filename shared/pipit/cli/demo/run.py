@@ -37,7 +37,8 @@ _ENVIRONMENT = "production"
 class DemoOptions:
     """state: folder that keeps everything. data: folder of data sets, None if there is none.
 
-    synthetic: take synthesised sounds though there are real ones. recipe: empty for one that fits the data.
+    task: empty for the one that is installed. synthetic: take synthesised data though there are real ones. recipe:
+    empty for one that fits the data.
     serve_python, registry_python: interpreters of those environments. each: clips of each class to classify.
     """
 
@@ -70,14 +71,15 @@ def run_demo(options: DemoOptions, progress: Progress) -> DemoResult:
             promotion, overridden = _publish(bundle, registry, subject)
         progress.say(f"registry: {bundle.manifest.name} published, {_ENVIRONMENT} points to it")
         with stopwatch.time("start the server"):
-            server = _start_server(servers, options, registry)
+            server = _start_server(servers, options, subject.task, registry)
             _wait_for_bundle(server, bundle.digest)
         progress.say(f"server: SERVING at {server}, with {options.serve_python}")
         with stopwatch.time("classify"):
-            answers, variant = _classify(server, options.task, bundle, clips)
+            answers, variant = _classify(server, subject.task, bundle, clips)
     return DemoResult(
         synthetic=subject.synthetic,
-        task=options.task,
+        trained_on=subject.trained_on,
+        task=subject.task,
         recipe=subject.recipe or "the task's own",
         version=str(bundle.manifest.version),
         digest=bundle.digest,
@@ -120,7 +122,7 @@ def _train(options: DemoOptions, subject: Subject, registry: str, progress: Prog
     trainer = subject.trainer()
     with open_run(trainer, options.state / "runs", progress) as run:
         with RegistryClient(registry) as client:
-            published = published_versions(client, options.task)
+            published = published_versions(client, subject.task)
         _, folder = run_training(trainer, run, published=published)
         assert folder is not None  # the last step made it
         bundle = open_bundle(folder)
@@ -138,11 +140,11 @@ def _publish(bundle: Bundle, registry: str, subject: Subject) -> tuple[Promotion
             return client.promote(task, version, _ENVIRONMENT, reason=reason, override_gates=True), True
 
 
-def _start_server(servers: Servers, options: DemoOptions, registry: str) -> str:
+def _start_server(servers: Servers, options: DemoOptions, task: str, registry: str) -> str:
     port = free_port()
     environment = {
         "PIPIT_SERVING_REGISTRY": registry,
-        "PIPIT_SERVING_TASKS": options.task,
+        "PIPIT_SERVING_TASKS": task,
         "PIPIT_SERVING_ENVIRONMENT": _ENVIRONMENT,
         "PIPIT_SERVING_CACHE_DIR": str(options.state / "cache"),
         "PIPIT_SERVING_PORT": str(port),
@@ -150,7 +152,7 @@ def _start_server(servers: Servers, options: DemoOptions, registry: str) -> str:
         "PIPIT_SERVING_LOG_FORMAT": "console",
     }
     server = servers.start("inference server", [str(options.serve_python), "-m", "pipit.serving"], environment)
-    wait_until_serving(server, f"127.0.0.1:{port}", options.task, _START_SECONDS)
+    wait_until_serving(server, f"127.0.0.1:{port}", task, _START_SECONDS)
     return f"127.0.0.1:{port}"
 
 
