@@ -55,6 +55,8 @@ class Camera:
             reason = error.strerror if isinstance(error, av.FFmpegError) else str(error)
             raise Unavailable(f"camera {camera} can't be opened: {reason}; is it there, and is it free?") from error
         if not isinstance(container, InputContainer) or not container.streams.video:
+            # Nobody else could: a device that stays open is busy for whoever tries next.
+            container.close()
             raise InvalidInput(f"{camera} gives no pictures")
         self._container = container
         self._changed = threading.Condition()
