@@ -12,6 +12,7 @@ from rich.markup import escape
 
 from pipit.bundle import SemanticVersion
 from pipit.bundle.signing import load_private_key
+from pipit.cli.bundles import BUNDLE
 from pipit.cli.output import JsonOption, plain, print_json, print_line, print_table
 from pipit.cli.registry import connected, print_gates
 from pipit.cli.settings import CliSettings
@@ -96,9 +97,8 @@ def train(
         folder = run.folder
     if not json:
         _show(outcomes)
-        print_line(f"run: {escape(str(folder))}")
-        if bundle is not None:
-            print_line(f"bundle: [bold]{escape(str(bundle))}[/bold]")
+        holds = f" (its bundle in {BUNDLE})" if bundle is not None else ""
+        print_line(f"run: [bold]{escape(str(folder))}[/bold]{holds}")
     sent, failure = None, None
     if publish and bundle is not None:
         with connected(registry) as client:
@@ -111,7 +111,7 @@ def train(
     elif sent is not None:
         _show_sent(sent, promote, failure)
     elif bundle is not None:
-        print_line(f"next: pipit publish {escape(str(bundle))}")
+        print_line(f"next: pipit publish {escape(str(folder))}")
     if failure is not None:
         raise failure
 
