@@ -56,18 +56,39 @@ def test_a_task_of_a_domain_that_is_not_installed_says_how_to_get_it() -> None:
         load_trainer("bees.hum")
 
 
-def test_nothing_in_shared_names_a_domain_or_what_one_downloads() -> None:
-    """Not in code, not in help texts, not in examples: those use a task that is installed."""
-    downloads = sorted(entry_points(group="pipit.downloads").names)
-    assert DOMAINS
-    assert downloads
-    # What is common to several domains may still bear a network's name: the front end of YAMNet is one.
-    words = re.compile(rf"\b({'|'.join(DOMAINS)})\b|['\"`]({'|'.join(downloads)})\b|\bservices/[a-z]")
-    found = [
+def lines_with(words: str, *folders: str) -> list[str]:
+    """Of the library's files."""
+    return [
         f"{path.relative_to(ROOT)}:{number}: {line.strip()}"
-        for path in sorted((ROOT / "shared" / "pipit").rglob("*"))
+        for folder in folders
+        for path in sorted((ROOT / "shared" / "pipit" / folder).rglob("*"))
         if path.suffix in (".py", ".yaml") and "_pb" not in path.parts
         for number, line in enumerate(path.read_text("utf-8").splitlines(), 1)
-        if words.search(line)
+        if re.search(words, line)
     ]
-    assert found == []
+
+
+def test_nothing_in_shared_names_a_domain() -> None:
+    """Not in code, not in help texts, not in examples: those use a task that is installed."""
+    assert len(DOMAINS) > 2
+    assert lines_with(rf"\b({'|'.join(DOMAINS)})\b", "") == []
+
+
+def test_neither_the_command_line_nor_its_data_know_what_a_domain_downloads() -> None:
+    downloads = sorted(entry_points(group="pipit.downloads").names)
+    assert len(downloads) > 2
+    assert lines_with("|".join(downloads), "cli", "data") == []
+
+
+def test_a_trainer_that_lacks_a_library_says_what_to_install_and_a_fault_of_pipit_is_none(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    points = [
+        EntryPoint("bees.hum", "no_such_library.bees:Trainer", "pipit.trainers"),
+        EntryPoint("birds.song", "pipit.training.no_such_module:Trainer", "pipit.trainers"),
+    ]
+    monkeypatch.setattr("pipit.training.trainer.entry_points", lambda **wanted: EntryPoints(points).select(**wanted))
+    with pytest.raises(NotFound, match=r"needs the package 'no_such_library'; .*'services/bees\[train\]'"):
+        load_trainer("bees.hum")
+    with pytest.raises(ModuleNotFoundError, match="no_such_module"):
+        load_trainer("birds.song")

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any, ClassVar, Literal, Protocol
 
 from pipit.bundle.manifest import Decision, InputDescription, Metric, PipelineReference, ScoreHistogram
-from pipit.domains import domain_of, how_to_install
+from pipit.domains import domain_of, how_to_install, own_packages
 from pipit.errors import NotFound
 from pipit.inputs import Input
 from pipit.training.recipe import Recipe
@@ -126,6 +126,8 @@ def load_trainer(task: str) -> type[Trainer]:
         try:
             trainer: type[Trainer] = point.load()
         except ModuleNotFoundError as error:
+            if (error.name or "").partition(".")[0] in own_packages():
+                raise
             raise NotFound(
                 f"the trainer of {task} needs the package {error.name!r}; {how_to_install(domain_of(task), 'train')}"
             ) from error
