@@ -17,7 +17,10 @@ from pipit.cli.exit_codes import ExitCode
 def test_serves_a_bundle_until_it_is_told_to_stop(
     pipit: Any, make_bundle: Callable[..., Bundle], write_tone: Callable[..., Path], small_site: Path, tmp_path: Path
 ) -> None:
-    command = [sys.executable, "-m", "pipit.cli.main", "serve", "--bundle", str(make_bundle().path)]
+    run = tmp_path / "run"
+    (run / "publish").mkdir(parents=True)
+    make_bundle().path.rename(run / "publish" / "bundle")
+    command = [sys.executable, "-m", "pipit.cli.main", "serve", "--bundle", str(run)]
     environment = {**os.environ, "PYTHONPATH": str(small_site), "PIPIT_SERVING_LOG_FORMAT": "json"}
     with subprocess.Popen(
         [*command, "--port", "0", "--metrics-port", "0"], env=environment, stderr=subprocess.PIPE, text=True
