@@ -5,8 +5,8 @@ A domain offers it in its `pyproject.toml`:
     [project.entry-points."pipit.demo"]
     "my_domain.my_task" = "my_domain.demo:MY_TASK"
 
-The task has a trainer whose `prepare` writes `clips.json`, a list of files with "name", "category" and "side"; and it
-can synthesise data (`pipit.data.synthetic`).
+The task's trainer is a `pipit.training.classifier.ClassifierTrainer`, whose list of items says what no training saw; and
+the task can synthesise data (`pipit.data.synthetic`).
 """
 
 from __future__ import annotations

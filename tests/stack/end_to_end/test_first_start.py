@@ -24,7 +24,7 @@ def unseen(stack: Any, trained: str, tmp_path_factory: pytest.TempPathFactory) -
     """Clips that training never saw, with what they are: at most three of each category."""
     script = (
         "import json, pathlib; (run,) = pathlib.Path('/runs/home_security.sounds').iterdir(); "
-        "print((run / 'prepare/clips.json').read_text())"
+        "print((run / 'prepare/items.json').read_text())"
     )
     runs = f"{stack.project}_runs:/runs"
     split = json.loads(
@@ -39,8 +39,8 @@ def unseen(stack: Any, trained: str, tmp_path_factory: pytest.TempPathFactory) -
     found: dict[Path, str] = {}
     for entry in sorted(split, key=lambda entry: str(entry["name"])):
         (path,) = folder.glob(f"*/audio/{Path(entry['name']).name}")
-        if entry["side"] == "test" and list(found.values()).count(entry["category"]) < 3:
-            found[path] = entry["category"]
+        if entry["side"] == "test" and list(found.values()).count(entry["label"]) < 3:
+            found[path] = entry["label"]
     return found
 
 
