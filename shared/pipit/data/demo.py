@@ -5,7 +5,7 @@ A domain offers it in its `pyproject.toml`:
     [project.entry-points."pipit.demo"]
     "my_domain.my_task" = "my_domain.demo:MY_TASK"
 
-The task's trainer is a `pipit.training.classifier.ClassifierTrainer`, whose list of items says what no training saw; and
+The task's trainer is a `pipit.training.classifier.ClassifierTrainer`, whose items says what no training saw, and
 the task can synthesise data (`pipit.data.synthetic`).
 """
 
