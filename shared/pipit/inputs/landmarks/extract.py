@@ -31,9 +31,8 @@ from pipit.inputs.landmarks.files import (
 )
 from pipit.inputs.landmarks.find import SHORTER_SIDE, FaceAndBody, Found
 from pipit.inputs.landmarks.layout import FEATURES
+from pipit.inputs.suffixes import PICTURES, VIDEOS
 
-PICTURES = frozenset({".jpeg", ".jpg", ".png", ".webp"})
-VIDEOS = frozenset({".avi", ".m4v", ".mkv", ".mov", ".mp4", ".mpg", ".webm"})
 _PORTION = 32
 _LIMITS = ImageLimits(max_bytes=256 * 1024 * 1024, max_pixels=150_000_000)
 """The owner's own files: larger ones than a server takes."""

@@ -1,17 +1,20 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import shutil
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from pipit.data import sources
-from pipit.data.fetch import FetchOptions, fetch_yamnet
+from home_security.downloads import ESC50, YAMNET_CLASS_MAP, YAMNET_TFLITE, fetch_yamnet
+from pipit.data.fetch import FetchOptions, load_download
 from pipit.settings import DataSettings, load_settings
 
 onnxruntime = pytest.importorskip("onnxruntime", reason="needs the onnx extra")
+
+DOCUMENT = Path(__file__).parents[3] / "docs" / "command-line.md"
 
 
 @pytest.fixture
@@ -24,7 +27,7 @@ def backbones() -> Path:
 
 @pytest.mark.data
 def test_the_pinned_digests_are_those_of_the_real_files(backbones: Path) -> None:
-    for file in (sources.YAMNET_TFLITE, sources.YAMNET_CLASS_MAP):
+    for file in (YAMNET_TFLITE, YAMNET_CLASS_MAP):
         content = (backbones / file.filename).read_bytes()
         assert hashlib.sha256(content).hexdigest() == file.sha256
         assert len(content) == file.size
@@ -32,10 +35,10 @@ def test_the_pinned_digests_are_those_of_the_real_files(backbones: Path) -> None
 
 @pytest.mark.data
 def test_fetches_and_converts_the_network(backbones: Path, file_server: Any, tmp_path: Path) -> None:
-    for file in (sources.YAMNET_TFLITE, sources.YAMNET_CLASS_MAP):
+    for file in (YAMNET_TFLITE, YAMNET_CLASS_MAP):
         file_server.files[file.filename] = (backbones / file.filename).read_bytes()
     options = FetchOptions(mirror=file_server.url)
-    fetched = fetch_yamnet(tmp_path, options)
+    fetched = load_download("yamnet")(tmp_path, options)
     assert fetched.path == tmp_path / "backbones" / "yamnet_logmel96x64_w8.onnx"
     assert not fetched.already_there
 
@@ -54,10 +57,22 @@ def test_fetches_and_converts_the_network(backbones: Path, file_server: Any, tmp
 
 @pytest.mark.data
 def test_another_network_is_refused(backbones: Path, tmp_path: Path) -> None:
-    from pipit.data.yamnet import convert_yamnet
+    from home_security.yamnet_conversion import convert_yamnet
     from pipit.errors import InvalidInput
 
     shutil.copy(backbones / "mtcnn_pnet.tflite", tmp_path / "yamnet.tflite")
     with pytest.raises(InvalidInput, match="not YAMNet"):
         convert_yamnet(tmp_path / "yamnet.tflite", tmp_path / "out.onnx")
     assert not (tmp_path / "out.onnx").exists()
+
+
+def test_of_esc50_just_the_data_set_s_files_are_taken() -> None:
+    wanted = ["audio/1-100032-A-0.wav", "meta/esc50.csv", "LICENSE", "README.md"]
+    others = ["audio/x.wav", "esc50.gif", "audio/1-1-A-1.wav/../../x", "meta/esc50-human.xlsx", "audio/", "tests/a.py"]
+    assert [path for path in wanted + others if re.fullmatch(ESC50.members, path)] == wanted
+
+
+def test_the_documentation_names_the_files_that_a_mirror_needs() -> None:
+    text = DOCUMENT.read_text("utf-8")
+    for file in (ESC50.archive, YAMNET_TFLITE, YAMNET_CLASS_MAP):
+        assert f"`{file.filename}`" in text

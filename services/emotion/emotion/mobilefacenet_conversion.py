@@ -16,10 +16,10 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-
-from pipit.data import sources
 from pipit.errors import InvalidInput
 from pipit.files import open_atomically
+
+from emotion import downloads
 
 _STATE = "net_state_dict"
 _NOT_A_WEIGHT = "num_batches_tracked"
@@ -28,7 +28,7 @@ _NOT_A_WEIGHT = "num_batches_tracked"
 def has_pinned_weights(checkpoint: Path) -> bool:
     """Whether the weights in it are the pinned ones. Nothing in the file is run."""
     try:
-        return weights_digest(_read(checkpoint)) == sources.MOBILEFACENET_WEIGHTS_SHA256
+        return weights_digest(_read(checkpoint)) == downloads.MOBILEFACENET_WEIGHTS_SHA256
     except InvalidInput:
         return False
 

@@ -7,13 +7,15 @@ from typing import Any
 
 import numpy as np
 import pytest
-from pipit.data import sources
-from pipit.data.fetch import FetchOptions, fetch_mobilefacenet
+from emotion import downloads
+from emotion.downloads import fetch_mobilefacenet
+from pipit.data.fetch import FetchOptions, load_download
+from pipit.data.sources import BACKBONES_FOLDER
 from pipit.errors import IntegrityError, InvalidInput
 from pipit.settings import DataSettings, load_settings
 
 torch = pytest.importorskip("torch", reason="needs PyTorch")
-mobilefacenet = pytest.importorskip("pipit.data.mobilefacenet")
+mobilefacenet = pytest.importorskip("emotion.mobilefacenet_conversion")
 
 WEIGHTS = {
     "conv1.conv.weight": np.arange(12, dtype=np.float32).reshape(3, 4),
@@ -31,14 +33,14 @@ def checkpoint_bytes(weights: dict[str, Any], key: str = "net_state_dict") -> by
 @pytest.fixture
 def served(file_server: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
     """A mirror with a small checkpoint in the published one's place."""
-    monkeypatch.setattr(sources, "MOBILEFACENET_WEIGHTS_SHA256", mobilefacenet.weights_digest(WEIGHTS))
-    file_server.files[sources.MOBILEFACENET_CHECKPOINT.filename] = checkpoint_bytes(WEIGHTS)
+    monkeypatch.setattr(downloads, "MOBILEFACENET_WEIGHTS_SHA256", mobilefacenet.weights_digest(WEIGHTS))
+    file_server.files[downloads.MOBILEFACENET_CHECKPOINT.filename] = checkpoint_bytes(WEIGHTS)
     return file_server
 
 
 def test_fetches_and_keeps_the_weights_alone(served: Any, tmp_path: Path) -> None:
     options = FetchOptions(mirror=served.url)
-    fetched = fetch_mobilefacenet(tmp_path, options)
+    fetched = load_download("mobilefacenet")(tmp_path, options)
     assert not fetched.already_there
     assert [path.name for path in (tmp_path / "backbones").iterdir()] == ["mobilefacenet_casia_112x96.npz"]
     with np.load(fetched.path, allow_pickle=False) as file:
@@ -51,7 +53,7 @@ def test_fetches_and_keeps_the_weights_alone(served: Any, tmp_path: Path) -> Non
 
 def test_other_weights_are_refused_and_nothing_of_them_is_kept(served: Any, tmp_path: Path) -> None:
     other = {**WEIGHTS, "conv1.bn.running_var": np.array([0.5, 2.5], np.float32)}
-    served.files[sources.MOBILEFACENET_CHECKPOINT.filename] = checkpoint_bytes(other)
+    served.files[downloads.MOBILEFACENET_CHECKPOINT.filename] = checkpoint_bytes(other)
     with pytest.raises(IntegrityError, match="what is in it is not what was pinned"):
         fetch_mobilefacenet(tmp_path, FetchOptions(mirror=served.url))
     assert list((tmp_path / "backbones").iterdir()) == []
@@ -88,9 +90,9 @@ def test_what_is_no_checkpoint_is_named_and_never_run(
 @pytest.mark.data
 def test_the_pinned_digest_is_that_of_the_real_weights() -> None:
     data = load_settings(DataSettings).data
-    path = None if data is None else data / sources.BACKBONES_FOLDER / sources.MOBILEFACENET_WEIGHTS
+    path = None if data is None else data / BACKBONES_FOLDER / downloads.MOBILEFACENET_WEIGHTS
     if path is None or not path.is_file():
         pytest.skip("needs MobileFaceNet's weights; set PIPIT_DATA")
     with np.load(path, allow_pickle=False) as file:
         weights = {name: file[name] for name in file.files}
-    assert mobilefacenet.weights_digest(weights) == sources.MOBILEFACENET_WEIGHTS_SHA256
+    assert mobilefacenet.weights_digest(weights) == downloads.MOBILEFACENET_WEIGHTS_SHA256
