@@ -56,7 +56,7 @@ registry: .venv/registry/.ready ## run the model registry on a local folder
 
 # Not a rule of the environment's own: which task it is for is known only now.
 shell: ## open a shell in which `pipit` is that of TASK; ARGS="pipit models" runs one command instead
-	@$(MAKE) .venv/train-$(DOMAIN)/.ready $(BESIDE)
+	@$(MAKE) --silent .venv/train-$(DOMAIN)/.ready $(BESIDE)
 ifeq ($(ARGS),)
 	@printf '%s\n' 'pipit trains, classifies and asks the registry here, for $(DOMAIN); `exit` leaves.' \
 	  '  pipit --help' '  pipit doctor' '  pipit data synthesise $(TASK)' '  pipit train $(TASK) --recipe synthetic'

@@ -29,10 +29,9 @@ LOCKS = {"registry": "services/registry/serve.lock.txt"} | {
 SERVERS = tuple(target for target, lock in LOCKS.items() if "serve" in lock)
 INFERENCE = SERVERS[1:]
 LICENCES = {f"{domain.name}-trainer": domain.licences for domain in DOMAINS}
+LISTS = ("lock", "late")
 FURTHER_LOCKS = {
-    f"{domain.name}-trainer": tuple(
-        f"services/{domain.package}/{domain.beside}.{kind}.txt" for kind in ("lock", "late")
-    )
+    f"{domain.name}-trainer": tuple(f"services/{domain.package}/{domain.beside}.{kind}.txt" for kind in LISTS)
     for domain in DOMAINS
     if domain.beside
 }
