@@ -150,7 +150,7 @@ format: .venv/dev/.ready ## bring code and protos into shape
 	$(DEV)/ruff format .
 	$(DEV)/buf format --write protos
 
-domains: ## write what stands outside of a domain's folder, from services/*/domain.toml (docs/domains.md)
+domains: ## write what stands outside of a domain's folder, from services/*/domain.toml
 	@PYTHONPATH=shared $(PYTHON) -m pipit.domains
 
 domains-check: ## fail if that is not up to date

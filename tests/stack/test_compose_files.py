@@ -237,7 +237,10 @@ def test_the_guide_names_what_is_kept_and_what_is_secret() -> None:
     first_cells = re.findall(r"^\| (`[^|]+`) \|", guide, re.MULTILINE)
     named = {name for cell in first_cells for name in re.findall(r"`([^`]+)`", cell)}
     documents = [load(name) for name in WHOLE]
+    caches = {f"{name}-cache" for name in DOMAINS}
     volumes = {name for document in documents for name in document.get("volumes", {})} - {"no-data"}
+    assert caches <= volumes
+    volumes = volumes - caches | {"<domain>-cache"}
     files = {Path(secret["file"]).name for document in documents for secret in document.get("secrets", {}).values()}
     assert named == {*volumes, *files, "compose.yaml", *LAYERS}
 
