@@ -7,7 +7,7 @@
 `make domains` runs `python -m pipit.domains`. It needs Python's own library alone, so that nothing has to be installed.
 """
 
-from pipit.domains.facts import Domain, read_domain, read_domains
+from pipit.domains.facts import Domain, free_port, read_domain, read_domains
 from pipit.domains.write import differences, rendered, write
 
-__all__ = ["Domain", "differences", "read_domain", "read_domains", "rendered", "write"]
+__all__ = ["Domain", "differences", "free_port", "read_domain", "read_domains", "rendered", "write"]
