@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -34,15 +35,27 @@ description = "Trains which toy lies there, and publishes it"
 memory_mib = 2048
 """
 PROJECT = """\
+[build-system]
+requires = ["setuptools>=77"]
+build-backend = "setuptools.build_meta"
+
 [project]
 name = "pipit-toys"
 version = "0.1.0"
 
+[tool.setuptools.packages.find]
+include = ["toys*"]
+
 [project.entry-points."pipit.pipelines"]
-"toys.big_blocks" = "toys.big_blocks.pipeline:BlocksPipeline"
+"toys.big_blocks" = "toys.big_blocks:BlocksPipeline"
 
 [project.entry-points."pipit.trainers"]
-"toys.big_blocks" = "toys.big_blocks.task:BlocksTrainer"
+"toys.big_blocks" = "toys.task:BlocksTrainer"
+"""
+LOAD_PIPELINES = """
+import importlib.metadata
+for point in importlib.metadata.entry_points(group="pipit.pipelines"):
+    print(point.name, point.load().__name__)
 """
 
 
@@ -90,17 +103,24 @@ def repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
         shutil.copytree(REPOSITORY / folder, root / folder, ignore=shutil.ignore_patterns("secrets", "files", ".env"))
     for name in ("Makefile", "docker-bake.hcl"):
         shutil.copy(REPOSITORY / name, root)
-    (root / "shared").symlink_to(REPOSITORY / "shared")
+    for name in (".dockerignore", "services/Dockerfile", "shared/pyproject.toml"):
+        (root / name).parent.mkdir(exist_ok=True)
+        shutil.copy(REPOSITORY / name, root / name)
+    shutil.copytree(REPOSITORY / "shared/pipit", root / "shared/pipit", ignore=shutil.ignore_patterns("__pycache__"))
     (root / "tests").symlink_to(REPOSITORY / "tests")
-    for path in REPOSITORY.glob("services/*/pyproject.toml"):
-        shutil.copytree(
-            path.parent,
-            root / "services" / path.parent.name,
-            ignore=lambda folder, names: {name for name in names if (Path(folder) / name).is_dir()},
-        )
-    (root / "services/toys").mkdir()
+    # Of the services that are there, what lies beside their packages.
+    for path in (each for each in REPOSITORY.glob("services/*/*") if each.is_file()):
+        copied = root / path.relative_to(REPOSITORY)
+        copied.parent.mkdir(exist_ok=True)
+        shutil.copy(path, copied)
+    package = root / "services/toys/toys"
+    package.mkdir(parents=True)
+    (package / "__init__.py").touch()
+    (package / "big_blocks.py").write_text("class BlocksPipeline:\n    pass\n")
     (root / "services/toys/domain.toml").write_text(FACTS)
     (root / "services/toys/pyproject.toml").write_text(PROJECT)
+    for kind in ("serve", "train"):
+        shutil.copy(REPOSITORY / f"services/home_security/{kind}.lock.txt", root / "services/toys")
     done = make(root, "domains")
     assert done.returncode == 0, done.stderr
     assert all(path.startswith(tuple(f"{folder}/" for folder in FOLDERS)) for path in done.stdout.splitlines())
@@ -113,7 +133,6 @@ def make(root: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
 
 def test_make_knows_its_environments_and_its_locks(repository: Path) -> None:
     for kind in ("train", "serve"):
-        (repository / f"services/toys/{kind}.lock.txt").touch()
         done = make(repository, "--dry-run", f".venv/{kind}-toys/.ready")
         assert f"--requirement services/toys/{kind}.lock.txt" in done.stdout
         assert "--editable shared --editable services/toys" in done.stdout
@@ -183,3 +202,28 @@ def test_bake_builds_its_images(docker: None, repository: Path) -> None:
     for target in ("inference", "trainer"):
         assert plan[f"toys-{target}"]["args"]["DOMAIN"] == "toys"
         assert plan[f"toys-{target}"]["tags"] == [f"pipit/toys-{target}:dev"]
+
+
+@pytest.mark.docker
+def test_its_server_is_built(docker: None, repository: Path) -> None:
+    image = "pipit/toys-inference:test-new-domain"
+    bake = ["docker", "buildx", "bake", "-f", "docker-bake.hcl", "-f", "compose/domains/images.hcl", "--load"]
+    done = subprocess.run(
+        [*bake, "toys-inference"],
+        cwd=repository,
+        env={**os.environ, "TAG": "test-new-domain"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    options = ("--rm", "--network", "none", "--read-only", "--tmpfs", "/tmp", "--entrypoint", "python")
+    said = subprocess.run(
+        ["docker", "run", *options, image, "-c", LOAD_PIPELINES], capture_output=True, text=True, check=True
+    ).stdout
+    assert said == "toys.big_blocks BlocksPipeline\n"
+    labels = json.loads(subprocess.run(["docker", "inspect", image], capture_output=True, check=True).stdout)[0][
+        "Config"
+    ]
+    assert labels["Labels"]["org.opencontainers.image.title"] == "Pipit toys inference"
+    assert labels["Labels"]["org.opencontainers.image.description"] == "Answers which toy lies there"
