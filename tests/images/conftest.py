@@ -137,14 +137,20 @@ def run_command() -> Callable[..., str]:
 
 
 @pytest.fixture(scope="session")
-def build(docker: None) -> Callable[..., str]:
+def bake() -> tuple[str, ...]:
+    """The command, with the files that it reads."""
+    return ("docker", "buildx", "bake", "-f", "docker-bake.hcl", "-f", "compose/domains/images.hcl")
+
+
+@pytest.fixture(scope="session")
+def build(docker: None, bake: tuple[str, ...]) -> Callable[..., str]:
     """Builds a target of the bake file, once for each platform; gives the image's name."""
     built: dict[tuple[str, str], str] = {}
 
     def make(target: str, platform: str = "") -> str:
         if (target, platform) not in built:
             tag = f"test-{platform.rpartition('/')[2] or 'here'}"
-            run("docker", "buildx", "bake", "--load", target, TAG=tag, IMAGES="pipit", PLATFORMS=platform)
+            run(*bake, "--load", target, TAG=tag, IMAGES="pipit", PLATFORMS=platform)
             built[target, platform] = f"pipit/{target}:{tag}"
         return built[target, platform]
 
