@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import re
 from pathlib import Path
 from xml.etree import ElementTree
@@ -61,3 +62,51 @@ def test_the_picture_holds_no_other_files_and_no_photographs() -> None:
     } == set()
     assert set(re.findall(r"https?://[^\"']+", text)) == {"http://www.w3.org/2000/svg"}
     assert "@import" not in text
+
+
+NUMBERS = {
+    # task: CSV below docs/measured, what its row has in it, column of the number of samples, factor, digits
+    "home_security.sounds": (
+        "sounds_crossvalidation",
+        {"task": "security", "network": "yamnet", "variant": "int8", "metric": "accuracy.security"},
+        ("samples", 100, 1),
+    ),
+    "emotion.expression": (
+        "emotion_networks",
+        {"recipe": "mobilefacenet", "what": "accuracy"},
+        ("samples", 100, 0),
+    ),
+    "emotion.stress": (
+        "stress_crossvalidation",
+        {"past": "recording", "model": "small", "windows": "all", "metric": "auc"},
+        ("participants", 1, 2),
+    ),
+    "footprints.detector": (
+        "footprints_detector",
+        {"recipe": "guide", "what": "average_precision"},
+        ("samples", 1, 2),
+    ),
+    "footprints.species": (
+        "footprints_species",
+        {"recipe": "tuned", "metric": "accuracy"},
+        ("samples", 100, 0),
+    ),
+}
+
+
+@pytest.mark.parametrize("task", NUMBERS)
+def test_the_readmes_number_is_the_measured_one(task: str) -> None:
+    name, wanted, (samples, factor, digits) = NUMBERS[task]
+    with (REPOSITORY / "docs/measured" / f"{name}.csv").open() as file:
+        rows = csv.DictReader(line for line in file if not line.startswith("#"))
+        (measured,) = [row for row in rows if wanted.items() <= row.items()]
+    readme = (REPOSITORY / "README.md").read_text("utf-8")
+    (line,) = [line for line in readme.splitlines() if line.startswith(f"| [`{task}`](")]
+    cell = line.split("|")[3]
+    # A share is a whole number of per cent at its ends.
+    ends = 0 if factor == 100 else digits
+    low, high = (f"{float(measured[end]) * factor:.{ends}f}" for end in ("low", "high"))
+    value = f"{float(measured['value']) * factor:.{digits}f}"
+    assert re.findall(r"\d+(?:\.\d+)?", re.sub(r"\]\([^)]*\)", "]", cell.replace("95 %", "")))[:4] == [
+        *(value, measured[samples], low, high)
+    ]
