@@ -26,7 +26,7 @@ from home_security.sounds.dataset import Clip, read_dataset
 from home_security.sounds.fit import logits_of
 from home_security.sounds.pipeline import Collapse
 from home_security.sounds.recipe import SoundsRecipe
-from home_security.sounds.train import SoundsTrainer
+from home_security.sounds.task import SoundsTrainer
 from home_security.sounds.yamnet import FRAMES, build_body, yamnet_file
 from measure import MEASURED, write_csv
 from numpy.typing import NDArray

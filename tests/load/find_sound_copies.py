@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import numpy as np
 from home_security.sounds.dataset import Clip, read_dataset
-from home_security.sounds.features import read_clip
+from pipit.training.by_input.audio.features import read_clip
 from measure import write_csv
 from numpy.typing import NDArray
 from pipit.inputs.audio import resample

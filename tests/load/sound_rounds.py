@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 from home_security.sounds.dataset import Clip
-from home_security.sounds.features import FeatureMaker
+from pipit.training.by_input.audio.features import FeatureMaker
 from home_security.sounds.fit import Samples, logits_of, train_network
 from home_security.sounds.pipeline import INPUT, OUTPUT, FrontEnd
 from home_security.sounds.recipe import SoundsRecipe

@@ -9,16 +9,25 @@ import json
 import math
 from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import asdict
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 import keras
-import numpy as np
 
 from pipit.files import write_atomically
-from pipit.training.fitting import LOWEST_LEARNING_RATE, PLATEAU_FACTOR, Fitted, learning_rate_at, plateau_patience
+from pipit.training.fitting import (
+    LOWEST_LEARNING_RATE,
+    PLATEAU_FACTOR,
+    Fitted,
+    best_epoch,
+    epochs_without_gain,
+    fitted,
+    history_from_json,
+    history_to_json,
+    learning_rate_at,
+    plateau_patience,
+)
 from pipit.training.keras_distributed import FollowChief, Together, data_parallel, share_weights
 from pipit.training.keras_group import Group
 from pipit.training.progress import Bar, Progress
@@ -61,6 +70,7 @@ def fit(
     train: a `keras.utils.PyDataset`. The best epoch is the one of the lowest validation loss. scratch: where an
     interrupted training goes on from; logs: TensorBoard's. group: the workers that train together; then `train` gives
     this one's share of each batch, `validation` is the same everywhere, and the chief alone keeps anything.
+    Raises InvalidInput if the validation loss was never a number.
     """
     best = scratch / "best.weights.h5"
     memory = _Memory(scratch / "history.json", best, recipe.early_stopping_patience)
@@ -86,13 +96,26 @@ def fit(
             callbacks=[*callbacks, bar, *([] if group is None else [FollowChief(group)])],
             verbose=0,
         )
+    if group is None:
+        found = fitted(memory.history)
+        model.load_weights(str(best))
+        return found
+    kept = json.loads(group.text_from_chief(json.dumps(history_to_json(memory.history))))
+    # After all know the history, so that a training that came to nothing ends for all of them.
+    found = fitted(history_from_json(kept))
     if is_chief:
         model.load_weights(str(best))
-    fitted = Fitted(memory.history, memory.best_epoch) if is_chief else Fitted({}, 0)
-    if group is None:
-        return fitted
     share_weights(model, group)
-    return Fitted(**json.loads(group.text_from_chief(json.dumps(asdict(fitted)))))
+    return found
+
+
+def epochs_done(scratch: Path) -> int:
+    """Of an interrupted training. scratch: as `fit` was given."""
+    try:
+        history = json.loads((scratch / "history.json").read_bytes())
+    except (OSError, ValueError):
+        return 0
+    return max((len(values) for values in history.values()), default=0)
 
 
 def _rate_callback(recipe: Recipe) -> keras.callbacks.Callback:
@@ -118,14 +141,9 @@ class _Memory(keras.callbacks.Callback):
         self._patience = patience
         self.history: dict[str, list[float]] = {}
 
-    @property
-    def best_epoch(self) -> int:
-        """Of the lowest validation loss so far."""
-        return int(np.argmin(self.history["val_loss"]))
-
     def on_train_begin(self, logs: Mapping[str, Any] | None = None) -> None:
         if self._path.exists():
-            self.history = json.loads(self._path.read_bytes())
+            self.history = history_from_json(json.loads(self._path.read_bytes()))
 
     def on_epoch_begin(self, epoch: int, logs: Mapping[str, Any] | None = None) -> None:
         # What was noted of an epoch that the backup does not hold is measured anew.
@@ -134,12 +152,13 @@ class _Memory(keras.callbacks.Callback):
     def on_epoch_end(self, epoch: int, logs: Mapping[str, Any] | None = None) -> None:
         for name, value in (logs or {}).items():
             self.history.setdefault(name, []).append(float(value))
-        if self.best_epoch == epoch:
+        losses = self.history["val_loss"]
+        if best_epoch(losses) == epoch:
             part = self._best.with_name("part.weights.h5")
             self.model.save_weights(str(part))
             part.replace(self._best)
-        write_atomically(self._path, json.dumps(self.history).encode())
-        if epoch - self.best_epoch >= self._patience:
+        write_atomically(self._path, json.dumps(history_to_json(self.history)).encode())
+        if epochs_without_gain(losses) >= self._patience:
             self.model.stop_training = True
 
 

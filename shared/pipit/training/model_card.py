@@ -30,6 +30,15 @@ class VariantRow:
 
 
 @dataclass(frozen=True, slots=True)
+class CardWords:
+    """What a card says of one task alone, in the terms of `ModelCard`."""
+
+    purpose: str
+    not_for: Sequence[str]
+    limits: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True)
 class ModelCard:
     """What the card tells. evaluation: of the variant that serves, on the test split."""
 

@@ -43,6 +43,8 @@ class DataSource(RecipePart):
     """As the source states it; goes into the model card."""
     url: str = ""
     """Where it comes from."""
+    optional: bool = False
+    """Left out, and said so, where it is missing."""
 
     def folder(self, data: Path | None) -> Path:
         """Where it lies. data: the folder of data sets. Raises NotFound if it is not there."""
@@ -112,6 +114,18 @@ class Export(RecipePart):
         return self
 
 
+class LiteRtExport(Export):
+    """For LiteRT; see `pipit.training.quantise`."""
+
+    variants: tuple[Literal["float32", "dynamic", "int8"], ...] = ("float32", "dynamic", "int8")
+
+
+class OnnxExport(Export):
+    """For ONNX Runtime; see `pipit.training.torch_onnx`."""
+
+    variants: tuple[Literal["float32", "int8"], ...] = ("float32", "int8")
+
+
 class ThresholdRule(RecipePart):
     """How thresholds are chosen on validation data."""
 
@@ -149,6 +163,8 @@ class Recipe(RecipePart):
     class_weights: bool = True
     """Weigh rare classes up."""
     seed: Annotated[int, Field(ge=0, lt=2**31)] = 1
+    skip_bad_files: bool = False
+    """Train without what can't be used of the data, instead of stopping. It is named either way."""
     export: Export = Export()
     thresholds: ThresholdRule = ThresholdRule()
     golden: Golden = Golden()

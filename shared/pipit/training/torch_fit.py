@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from pipit.errors import InvalidInput
-from pipit.training.fitting import Fitted
+from pipit.training.fitting import Fitted, fitted
 from pipit.training.progress import Progress
 from pipit.training.recipe import Recipe
 from pipit.training.torch_callbacks import EpochBar, History, Schedule, make_optimiser
@@ -70,7 +70,7 @@ def fit(
         Schedule(recipe),
         history,
         bar,
-        EarlyStopping("val_loss", patience=patience, check_on_train_epoch_end=True),
+        EarlyStopping("val_loss", patience=patience, check_on_train_epoch_end=True, check_finite=False),
         best,
         # The last to be called, so that it keeps what the others have noted.
         ModelCheckpoint(filename=LAST, **kept),
@@ -96,13 +96,11 @@ def fit(
             ckpt_path=str(last) if last.is_file() else None,
             weights_only=True,
         )
-    losses = history.values.get("val_loss", [])
-    if not np.isfinite(losses).any():
-        raise InvalidInput("the validation loss was never a number; lower the learning rate, or look at the data")
+    found = fitted(history.values)
     network.to("cpu").eval()
     state = torch.load(best.best_model_path, map_location="cpu", weights_only=True)["state_dict"]
     network.load_state_dict({name.removeprefix("network."): value for name, value in state.items()})
-    return Fitted(history.values, int(np.nanargmin(losses)))
+    return found
 
 
 def seed_everything(seed: int) -> None:

@@ -21,8 +21,6 @@ class FaceSource(DataSource):
     kind: Layout
     contempt: Contempt = "leave_out"
     """What AffectNet's eighth class counts as."""
-    optional: bool = False
-    """Left out, and said so, where it is missing."""
 
 
 class Features(RecipePart):
@@ -75,8 +73,6 @@ class ExpressionRecipe(Recipe):
     augmentation: Augmentation = Augmentation()
     network_options: NetworkOptions = NetworkOptions()
     export: ExpressionExport = ExpressionExport()
-    skip_bad_files: bool = False
-    """Train without the files that can't be used, instead of stopping. They are named either way."""
 
     @model_validator(mode="after")
     def _features_fit_the_network(self) -> ExpressionRecipe:

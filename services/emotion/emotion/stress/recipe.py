@@ -77,8 +77,6 @@ class StressRecipe(Recipe):
     features: Features
     network_options: NetworkOptions = NetworkOptions()
     export: StressExport = StressExport()
-    skip_bad_rows: bool = False
-    """Train without what can't be used, instead of stopping. It is named either way."""
 
     @model_validator(mode="after")
     def _sources_hold_the_same_signals(self) -> StressRecipe:

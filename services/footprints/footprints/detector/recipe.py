@@ -82,8 +82,6 @@ class DetectorRecipe(Recipe):
     finding: Finding = Finding()
     looking: Looking = Looking()
     export: DetectorExport = DetectorExport()
-    skip_bad_files: bool = False
-    """Train without the files that can't be used, instead of stopping. They are named either way."""
 
     @model_validator(mode="after")
     def _frozen_layers_are_trained_ones(self) -> DetectorRecipe:

@@ -19,8 +19,6 @@ class PrintSource(DataSource):
     kind: Literal["folders"] = "folders"
     rename: dict[str, str] = Field(default_factory=dict)
     """Classes of this data set by the name that they bear there, so that two data sets can share them."""
-    optional: bool = False
-    """Left out, and said so, where it is missing."""
 
 
 class Crops(RecipePart):
@@ -89,8 +87,6 @@ class SpeciesRecipe(Recipe):
     """Folders below PIPIT_DATA with pictures that hold no print: how many are called unknown is measured on them."""
     without_print_samples: Count = 200
     """Of each of those folders, drawn with the seed."""
-    skip_bad_files: bool = False
-    """Train without the files that can't be used, instead of stopping. They are named either way."""
 
     @model_validator(mode="after")
     def _stages_fit(self) -> SpeciesRecipe:

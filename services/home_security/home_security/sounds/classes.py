@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from difflib import get_close_matches
 from typing import Literal
 
 Priority = Literal["high", "medium", "low"]
@@ -82,14 +81,3 @@ def choose_labels(categories: Iterable[str], label_set: LabelSet) -> Labels:
         return Labels(tuple(present), tuple(present), None, missing)
     found = tuple(name for name in SECURITY_NAMES if name in present)
     return Labels((*found, BACKGROUND), tuple(present), BACKGROUND, missing)
-
-
-def meant_class(category: str) -> str | None:
-    """The security class that `category` was probably meant to be, if it is only nearly its name.
-
-    A misspelt folder would else become background and teach the network to keep quiet about it.
-    """
-    if category in SECURITY_NAMES:
-        return None
-    matches = get_close_matches(category, SECURITY_NAMES, n=1, cutoff=0.85)
-    return matches[0] if matches else None

@@ -1,4 +1,4 @@
-"""The networks: (bands, frames, 1) log-mel to logits.
+"""The networks, (bands, frames, 1) log-mel to logits, and how they are trained.
 
 guide    three Conv-BN-pool blocks, Flatten, Dense 256: 14 M weights, nearly all in one layer
 small    separable convolutions and global pooling: 0.1 M weights
@@ -7,6 +7,8 @@ yamnet   YAMNet's body, frozen, pooled over the window, and a head of its own
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import keras
@@ -14,17 +16,65 @@ import numpy as np
 from keras import layers, ops
 from numpy.typing import NDArray
 from pipit.errors import InvalidInput
+from pipit.pipelines.audio_windows import INPUT
+from pipit.runtimes import load_runtime
+from pipit.training.by_input.audio.augmentation import mask_bands_and_frames
+from pipit.training.by_input.audio.batches import AugmentedBatches, Rows, Samples
+from pipit.training.fitting import Fitted, balanced_weights
+from pipit.training.keras_fit import epochs_done, fit, make_optimiser, seed_everything
+from pipit.training.keras_group import Group
+from pipit.training.progress import Progress
+from pipit.training.quantise import export_litert
 
 from home_security.sounds.equalise import CEILING, channel_ranges, equalise
-from home_security.sounds.pipeline import INPUT, OUTPUT
-from home_security.sounds.recipe import Network
-from home_security.sounds.yamnet import EMBEDDING, FRAMES, build_body
+from home_security.sounds.pipeline import OUTPUT
+from home_security.sounds.recipe import Network, SoundsRecipe
+from home_security.sounds.yamnet import EMBEDDING, FRAMES, build_body, yamnet_file
+
+Listener = Callable[[Rows], Rows]
+"""From log-mel to embeddings."""
+CALIBRATION_WINDOWS = 100
+"""Training clips that show the ranges of YAMNet's channels."""
+EMBED_ROWS = 16
+"""Windows that go through YAMNet's body at a time."""
 
 MOMENTUM = 0.8
 """Of batch norm: Keras' 0.99 leaves its statistics near their start in a training of a few hundred steps, and the
 network at chance when it is evaluated."""
 
 Shape = tuple[int, int, int]
+
+
+def train_network(
+    recipe: SoundsRecipe,
+    outputs: int,
+    train: Samples,
+    validation: Samples,
+    weights: Path | None,
+    scratch: Path,
+    logs: Path,
+    progress: Progress,
+    group: Group | None = None,
+) -> tuple[keras.Model, Fitted]:
+    """The trained network, log-mel to logits, and its history.
+
+    outputs: how many categories. weights: YAMNet's file, for `yamnet`. group: the workers that train it together, each
+    of which is given all samples. Raises NotFound if YAMNet's file is needed and missing.
+    """
+    seed_everything(recipe.seed)
+    shape = train.rows.shape[2:]
+    if recipe.network != "yamnet":
+        network = (guide if recipe.network == "guide" else small)(shape, outputs, recipe.network_options)
+        return network, _fit(network, recipe, train, validation, scratch, logs, progress, group)
+    windows = _chosen(train.rows[:, 0], recipe.seed)
+    embedder = yamnet_embedder(shape, weights or yamnet_file(None), windows)
+    # The head learns from what it will be given: float embeddings in one variant, 8-bit ones in another.
+    with _in_int8(embedder, windows, scratch) as rounded:
+        train = _embedded([embedder.predict_on_batch, rounded], train, recipe, progress)
+        validation = _embedded([embedder.predict_on_batch], validation, recipe, progress)
+    head = yamnet_head(outputs, recipe.network_options, train.rows[:, 0])
+    fitted = _fit(head, recipe, train, validation, scratch, logs, progress, group)
+    return yamnet(embedder, head), fitted
 
 
 def guide(shape: Shape, outputs: int, options: Network) -> keras.Model:
@@ -133,3 +183,70 @@ def _separable(value: keras.KerasTensor, filters: int, stride: int) -> keras.Ker
     value = layers.Conv2D(filters, 1, use_bias=False)(value)
     value = layers.ReLU()(layers.BatchNormalization(momentum=MOMENTUM)(value))
     return layers.Add()([shortcut, value]) if shortcut.shape[1:] == value.shape[1:] else value
+
+
+def _fit(
+    network: keras.Model,
+    recipe: SoundsRecipe,
+    train: Samples,
+    validation: Samples,
+    scratch: Path,
+    logs: Path,
+    progress: Progress,
+    group: Group | None,
+) -> Fitted:
+    outputs = int(network.output_shape[-1])
+    smoothing = recipe.network_options.label_smoothing
+    network.compile(
+        make_optimiser(recipe.optimiser),
+        keras.losses.CategoricalCrossentropy(from_logits=True, label_smoothing=smoothing),
+        metrics=["accuracy"],
+    )
+    batches = AugmentedBatches(train, outputs, recipe, epochs_done(scratch))
+    if group is not None:
+        (done,) = group.from_chief([np.array(epochs_done(scratch))])
+        batches = AugmentedBatches(train, outputs, recipe, int(done), group.index, group.count)
+    targets = np.eye(outputs, dtype=np.float32)[validation.truth]
+    class_weights = balanced_weights(train.truth, outputs) if recipe.class_weights else None
+    given = (validation.rows[:, 0], targets)
+    return fit(network, recipe, batches, given, scratch, logs, progress, class_weights, group)
+
+
+def _chosen(rows: Rows, seed: int) -> Rows:
+    """Some windows, to see the ranges of YAMNet's channels on."""
+    return rows[np.random.default_rng(seed).permutation(len(rows))[:CALIBRATION_WINDOWS]]
+
+
+def _embedded(listeners: Sequence[Listener], samples: Samples, recipe: SoundsRecipe, progress: Progress) -> Samples:
+    """Embeddings in place of spectrograms: (clips, listeners x (1 + copies), 1024).
+
+    Copies are masked here: they are heard once.
+    """
+    clips, copies = samples.rows.shape[:2]
+    rows = samples.rows.copy()
+    for copy in range(1, copies):
+        generator = np.random.default_rng([recipe.seed, copy])
+        rows[:, copy] = mask_bands_and_frames(rows[:, copy], recipe.augmentation, generator)
+    flat = rows.reshape(-1, *rows.shape[2:])
+    heard = []
+    with progress.track("listening with YAMNet", len(listeners) * len(flat)) as bar:
+        for listen in listeners:
+            parts = []
+            for start in range(0, len(flat), EMBED_ROWS):
+                parts.append(listen(flat[start : start + EMBED_ROWS]))
+                bar.advance(len(parts[-1]))
+            heard.append(np.concatenate(parts).reshape(clips, copies, -1))
+    return Samples(np.concatenate(heard, axis=1), samples.truth)
+
+
+@contextmanager
+def _in_int8(embedder: keras.Model, windows: Rows, scratch: Path) -> Iterator[Listener]:
+    """The embedder as 8 bits will make it. Its body is frozen, so that this is known before the head is trained."""
+    path = scratch / "embedder.tflite"
+    export_litert(embedder, "int8", path, windows)
+    runtime = load_runtime(path, "litert")
+    output = runtime.outputs[0].name
+    try:
+        yield lambda rows: runtime.run({INPUT: rows})[output]
+    finally:
+        runtime.close()

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
 import soundfile
 from numpy.typing import NDArray
 from pipit.files import write_atomically
+from pipit.inputs import EncodedAudio, Input, PcmAudio
 
 RATE = 22_050
 SECONDS = 5.0
@@ -45,6 +46,25 @@ def write_synthetic_set(folder: Path, clips_per_class: int = 20, seed: int = 1) 
     write_atomically(folder / "meta" / "esc50.csv", table.getvalue().encode())
     write_atomically(folder / "SYNTHETIC.txt", b"Made by a program; not one of these clips is a recording.\n")
     return folder
+
+
+def golden_inputs(count: int, seed: int) -> Sequence[Input]:
+    """`count` clips of 5 s, in turn FLAC, 16-bit WAV and float PCM, so that no bundle carries somebody's recording.
+
+    They prove the device's arithmetic, all of it: file format, resampling, log-mel, network. What they are labelled as
+    matters as little as what they sound like. The same seed gives the same bytes.
+    """
+    inputs: list[Input] = []
+    categories = sorted(VOICES)
+    for number in range(count):
+        samples = synthesise(categories[number % len(categories)], recording=1_000 + number, take=0, seed=seed)
+        if number % 3 == 2:
+            inputs.append(PcmAudio(samples[:, None].astype("float32"), RATE))
+            continue
+        buffer = io.BytesIO()
+        soundfile.write(buffer, samples, RATE, format="FLAC" if number % 3 == 0 else "WAV", subtype="PCM_16")
+        inputs.append(EncodedAudio(buffer.getvalue()))
+    return inputs
 
 
 def synthesise(category: str, recording: int, take: int, seed: int) -> Sound:

@@ -2,10 +2,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from home_security.sounds.augment import crop, mask_bands_and_frames, mix, vary
-from home_security.sounds.recipe import Augmentation
 from hypothesis import given
 from hypothesis import strategies as st
+from pipit.training.by_input.audio.augmentation import crop, mask_bands_and_frames, mix, vary
+from pipit.training.by_input.audio.settings import Augmentation
 
 RATE = 22_050
 NOTHING = Augmentation(probability=0.0)

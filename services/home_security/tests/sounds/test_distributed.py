@@ -13,13 +13,13 @@ from typing import Any
 
 import numpy as np
 import pytest
-from home_security.sounds.fit import AugmentedBatches, Samples
 from home_security.sounds.recipe import SoundsRecipe
 from pipit.bundle import open_bundle
 from pipit.bundle.golden import check_golden
 from pipit.errors import InvalidInput
 from pipit.pipelines import load_pipeline
 from pipit.runtimes import load_runtime
+from pipit.training.by_input.audio.batches import AugmentedBatches, Samples
 
 Make = Callable[..., SoundsRecipe]
 

@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 import soundfile
 from home_security.sounds.dataset import Clip, read_dataset
-from home_security.sounds.features import FeatureMaker, read_clip
 from home_security.sounds.pipeline import FrontEnd, SoundsPipeline
-from home_security.sounds.recipe import Augmentation
 from pipit.bundle.manifest import Manifest
 from pipit.errors import InvalidInput
 from pipit.inputs import EncodedAudio
+from pipit.training.by_input.audio.features import FeatureMaker, read_clip
+from pipit.training.by_input.audio.settings import Augmentation
 from pipit.training.cache import ArrayCache
 from pipit.training.datasets import file_digests
 from pipit.training.progress import LogProgress

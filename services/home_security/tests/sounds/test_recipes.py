@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 from home_security.sounds.recipe import SoundsRecipe
-from home_security.sounds.train import SoundsTrainer
+from home_security.sounds.task import SoundsTrainer
 from pipit.errors import InvalidInput
 from pipit.training.recipe import find_recipe, load_recipe, recipe_names
 from pipit.training.trainer import load_trainer

@@ -9,15 +9,16 @@ import keras
 import numpy as np
 import pytest
 import soundfile
-from home_security.sounds.fit import AugmentedBatches, Samples, train_network
+from home_security.sounds.network import train_network
 from home_security.sounds.pipeline import SoundsPipeline
 from home_security.sounds.recipe import SoundsRecipe
-from home_security.sounds.train import SoundsTrainer
+from home_security.sounds.task import SoundsTrainer
 from pipit.bundle.gates import check_gates
 from pipit.bundle.golden import check_golden
 from pipit.errors import InvalidInput, NotFound
 from pipit.inputs import EncodedAudio
 from pipit.runtimes import load_runtime
+from pipit.training.by_input.audio.batches import AugmentedBatches, Samples
 from pipit.training.publish import FIRST_VERSION, make_bundle
 from pipit.training.recipe import find_recipe, load_recipe
 from pipit.training.run import open_run

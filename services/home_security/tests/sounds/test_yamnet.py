@@ -8,13 +8,13 @@ import onnx
 import onnxruntime
 import pytest
 from home_security.sounds.dataset import read_dataset
-from home_security.sounds.features import read_clip
 from home_security.sounds.network import yamnet, yamnet_embedder, yamnet_head
 from home_security.sounds.recipe import Network
 from home_security.sounds.yamnet import build_body, classifier_weights, yamnet_file
 from pipit.errors import InvalidInput, NotFound
 from pipit.inputs.audio import YAMNET, LogMel, cut_windows, resample
 from pipit.runtimes import load_runtime
+from pipit.training.by_input.audio.features import read_clip
 from pipit.training.quantise import export_litert
 from scipy.special import expit
 

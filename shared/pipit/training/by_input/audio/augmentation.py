@@ -9,7 +9,7 @@ import librosa
 import numpy as np
 from numpy.typing import NDArray
 
-from home_security.sounds.recipe import Augmentation
+from pipit.training.by_input.audio.settings import Augmentation
 
 Sound = NDArray[np.float32]
 

@@ -11,16 +11,16 @@ from typing import Any
 import numpy as np
 import soundfile
 from numpy.typing import NDArray
+
 from pipit.errors import InputTooLarge, InvalidInput
 from pipit.inputs import EncodedAudio, PcmAudio
 from pipit.inputs.audio import LogMel, cut_windows, decode_audio, resample
+from pipit.pipelines.audio_windows import FrontEnd
+from pipit.training.by_input.audio.augmentation import vary
+from pipit.training.by_input.audio.clips import Clip
+from pipit.training.by_input.audio.settings import Augmentation
 from pipit.training.cache import ArrayCache
 from pipit.training.progress import Progress
-
-from home_security.sounds.augment import vary
-from home_security.sounds.dataset import Clip
-from home_security.sounds.pipeline import FrontEnd
-from home_security.sounds.recipe import Augmentation
 
 DEVICE_ENDINGS = (".wav", ".flac", ".ogg", ".mp3")
 FORMAT = 2

@@ -10,14 +10,15 @@ A recording is what several clips may be cut from. Clips of one recording never 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from difflib import get_close_matches
 from pathlib import Path
+from typing import Literal
 
 from pipit.data.tables import rows_of
-from pipit.errors import InvalidInput
-
-from home_security.sounds.classes import meant_class
+from pipit.training.by_input.audio.settings import SoundSource
+from pipit.training.source_set import Listing
 
 ENDINGS = (".wav", ".flac", ".ogg", ".mp3", ".oga", ".opus", ".aiff", ".aif", ".au", ".caf", ".w64")
 """What soundfile reads. Of two files with one stem the earlier ending counts."""
@@ -43,45 +44,53 @@ class Clip:
     train_only: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Listing:
-    """What a data set holds. tables: files that describe the clips, by name. problems: a line for each bad entry."""
+def read_clips(folder: Path, source: SoundSource, known: Sequence[str] = ()) -> Listing[Clip]:
+    """Lists the clips of `folder`. known: classes of the task; a category that is nearly one of them is a problem.
 
-    clips: tuple[Clip, ...]
-    tables: Mapping[str, Path]
-    problems: tuple[str, ...]
-
-
-def read_dataset(folder: Path, kind: str, rename: Mapping[str, str], *, train_only: bool = False) -> Listing:
-    """Lists the clips of `folder`. kind: `esc50`, `folders` or `table`. rename: categories by their name there.
-
-    Raises InvalidInput for an unknown kind or a table without its columns, NotFound for a missing table.
+    Raises InvalidInput for a table without its columns, NotFound for a missing table.
     """
     readers = {"esc50": _read_esc50, "folders": _read_folders, "table": _read_table}
-    if kind not in readers:
-        raise InvalidInput(f"a data set of sounds has no kind {kind!r}; it has {', '.join(sorted(readers))}")
-    listing = readers[kind](folder)
+    listing = readers[source.kind](folder)
     prefix = folder.name
     clips = tuple(
         replace(
             clip,
             name=f"{prefix}/{clip.name}",
             recording=f"{prefix}/{clip.recording}",
-            category=rename.get(clip.category, clip.category),
-            train_only=train_only,
+            category=source.rename.get(clip.category, clip.category),
+            train_only=source.train_only,
         )
-        for clip in listing.clips
+        for clip in listing.items
     )
-    meant = {clip.category: name for clip in clips if (name := meant_class(clip.category)) is not None}
+    meant = {clip.category: name for clip in clips if (name := meant_class(clip.category, known)) is not None}
     misspelt = tuple(
         f"{folder}: class {category!r} looks like {name!r} but is another name; rename it, in the data or the recipe"
         for category, name in sorted(meant.items())
     )
-    tables = {f"{prefix}/{name}": path for name, path in listing.tables.items()}
-    return Listing(clips, tables, (*listing.problems, *misspelt))
+    tables = {f"{prefix}/{name}": path for name, path in listing.files.items()}
+    files = {clip.name: clip.path for clip in clips} | tables
+    return Listing(clips, files, (*listing.problems, *misspelt))
 
 
-def _read_esc50(folder: Path) -> Listing:
+def layout_of(folder: Path) -> Literal["esc50", "folders", "table"]:
+    """Which layout a folder has, by the table that lies in it."""
+    if (folder / "meta" / "esc50.csv").is_file():
+        return "esc50"
+    return "table" if (folder / "labels.csv").is_file() else "folders"
+
+
+def meant_class(category: str, known: Sequence[str]) -> str | None:
+    """The class that `category` was probably meant to be, if it is only nearly its name.
+
+    A misspelt folder would else become background and teach the network to keep quiet about it.
+    """
+    if category in known:
+        return None
+    matches = get_close_matches(category, known, n=1, cutoff=0.85)
+    return matches[0] if matches else None
+
+
+def _read_esc50(folder: Path) -> Listing[Clip]:
     table = folder / "meta" / "esc50.csv"
     clips, problems = [], []
     for line, row in rows_of(table, ("filename", "fold", "category", "src_file")):
@@ -94,7 +103,7 @@ def _read_esc50(folder: Path) -> Listing:
     return Listing(tuple(clips), {"meta/esc50.csv": table}, tuple(problems))
 
 
-def _read_table(folder: Path) -> Listing:
+def _read_table(folder: Path) -> Listing[Clip]:
     table = folder / "labels.csv"
     clips, problems = [], []
     for line, row in rows_of(table, ("filename", "label")):
@@ -107,7 +116,7 @@ def _read_table(folder: Path) -> Listing:
     return Listing(tuple(clips), {table.name: table}, tuple(problems))
 
 
-def _read_folders(folder: Path) -> Listing:
+def _read_folders(folder: Path) -> Listing[Clip]:
     table = folder / "recordings.csv"
     tables = {table.name: table} if table.is_file() else {}
     named = {row["file"]: row["recording"] for _, row in rows_of(table, ("file", "recording"))} if tables else {}

@@ -1,0 +1,28 @@
+"""What sounds are to be told apart, as far as the trainer and `pipit data check` need it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pipit.data.check import Advance, DataReport
+from pipit.errors import InvalidInput
+from pipit.training.by_input.audio.check import check_clips
+from pipit.training.classifier import Entry
+
+from home_security.sounds.classes import SECURITY_NAMES, Labels
+
+
+def check_folder(folder: Path, advance: Advance) -> DataReport:
+    """`pipit data check home_security.sounds`. Raises NotFound, InvalidInput."""
+    return check_clips(folder, advance, SECURITY_NAMES, "siren")
+
+
+def require_trained(entries: list[Entry], labels: Labels) -> None:
+    """Raises InvalidInput for data without a security class, or one that the split leaves nothing to train on."""
+    if not labels.alarms:
+        raise InvalidInput("the data holds no security class; see `home_security.sounds.classes` for their names")
+    untrained = sorted(set(labels.alarms) - {entry.label for entry in entries if entry.side == "train"})
+    if untrained:
+        raise InvalidInput(
+            f"the split leaves nothing to train {', '.join(untrained)} on; name other folds, or split by group"
+        )

@@ -1,0 +1,145 @@
+"""Sound to windows of log-mel, for every task that listens. The same code in the trainer and on the device.
+
+decode_audio -> resample -> cut_windows -> LogMel -> [network]
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipit.errors import InvalidInput
+from pipit.inputs import Input, PcmAudio, TensorInput, describe
+from pipit.inputs.audio import (
+    LIBROSA_22K,
+    YAMNET,
+    LogMel,
+    LogMelParameters,
+    StreamWindows,
+    cut_windows,
+    decode_audio,
+    resample,
+)
+from pipit.pipelines.rows import take_rows
+from pipit.types import Decoded, TimeSpan
+
+FRONT_ENDS = {"librosa_22k": LIBROSA_22K, "yamnet": YAMNET}
+INPUT = "log_mel"
+
+
+@dataclass(frozen=True, slots=True)
+class FrontEnd:
+    """From sound to the network's input. Lengths in seconds."""
+
+    name: str
+    window_seconds: float
+    hop_seconds: float
+
+    def __post_init__(self) -> None:
+        """Raises InvalidInput."""
+        if self.name not in FRONT_ENDS:
+            raise InvalidInput(f"there is no front end {self.name!r}; there are {', '.join(FRONT_ENDS)}")
+
+    @property
+    def log_mel(self) -> LogMelParameters:
+        """Of its spectrogram."""
+        return FRONT_ENDS[self.name]
+
+    @property
+    def units(self) -> str:
+        """Of the spectrogram, for people."""
+        return "dB relative to the loudest" if self.log_mel.compression == "decibel" else "ln of the magnitude"
+
+    @property
+    def samples(self) -> int:
+        """Of one window."""
+        return round(self.window_seconds * self.log_mel.sample_rate)
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """Of one row of the network's input: (bands, frames, 1)."""
+        return self.log_mel.bands, self.log_mel.frames(self.samples), 1
+
+    @property
+    def parameters(self) -> dict[str, Any]:
+        """As a bundle's pipeline holds them; the inverse of `front_end_of`."""
+        return {"front_end": self.name, "window_seconds": self.window_seconds, "hop_seconds": self.hop_seconds}
+
+
+def front_end_of(parameters: Mapping[str, Any]) -> FrontEnd:
+    """From a bundle's pipeline parameters. Raises InvalidInput."""
+    try:
+        return FrontEnd(
+            str(parameters["front_end"]), float(parameters["window_seconds"]), float(parameters["hop_seconds"])
+        )
+    except (KeyError, TypeError, ValueError) as error:
+        raise InvalidInput(
+            f"the bundle's pipeline parameters are wrong ({error}); it needs front_end, window_seconds, hop_seconds"
+        ) from error
+
+
+class AudioWindows:
+    """What a pipeline of sounds does before the network: the base of such pipelines. Shared by threads."""
+
+    def __init__(self, front_end: FrontEnd) -> None:
+        self.front_end = front_end
+        self._log_mel = LogMel(front_end.log_mel)
+
+    def decode(self, item: Input) -> Decoded:
+        """Audio: `log_mel`, float32, shape (windows, bands, frames, 1), and each window's time span.
+
+        A tensor of one row's shape, or of rows of it, is taken as it is. Raises InvalidInput, InputTooLarge.
+        """
+        if isinstance(item, TensorInput):
+            return take_rows(item, INPUT, self.front_end.shape)
+        samples, rate = decode_audio(item)
+        wanted = self.front_end.log_mel.sample_rate
+        rows, spans = cut_windows(
+            resample(samples, rate, wanted), wanted, self.front_end.window_seconds, self.front_end.hop_seconds
+        )
+        return Decoded({INPUT: self.log_mel(rows)}, tuple(spans))
+
+    def open_stream(self) -> AudioStream:
+        """For PCM pushed piece by piece."""
+        return AudioStream(self)
+
+    def log_mel(self, windows: NDArray[np.float32]) -> NDArray[np.float32]:
+        """(windows, samples) to (windows, bands, frames, 1)."""
+        return self._log_mel(windows)[..., np.newaxis]
+
+
+class AudioStream:
+    """One caller's PCM. Windows come as soon as they are full; spans count from the start of the stream."""
+
+    def __init__(self, pipeline: AudioWindows) -> None:
+        front_end = pipeline.front_end
+        self._pipeline = pipeline
+        self._windows = StreamWindows(front_end.log_mel.sample_rate, front_end.window_seconds, front_end.hop_seconds)
+        self._begun = False
+        self.seconds = 0.0
+
+    def takes(self, item: Input) -> bool:
+        """PCM. A file is whole by itself, and pieces of a file are no files."""
+        return isinstance(item, PcmAudio)
+
+    def push(self, item: Input, seconds: float | None = None) -> Decoded | None:
+        """Raises InvalidInput for anything but PCM. seconds: not looked at; samples tell their own time."""
+        if not isinstance(item, PcmAudio):
+            raise InvalidInput(f"a stream of sound takes PCM, not {describe(item)}; send files one by one")
+        rows, spans = self._windows.push(item)
+        self._begun = True
+        self.seconds += len(item.samples) / item.sample_rate
+        return self._decoded(rows, spans)
+
+    def finish(self) -> Decoded | None:
+        """The last window, filled with zeros if the stream was shorter than one."""
+        if not self._begun:
+            return None
+        return self._decoded(*self._windows.finish())
+
+    def _decoded(self, rows: NDArray[np.float32], spans: list[TimeSpan]) -> Decoded | None:
+        return Decoded({INPUT: self._pipeline.log_mel(rows)}, tuple(spans)) if len(rows) else None

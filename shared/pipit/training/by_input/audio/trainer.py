@@ -1,0 +1,119 @@
+"""A trainer of a task of sounds: clips read, split and turned into windows once for all such tasks."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar, Generic, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipit.bundle.manifest import InputDescription
+from pipit.errors import InvalidInput
+from pipit.pipelines.audio_windows import FrontEnd
+from pipit.training.by_input.audio.clips import Clip, read_clips
+from pipit.training.by_input.audio.features import FeatureMaker
+from pipit.training.by_input.audio.settings import SoundRecipe
+from pipit.training.cache import ArrayCache
+from pipit.training.classifier import ClassifierTrainer, Entry, Side
+from pipit.training.datasets import file_digests
+from pipit.training.run import Facts, Run
+from pipit.training.sides import describe_split
+from pipit.training.source_set import Listing
+from pipit.training.splits import split_samples
+
+RecipeT = TypeVar("RecipeT", bound=SoundRecipe)
+
+
+@dataclass(frozen=True, slots=True)
+class SoundSide(Side):
+    """rows: log-mel of each clip's first window, (n, bands, frames, 1). groups: recordings."""
+
+    clips: tuple[Clip, ...]
+
+
+class SoundTrainer(ClassifierTrainer[RecipeT, Clip, SoundSide], Generic[RecipeT]):
+    """What a task brings is its labels, its network, and its words."""
+
+    items_are: ClassVar[str] = "clips"
+    known_classes: ClassVar[Sequence[str]] = ()
+    """Classes that the task looks for; a folder that is nearly named so is a typing error."""
+
+    def __init__(self, recipe: RecipeT, data: Path | None) -> None:
+        super().__init__(recipe, data)
+        features = recipe.features
+        self.front_end = FrontEnd(features.front_end, features.window_seconds, features.hop_seconds)
+
+    def read_source(self, folder: Path, source: Any) -> Listing[Clip]:
+        """See `ClassifierTrainer`."""
+        return read_clips(folder, source, self.known_classes)
+
+    def read_items(self, run: Run, items: Sequence[Clip]) -> tuple[list[Clip], list[str], Facts]:
+        """See `ClassifierTrainer`."""
+        features, problems = self.features(run, items, 0)
+        return [clip for clip in items if clip.name in features], problems, {}
+
+    def split_items(self, run: Run, items: Sequence[Clip]) -> tuple[list[Entry], Facts]:
+        """By recording, stratified by category where groups are drawn.
+
+        Clips that may only train join the training side; those whose recording validates or tests are left out.
+        """
+        free = [clip for clip in items if not clip.train_only]
+        sides = split_samples(
+            self.recipe.split,
+            [clip.category for clip in free],
+            [clip.recording for clip in free],
+            [clip.fold for clip in free],
+            self.recipe.seed,
+        )
+        of_side = {side: [free[i] for i in getattr(sides, side)] for side in ("train", "validation", "test")}
+        held_out = {clip.recording for side in ("validation", "test") for clip in of_side[side]}
+        of_side["train"] += [clip for clip in items if clip.train_only and clip.recording not in held_out]
+        return [_entry(clip, side) for side, clips in of_side.items() for clip in clips], {}
+
+    def split_rule(self) -> str:
+        """See `ClassifierTrainer`."""
+        return describe_split(self.recipe.split, self.recipe.seed, "recordings")
+
+    def features(
+        self, run: Run, clips: Sequence[Clip], copies: int
+    ) -> tuple[dict[str, NDArray[np.float32]], list[str]]:
+        """Log-mel by clip name, (1 + copies, bands, frames, 1), and a line for each clip that can't be used."""
+        recipe = self.recipe
+        cache = ArrayCache(run.cache / "features")
+        maker = FeatureMaker(self.front_end, recipe.augmentation, recipe.seed, cache, recipe.workers)
+        digests = file_digests({clip.name: clip.path for clip in clips}, run.cache / "file_digests.json")
+        title = "log-mel" if not copies else f"log-mel, with {copies} copies of each"
+        return maker.make(clips, digests, copies, run.progress, title)
+
+    def windows(self, run: Run, side: str, copies: int = 0) -> tuple[list[Clip], NDArray[np.float32]]:
+        """The clips of a side, and rows of each and of its copies, (clips, 1 + copies, bands, frames, 1).
+
+        Raises InvalidInput if a file can't be read any more.
+        """
+        clips = self.items(run, side)
+        features, problems = self.features(run, clips, copies)
+        if problems:
+            raise InvalidInput("clips have changed since they were prepared:\n  " + "\n  ".join(problems))
+        return clips, np.stack([features[clip.name] for clip in clips])
+
+    def side(self, run: Run, side: str) -> SoundSide:
+        """See `ClassifierTrainer`."""
+        clips, rows = self.windows(run, side)
+        truth = np.array([self.label_index(run, clip.category) for clip in clips], np.int64)
+        groups = np.array([clip.recording for clip in clips], dtype=object)
+        return SoundSide(rows[:, 0], truth, groups, tuple(clips))
+
+    def label_index(self, run: Run, category: str) -> int:
+        """Position of a category's label."""
+        return self.labels(run).index(category)
+
+    def input(self, run: Run) -> InputDescription:
+        """See `ClassifierTrainer`."""
+        return InputDescription(kind="audio", shape=self.front_end.shape, units=self.front_end.units)
+
+
+def _entry(clip: Clip, side: str) -> Entry:
+    return Entry(clip.name, clip.category, clip.recording, side, {"fold": clip.fold})
