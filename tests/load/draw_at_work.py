@@ -255,4 +255,7 @@ def terminal_svg(shown: str, y: float) -> tuple[str, float]:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    try:
+        sys.exit(main())
+    except subprocess.CalledProcessError as failure:  # the command has said why
+        sys.exit(f"{Path(sys.argv[0]).name}: {failure}")
