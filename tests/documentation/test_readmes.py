@@ -52,6 +52,23 @@ def test_the_index_leads_to_every_page() -> None:
     assert [page for page in pages if not aside.match(page) and f"]({page}" not in index] == []
 
 
+def commands(pattern: str) -> list[str]:
+    """What a pattern finds in pages for users, with the page."""
+    folders = ("docs", "k8s", "services", "shared")
+    pages = [REPOSITORY / "README.md", *(page for name in folders for page in (REPOSITORY / name).rglob("*.md"))]
+    return [f"{page.name}: {found}" for page in pages for found in re.findall(pattern, page.read_text("utf-8"))]
+
+
+def test_what_is_published_is_named_in_one_way() -> None:
+    assert len(commands(r"pipit publish runs/[\w.]+/")) >= 4
+    assert commands(r"pipit publish (?:\S*bundle|BUNDLE)\S*") == []
+
+
+def test_nobody_has_to_type_the_path_of_an_environment_to_call_pipit() -> None:
+    assert commands(r"make shell TASK=\S+")
+    assert commands(r"\S*\.venv/train-\S*/bin/pipit") == []
+
+
 def test_the_picture_holds_no_other_files_and_no_photographs() -> None:
     text = PICTURE.read_text("utf-8")
     assert PICTURE.stat().st_size < 100_000
