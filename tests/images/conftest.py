@@ -151,11 +151,11 @@ def build(docker: None) -> Callable[..., str]:
     return make
 
 
-def train(task: str, folder: Path) -> Path:
+def train(task: str, folder: Path, epochs: str = "epochs=2") -> Path:
     """A real bundle, trained for a moment on synthetic data; any user may read it."""
     synthesise(task, folder)
     command = [str(Path(sys.executable).with_name("pipit")), "train", task, "--recipe", "synthetic"]
-    options = ["--set", "epochs=2", "--data", folder, "--runs", folder / "runs", "--json"]
+    options = ["--set", epochs, "--data", folder, "--runs", folder / "runs", "--json"]
     path = Path(json.loads(run(*command, *map(str, options)))["bundle"])
     for each in (path, *path.rglob("*"), *path.parents):
         if each.is_relative_to(folder.parent.parent):
@@ -178,7 +178,7 @@ def face_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def print_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Of prints that a program drew."""
-    return train(PRINTS, tmp_path_factory.mktemp("prints"))
+    return train(PRINTS, tmp_path_factory.mktemp("prints"), "stages.0.epochs=2")
 
 
 @pytest.fixture(scope="session")

@@ -54,10 +54,9 @@ from footprints.detector.child import interpreter
 print(interpreter())
 """
 LANDMARKS = """
-from pipit.data.landmark_networks import is_right
-from pipit.inputs.landmarks.networks import network_paths
-for file, path in network_paths().items():
-    print(path, is_right(path, file))
+from pipit.data.landmark_networks import FOLDER, NETWORK_FILES, is_right
+for file in NETWORK_FILES:
+    print(FOLDER / file.name, is_right(FOLDER / file.name, file))
 """
 
 

@@ -2,10 +2,11 @@
 
     python -m pipit.data.landmark_networks [FOLDER] [--wheel FILE, FOLDER or URL]
 
-Run once, when an environment or an image is made. Needs pip and, where FOLDER is given, nothing else outside of
-Python's own library, so that an image can do it in a stage of its own. The wheel is that of mediapipe 0.10.18, the last
-release that carries these networks; it is never installed. pip fetches it by its own settings, whatever the platform:
-the networks are data and are the same in all wheels.
+Run once in an environment that trains or makes landmark files: the networks go into its own folder `share`, and a
+trainer puts them from there into every bundle that needs them. A device has them from the bundle. Needs pip and, where
+FOLDER is given, nothing else outside of Python's own library. The wheel is that of mediapipe 0.10.18, the last release
+that carries these networks; it is never installed. pip fetches it by its own settings, whatever the platform: the
+networks are data and are the same in all wheels.
 """
 
 from __future__ import annotations
@@ -25,6 +26,8 @@ from pipit.files import sha256_bytes, sha256_file, write_atomically
 REQUIREMENT = "mediapipe==0.10.18"
 WHEEL = "mediapipe-0.10.18-cp311-cp311-manylinux_2_17_x86_64.manylinux2014_x86_64.whl"
 WHEEL_SHA256 = "12db0f7b1cc18e2e3f604f6e95020b82c214c470d7d94ff32eeb8f8729a45ec3"
+FOLDER = Path(sys.prefix) / "share" / "pipit" / "landmarks"
+"""Where they lie in the environment that runs."""
 _PLATFORM = ("--platform", "manylinux_2_17_x86_64", "--implementation", "cp", "--python-version", "3.11", "--abi")
 
 
@@ -126,7 +129,7 @@ def _read(wheel: Path) -> list[bytes]:
 def main(arguments: Sequence[str] | None = None) -> int:
     """0 and the paths where all is in its place; 1 and a line on standard error otherwise."""
     parser = argparse.ArgumentParser(prog="python -m pipit.data.landmark_networks", description=_SUMMARY)
-    parser.add_argument("folder", nargs="?", type=Path, help="where to put them (default: PIPIT_LANDMARKS)")
+    parser.add_argument("folder", nargs="?", type=Path, help="where to put them (default: this environment)")
     parser.add_argument("--wheel", help=f"file, folder or URL of {WHEEL} (default: PIPIT_LANDMARKS_WHEEL, else pip)")
     options = parser.parse_args(arguments)
     try:
@@ -136,7 +139,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             from pipit.settings import load_settings  # noqa: PLC0415
 
             settings = load_settings(LandmarkSettings)
-            folder, wheel = settings.landmarks, wheel or settings.landmarks_wheel
+            folder, wheel = FOLDER, wheel or settings.landmarks_wheel
         for path in install(folder, wheel):
             sys.stdout.write(f"{path}\n")
     except PipitError as error:

@@ -31,6 +31,9 @@ from pipit.serving.types import Identity
 
 T = TypeVar("T")
 
+SEARCHES = 2
+"""Inputs at most that a further network looks at at once: LiteRT unpacks the weights for each interpreter, which takes
+71 MB for the four that find faces and bodies."""
 STEPS = ("fetch", "verify", "load", "golden", "warm")
 """In their order, as metrics and reasons name them."""
 
@@ -130,7 +133,7 @@ class ModelLoader:
         variant = manifest.variant(options.variant or None)
         with ExitStack() as stack:
             networks = stack.enter_context(
-                open_networks(manifest.networks, bundle.file, options.threads, options.instances)
+                open_networks(manifest.networks, bundle.file, options.threads, min(options.instances, SEARCHES))
             )
             pipeline = make_pipeline(self._pipelines, manifest, networks)
             runtime = load_runtime(

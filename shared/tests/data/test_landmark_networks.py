@@ -119,11 +119,11 @@ def test_a_folder_that_can_not_be_made(pins: Path, tmp_path: Path) -> None:
         install(tmp_path / "file", str(pins))
 
 
-def test_the_command_takes_its_folder_and_wheel_from_the_settings(
+def test_without_a_folder_they_go_into_the_environment_and_the_wheel_comes_from_the_settings(
     pins: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     pytest.importorskip("ai_edge_litert", reason="needs the landmarks extra")
-    monkeypatch.setenv("PIPIT_LANDMARKS", str(tmp_path / "networks"))
+    monkeypatch.setattr(landmark_networks, "FOLDER", tmp_path / "networks")
     monkeypatch.setenv("PIPIT_LANDMARKS_WHEEL", str(pins))
     assert main([]) == 0
     assert capsys.readouterr().out.splitlines() == [str(tmp_path / "networks" / file.name) for file in NETWORK_FILES]

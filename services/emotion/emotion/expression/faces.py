@@ -14,12 +14,11 @@ from pipit.data.landmark_networks import NETWORK_FILES
 from pipit.errors import InputTooLarge, InvalidInput
 from pipit.inputs import EncodedImage
 from pipit.inputs.image import decode_image
-from pipit.inputs.landmarks import FEATURES, FaceAndBody, face_crop
+from pipit.inputs.landmarks import FEATURES, SHORTER_SIDE, FaceAndBody, face_crop
 from pipit.training.cache import ArrayCache
 from pipit.training.progress import Progress
 
 from emotion.expression.features import CROP, grey
-from emotion.expression.pipeline import SHORTER_SIDE
 from emotion.expression.records import Face
 
 VERSION = 1
@@ -107,5 +106,5 @@ class FaceSearch:
     def _loaded(self) -> FaceAndBody:
         with self._lock:
             if self._networks is None:
-                self._networks = FaceAndBody(instances=self._threads)
+                self._networks = FaceAndBody.load(instances=self._threads, body=self._body)
             return self._networks

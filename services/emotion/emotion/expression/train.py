@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from pipit.answers import softmax
 from pipit.bundle.manifest import Decision, InputDescription, Metric, PipelineReference, ScoreHistogram
 from pipit.errors import InvalidInput
+from pipit.inputs.landmarks.networks import RUNTIME, network_paths
 from pipit.runtimes import load_runtime
 from pipit.training.evaluation import Evaluation, evaluate
 from pipit.training.intervals import wilson
@@ -33,7 +34,7 @@ from pipit.training.splits import split_samples
 from pipit.training.thresholds import choose_decision
 from pipit.training.torch_fit import load_weights, save_weights
 from pipit.training.torch_onnx import export_onnx
-from pipit.training.trainer import BundleDraft, VariantFile
+from pipit.training.trainer import BundleDraft, NetworkFile, VariantFile
 from torch import nn
 
 from emotion.expression import mobilefacenet
@@ -71,9 +72,9 @@ class ExpressionTrainer:
         self._store = FaceStore(recipe, data)
 
     def data_files(self) -> Mapping[str, Path]:
-        """See `Trainer`."""
+        """Pictures, landmark files; the networks that find faces, and the weights of one that is trained on."""
         # Before the weights: who has neither is to hear of the data first, which can be made without any.
-        files = self._store.files()
+        files = {**self._store.files(), **{f"networks/{p.name}": p for p in self._networks().values()}}
         weights = self._weights()
         return files if weights is None else files | {mobilefacenet.FILE.as_posix(): weights}
 
@@ -193,7 +194,12 @@ class ExpressionTrainer:
             best_scores=ScoreHistogram.model_validate(run.read_json("verify", "best_scores.json")),
             split_rule=self._rule(),
             files={f"report/{p.name}": p for p in sorted((run.output("verify") / "report").iterdir())},
+            networks={name: NetworkFile(RUNTIME, path) for name, path in self._networks().items()},
         )
+
+    def _networks(self) -> dict[str, Path]:
+        """Those that find faces in the pictures that the bundle takes, and bodies where the recipe looks for them."""
+        return network_paths(body=self.recipe.features.body)
 
     def _settings(self) -> Settings:
         features = self.recipe.features

@@ -4,14 +4,16 @@
                 landmarks ─┼─> comparable ─> by the person's own past ─> windows ─> [network] ─> calibrated score
                physiology ─┘
 
-The score s stands in the answer as label `stressed`, 1 - s as `calm`.
+The networks that find landmarks in pictures come with the bundle. The score s stands in the answer as label `stressed`,
+1 - s as `calm`.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from functools import cached_property
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -20,7 +22,8 @@ from pipit.answers import predict
 from pipit.bundle.manifest import Manifest
 from pipit.errors import InvalidInput
 from pipit.inputs import Input, InputSequence, TensorInput, describe
-from pipit.inputs.landmarks import FaceAndBody
+from pipit.inputs.landmarks import FaceAndBody, Tracker
+from pipit.runtimes import Runtime
 from pipit.types import Decoded, Prediction, Tensors
 
 from emotion.stress.past import Prior
@@ -32,6 +35,7 @@ from emotion.stress.windows import has_anything
 INPUT = "rows"
 OUTPUT = "logits"
 LEAST_SCALE = 1e-3
+NONE: Mapping[str, Runtime] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,9 +59,10 @@ class Calibration:
 class StressPipeline:
     """`emotion.stress`. Shared by threads."""
 
-    def __init__(self, manifest: Manifest) -> None:
-        """Raises InvalidInput for parameters that are missing or wrong.
+    def __init__(self, manifest: Manifest, networks: Mapping[str, Runtime] = NONE) -> None:
+        """networks: those that find faces and bodies, where the signals are landmarks; see `pipit.inputs.landmarks`.
 
+        Without any, pictures are refused. Raises InvalidInput for parameters or networks that are missing or wrong.
         Parameters: `signals` (physiology or landmarks), `window` and `hop` in steps, `step_seconds`, `prior` (mean and
         deviation by signal, weight in steps) and `calibration` (scale, offset).
         """
@@ -73,6 +78,9 @@ class StressPipeline:
                 "window, hop, step_seconds, prior, calibration"
             ) from error
         self._decision = manifest.decision
+        self._networks = FaceAndBody(networks) if networks else None
+        if self._networks is not None and not self._networks.finds_bodies:
+            raise InvalidInput("the bundle has networks that find faces, but none that find bodies; make it anew")
 
     def decode(self, item: Input) -> Decoded:
         """A sequence of steps, or a tensor of them: `rows`, float32, shape (windows, steps, channels), and their spans.
@@ -120,12 +128,9 @@ class StressPipeline:
         """What the bundle looks at."""
         return self.reader.signals
 
-    @cached_property
-    def _networks(self) -> FaceAndBody:
-        """Only callers that send pictures need them. Raises NotFound."""
-        return FaceAndBody()
-
-    def _tracker(self) -> Any:
+    def _tracker(self) -> Tracker:
+        if self._networks is None:
+            raise InvalidInput("this bundle has no networks that look at pictures; send landmarks, or make it anew")
         return self._networks.open_stream(faces=1)
 
     def _take_tensor(self, item: TensorInput) -> Decoded:

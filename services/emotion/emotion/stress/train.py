@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pipit.bundle.manifest import Decision, InputDescription, Metric, PipelineReference, ScoreHistogram
 from pipit.errors import InvalidInput
+from pipit.inputs.landmarks.networks import RUNTIME, network_paths
 from pipit.runtimes import load_runtime
 from pipit.training.intervals import Estimate
 from pipit.training.model_card import VariantRow, write_model_card
@@ -28,7 +29,7 @@ from pipit.training.score_histogram import score_histogram
 from pipit.training.thresholds import choose_decision
 from pipit.training.torch_fit import load_weights, save_weights
 from pipit.training.torch_onnx import export_onnx
-from pipit.training.trainer import BundleDraft, VariantFile
+from pipit.training.trainer import BundleDraft, NetworkFile, VariantFile
 from torch import nn
 
 from emotion.stress.card import PACKAGES, describe, model_card
@@ -40,6 +41,7 @@ from emotion.stress.platt import fit_calibration
 from emotion.stress.recipe import StressRecipe
 from emotion.stress.recordings import CALM, LABELS
 from emotion.stress.report import Scores, counts_of, measure, ranking, references
+from emotion.stress.signals import LANDMARKS
 from emotion.stress.store import SIDES, RecordingStore
 from emotion.stress.windows import Windows
 
@@ -60,8 +62,8 @@ class StressTrainer:
         self._store = RecordingStore(recipe, data)
 
     def data_files(self) -> Mapping[str, Path]:
-        """Tables, and landmark files."""
-        return self._store.files()
+        """Tables, landmark files, and the networks that find landmarks."""
+        return {**self._store.files(), **{f"networks/{path.name}": path for path in self._networks().values()}}
 
     def prepare(self, run: Run) -> Facts:
         """Leaves `participants.json`, who is on which side, and `prior.json`."""
@@ -175,7 +177,12 @@ class StressTrainer:
             best_scores=ScoreHistogram.model_validate(run.read_json("verify", "best_scores.json")),
             split_rule=describe(self.recipe),
             files={f"report/{path.name}": path for path in sorted((run.output("verify") / "report").iterdir())},
+            networks={name: NetworkFile(RUNTIME, path) for name, path in self._networks().items()},
         )
+
+    def _networks(self) -> dict[str, Path]:
+        """Those that find landmarks in pictures, where the bundle takes any."""
+        return network_paths() if self.recipe.signals is LANDMARKS else {}
 
     def _settle_problems(self, run: Run, problems: list[str]) -> None:
         if not problems:

@@ -24,6 +24,8 @@ from pipit.training.run import open_run
 from pipit.training.steps import actions_of, run_steps
 from pydantic import ValidationError
 
+pytestmark = pytest.mark.usefixtures("networks_folder")
+
 Make = Callable[..., ExpressionRecipe]
 
 
@@ -85,6 +87,7 @@ def test_from_synthetic_landmarks_to_a_bundle_that_answers(
     manifest = bundle.manifest
     assert manifest.labels == LABELS
     assert manifest.input.kind == "landmarks"
+    assert list(manifest.networks) == ["face_detector", "face_landmarks"]
     assert len(check_gates(manifest.gates, manifest.metrics)) == len(manifest.gates)
     assert {"report/evaluation.json", "report/model_card.md"} <= set(manifest.files)
     assert manifest.metrics["detection_rate"].value == 1.0

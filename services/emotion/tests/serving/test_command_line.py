@@ -82,7 +82,7 @@ def test_people_see_a_line_for_each_picture(pipit: Any, served: Any, video: Path
     called = pipit("classify", video, "--server", served.address, *tasks, "--frames-per-second", "1")
     assert called.code == 0, called.err
     heading, *lines = called.out.splitlines()
-    names = ["seconds", "where", "emotion", "emotion over time", "stress", "stress over time"]
+    names = ["seconds", "where", "expression", "expression over time", "stress", "stress over time"]
     assert re.split(r"\s{2,}", heading) == names
     cells = [re.split(r"\s{2,}", line) for line in lines]
     assert [row[0] for row in cells[:4]] == ["0.00", "1.00", "2.00", "3.00"]
@@ -149,7 +149,7 @@ def test_a_camera_goes_on_until_control_c(served: Any, video: Path, tmp_path: Pa
     assert stopped
     assert "Traceback" not in text
     assert re.search(r"\d+ pictures answered, \d+ left out", text)
-    assert "emotion over time" in text
+    assert "expression over time" in text
     with Image.open(drawn) as picture:
         assert picture.size[1] == 256
 

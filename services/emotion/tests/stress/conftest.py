@@ -44,7 +44,9 @@ def real_faces(networks_folder: Path) -> Path:
 
 
 @pytest.fixture
-def own(tmp_path: Path, write_table: Callable[..., None], write_scores: Callable[..., None]) -> Path:
+def own(
+    tmp_path: Path, write_table: Callable[..., None], write_scores: Callable[..., None], networks_folder: Path
+) -> Path:
     """Six people, two videos of 40 s each; they draw their mouths in when they say that they are stressed."""
     folder = tmp_path / "data" / "own_stress"
     videos, rows = {}, []

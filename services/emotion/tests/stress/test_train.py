@@ -59,6 +59,7 @@ def test_from_synthetic_minutes_to_a_bundle_that_answers(synthetic: Path, tmp_pa
     assert manifest.name == "tcn-float32-v1.0.0"
     assert [variant.name for variant in manifest.variants] == ["float32", "int8"]
     assert (manifest.input.kind, manifest.input.shape) == ("sequence", (5, 6))
+    assert manifest.networks == {}
     assert manifest.decision.background == "calm"
     assert {"report/evaluation.json", "report/model_card.md", "report/reliability.png"} <= set(manifest.files)
     assert {gate.metric for gate in manifest.gates} <= set(manifest.metrics)
@@ -105,6 +106,7 @@ def test_from_own_recordings_to_a_bundle_that_takes_landmarks(own: Path, tmp_pat
     bundle, people, _ = _bundle(_recipe("landmarks", **overrides), own.parent, tmp_path)
     assert bundle.manifest.name == "lstm-int8-v1.0.0"
     assert bundle.manifest.input.shape == (8, 1538)
+    assert list(bundle.manifest.networks) == ["face_detector", "face_landmarks", "body_detector", "body_landmarks"]
     assert {len(names) for names in people.values()} <= {1, 2, 3, 4}
     assert bundle.manifest.metrics["auc"].value > 0.8
     pipeline = StressPipeline(bundle.manifest)

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from footprints.species.recipe import SpeciesRecipe
 from footprints.species.synthetic import write_synthetic_set
-from footprints.species.train import SpeciesTrainer
+from footprints.species.task import SpeciesTrainer
 from pipit.bundle import Bundle, read_golden
 from pipit.client import Client
 from pipit.inputs import EncodedImage

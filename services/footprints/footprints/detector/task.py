@@ -9,6 +9,7 @@ verify    each variant beside the trained network; the one that will serve on re
 
 from __future__ import annotations
 
+import math
 import shutil
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -19,27 +20,31 @@ import numpy as np
 from numpy.typing import NDArray
 from pipit.bundle.manifest import Decision, InputDescription, Metric, PipelineReference, ScoreHistogram
 from pipit.errors import IntegrityError, InvalidInput
+from pipit.training.by_input.pictures.listing import read_pixels
+from pipit.training.by_input.pictures.sides import describe_sides
+from pipit.training.fitting import history_from_json, history_to_json
 from pipit.training.intervals import proportion
 from pipit.training.onnx_convolutions import quantise_convolutions
 from pipit.training.recipe import recipe_folder
 from pipit.training.run import Facts, Run
 from pipit.training.score_histogram import score_histogram
+from pipit.training.sides import SIDES
+from pipit.training.source_set import settle_problems
 from pipit.training.trainer import BundleDraft, VariantFile
 from pipit.types import Box
 
 from footprints.detector.card import write_card
-from footprints.detector.fit import export_network, start_file, train_network, trained_outputs
-from footprints.detector.golden import golden_inputs
-from footprints.detector.labels import LABEL, LabelledPicture, count_pictures, read_set, set_files
-from footprints.detector.looking import look
+from footprints.detector.data import LABEL, LabelledPicture, count_pictures, read_set, set_files
+from footprints.detector.looking import Entry, look, write_sheet
 from footprints.detector.matching import best_threshold, match
+from footprints.detector.network import export_network, start_file, train_network, trained_outputs
 from footprints.detector.recipe import DetectorRecipe
 from footprints.detector.report import BoxEvaluation, evaluate_boxes, mean_side, write_box_report
-from footprints.detector.scene_set import list_photographs, split_photographs, write_scenes
-from footprints.detector.searching import LOWEST, above, exported_outputs, read_outputs, read_pixels, read_squares
-from footprints.detector.sheets import Entry, write_sheet
+from footprints.detector.scene_set import split_photographs, write_scenes
+from footprints.detector.searching import LOWEST, above, exported_outputs, read_outputs, read_squares
+from footprints.detector.synthetic import golden_inputs
+from footprints.photographs import read_photographs
 from footprints.prints import INPUT, FinderSettings
-from footprints.species.sides import describe
 
 SHOWN = ("precision", "recall", "average_precision", "false_pictures", "real.found", "real.false", "size_mb")
 SCENES_ON_SHEET = 40
@@ -64,7 +69,7 @@ class DetectorTrainer:
     def data_files(self) -> Mapping[str, Path]:
         """See `Trainer`. The weights to begin with count as data."""
         folder = self._source.folder(self._data)
-        files = set_files(folder) if self._source.kind == "yolo" else list_photographs(folder)
+        files = set_files(folder) if self._source.kind == "yolo" else read_photographs(folder).files
         start = start_file(self.recipe, self._data)
         return files if start is None else {**files, f"start/{start.name}": start}
 
@@ -76,8 +81,8 @@ class DetectorTrainer:
             folder, facts = self._compose(run, folder)
         with run.progress.track("reading pictures and boxes", count_pictures(folder)) as bar:
             found = read_set(folder, lambda _done, _all: bar.advance())
-        self._settle_problems(run, found.problems)
-        for side in ("train", "validation", "test"):
+        settle_problems(run, found.problems)
+        for side in SIDES:
             if not any(picture.boxes for picture in found.pictures if picture.side == side):
                 raise InvalidInput(f"no picture of {side} has a print; add pictures with boxes")
         run.write_json("prepare", "pictures.json", [_to_json(picture, folder) for picture in found.pictures])
@@ -89,9 +94,10 @@ class DetectorTrainer:
         pictures = self._pictures(run)
         start = start_file(self.recipe, self._data)
         to = run.output("fit") / "best.pt"
-        history = train_network(self.recipe, pictures, start, run.scratch("fit"), to, run.progress)
-        run.write_json("fit", "history.json", history)
-        return {"epochs": len(history["loss"]), "val_average_precision": max(history["val_average_precision"])}
+        history = train_network(self.recipe, pictures, start, run.scratch("fit"), to, run.progress).history
+        run.write_json("fit", "history.json", history_to_json(history))
+        precisions = [value for value in history["val_average_precision"] if math.isfinite(value)]
+        return {"epochs": len(history["loss"]), "val_average_precision": max(precisions, default=0.0)}
 
     def evaluate(self, run: Run) -> Facts:
         """Leaves `threshold.json` and the trained network's report."""
@@ -106,8 +112,7 @@ class DetectorTrainer:
         run.write_json("evaluate", "threshold.json", threshold)
         np.save(run.output("evaluate") / "test_outputs.npy", outputs[count:])
         evaluation = self._measure(run, sides[1], found[count:], threshold)
-        history = run.read_json("fit", "history.json")
-        write_box_report(run.output("evaluate") / "report", evaluation, history, PACKAGES)
+        self._report(run, "evaluate", evaluation)
         return {name: metric.value for name, metric in evaluation.metrics().items()} | {"threshold": threshold}
 
     def export(self, run: Run) -> Facts:
@@ -135,8 +140,7 @@ class DetectorTrainer:
         evaluations = {name: self._measure(run, pictures, given, threshold) for name, given in prints.items()}
         default = self.recipe.export.default_variant
         found, evaluation = prints[default], evaluations[default]
-        report = run.output("verify") / "report"
-        write_box_report(report, evaluation, run.read_json("fit", "history.json"), PACKAGES)
+        report = self._report(run, "verify", evaluation)
         shown = list(zip(pictures, above(found, threshold), strict=True))[:SCENES_ON_SHEET]
         write_sheet(report / "scenes.png", [Entry(read_pixels(p.path), prints, p.boxes) for p, prints in shown])
         best = np.array([[max((one.score for one in prints), default=0.0)] for prints in found], np.float32)
@@ -179,22 +183,12 @@ class DetectorTrainer:
 
     def _compose(self, run: Run, photographs: Path) -> tuple[Path, dict[str, Any]]:
         found = split_photographs(photographs, self.recipe.split, self.recipe.seed)
-        self._settle_problems(run, found.problems)
+        settle_problems(run, found.problems)
         folder, counts = run.output("prepare") / "scenes", self.recipe.scenes.model_dump()
         made_of = write_scenes(folder, found.pictures, counts, self.recipe.seed, run.progress)
         names = [picture.path.relative_to(photographs).as_posix() for picture in found.pictures["test"]]
         run.write_json("prepare", "photographs.json", names)
         return folder, {f"{side}_{name}": n for side, made in made_of.items() for name, n in made.items()}
-
-    def _settle_problems(self, run: Run, problems: Sequence[str]) -> None:
-        if not problems:
-            return
-        lines = "\n  ".join(problems)
-        if not self.recipe.skip_bad_files:
-            raise InvalidInput(
-                f"{len(problems)} entries of the data can't be used; repair them, or set skip_bad_files:\n  {lines}"
-            )
-        run.progress.say(f"left out, because they can't be used:\n  {lines}")
 
     def _pictures(self, run: Run) -> list[LabelledPicture]:
         composed = run.output("prepare") / "scenes"
@@ -229,6 +223,12 @@ class DetectorTrainer:
         side = mean_side([picture for picture in self._pictures(run) if picture.side == "train"])
         return evaluate_boxes(pictures, found, threshold, side, self.recipe.seed)
 
+    def _report(self, run: Run, step: str, evaluation: BoxEvaluation) -> Path:
+        """Gives its folder."""
+        report = run.output(step) / "report"
+        write_box_report(report, evaluation, history_from_json(run.read_json("fit", "history.json")), PACKAGES)
+        return report
+
     def _look(self, run: Run, threshold: float) -> dict[str, Metric]:
         """Shares of real pictures, with and without prints, in which a print is found; `detections.png`."""
         if self._source.kind != "photographs":
@@ -247,7 +247,7 @@ class DetectorTrainer:
     def _rule(self) -> str:
         if self._source.kind == "yolo":
             return "as the data set has it"
-        return f"photographs, before anything is cut from them: {describe(self.recipe.split, self.recipe.seed)}"
+        return f"photographs, before anything is cut from them: {describe_sides(self.recipe.split, self.recipe.seed)}"
 
 
 def _network(run: Run, variant: str) -> Path:

@@ -134,11 +134,11 @@ def test_bad_files_stop_the_training_each_by_name_unless_they_may_be_skipped(
     trainer = SoundsTrainer(recipe.model_copy(update={"skip_bad_files": True}), tmp_path / "data")
     with open_run(trainer, tmp_path / "runs") as run:
         (outcome,) = run_steps(run, actions_of(trainer), "prepare")
-        entries = run.read_json("prepare", "clips.json")
+        entries = run.read_json("prepare", "items.json")
     assert outcome.record.facts["bad_files"] == 2
     assert outcome.record.facts["labels"] == ["glass_breaking", "siren", "dog", "crying_baby", "footsteps", "none"]
     assert outcome.record.facts["without_data"] == ["door_wood_knock", "gunshot"]
-    assert sum(entry["category"] == "footsteps" for entry in entries) == 6
+    assert sum(entry["label"] == "footsteps" for entry in entries) == 6
     assert len(entries) == 86
 
 
@@ -169,7 +169,7 @@ def _bundle(recipe: SoundsRecipe, data: Path, folder: Path) -> tuple[Any, list[d
         assert [outcome.ran for outcome in outcomes] == [True] * 5
         assert not any(outcome.ran for outcome in run_steps(run, actions_of(trainer)))
         bundle = make_bundle(trainer, run, FIRST_VERSION, folder / "bundle")
-        return bundle, run.read_json("prepare", "clips.json"), trainer
+        return bundle, run.read_json("prepare", "items.json"), trainer
 
 
 def _answers(bundle: Any, clips: list[Path]) -> list[str]:
@@ -205,7 +205,7 @@ def test_from_synthetic_clips_to_a_bundle_that_answers(synthetic: Path, tmp_path
         runtime.close()
     files = trainer.data_files()
     tested = [entry for entry in entries if entry["side"] == "test"]
-    expected = [entry["category"] if entry["category"] in manifest.labels else "none" for entry in tested]
+    expected = [entry["label"] if entry["label"] in manifest.labels else "none" for entry in tested]
     found = _answers(bundle, [files[entry["name"]] for entry in tested])
     assert np.mean([a == b for a, b in zip(found, expected, strict=True)]) > 0.7
 
@@ -224,10 +224,10 @@ def test_from_real_clips_to_an_int8_bundle_that_hears_what_matters(yamnet_weight
     assert metrics["int8_loss_points"].value <= 5.0
     sides: dict[str, set[str]] = {}
     for entry in entries:
-        sides.setdefault(entry["recording"], set()).add(entry["side"])
+        sides.setdefault(entry["group"], set()).add(entry["side"])
     assert {len(found) for found in sides.values()} == {1}
     files = trainer.data_files()
-    alarms = [entry for entry in entries if entry["side"] == "test" and entry["category"] in bundle.manifest.labels]
+    alarms = [entry for entry in entries if entry["side"] == "test" and entry["label"] in bundle.manifest.labels]
     found = _answers(bundle, [files[entry["name"]] for entry in alarms])
-    right = [a == entry["category"] for a, entry in zip(found, alarms, strict=True)]
+    right = [a == entry["label"] for a, entry in zip(found, alarms, strict=True)]
     assert metrics["accuracy.security"].value == pytest.approx(np.mean(right))

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
+
 from pipit.files import write_atomically
 
 SIDE, CAPTION, COLUMNS, ROWS = 150, 26, 6, 4

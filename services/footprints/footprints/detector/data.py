@@ -1,4 +1,4 @@
-"""Pictures with boxes in YOLO's own layout, read, checked and written.
+"""Pictures with boxes in YOLO's own layout: read, checked (`pipit data check footprints.detector`) and written.
 
     data.yaml          train: images/train    val: images/val    test: images/test    names: [print]
     images/<side>/*    pictures
@@ -14,25 +14,29 @@ from __future__ import annotations
 
 import json
 import math
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import yaml
+from pipit.data.check import Advance, DataReport
 from pipit.errors import InputTooLarge, InvalidInput, NotFound
 from pipit.inputs import EncodedImage
 from pipit.inputs.image import decode_with_size
 from pipit.plain_yaml import dump_plain_yaml
+from pipit.training.by_input.pictures.listing import ENDINGS
 from pipit.types import Box
 
 LABEL = "print"
 DATA_FILE, SOURCES_FILE = "data.yaml", "sources.json"
 SIDES: Mapping[str, str] = {"train": "train", "validation": "val", "test": "test"}
 """Sides of a split, by the names that YOLO has for them."""
-ENDINGS = (".jpg", ".jpeg", ".png", ".webp")
 TOLERANCE = 1e-3
 """Share of the picture by which rounding may push a box over its edge."""
+FEW = 300
+"""Boxes to train on; with fewer, little is learnt."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +56,27 @@ class LabelledSet:
 
     pictures: tuple[LabelledPicture, ...]
     problems: tuple[str, ...]
+
+
+def check_folder(folder: Path, advance: Advance) -> DataReport:
+    """Checks a folder in YOLO's layout. Raises NotFound for no folder or `data.yaml`, InvalidInput."""
+    if not folder.is_dir():
+        raise NotFound(f"{folder} is not a folder; name the one that holds data.yaml, images/ and labels/")
+    found = read_set(folder, advance)
+    with_boxes = sum(bool(picture.boxes) for picture in found.pictures)
+    boxes = Counter(picture.side for picture in found.pictures for _ in picture.boxes)
+    notes = [f"{name}: {boxes[side]} boxes" for side, name in SIDES.items()]
+    if boxes["train"] < FEW:
+        notes.append(f"only {boxes['train']} boxes to train on; {FEW} or more are needed")
+    return DataReport(
+        folder=folder,
+        layout="yolo",
+        classes={LABEL: with_boxes, f"without {LABEL}": len(found.pictures) - with_boxes},
+        recordings=len({picture.source for picture in found.pictures}),
+        seconds=0.0,
+        problems=found.problems,
+        notes=tuple(notes),
+    )
 
 
 def set_files(folder: Path) -> dict[str, Path]:

@@ -6,17 +6,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pipit.errors import InvalidInput
+from pipit.training.by_input.pictures.duplicates import groups_of
+from pipit.training.by_input.pictures.listing import Picture
 from pipit.training.recipe import Split
+from pipit.training.sides import SIDES
 from pipit.training.splits import cut_by_group
-
-from footprints.species.dataset import Picture
-from footprints.species.duplicates import groups_of
-
-SIDES = ("train", "validation", "test")
 
 
 @dataclass(frozen=True, slots=True)
-class Sides:
+class PictureSides:
     """sides: of each picture, "" if it was taken out. groups: of each picture. torn: pairs on two sides.
 
     Of a torn pair the one that tests is taken out, or validates, so that nothing is measured on what was trained.
@@ -27,7 +25,9 @@ class Sides:
     torn: tuple[tuple[int, int], ...]
 
 
-def split_pictures(rule: Split, pictures: Sequence[Picture], pairs: Sequence[tuple[int, int]], seed: int) -> Sides:
+def split_pictures(
+    rule: Split, pictures: Sequence[Picture], pairs: Sequence[tuple[int, int]], seed: int
+) -> PictureSides:
     """Keeps the sides that data sets give, draws the others. pairs: positions of pictures that are nearly the same.
 
     test_share: of data sets that are not split. validation_share: of all that would train, where none is given.
@@ -46,10 +46,10 @@ def split_pictures(rule: Split, pictures: Sequence[Picture], pairs: Sequence[tup
     missing = [side for side in SIDES if side not in kept]
     if missing:
         raise InvalidInput(f"no pictures are left for {' and '.join(missing)}; add pictures, or look at the folders")
-    return Sides(tuple(kept), tuple(groups), torn)
+    return PictureSides(tuple(kept), tuple(groups), torn)
 
 
-def describe(rule: Split, seed: int) -> str:
+def describe_sides(rule: Split, seed: int) -> str:
     """The rule in words that let somebody repeat it."""
     return (
         f"folders val and test of a data set that is split test (val validates where there is a test); of others "

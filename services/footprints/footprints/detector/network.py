@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import shutil
-from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -14,15 +13,14 @@ import numpy as np
 import yaml
 from numpy.typing import NDArray
 from pipit.errors import IntegrityError, NotFound
-from pipit.training.fitting import LOWEST_LEARNING_RATE
+from pipit.training.fitting import LOWEST_LEARNING_RATE, Fitted, fitted
 from pipit.training.progress import Progress
 
 from footprints.detector.child import Event, run_job
-from footprints.detector.labels import LABEL, SIDES, LabelledPicture, format_boxes
+from footprints.detector.data import LABEL, SIDES, LabelledPicture, format_boxes
 from footprints.detector.pretrained import convert_weights
 from footprints.detector.recipe import DetectorRecipe
 
-History = dict[str, list[float]]
 _OPTIMISERS = {"adam": "Adam", "adamw": "AdamW", "sgd": "SGD"}
 _LOSSES = {"train/box_loss": "box_loss", "train/cls_loss": "class_loss", "train/dfl_loss": "edge_loss"}
 _LOSSES |= {name.replace("train", "val"): f"val_{kept}" for name, kept in _LOSSES.items()}
@@ -50,14 +48,13 @@ def train_network(
     scratch: Path,
     to: Path,
     progress: Progress,
-) -> History:
-    """Trains, and puts the best epoch's weights at `to`. Goes on from what an interrupted call left in `scratch`.
+) -> Fitted:
+    """Trains, and puts at `to` the weights of the epoch that ultralytics takes for the best: by average precision.
 
-    Gives losses and the average precision by name, a value an epoch. Raises NotFound, ExternalFailure.
+    Goes on from what an interrupted call left in `scratch`. Gives losses and the average precision by name, a value an
+    epoch. Raises NotFound, ExternalFailure, InvalidInput if the validation loss was never a number.
     """
     data, training = _write_set(scratch, pictures)
-    history: History = defaultdict(list)
-    kept = scratch / "train" / "results.csv"
     batches = math.ceil(sum(picture.side == "train" for picture in pictures) / recipe.batch_size)
     with progress.track("training the detector", recipe.epochs * batches) as bar:
 
@@ -71,10 +68,9 @@ def train_network(
                 bar.advance(0, note=f"epoch {event['epoch'] + 1}, average precision {found:.3f}")
 
         run_job(_job(recipe, data, training, _converted(start, scratch)), scratch, follow)
-    for name, values in _read_history(kept).items():
-        history[name] = values
+    found = fitted(_read_history(scratch / "train" / "results.csv"))
     shutil.copyfile(scratch / "train" / "weights" / "best.pt", to)
-    return dict(history)
+    return found
 
 
 def export_network(weights: Path, size: int, to: Path, scratch: Path) -> None:
@@ -168,7 +164,7 @@ def _job(recipe: DetectorRecipe, data: Path, pictures: Sequence[str], start: str
     }
 
 
-def _read_history(path: Path) -> History:
+def _read_history(path: Path) -> dict[str, list[float]]:
     """Ultralytics' table of epochs, those before an interruption too."""
     lines = [line.split(",") for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
     names = [name.strip() for name in lines[0]]

@@ -1,4 +1,4 @@
-"""Varied copies of crops, by Keras' preprocessing layers: the guide's four, and turns, shifts and light beside them."""
+"""Varied copies of crops, by Keras' preprocessing layers. Importing this imports Keras."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import numpy as np
 from keras import layers
 from numpy.typing import NDArray
 
-from footprints.species.recipe import Augmentation
+from pipit.training.by_input.pictures.settings import Augmentation
 
 
 def augmenter(settings: Augmentation, seed: int) -> keras.Sequential:
@@ -27,6 +27,6 @@ def augmenter(settings: Augmentation, seed: int) -> keras.Sequential:
 
 
 def vary(augment: keras.Sequential, crops: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """crops: uint8, (rows, 224, 224, 3). Gives float32 of that shape, 0..255."""
+    """crops: uint8, (rows, height, width, 3). Gives float32 of that shape, 0..255."""
     varied: NDArray[np.float32] = np.asarray(augment(crops.astype(np.float32), training=True), np.float32)
     return varied

@@ -8,9 +8,7 @@ What the frozen part of the network says of crops and their varied copies is kep
 
 from __future__ import annotations
 
-import json
-import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,21 +17,19 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 from pipit.files import sha256_bytes
+from pipit.training.by_input.pictures.augmentation import augmenter, vary
+from pipit.training.by_input.pictures.batches import CopiedBatches, Rows
 from pipit.training.cache import ArrayCache
-from pipit.training.fitting import balanced_weights
+from pipit.training.fitting import Fitted, balanced_weights
 from pipit.training.keras_distributed import weights_digest
-from pipit.training.keras_fit import fit, make_optimiser, seed_everything
+from pipit.training.keras_fit import epochs_done, fit, fitted_before, make_optimiser, seed_everything
 from pipit.training.progress import Progress
 
-from footprints.species.augment import augmenter, vary
 from footprints.species.network import split_network
 from footprints.species.recipe import SpeciesRecipe, Stage
 
 BATCH = 64
 """Crops that go through the frozen part at a time."""
-Rows = NDArray[Any]
-Truth = NDArray[np.int64]
-History = Mapping[str, list[float]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +37,7 @@ class Crops:
     """pixels: uint8, (rows, 224, 224, 3). truth: positions of labels, (rows,). sources: data set of each row."""
 
     pixels: NDArray[np.uint8]
-    truth: Truth
+    truth: NDArray[np.int64]
     sources: tuple[str, ...]
 
     def of(self, sources: Sequence[str]) -> Crops:
@@ -68,30 +64,30 @@ def train_network(
     validation: Crops,
     places: Places,
     progress: Progress,
-) -> tuple[keras.Model, list[History]]:
-    """The trained network, and the history of each stage. build: makes it as it begins, seeded before."""
+) -> tuple[keras.Model, list[Fitted]]:
+    """The trained network, and what became of each stage. build: makes it as it begins, seeded before."""
     seed_everything(recipe.seed)
     network = build()
-    histories: list[History] = []
+    stages: list[Fitted] = []
     for number, stage in enumerate(recipe.stages, 1):
-        name = f"{number}_{stage.name}"
-        checkpoint = places.scratch / f"{name}.keras"
-        scratch = places.scratch / name
+        checkpoint = places.scratch / checkpoint_name(number, stage)
+        scratch = checkpoint.with_suffix("")
         scratch.mkdir(parents=True, exist_ok=True)
-        finished = checkpoint.is_file()
-        if finished:
+        if checkpoint.is_file():
             progress.say(f"stage {stage.name}: done before")
             network = keras.models.load_model(checkpoint)
-        histories.append(
-            _read_history(scratch)
-            if finished
-            else _train_stage(recipe, stage, network, train, validation, places, scratch, progress)
-        )
-        if not finished:
-            part = checkpoint.with_name(f"{name}.part.keras")
-            network.save(part)
-            part.replace(checkpoint)
-    return network, histories
+            stages.append(fitted_before(scratch))
+            continue
+        stages.append(_train_stage(recipe, stage, network, train, validation, places, scratch, progress))
+        part = checkpoint.with_suffix(".part.keras")
+        network.save(part)
+        part.replace(checkpoint)
+    return network, stages
+
+
+def checkpoint_name(number: int, stage: Stage) -> str:
+    """Of what a stage left. number: counted from 1."""
+    return f"{number}_{stage.name}.keras"
 
 
 def _train_stage(
@@ -103,7 +99,7 @@ def _train_stage(
     places: Places,
     scratch: Path,
     progress: Progress,
-) -> History:
+) -> Fitted:
     own, held_out = train.of(stage.data), validation.of(stage.data)
     outputs = int(network.output_shape[-1])
     body, tail = split_network(network, stage.last_layers)
@@ -121,41 +117,9 @@ def _train_stage(
     targets = np.eye(outputs, dtype=np.float32)
     given = (_seen(body, held_out.pixels, recipe, 0, keep).astype(np.float32), targets[held_out.truth])
     settings = recipe.for_stage(stage)
-    batches = CopiedBatches(copies, targets[own.truth], stage.batch_size, recipe.seed, _epochs_done(scratch))
+    batches = CopiedBatches(copies, targets[own.truth], stage.batch_size, recipe.seed, epochs_done(scratch))
     weights = balanced_weights(own.truth, outputs) if recipe.class_weights else None
-    fitted = fit(tail, settings, batches, given, scratch, places.logs / scratch.name, progress, weights)
-    return fitted.history
-
-
-class CopiedBatches(keras.utils.PyDataset):
-    """Every row once an epoch, as it is or as one of its copies; which, follows from the seed and the epoch alone."""
-
-    def __init__(
-        self, copies: Sequence[Rows], targets: NDArray[np.float32], batch_size: int, seed: int, first_epoch: int = 0
-    ) -> None:
-        """copies: each (rows, …). targets: (rows, species)."""
-        super().__init__()
-        self._copies, self._targets = copies, targets
-        self._size, self._seed, self._epoch = batch_size, seed, first_epoch
-        self._order, self._chosen = self._draw()
-
-    def __len__(self) -> int:
-        return math.ceil(len(self._order) / self._size)
-
-    def __getitem__(self, index: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        rows = self._order[index * self._size : (index + 1) * self._size]
-        values = np.stack([self._copies[self._chosen[row]][row] for row in rows]).astype(np.float32)
-        return values, self._targets[rows]
-
-    def on_epoch_end(self) -> None:
-        """Draws the next epoch's order and copies."""
-        self._epoch += 1
-        self._order, self._chosen = self._draw()
-
-    def _draw(self) -> tuple[Truth, Truth]:
-        generator = np.random.default_rng([self._seed, self._epoch])
-        rows = len(self._targets)
-        return generator.permutation(rows), generator.integers(0, len(self._copies), rows)
+    return fit(tail, settings, batches, given, scratch, places.logs / scratch.name, progress, weights)
 
 
 def _seen(body: keras.Model, pixels: NDArray[np.uint8], recipe: SpeciesRecipe, copy: int, keep: ArrayCache) -> Rows:
@@ -186,22 +150,3 @@ def _seen(body: keras.Model, pixels: NDArray[np.uint8], recipe: SpeciesRecipe, c
         key |= {"augmentation": recipe.augmentation.model_dump(mode="json", exclude={"copies"})}
         key |= {"copy": copy, "seed": recipe.seed, "keras": keras.__version__}
     return keep.get(key, make)
-
-
-def scores_of(network: keras.Model, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """Crops, uint8, (rows, 224, 224, 3), any number, to scores, (rows, species)."""
-    parts = [
-        np.asarray(network.predict_on_batch(pixels[start : start + BATCH].astype(np.float32)))
-        for start in range(0, len(pixels), BATCH)
-    ]
-    return np.concatenate([np.zeros((0, int(network.output_shape[-1])), np.float32), *parts])
-
-
-def _read_history(scratch: Path) -> History:
-    history: History = json.loads((scratch / "history.json").read_bytes())
-    return history
-
-
-def _epochs_done(scratch: Path) -> int:
-    """Of an interrupted stage."""
-    return len(_read_history(scratch)["loss"]) if (scratch / "history.json").is_file() else 0
