@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -122,12 +122,12 @@ def test_a_second_demo_trains_nothing_anew(first: Any, state: Path) -> None:
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_an_interrupted_demo_leaves_nothing_running(first: Any, state: Path, number: signal.Signals) -> None:
+def test_an_interrupted_demo_leaves_nothing_running(
+    first: Any, state: Path, number: signal.Signals, popen: Callable[..., Any]
+) -> None:
     log = state / "logs" / "registry.log"
     log.unlink()
-    demo = subprocess.Popen(
-        command(state), env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True
-    )
+    demo = popen(command(state), env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     deadline = time.monotonic() + 120
     while not (log.exists() and log.stat().st_size):
         assert demo.poll() is None

@@ -32,10 +32,8 @@ from pipit.types import ModelState
 
 REPOSITORY = Path(__file__).parents[2]
 TASK = "home_security.sounds"
-PORTS = (
-    *re.findall(r"^(PIPIT_\w+_PORT)=", (REPOSITORY / "compose" / ".env.example").read_text("utf-8"), re.MULTILINE),
-    "PIPIT_SMALL_DISK_PORT",
-)
+VARIABLES = [(REPOSITORY / "compose" / name).read_text("utf-8") for name in (".env.example", "domains/variables.env")]
+PORTS = (*re.findall(r"^(PIPIT_\w+_PORT)=", "\n".join(VARIABLES), re.MULTILINE), "PIPIT_SMALL_DISK_PORT")
 TAG = "stack-test"
 """Of the images, so that nobody who builds meanwhile changes them."""
 PATIENCE = 180.0

@@ -7,8 +7,8 @@ from pathlib import Path
 from pipit.data.download import download
 from pipit.data.fetch import Fetched, FetchOptions
 from pipit.data.sources import BACKBONES_FOLDER, RemoteFile
-from pipit.domains import how_to_install
 from pipit.errors import NotFound
+from pipit.installed import how_to_install
 
 _MOBILEFACENET_COMMIT = "26bd8d262017e472a3c7f56d62929e2138a70aeb"
 

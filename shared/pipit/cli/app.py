@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 import typer
 
-from pipit.domains import installed_tasks
+from pipit.installed import installed_tasks
 
 _EXAMPLES = re.compile(r"[^\n]*:\n")
 F = TypeVar("F", bound=Callable[..., Any])

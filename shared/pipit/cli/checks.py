@@ -21,7 +21,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from pipit.cli import probe as probe_module
 from pipit.cli.probe import Probe
 from pipit.cli.settings import CliSettings
-from pipit.domains import domain_of, how_to_install, tasks_beside
+from pipit.installed import domain_of, how_to_install, tasks_beside
 
 State = Literal["ok", "absent", "broken"]
 """absent: not there, which is fine unless it is needed. broken: there, but it does not work."""

@@ -21,8 +21,8 @@ from typer.exceptions import TyperException
 from pipit.cli.app import App
 from pipit.cli.exit_codes import ExitCode, exit_code_of
 from pipit.cli.output import say
-from pipit.domains import how_to_install, own_packages
 from pipit.errors import PipitError
+from pipit.installed import how_to_install, own_packages
 
 _COMMAND_LINE = "shared[cli]"
 _TASK = re.compile(r"([a-z][a-z0-9_]*)\.[a-z][a-z0-9_]*")

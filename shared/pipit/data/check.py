@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from importlib.metadata import entry_points
 from pathlib import Path
 
-from pipit.domains import domain_of, how_to_install
 from pipit.errors import NotFound
+from pipit.installed import domain_of, how_to_install
 
 
 @dataclass(frozen=True, slots=True)

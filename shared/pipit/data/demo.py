@@ -16,8 +16,8 @@ from dataclasses import dataclass
 from importlib.metadata import entry_points
 from pathlib import Path
 
-from pipit.domains import how_to_install
 from pipit.errors import NotFound
+from pipit.installed import how_to_install
 
 _GROUP = "pipit.demo"
 

@@ -18,9 +18,9 @@ from pathlib import Path
 from pipit.data.download import DownloadOptions, Progress, download, require_space
 from pipit.data.sources import ArchiveSource
 from pipit.data.unpack import has_pinned_content, unpack
-from pipit.domains import how_to_install
 from pipit.errors import AlreadyExists, NotFound
 from pipit.files import sha256_file
+from pipit.installed import how_to_install
 
 _GROUP = "pipit.downloads"
 _RECORD = "fetched.json"

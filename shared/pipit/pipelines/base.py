@@ -17,9 +17,9 @@ from importlib.metadata import entry_points
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Protocol
 
-from pipit.domains import domain_of, how_to_install
 from pipit.errors import InvalidInput, NotFound
 from pipit.inputs import Input
+from pipit.installed import domain_of, how_to_install
 from pipit.types import Decoded, Prediction, Tensors
 
 if TYPE_CHECKING:

@@ -20,9 +20,9 @@ from pathlib import Path
 from typing import Any, ClassVar, Literal, Protocol
 
 from pipit.bundle.manifest import Decision, InputDescription, Metric, PipelineReference, ScoreHistogram
-from pipit.domains import domain_of, how_to_install, own_packages
 from pipit.errors import NotFound
 from pipit.inputs import Input
+from pipit.installed import domain_of, how_to_install, own_packages
 from pipit.training.recipe import Recipe
 from pipit.training.run import Facts, Run
 

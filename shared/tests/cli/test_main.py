@@ -12,7 +12,7 @@ from pipit.cli.app import help_of
 from pipit.cli.exit_codes import MEANINGS, ExitCode
 from pipit.cli.main import PipitGroup
 from pipit.cli.train import train
-from pipit.domains import installed_tasks
+from pipit.installed import installed_tasks
 
 
 def test_help_names_every_command_and_exit_code(pipit: Any) -> None:

@@ -159,6 +159,6 @@ def test_what_no_domain_brings_is_told_with_what_there_is_and_how_to_get_more(mo
     with pytest.raises(NotFound, match=r"can fetch 'esc51' \(there are: esc50, mobilefacenet, yamnet\)"):
         load_download("esc51")
     monkeypatch.setattr("pipit.data.fetch.entry_points", lambda **_: EntryPoints())
-    monkeypatch.setattr("pipit.domains.entry_points", lambda **_: EntryPoints())
+    monkeypatch.setattr("pipit.installed.entry_points", lambda **_: EntryPoints())
     with pytest.raises(NotFound, match=r"there are: none\); .*pip install --editable 'services/DOMAIN\[train\]'"):
         load_download("esc50")

@@ -16,6 +16,7 @@ from pipit.training.fitting import (
     history_to_json,
     learning_rate_at,
     plateau_patience,
+    sample_weights,
 )
 from pipit.training.recipe import Optimiser
 
@@ -40,6 +41,9 @@ def test_rare_labels_weigh_as_much_as_frequent_ones() -> None:
     weights = balanced_weights(labels, 3)
     assert weights == {0: pytest.approx(40 / 60), 1: pytest.approx(2.0), 2: 0.0}
     assert 30 * weights[0] == pytest.approx(10 * weights[1])
+    of_samples = sample_weights(labels, 3)
+    assert of_samples.dtype == np.float32
+    assert of_samples[[0, 29, 30, 39]].tolist() == pytest.approx([40 / 60, 40 / 60, 2.0, 2.0])
 
 
 def test_the_rate_falls_before_the_training_stops() -> None:

@@ -17,6 +17,7 @@ from pipit.bundle.manifest import Manifest
 from pipit.errors import InvalidInput
 from pipit.inputs import EncodedImage, Input, InputSequence, Landmarks, TensorInput, describe
 from pipit.inputs.landmarks import FEATURES, FaceAndBody, Found, Tracker, face_crop
+from pipit.pipelines.rows import outputs_of, take_rows
 from pipit.runtimes import Runtime
 from pipit.types import Decoded, Prediction, Region, Tensors
 
@@ -50,8 +51,8 @@ class ExpressionPipeline:
         Landmarks: 1,536 numbers, one row; where they don't tell their picture's shape, it is taken to be square. A
         sequence: each of its items, which follow each other. Raises InvalidInput, InputTooLarge.
         """
-        if isinstance(item, TensorInput):
-            return self._take_tensor(item)
+        if isinstance(item, TensorInput) and item.name in ("", INPUT):
+            return take_rows(item, INPUT, self.settings.shape)
         if isinstance(item, InputSequence):
             return self._sequence(item)
         rows = self.rows_of(item, None)
@@ -88,11 +89,7 @@ class ExpressionPipeline:
         """
         if not decoded.regions:
             return []
-        logits = np.asarray(outputs[OUTPUT], np.float32)
-        expected = (len(decoded.regions), len(self._labels))
-        if logits.shape != expected:
-            raise InvalidInput(f"the network gave logits of shape {logits.shape}, not {expected}; the bundle is wrong")
-        scores = softmax(logits)
+        scores = softmax(outputs_of(outputs, OUTPUT, decoded, len(self._labels)))
         predictions = [self._predict(row, region) for row, region in zip(scores, decoded.regions, strict=True)]
         if isinstance(decoded, FrameDecoded):
             smooth = decoded.smoothed.add(scores[decoded.followed], decoded.span.end - decoded.span.start)
@@ -122,19 +119,6 @@ class ExpressionPipeline:
             raise InvalidInput("the sequence is empty; send pictures or landmarks")
         values = np.concatenate([part.tensors[INPUT] for part in parts])
         return Decoded({INPUT: values}, tuple(region for part in parts for region in part.regions))
-
-    def _take_tensor(self, item: TensorInput) -> Decoded:
-        if item.name not in ("", INPUT):
-            raise InvalidInput(f"this task takes a picture or landmarks, not {describe(item)}")
-        shape = self.settings.shape
-        values = item.values[np.newaxis] if item.values.ndim == len(shape) else item.values
-        if values.dtype != np.float32 or values.shape[1:] != shape or not len(values):
-            raise InvalidInput(
-                f"{INPUT} must be float32 of shape {shape} or (rows, …), not {item.values.dtype} {item.values.shape}"
-            )
-        if not np.isfinite(values).all():
-            raise InvalidInput(f"{INPUT} holds NaN or infinite values")
-        return Decoded({INPUT: values}, (None,) * len(values))
 
 
 def _checked(item: Landmarks) -> NDArray[np.float32]:

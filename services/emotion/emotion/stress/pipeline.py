@@ -23,6 +23,7 @@ from pipit.bundle.manifest import Manifest
 from pipit.errors import InvalidInput
 from pipit.inputs import Input, InputSequence, TensorInput, describe
 from pipit.inputs.landmarks import FaceAndBody, Tracker
+from pipit.pipelines.rows import outputs_of, take_rows
 from pipit.runtimes import Runtime
 from pipit.types import Decoded, Prediction, Tensors
 
@@ -40,7 +41,7 @@ NONE: Mapping[str, Runtime] = MappingProxyType({})
 
 @dataclass(frozen=True, slots=True)
 class Calibration:
-    """From a logit to a probability; see `emotion.stress.platt`."""
+    """From a logit to a probability; see `emotion.stress.scores`."""
 
     scale: float = 1.0
     offset: float = 0.0
@@ -89,7 +90,8 @@ class StressPipeline:
         name, is taken as the network's input. Raises InvalidInput, InputTooLarge.
         """
         if isinstance(item, TensorInput) and item.name in ("", INPUT):
-            return self._take_tensor(item)
+            shape = (self.reader.window, self.signals.channels)
+            return take_rows(item, INPUT, shape, f"raw values go into a tensor named {self.signals.name!r}")
         stream = self.open_stream()
         parts = []
         for step in item.items if isinstance(item, InputSequence) else (item,):
@@ -108,10 +110,7 @@ class StressPipeline:
 
     def interpret(self, outputs: Tensors, decoded: Decoded) -> list[Prediction]:
         """outputs: `logits`, shape (windows, 1). One prediction a window; unknown where nothing was measured in it."""
-        logits = np.asarray(outputs[OUTPUT], np.float32)
-        expected = (len(decoded.regions), 1)
-        if logits.shape != expected:
-            raise InvalidInput(f"the network gave logits of shape {logits.shape}, not {expected}; the bundle is wrong")
+        logits = outputs_of(outputs, OUTPUT, decoded, 1)
         known = has_anything(decoded.tensors[INPUT], self.signals)
         predictions = []
         for scores, region, is_known in zip(self._calibration(logits[:, 0]), decoded.regions, known, strict=True):
@@ -132,18 +131,6 @@ class StressPipeline:
         if self._networks is None:
             raise InvalidInput("this bundle has no networks that look at pictures; send landmarks, or make it anew")
         return self._networks.open_stream(faces=1)
-
-    def _take_tensor(self, item: TensorInput) -> Decoded:
-        shape = (self.reader.window, self.signals.channels)
-        values = item.values[np.newaxis] if item.values.ndim == len(shape) else item.values
-        if values.dtype != np.float32 or values.shape[1:] != shape or not len(values):
-            raise InvalidInput(
-                f"{INPUT} must be float32 of shape {shape} or (windows, …), not {item.values.dtype} "
-                f"{item.values.shape}; raw values go into a tensor named {self.signals.name!r}"
-            )
-        if not np.isfinite(values).all():
-            raise InvalidInput(f"{INPUT} holds NaN or infinite values")
-        return Decoded({INPUT: values}, (None,) * len(values))
 
     def _wanted(self) -> str:
         tensor = f"a tensor named {self.signals.name!r}"

@@ -14,10 +14,10 @@ import numpy as np
 import pytest
 from emotion.expression.recipe import ExpressionRecipe
 from emotion.expression.synthetic import write_synthetic_set
-from emotion.expression.train import ExpressionTrainer
-from emotion.stress.golden import synthesise_faces
+from emotion.expression.task import ExpressionTrainer
 from emotion.stress.recipe import StressRecipe
-from emotion.stress.train import StressTrainer
+from emotion.stress.synthetic import synthesise_faces
+from emotion.stress.task import StressTrainer
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from numpy.typing import NDArray
 from PIL import Image

@@ -7,7 +7,6 @@ import os
 import pty
 import re
 import signal
-import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -123,7 +122,7 @@ def test_a_camera_leaves_out_what_the_server_can_not_keep_up_with(pipit: Any, se
     assert all(len(moment["predictions"][EMOTION]) == 2 for moment in moments)
 
 
-def test_a_camera_goes_on_until_control_c(served: Any, video: Path, tmp_path: Path) -> None:
+def test_a_camera_goes_on_until_control_c(served: Any, video: Path, tmp_path: Path, popen: Callable[..., Any]) -> None:
     """On a terminal, where the table changes in place."""
     drawn = tmp_path / "seen.png"
     source = f"lavfi:movie={video}:loop=0,setpts=N/({RATE}*TB),realtime"
@@ -131,7 +130,7 @@ def test_a_camera_goes_on_until_control_c(served: Any, video: Path, tmp_path: Pa
     command += ["--server", served.address, "--draw", str(drawn)]
     master, terminal = pty.openpty()
     environment = {**os.environ, "COLUMNS": "140", "LINES": "40", "TERM": "xterm"}
-    process = subprocess.Popen(command, stdin=terminal, stdout=terminal, stderr=terminal, env=environment)
+    process = popen(command, stdin=terminal, stdout=terminal, stderr=terminal, env=environment)
     os.close(terminal)
     seen = b""
     stopped = False

@@ -8,13 +8,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from emotion.stress.golden import synthesise_faces
 from emotion.stress.past import Prior
 from emotion.stress.pipeline import Calibration, parameters_of
 from emotion.stress.recipe import StressRecipe
 from emotion.stress.signals import SIGNALS
 from emotion.stress.stream import StepReader
-from emotion.stress.synthetic import write_synthetic_set
+from emotion.stress.synthetic import synthesise_faces, write_synthetic_set
 from pipit.bundle.manifest import Manifest
 from pipit.settings import DataSettings, load_settings
 

@@ -7,9 +7,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from emotion.stress.golden import golden_inputs, synthesise_faces
 from emotion.stress.pipeline import StressPipeline
-from emotion.stress.synthetic import synthesise_block
+from emotion.stress.synthetic import golden_inputs, synthesise_block, synthesise_faces
 from pipit.bundle.manifest import Manifest
 from pipit.errors import InputTooLarge, InvalidInput
 from pipit.inputs import EncodedAudio, EncodedImage, InputSequence, Landmarks, PcmAudio, TensorInput

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from emotion.stress.recipe import StressRecipe
 from emotion.stress.synthetic import synthesise_block
-from emotion.stress.train import StressTrainer
+from emotion.stress.task import StressTrainer
 from numpy.typing import NDArray
 from pipit.client import Answer, Client, InputSequence, Item, Landmarks, Refusal, TensorInput
 from pipit.errors import InvalidInput
