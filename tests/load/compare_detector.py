@@ -18,7 +18,7 @@ import numpy as np
 from footprints.detector.recipe import DetectorRecipe
 from footprints.detector.report import evaluate_boxes, mean_side
 from footprints.detector.searching import LOWEST, exported_outputs, read_outputs, read_squares
-from footprints.detector.train import DetectorTrainer
+from footprints.detector.task import DetectorTrainer
 from footprints.prints import INPUT
 from measure import write_csv
 from pipit.bundle.manifest import Metric

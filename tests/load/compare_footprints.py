@@ -10,20 +10,14 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Any
 
-import keras
-import numpy as np
-from footprints.species.fit import scores_of
 from footprints.species.recipe import SpeciesRecipe
-from footprints.species.squeezes import wake_squeezes
-from footprints.species.train import SpeciesTrainer
+from footprints.species.task import SpeciesTrainer
 from measure import write_csv
 from pipit.bundle.manifest import Metric
-from pipit.runtimes import load_runtime
 from pipit.settings import DataSettings, load_settings
+from pipit.training.kit import exported
 from pipit.training.parity import compare
-from pipit.training.quantise import export_litert
 from pipit.training.recipe import find_recipe, load_recipe
 from pipit.training.run import Run, open_run
 from pipit.training.steps import actions_of, run_steps
@@ -91,23 +85,14 @@ def measured(name: str, run: Run) -> list[Row]:
 
 def full_int8(name: str, trainer: SpeciesTrainer, run: Run) -> list[Row]:
     """What is lost where activations have 8 bits as well, which no recipe ships."""
-    network = keras.models.load_model(run.output("fit") / "network.keras")
-    test, rows = trainer._crops(run, "test"), trainer._crops(run, "train").pixels
-    trained = scores_of(network, test.pixels)
-    chosen = np.random.default_rng(trainer.recipe.seed).permutation(len(rows))[
-        : trainer.recipe.export.calibration_samples
-    ]
-    wake_squeezes(network, rows[chosen])
+    kit, names, test = trainer.kit, trainer.names, trainer.side(run, "test")
+    network, calibration = kit.load(run.output("fit"), lambda: trainer.build(run)), trainer.calibration(run)
+    trained = kit.outputs(network, test.rows)
+    trainer.before_export(network, calibration)
     path = run.scratch("verify") / "int8.tflite"
-    export_litert(network, "int8", path, rows[chosen].astype(np.float32))
-    runtime = load_runtime(path, "litert")
-    try:
-        parts: list[Any] = [
-            runtime.run({"crops": crop[np.newaxis].astype(np.float32)})["scores"] for crop in test.pixels
-        ]
-    finally:
-        runtime.close()
-    parity = compare(trained, np.concatenate(parts), test.truth)
+    kit.export(network, "int8", path, names, test.rows, calibration)
+    with exported(path, kit.runtime, names) as ask:
+        parity = compare(trained, ask(test.rows), test.truth)
     size = path.stat().st_size / 1e6
     values = {"accuracy": parity.accuracy, "int8_loss_points": parity.loss, "agreement": parity.agreement}
     return [

@@ -15,7 +15,7 @@ from pipit.cli.output import print_line
 from pipit.logging import configure_logging
 
 _TRAIN, _REGISTRY, _SERVE, _HERE = "Train", "Registry", "Serve", "This machine"
-_TRAINER = "services/home_security[train]"
+_TRAINER = "services/{domain}[train]"
 
 
 class PipitGroup(LazyGroup):
@@ -71,13 +71,13 @@ def _root(
     """Train networks that hear and see, keep them in a registry, serve them on small computers.
 
     The whole way once:
-      pipit data fetch esc50
-      pipit train home_security.sounds
+      pipit data synthesise TASK      (or bring your own)
+      pipit train TASK --recipe synthetic --data data
       pipit registry serve            (in another terminal)
-      pipit publish runs/…/bundle
-      pipit promote home_security.sounds 1.0.0 production
-      pipit serve home_security.sounds --environment production
-      pipit classify doorbell.wav
+      pipit publish runs/TASK/RUN
+      pipit promote TASK 1.0.0 production
+      pipit serve TASK --environment production
+      pipit classify FILE
 
     `pipit COMMAND --help` explains a command with examples. `pipit demo` does all of it in a few minutes.
     """

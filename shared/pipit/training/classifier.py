@@ -181,6 +181,11 @@ class ClassifierTrainer(ABC, Generic[RecipeT, ItemT, SideT]):
         """What `measure` does not. ask: gives the network's outputs for further rows."""
         return {}
 
+    def variant_metrics(self, parity: Mapping[str, Parity], sizes: Mapping[str, int]) -> Mapping[str, Metric]:
+        """Of the variants beside each other. parity, sizes in bytes: by variant."""
+        losses = {f"{name}_loss_points": Metric(value=p.loss, samples=p.samples) for name, p in parity.items()}
+        return {**losses, "size_mb": Metric(value=sizes[self.recipe.export.default_variant] / 1e6, samples=0)}
+
     def calibration(self, run: Run) -> Rows | None:
         """Training rows that set the ranges of 8 bits, drawn with the seed."""
         rows = self.side(run, "train").rows
@@ -291,7 +296,7 @@ class ClassifierTrainer(ABC, Generic[RecipeT, ItemT, SideT]):
         with exported(self.variant_file(run, default), self.kit.runtime, self.names) as ask:
             further = self.further_metrics(run, evaluation, scores[default], test, decision, ask)
         sizes = {variant: self.variant_file(run, variant).stat().st_size for variant in scores}
-        metrics = {**evaluation.metrics(), **further, **_of_variants(parity, sizes, default)}
+        metrics = {**evaluation.metrics(), **further, **self.variant_metrics(parity, sizes)}
         run.write_json("verify", "best_scores.json", score_histogram(scores[default]).model_dump(mode="json"))
         kept = {name: metric.model_dump(mode="json") for name, metric in metrics.items()}
         run.write_json("verify", "metrics.json", kept)
@@ -388,8 +393,3 @@ class ClassifierTrainer(ABC, Generic[RecipeT, ItemT, SideT]):
             packages=self.packages or self.kit.packages,
         )
         write_model_card(run.output("verify") / "report" / "model_card.md", card)
-
-
-def _of_variants(parity: Mapping[str, Parity], sizes: Mapping[str, int], default: str) -> dict[str, Metric]:
-    losses = {f"{name}_loss_points": Metric(value=p.loss, samples=p.samples) for name, p in parity.items()}
-    return {**losses, "size_mb": Metric(value=sizes[default] / 1e6, samples=0)}

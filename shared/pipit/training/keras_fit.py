@@ -109,6 +109,11 @@ def fit(
     return found
 
 
+def fitted_before(scratch: Path) -> Fitted:
+    """What `fit` gave when it came to its end. scratch: as it was given."""
+    return fitted(history_from_json(json.loads((scratch / "history.json").read_bytes())))
+
+
 def epochs_done(scratch: Path) -> int:
     """Of an interrupted training. scratch: as `fit` was given."""
     try:

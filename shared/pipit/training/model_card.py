@@ -57,7 +57,7 @@ class ModelCard:
     dataset_digest: str
     code_version: str
     command: str
-    """What trains it again, for example `pipit train home_security.sounds`."""
+    """What trains it again, for example `pipit train my_domain.my_task`."""
     limits: Sequence[str] = ()
     """Where it fails, or was not tried."""
     packages: Sequence[str] = field(default=())
@@ -68,6 +68,45 @@ def write_model_card(path: Path, card: ModelCard) -> None:
     """Writes the card as Markdown. The pictures that lie beside it are shown in it."""
     pictures = [name for name in PICTURES if (path.parent / name).exists()]
     write_atomically(path, ("\n".join(_lines(card, pictures)).rstrip() + "\n").encode())
+
+
+def source_lines(recipe: Recipe, split_rule: str) -> Iterator[str]:
+    """Part of any card: the data sets, and how they are split."""
+    yield from _table(
+        ("data set", "licence", "source"),
+        ((source.path, source.licence, source.url or "-") for source in recipe.data),
+    )
+    yield f"Split: {split_rule}.\n"
+
+
+def gate_lines(recipe: Recipe, metrics: Mapping[str, Metric]) -> Iterator[str]:
+    """Part of any card: what the bundle must reach, and what it reaches."""
+    results = check_gates(recipe.gates, metrics)
+    if not results:
+        yield "None.\n"
+        return
+    rows = []
+    for gate in results:
+        value = NOT_MEASURED if gate.value is None else f"{gate.value:.4g}"
+        wanted = f"{gate.comparison} {gate.limit:g}"
+        rows.append((gate.name, gate.metric, wanted, value, "passed" if gate.passed else "**failed**"))
+    yield from _table(("gate", "metric", "must be", "is", ""), rows)
+
+
+def reproduction_lines(
+    recipe: Recipe, dataset_digest: str, code_version: str, command: str, packages: Sequence[str]
+) -> Iterator[str]:
+    """Part of any card: what makes the bundle again. packages: see `ModelCard`."""
+    yield f"```\n{command}\n```\n"
+    versions = software_versions((*PACKAGES, *packages))
+    rows = [
+        ("seed", str(recipe.seed)),
+        ("recipe (SHA-256)", f"`{recipe.digest}`"),
+        ("data (SHA-256)", f"`{dataset_digest}`"),
+        ("code", code_version),
+        ("software", ", ".join(f"{name} {version}" for name, version in versions.items())),
+    ]
+    yield from _table(("", ""), rows)
 
 
 def _lines(card: ModelCard, pictures: Sequence[str]) -> Iterator[str]:
@@ -94,21 +133,17 @@ def _lines(card: ModelCard, pictures: Sequence[str]) -> Iterator[str]:
     yield "## Variants\n"
     yield from _variants(card)
     yield "## Gates\n"
-    yield from _gates(card)
+    yield from gate_lines(card.recipe, card.metrics)
     yield "## Limits\n"
     yield from (f"- {line}" for line in card.limits)
     yield f"- Measured on {card.evaluation.samples} samples of {card.evaluation.groups} recordings or people, no more."
     yield ""
     yield "## How to make it again\n"
-    yield from _reproduction(card)
+    yield from reproduction_lines(card.recipe, card.dataset_digest, card.code_version, card.command, card.packages)
 
 
 def _data(card: ModelCard) -> Iterator[str]:
-    yield from _table(
-        ("data set", "licence", "source"),
-        ((source.path, source.licence, source.url or "-") for source in card.recipe.data),
-    )
-    yield f"Split: {card.split_rule}.\n"
+    yield from source_lines(card.recipe, card.split_rule)
     sides = tuple(card.counts)
     rows = [(label, *(str(card.counts[side].get(label, 0)) for side in sides)) for label in card.evaluation.labels]
     rows.append(("**all**", *(str(sum(card.counts[side].values())) for side in sides)))
@@ -198,32 +233,6 @@ def _variants(card: ModelCard) -> Iterator[str]:
     head = ("variant", "MB", "accuracy", "points lost", "same answer", "largest difference of a score")
     yield "Beside the trained network, on the test split. Bold: the one that serves.\n"
     yield from _table(head, rows)
-
-
-def _gates(card: ModelCard) -> Iterator[str]:
-    results = check_gates(card.recipe.gates, card.metrics)
-    if not results:
-        yield "None.\n"
-        return
-    rows = []
-    for gate in results:
-        value = NOT_MEASURED if gate.value is None else f"{gate.value:.4g}"
-        wanted = f"{gate.comparison} {gate.limit:g}"
-        rows.append((gate.name, gate.metric, wanted, value, "passed" if gate.passed else "**failed**"))
-    yield from _table(("gate", "metric", "must be", "is", ""), rows)
-
-
-def _reproduction(card: ModelCard) -> Iterator[str]:
-    yield f"```\n{card.command}\n```\n"
-    versions = software_versions((*PACKAGES, *card.packages))
-    rows = [
-        ("seed", str(card.recipe.seed)),
-        ("recipe (SHA-256)", f"`{card.recipe.digest}`"),
-        ("data (SHA-256)", f"`{card.dataset_digest}`"),
-        ("code", card.code_version),
-        ("software", ", ".join(f"{name} {version}" for name, version in versions.items())),
-    ]
-    yield from _table(("", ""), rows)
 
 
 def _value(value: float, low: float | None, high: float | None) -> str:

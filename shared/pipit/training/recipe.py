@@ -11,7 +11,7 @@ import json
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, ClassVar, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
@@ -94,9 +94,16 @@ class Optimiser(RecipePart):
     schedule: Literal["constant", "cosine", "plateau"] = "cosine"
     """`plateau`: halved when the validation loss stands still."""
     warmup_epochs: Annotated[int, Field(ge=0)] = 0
+    """That rise to the rate. Not for `plateau`."""
     weight_decay: Annotated[float, Field(ge=0.0)] = 0.0
     momentum: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.9
     """For `sgd`."""
+
+    @model_validator(mode="after")
+    def _a_plateau_has_no_warmup(self) -> Optimiser:
+        if self.schedule == "plateau" and self.warmup_epochs:
+            raise ValueError("the schedule plateau begins with the whole rate; set warmup_epochs to 0, or name cosine")
+        return self
 
 
 class Export(RecipePart):
@@ -148,6 +155,9 @@ class Golden(RecipePart):
 class Recipe(RecipePart):
     """The part of a recipe that all tasks share."""
 
+    unheeded: ClassVar[Mapping[str, str]] = {}
+    """Fields of this class that a task's trainer does not look at, and what to do instead. Changing one is an error."""
+
     task: TaskName
     name: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,40}$")]
     description: str = ""
@@ -178,6 +188,14 @@ class Recipe(RecipePart):
         missing = [name for name in self.export.variants if name not in self.golden.tolerance]
         if missing:
             raise ValueError(f"golden.tolerance lacks the variants {missing}; say how far a score may be off")
+        return self
+
+    @model_validator(mode="after")
+    def _changes_are_heeded(self) -> Recipe:
+        # By value: a run keeps its recipe with every default written out, and that is read again.
+        for name, instead in self.unheeded.items():
+            if getattr(self, name) != type(self).model_fields[name].default:
+                raise ValueError(f"{name} changes nothing here: {instead}")
         return self
 
     @property

@@ -56,7 +56,7 @@ class Schedule(lightning.Callback):
     def on_train_epoch_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
         """Sets a rate that does not look at the loss."""
         settings, epoch = self._recipe.optimiser, trainer.current_epoch
-        if settings.schedule != "plateau" or epoch < settings.warmup_epochs:
+        if settings.schedule != "plateau":
             for group in trainer.optimizers[0].param_groups:
                 group["lr"] = learning_rate_at(settings, epoch, self._recipe.epochs)
 

@@ -1,7 +1,8 @@
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 from hypothesis import given
@@ -101,6 +102,25 @@ def test_a_wrong_recipe_says_what_is_wrong(path: Path, text: str, message: str) 
     path.write_text(text)
     with pytest.raises(InvalidInput, match=message):
         load_recipe(path, WordRecipe)
+
+
+class OneClassRecipe(WordRecipe):
+    """Of a task that has no use for a part of all recipes."""
+
+    unheeded: ClassVar[Mapping[str, str]] = {"class_weights": "there is one class; leave it out"}
+
+
+def test_a_field_that_a_task_does_not_look_at_cant_be_changed() -> None:
+    plain = OneClassRecipe.model_validate(document())
+    assert OneClassRecipe.model_validate(plain.model_dump(mode="json")) == plain
+    assert not WordRecipe.model_validate(document() | {"class_weights": False}).class_weights
+    with pytest.raises(ValidationError, match="class_weights changes nothing here: there is one class; leave it out"):
+        OneClassRecipe.model_validate(document() | {"class_weights": False})
+
+
+def test_a_plateau_begins_with_the_whole_rate() -> None:
+    with pytest.raises(ValidationError, match="plateau begins with the whole rate; set warmup_epochs to 0"):
+        WordRecipe.model_validate(document() | {"optimiser": {"schedule": "plateau", "warmup_epochs": 2}})
 
 
 def test_shares_leave_something_to_train_on() -> None:

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from pipit.bundle.gates import check_gates
 from pipit.bundle.manifest import Metric
 from pipit.files import write_atomically
-from pipit.training.evaluation import PACKAGES, software_versions
+from pipit.training.model_card import gate_lines, reproduction_lines, source_lines
 from pipit.training.publish import code_version
 from pipit.training.run import Run
 
@@ -49,9 +48,7 @@ def _lines(
     if recipe.data[0].kind == "photographs":
         yield f"**{COMPOSED}**\n"
     yield "## Data\n"
-    yield "| data set | licence | source |\n|---|---|---|"
-    yield from (f"| {source.path} | {source.licence} | {source.url or '-'} |" for source in recipe.data)
-    yield f"\nSplit: {rule}.\n"
+    yield from source_lines(recipe, rule)
     if recipe.start:
         yield f"Began with the weights `{recipe.start}`. Weights of ultralytics are AGPL-3.0.\n"
     yield "## How good it is\n"
@@ -62,13 +59,7 @@ def _lines(
     yield ""
     yield from (f"![{PICTURES[name]}]({name})\n" for name in pictures)
     yield "## Gates\n"
-    for gate in check_gates(recipe.gates, metrics):
-        value = "not measured" if gate.value is None else f"{gate.value:.4g}"
-        verdict = "passed" if gate.passed else "**failed**"
-        yield f"- {gate.name}: {gate.metric} {gate.comparison} {gate.limit:g}; is {value}, {verdict}"
-    yield "\n## How to make it again\n"
-    yield f"```\npipit train {recipe.task} --recipe {recipe.name}\n```\n"
-    versions = software_versions((*PACKAGES, *packages))
-    yield f"Seed {recipe.seed}; recipe `{recipe.digest}`; data `{run.dataset_digest}`; code {code_version()}; " + (
-        ", ".join(f"{name} {version}" for name, version in versions.items()) + "."
-    )
+    yield from gate_lines(recipe, metrics)
+    yield "## How to make it again\n"
+    command = f"pipit train {recipe.task} --recipe {recipe.name}"
+    yield from reproduction_lines(recipe, run.dataset_digest, code_version(), command, packages)

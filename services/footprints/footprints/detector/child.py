@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import signal
 import subprocess
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,9 +19,7 @@ from typing import Any
 
 from pipit.errors import NotFound, PipitError
 from pipit.files import write_atomically
-from pipit.settings import load_settings
-
-from footprints.detector.settings import DetectorSettings
+from pipit.settings import Settings, load_settings
 
 JOB = Path(__file__).with_name("ultralytics_job.py")
 LOG_LINES = 15
@@ -29,6 +28,13 @@ PATIENCE = 20.0
 """Seconds that a child has to end after an interrupt."""
 
 Event = Mapping[str, Any]
+
+
+class DetectorSettings(Settings):
+    """Where ultralytics is."""
+
+    ultralytics_python: Path = Path(sys.prefix).parent / "detector-footprints" / "bin" / "python"
+    """Python of the environment that has ultralytics. Default: the one that make puts beside the trainer's own."""
 
 
 def interpreter() -> Path:

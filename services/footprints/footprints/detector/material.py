@@ -7,14 +7,12 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from PIL import Image
 from pipit.errors import InputTooLarge, InvalidInput
-from pipit.inputs import EncodedImage
-from pipit.inputs.image import decode_image
+from pipit.training.by_input.pictures.listing import Picture, read_pixels
 from pipit.training.progress import Progress
 
 from footprints.detector.compose import MARGIN, Ground, Material, Patch, Pixels, roughness
 from footprints.detector.cutouts import SHORTER_SIDE, Cutout, search
 from footprints.detector.workers import start_workers
-from footprints.species.dataset import Picture
 
 
 def read_material(
@@ -40,7 +38,7 @@ def read_material(
 def _read(picture: Picture) -> Material | str:
     """What one photograph gives; what is wrong with it where it can't be read."""
     try:
-        pixels = _scaled(decode_image(EncodedImage(picture.path.read_bytes()), shorter_side=SHORTER_SIDE))
+        pixels = _scaled(read_pixels(picture.path, SHORTER_SIDE))
     except (InvalidInput, InputTooLarge, OSError) as error:
         return f"{picture.path}: {error}"
     found = search(pixels)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from collections.abc import Mapping
+from typing import Annotated, ClassVar, Literal
 
-from pipit.training.recipe import Count, DataSource, Export, Recipe, RecipePart
+from pipit.training.by_input.pictures.settings import Fraction, PictureSplit
+from pipit.training.recipe import Count, DataSource, OnnxExport, Optimiser, Recipe, RecipePart
 from pydantic import Field, model_validator
-
-Fraction = Annotated[float, Field(ge=0.0, le=1.0)]
 
 
 class BoxSource(DataSource):
@@ -17,6 +17,17 @@ class BoxSource(DataSource):
     """
 
     kind: Literal["photographs", "yolo"]
+    optional: Literal[False] = False
+    """There is no other."""
+
+
+class UltralyticsOptimiser(Optimiser):
+    """Those that `footprints.detector.network` can ask ultralytics for."""
+
+    name: Literal["adam", "adamw", "sgd"] = "adam"
+    schedule: Literal["constant", "cosine"] = "cosine"
+    momentum: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.9
+    """For `sgd`; for the others the first of their two betas."""
 
 
 class Scenes(RecipePart):
@@ -60,10 +71,9 @@ class Looking(RecipePart):
     """Of them at most, drawn by the seed."""
 
 
-class DetectorExport(Export):
+class DetectorExport(OnnxExport):
     """Which forms of the weights a bundle holds."""
 
-    variants: tuple[Literal["float32", "int8"], ...] = ("float32", "int8")
     calibration_samples: Count = 64
     """Real training pictures that set the ranges of the int8 variant."""
 
@@ -71,8 +81,16 @@ class DetectorExport(Export):
 class DetectorRecipe(Recipe):
     """See `pipit.training.recipe.Recipe`. `epochs`, `batch_size`, `optimiser`: given to ultralytics."""
 
+    unheeded: ClassVar[Mapping[str, str]] = {
+        "class_weights": "there is one class; leave it out",
+        "thresholds": "a print counts from the score at which F1 is highest; leave it out",
+    }
+
     network: Literal["yolov8n"]
     data: Annotated[tuple[BoxSource, ...], Field(min_length=1, max_length=1)]
+    split: PictureSplit
+    """Of photographs. Pictures with boxes have their sides already."""
+    optimiser: UltralyticsOptimiser = UltralyticsOptimiser()
     start: str = ""
     """Weights to begin with, below the folder of data sets: `.pt` of ultralytics, `.tflite` of YOLOv8n; empty: none."""
     frozen_layers: Annotated[int, Field(ge=0, le=21)] = 0
@@ -87,4 +105,17 @@ class DetectorRecipe(Recipe):
     def _frozen_layers_are_trained_ones(self) -> DetectorRecipe:
         if self.frozen_layers and not self.start:
             raise ValueError("frozen_layers keeps weights that `start` gives; name a file, or leave it at 0")
+        return self
+
+    @model_validator(mode="after")
+    def _photographs_are_there_for_what_needs_them(self) -> DetectorRecipe:
+        if self.data[0].kind == "photographs":
+            return self
+        plain = {"split": PictureSplit(rule="group"), "scenes": Scenes(), "looking": Looking()}
+        changed = [name for name, value in plain.items() if getattr(self, name) != value]
+        if changed:
+            raise ValueError(
+                f"{', '.join(changed)}: for photographs; data of the kind yolo has its pictures and its sides already, "
+                "so leave it as it is"
+            )
         return self

@@ -25,7 +25,7 @@ from pipit.training.intervals import Estimate
 from pipit.training.plots import BLUE, GREY, ORANGE, plot_training
 from pipit.types import Box
 
-from footprints.detector.labels import LabelledPicture
+from footprints.detector.data import LabelledPicture
 from footprints.detector.matching import LEAST_OVERLAP, Detection, Matches, match, measure
 from footprints.prints import Print
 

@@ -14,18 +14,17 @@ from pathlib import Path
 import numpy as np
 from pipit.errors import InputTooLarge, InvalidInput
 from pipit.files import write_atomically
-from pipit.inputs import EncodedImage
-from pipit.inputs.image import decode_image
+from pipit.training.by_input.pictures.duplicates import alike, perceptual_hash
+from pipit.training.by_input.pictures.listing import Picture, read_pixels
+from pipit.training.by_input.pictures.sides import split_pictures
 from pipit.training.progress import Progress
 from pipit.training.recipe import Split
 
 from footprints.detector.compose import Material, compose
-from footprints.detector.labels import DATA_FILE, SIDES, SOURCES_FILE, data_file, format_boxes
+from footprints.detector.data import DATA_FILE, SIDES, SOURCES_FILE, data_file, format_boxes
 from footprints.detector.material import read_material
 from footprints.detector.workers import start_workers
-from footprints.species.dataset import Picture, read_dataset
-from footprints.species.duplicates import alike, perceptual_hash
-from footprints.species.sides import split_pictures
+from footprints.photographs import read_photographs
 
 WORKERS = 2
 LEAST_PRINTS, LEAST_GROUNDS = 2, 2
@@ -44,18 +43,13 @@ class Photographs:
     look_alikes: int
 
 
-def list_photographs(folder: Path) -> dict[str, Path]:
-    """Every photograph of a folder by its name. Raises InvalidInput as `split_photographs`."""
-    return {picture.name: picture.path for picture in read_dataset(folder, folder.name, {}).pictures}
-
-
 def split_photographs(folder: Path, rule: Split, seed: int) -> Photographs:
     """The photographs of a folder by side, as `footprints.species` splits them. Raises InvalidInput."""
-    listing = read_dataset(folder, folder.name, {})
+    listing = read_photographs(folder)
     pictures, hashes, problems = [], [], list(listing.problems)
-    for picture in listing.pictures:
+    for picture in listing.items:
         try:
-            pixels = decode_image(EncodedImage(picture.path.read_bytes()), shorter_side=64)
+            pixels = read_pixels(picture.path, shorter_side=64)
         except (InvalidInput, InputTooLarge, OSError) as error:
             problems.append(f"{picture.path}: {error}")
             continue

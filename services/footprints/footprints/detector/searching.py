@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pipit.inputs import EncodedImage
 from pipit.inputs.boxes import Placement, letterbox
-from pipit.inputs.image import decode_image, decode_with_size
+from pipit.inputs.image import decode_with_size
 from pipit.runtimes import load_runtime
 
 from footprints.prints import INPUT, OUTPUT, FinderSettings, Print, prints_of
@@ -20,7 +20,6 @@ BATCH = 16
 LOWEST = 0.005
 """Score from which a box counts in the average precision."""
 
-Pixels = NDArray[np.uint8]
 Outputs = NDArray[np.float32]
 
 
@@ -34,11 +33,6 @@ def read_squares(paths: Sequence[Path], size: int) -> tuple[NDArray[np.uint8], t
         squares[row] = np.rint(values * 255)
         placements.append(replace(placement, width=picture.full_width, height=picture.full_height))
     return squares, tuple(placements)
-
-
-def read_pixels(path: Path) -> Pixels:
-    """The whole picture. Raises InvalidInput, InputTooLarge."""
-    return decode_image(EncodedImage(path.read_bytes()))
 
 
 def exported_outputs(

@@ -6,21 +6,29 @@ A pad and four toes, darker than grainy ground. What is measured on them says no
 from __future__ import annotations
 
 import io
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
+from pipit.errors import InvalidInput
+from pipit.inputs import EncodedImage, Input
+from pipit.inputs.boxes import letterbox
 from pipit.types import Box
 from scipy import ndimage
 
-from footprints.detector.labels import DATA_FILE, SIDES, data_file, format_boxes
+from footprints.detector.data import DATA_FILE, SIDES, data_file, format_boxes
+from footprints.detector.searching import LOWEST, exported_outputs, read_outputs
+from footprints.prints import FinderSettings, Print
 
 SIZE = 320
 COUNTS = {"train": 48, "validation": 12, "test": 16}
 _TOES = ((-0.62, -0.42), (-0.24, -0.85), (0.24, -0.85), (0.62, -0.42))
 _PAD, _TOE = 0.5, 0.24
 """Of half the print's side."""
+DRAWN = 64
+"""Pictures that golden ones are chosen from."""
 
 
 def draw(generator: np.random.Generator, prints: int) -> tuple[NDArray[np.uint8], tuple[Box, ...]]:
@@ -62,6 +70,29 @@ def write_synthetic_set(folder: Path) -> None:
     (folder / DATA_FILE).write_bytes(data_file())
 
 
+def golden_inputs(networks: Sequence[Path], settings: FinderSettings, count: int, seed: int) -> list[Input]:
+    """Drawn pictures in which prints are found, none of them near the threshold: another processor finds as many.
+
+    networks: of every variant. Raises InvalidInput where one finds none in any.
+    """
+    prints = [1 + number % 3 for number in range(DRAWN)]
+    drawn = [draw(np.random.default_rng((seed, number)), prints[number])[0] for number in range(DRAWN)]
+    boxed = [letterbox(pixels, settings.size) for pixels in drawn]
+    squares = np.stack([np.rint(values * 255).astype(np.uint8) for values, _ in boxed])
+    low = FinderSettings(settings.size, min(LOWEST, settings.threshold), settings.overlap, settings.most)
+    placements = [placement for _, placement in boxed]
+    found = [read_outputs(exported_outputs(network, squares), placements, low) for network in networks]
+    clear = {
+        number: min(_distance(one, settings.threshold) for one in several)
+        for number, several in enumerate(zip(*found, strict=True))
+        if all(_finds(one, settings.threshold) for one in several)
+    }
+    if not clear:
+        raise InvalidInput("the detector finds nothing in any drawn print; train it longer")
+    chosen = sorted(clear, key=lambda number: -clear[number])[:count]
+    return [EncodedImage(draw_png(np.random.default_rng((seed, number)), prints[number])) for number in sorted(chosen)]
+
+
 def _paw(x: float, y: float, half: float) -> NDArray[np.float64]:
     """1 where the print is pressed in."""
     down, across = np.mgrid[0:SIZE, 0:SIZE]
@@ -73,3 +104,12 @@ def _paw(x: float, y: float, half: float) -> NDArray[np.float64]:
         ) ** 2
         paw[distance <= 1] = 1.0
     return paw
+
+
+def _finds(prints: tuple[Print, ...], threshold: float) -> bool:
+    return any(one.score > threshold for one in prints)
+
+
+def _distance(prints: tuple[Print, ...], threshold: float) -> float:
+    """Of the score that comes nearest to the threshold, in shares of it."""
+    return min(abs(one.score - threshold) for one in prints) / threshold

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pipit.errors import InvalidInput, Unavailable
 
-from footprints.species.settings import CROP, INPUT
+from footprints.species.pipeline import CROP, INPUT
 
 FILE = Path("backbones") / "mobilenet_v3_small_imagenet_torchvision_f16.npz"
 BLOCKS = 11

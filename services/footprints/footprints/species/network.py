@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 from pipit.errors import InvalidInput, NotFound
 
 from footprints.species.backbone import build_backbone
+from footprints.species.pipeline import OUTPUT
 from footprints.species.recipe import Head
-from footprints.species.settings import OUTPUT
 
 FLOAT_BYTES = 4
 FEATURES = "features"

@@ -1,24 +1,19 @@
-"""A recipe of species: what `pipit.training.recipe` has, and what only pictures of prints need."""
+"""A recipe of species: what `pipit.training.by_input.pictures` has, and what only pictures of prints need."""
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from collections.abc import Mapping
+from typing import Annotated, ClassVar, Literal
 
-from pipit.training.recipe import Count, DataSource, Optimiser, Recipe, RecipePart
+from pipit.training.by_input.pictures.settings import PictureRecipe
+from pipit.training.recipe import Count, LiteRtExport, Optimiser, RecipePart
 from pydantic import Field, model_validator
 
-from footprints.species.settings import MARGIN, SHORTER_SIDE
+from footprints.species.pipeline import MARGIN, SHORTER_SIDE
 
-Fraction = Annotated[float, Field(ge=0.0, le=1.0)]
-NotNegative = Annotated[float, Field(ge=0.0)]
-
-
-class PrintSource(DataSource):
-    """One data set of prints. `kind` is always `folders`; see `footprints.species.dataset`."""
-
-    kind: Literal["folders"] = "folders"
-    rename: dict[str, str] = Field(default_factory=dict)
-    """Classes of this data set by the name that they bear there, so that two data sets can share them."""
+BACKBONE_LAYERS = 156
+"""Of MobileNetV3-Small as Keras has it, its input left out."""
+OF_STAGES = "each of `stages` has its own; set it there"
 
 
 class Crops(RecipePart):
@@ -33,19 +28,11 @@ class Crops(RecipePart):
     smallest: Count = 32
     """Shorter side below which a picture is refused, pixels."""
 
-
-class Augmentation(RecipePart):
-    """How training crops are varied, by Keras' own layers; each number is the layer's factor."""
-
-    copies: Annotated[int, Field(ge=0)] = 4
-    """Varied copies of each crop beside the crop itself. 0: no augmentation."""
-    flip: Literal["horizontal", "horizontal_and_vertical"] = "horizontal"
-    rotation: Fraction = 0.1
-    """Of a full turn, either way."""
-    zoom: Fraction = 0.1
-    shift: Fraction = 0.0
-    contrast: Fraction = 0.1
-    brightness: Fraction = 0.0
+    @model_validator(mode="after")
+    def _a_margin_is_around_what_was_found(self) -> Crops:
+        if self.detector is None and self.margin != MARGIN:
+            raise ValueError("margin is around a print that the detector found; name a detector, or leave it out")
+        return self
 
 
 class Stage(RecipePart):
@@ -54,7 +41,7 @@ class Stage(RecipePart):
     name: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,40}$")]
     data: tuple[str, ...] = ()
     """Paths of the recipe's data sets that it trains on; none, or none that is there: all."""
-    last_layers: Annotated[int, Field(ge=0)] = 0
+    last_layers: Annotated[int, Field(ge=0, le=BACKBONE_LAYERS)] = 0
     """Layers of the backbone that are trained, counted from its end; the head always is."""
     optimiser: Optimiser = Optimiser()
     epochs: Count = 50
@@ -70,23 +57,26 @@ class Head(RecipePart):
     label_smoothing: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.0
 
 
-class SpeciesRecipe(Recipe):
-    """See `pipit.training.recipe.Recipe`. Its epochs, batch size, patience and optimiser are each stage's own here."""
+class SpeciesRecipe(PictureRecipe):
+    """See `pipit.training.recipe.Recipe`."""
+
+    unheeded: ClassVar[Mapping[str, str]] = dict.fromkeys(
+        ("optimiser", "epochs", "batch_size", "early_stopping_patience"), OF_STAGES
+    )
 
     network: Literal["mobilenet_v3_small"]
-    data: Annotated[tuple[PrintSource, ...], Field(min_length=1)]
     weights: Literal["imagenet", "none"] = "imagenet"
     """Of the backbone, to begin with."""
     start_from: str | None = None
     """A checkpoint, `fit/<number>_<stage>.keras` of another run, whose weights are taken before the first stage."""
     crops: Crops = Crops()
-    augmentation: Augmentation = Augmentation()
     head: Head = Head()
     stages: Annotated[tuple[Stage, ...], Field(min_length=1)]
     without_print: tuple[str, ...] = ()
     """Folders below PIPIT_DATA with pictures that hold no print: how many are called unknown is measured on them."""
     without_print_samples: Count = 200
     """Of each of those folders, drawn with the seed."""
+    export: LiteRtExport = LiteRtExport()
 
     @model_validator(mode="after")
     def _stages_fit(self) -> SpeciesRecipe:
@@ -101,5 +91,4 @@ class SpeciesRecipe(Recipe):
 
     def for_stage(self, stage: Stage) -> SpeciesRecipe:
         """As `pipit.training.keras_fit` reads it."""
-        changes = {name: getattr(stage, name) for name in ("optimiser", "epochs", "batch_size")}
-        return self.model_copy(update={**changes, "early_stopping_patience": stage.early_stopping_patience})
+        return self.model_copy(update={name: getattr(stage, name) for name in self.unheeded})

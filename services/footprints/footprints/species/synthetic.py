@@ -1,4 +1,4 @@
-"""Drawn prints of four animals that do not exist, for machines without photographs: to try the way, nothing else.
+"""Drawn prints of four animals that do not exist: for machines without photographs, to try the way, and golden inputs.
 
 No class of it is a photograph, and no number measured on it says anything about real prints.
 """
@@ -7,12 +7,18 @@ from __future__ import annotations
 
 import io
 import math
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFilter
+from pipit.errors import IntegrityError
 from pipit.files import write_atomically
+from pipit.inputs import EncodedImage, Input
+from pipit.inputs.image import decode_image
+
+from footprints.prints import PrintFinder
 
 SIDE = 240
 ANIMALS: dict[str, tuple[int, float, float, int]] = {
@@ -22,6 +28,8 @@ ANIMALS: dict[str, tuple[int, float, float, int]] = {
     "drawn_weasel": (5, 0.95, 0.12, 230),
 }
 """Toes, how far they lie from the heel, how thick they are (in halves of a print), and the ground's grey level."""
+MOST_TRIES = 20
+"""Pictures drawn for each golden one that is kept."""
 
 
 def write_synthetic_set(folder: Path, pictures_per_class: int = 24, seed: int = 1) -> Path:
@@ -60,6 +68,31 @@ def encoded(pixels: NDArray[np.uint8], kind: str = "JPEG") -> bytes:
     buffer = io.BytesIO()
     Image.fromarray(pixels).save(buffer, kind)
     return buffer.getvalue()
+
+
+def golden_inputs(count: int, seed: int, finder: PrintFinder | None = None) -> Sequence[Input]:
+    """`count` pictures, in turn PNG and JPEG, so that no bundle carries somebody's photograph.
+
+    They prove the device's arithmetic, all of it: file format, crop, networks. What they are named as matters as
+    little. The same seed gives the same pictures.
+
+    finder: leaves out those on which its detector is not certain; see `PrintFinder.is_certain`. Raises IntegrityError
+    where it hardly ever is.
+    """
+    animals = sorted(ANIMALS)
+    generator = np.random.default_rng([seed, 1_000])
+    inputs: list[Input] = []
+    for number in range(count * MOST_TRIES):
+        kind = "JPEG" if len(inputs) % 2 else "PNG"
+        drawn = EncodedImage(encoded(draw_print(animals[number % len(animals)], generator), kind))
+        if finder is None or finder.is_certain(decode_image(drawn)):
+            inputs.append(drawn)
+        if len(inputs) == count:
+            return inputs
+    raise IntegrityError(
+        f"the detector is certain of {len(inputs)} of {count * MOST_TRIES} drawn pictures, not of {count}; another "
+        "processor might find other prints; train it longer, or choose another threshold"
+    )
 
 
 def _blob(pen: ImageDraw.ImageDraw, across: float, down: float, radius: float) -> None:

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from footprints.detector.labels import LABEL, SIDES
-from footprints.detector.settings import DetectorSettings
+from footprints.detector.child import DetectorSettings
+from footprints.detector.data import LABEL, SIDES
 from footprints.detector.synthetic import draw, write_synthetic_set
 from PIL import Image
 from pipit.settings import load_settings

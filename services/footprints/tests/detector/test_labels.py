@@ -5,8 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from footprints.detector.check import check_folder
-from footprints.detector.labels import format_boxes, parse_boxes, read_set, set_files
+from footprints.detector.data import check_folder, format_boxes, parse_boxes, read_set, set_files
 from hypothesis import given
 from hypothesis import strategies as st
 from pipit.errors import InvalidInput, NotFound

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from footprints.detector.labels import LabelledPicture
+from footprints.detector.data import LabelledPicture
 from footprints.detector.matching import best_threshold, match, measure
 from footprints.detector.report import evaluate_boxes, mean_side
 from footprints.prints import Print

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from footprints.detector.compose import Ground, Material, Patch, compose, roughness
 from footprints.detector.cutouts import GROUND_SIDE, SHORTER_SIDE, search
-from footprints.detector.labels import read_set
+from footprints.detector.data import read_set
 from footprints.detector.material import read_material
 from footprints.detector.quilting import quilt
 from footprints.detector.scene_set import split_photographs, write_scenes

@@ -2,16 +2,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import pytest
-from footprints.detector.fit import train_network, trained_outputs
-from footprints.detector.labels import read_set
+from footprints.detector.data import read_set
+from footprints.detector.network import train_network, trained_outputs
 from footprints.detector.pretrained import convert_weights
-from footprints.detector.recipe import DetectorRecipe
+from footprints.detector.recipe import DetectorRecipe, UltralyticsOptimiser
 from footprints.detector.searching import read_squares
-from footprints.detector.train import DetectorTrainer
+from footprints.detector.task import DetectorTrainer
 from pipit.bundle.golden import check_golden
 from pipit.errors import InvalidInput, NotFound
 from pipit.inputs import EncodedImage
@@ -57,6 +57,88 @@ def test_recipes_are_valid_and_refuse_what_does_not_fit() -> None:
         _recipe(DRAWN, frozen_layers=10)
     with pytest.raises(ValidationError, match="multiple of 32"):
         _recipe(DRAWN, finding={"size": 100})
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"optimiser": {"name": "adamax"}}, "should be 'adam', 'adamw' or 'sgd'"),
+        ({"optimiser": {"schedule": "plateau"}}, "should be 'constant' or 'cosine'"),
+        ({"export": {"variants": ["float32", "dynamic"]}}, "should be 'float32' or 'int8'"),
+        ({"split": {"rule": "fold", "test_folds": ["1"], "validation_folds": ["2"]}}, "should be 'group'"),
+        ({"class_weights": False}, "class_weights changes nothing here: there is one class"),
+        ({"thresholds": {"unknown_share": 0.1}}, "thresholds changes nothing here: a print counts from"),
+        ({"scenes": {"train": 5}}, "scenes: for photographs"),
+        ({"split": {"rule": "group", "test_share": 0.3}}, "split: for photographs"),
+        ({"looking": {"without_prints": ["faces"]}}, "looking: for photographs"),
+        ({"data": [{**DRAWN, "optional": True}]}, "should be False"),
+    ],
+)
+def test_a_recipe_cant_name_what_the_trainer_does_not_do(changes: dict[str, object], message: str) -> None:
+    with pytest.raises(ValidationError, match=message):
+        _recipe(DRAWN, **changes)
+    _recipe(PHOTOGRAPHS, scenes={"train": 5}, split={"rule": "group", "test_share": 0.3})
+
+
+@pytest.mark.parametrize("name", get_args(UltralyticsOptimiser.model_fields["name"].annotation))
+@pytest.mark.parametrize("schedule", get_args(UltralyticsOptimiser.model_fields["schedule"].annotation))
+def test_ultralytics_is_asked_for_the_optimiser_and_the_schedule_of_the_recipe(
+    name: str, schedule: str, drawn: Path, asked: list[dict[str, Any]], quiet: Any, tmp_path: Path
+) -> None:
+    recipe = _recipe(DRAWN, optimiser={"name": name, "schedule": schedule, "learning_rate": 0.004})
+    pictures = read_set(drawn / "synthetic_detector").pictures
+    train_network(recipe, pictures, None, tmp_path / "scratch", tmp_path / "best.pt", quiet)
+    options = asked[0]["options"]
+    assert options["optimizer"].lower() == name
+    assert options["lr0"] == 0.004
+    # Without a cosine ultralytics' rate falls in a line from 1 to `lrf`.
+    assert (options["cos_lr"], options["lrf"]) == {"constant": (False, 1.0), "cosine": (True, 0.01)}[schedule]
+
+
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
+    """Jobs, in place of ultralytics, which leaves a history of two epochs; the second's losses are no numbers."""
+    jobs: list[dict[str, Any]] = []
+
+    def run(job: dict[str, Any], scratch: Path, _follow: Any = None) -> None:
+        jobs.append(job)
+        folder = scratch / "train" / "weights"
+        folder.mkdir(parents=True)
+        (folder / "best.pt").write_bytes(b"weights")
+        names = [f"{side}/{part}_loss" for side in ("train", "val") for part in ("box", "cls", "dfl")]
+        rows = [["1.0"] * 6 + ["0.5"], ["nan"] * 6 + ["0.25"]]
+        lines = [[*names, "metrics/mAP50(B)"], *rows[: job["epochs"]]]
+        (scratch / "train" / "results.csv").write_text("".join(f"{','.join(line)}\n" for line in lines))
+
+    monkeypatch.setattr("footprints.detector.network.run_job", run)
+    return jobs
+
+
+def test_epochs_that_are_no_numbers_are_kept_in_the_history(
+    drawn: Path, asked: list[dict[str, Any]], quiet: Any, tmp_path: Path
+) -> None:
+    trainer = DetectorTrainer(_recipe(DRAWN, epochs=2), drawn)
+    with open_run(trainer, tmp_path / "runs", quiet) as run:
+        trainer.prepare(run)
+        assert trainer.fit(run) == {"epochs": 2, "val_average_precision": 0.5}
+        history = run.read_json("fit", "history.json")
+    assert history["val_loss"] == [3.0, None]
+    assert history["val_average_precision"] == [0.5, 0.25]
+    assert [job["step"] for job in asked] == ["fit"]
+
+
+def test_a_training_of_nothing_but_nan_says_what_to_try(
+    drawn: Path, monkeypatch: pytest.MonkeyPatch, quiet: Any, tmp_path: Path
+) -> None:
+    def run(_job: Any, scratch: Path, _follow: Any = None) -> None:
+        (scratch / "train").mkdir(parents=True)
+        names = [f"{side}/{part}_loss" for side in ("train", "val") for part in ("box", "cls", "dfl")]
+        (scratch / "train" / "results.csv").write_text(f"{','.join(names)}\n{','.join(['nan'] * 6)}\n")
+
+    monkeypatch.setattr("footprints.detector.network.run_job", run)
+    pictures = read_set(drawn / "synthetic_detector").pictures
+    with pytest.raises(InvalidInput, match=r"lower optimiser\.learning_rate"):
+        train_network(_recipe(DRAWN), pictures, None, tmp_path / "scratch", tmp_path / "best.pt", quiet)
 
 
 def test_weights_that_are_not_there_and_files_that_are_none_are_named(drawn: Path) -> None:
@@ -171,6 +253,6 @@ def test_an_interrupted_training_goes_on(ultralytics: Path, drawn: Path, quiet: 
     with pytest.raises(KeyboardInterrupt):
         train_network(recipe, pictures, None, scratch, to, Stopping())
     assert not to.exists()
-    history = train_network(recipe, pictures, None, scratch, to, quiet)
+    history = train_network(recipe, pictures, None, scratch, to, quiet).history
     assert to.is_file()
     assert {len(values) for values in history.values()} == {3}

@@ -7,8 +7,7 @@ import pytest
 from footprints.crops import square_crop
 from footprints.detector.pipeline import DetectorPipeline
 from footprints.species import pipeline as species_module
-from footprints.species.pipeline import SpeciesPipeline
-from footprints.species.settings import SpeciesSettings, settings_of
+from footprints.species.pipeline import SpeciesPipeline, SpeciesSettings, settings_of
 from PIL import Image
 from pipit.bundle import Manifest
 from pipit.errors import InvalidInput

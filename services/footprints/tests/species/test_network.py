@@ -9,12 +9,12 @@ import numpy as np
 import onnxruntime
 import pytest
 from footprints.crops import square_crop
-from footprints.species.augment import augmenter, vary
 from footprints.species.backbone import backbone_file, build_backbone
-from footprints.species.fit import CopiedBatches, Crops, Places, scores_of, train_network
 from footprints.species.network import build_network, load_checkpoint, settle_norms, split_network
-from footprints.species.recipe import Augmentation, Head, SpeciesRecipe
+from footprints.species.recipe import BACKBONE_LAYERS, Head, SpeciesRecipe
 from footprints.species.squeezes import wake_squeezes
+from footprints.species.stages import Crops, Places, train_network
+from footprints.species.task import SpeciesTrainer
 from pipit.errors import InvalidInput, NotFound, Unavailable
 from pipit.inputs import EncodedImage
 from pipit.inputs.image import decode_image
@@ -104,16 +104,16 @@ def test_a_silent_squeeze_is_woken_and_the_network_says_the_same(crops: Crops) -
     squeeze = network.get_layer("expanded_conv_6_squeeze_excite_conv")
     kernel, bias = squeeze.get_weights()
     squeeze.set_weights([kernel * 0, bias * 0 - 1])
-    before = scores_of(network, crops.pixels)
+    before = SpeciesTrainer.kit.outputs(network, crops.pixels)
     assert wake_squeezes(network, crops.pixels) == 1
     assert np.sort(squeeze.get_weights()[1])[-2:].tolist() == [-1.0, 1.0]
-    np.testing.assert_array_equal(scores_of(network, crops.pixels), before)
+    np.testing.assert_array_equal(SpeciesTrainer.kit.outputs(network, crops.pixels), before)
     assert wake_squeezes(network, crops.pixels) == 0
 
 
 def test_more_layers_than_there_are_is_refused(network: keras.Model) -> None:
     with pytest.raises(InvalidInput, match="the backbone has 156 layers"):
-        split_network(network, 157)
+        split_network(network, BACKBONE_LAYERS + 1)
 
 
 def test_a_checkpoint_gives_its_backbone_and_a_head_that_fits(network: keras.Model, tmp_path: Path) -> None:
@@ -126,36 +126,6 @@ def test_a_checkpoint_gives_its_backbone_and_a_head_that_fits(network: keras.Mod
     np.testing.assert_array_equal(other.get_layer("logits").get_weights()[0], own_head)
     with pytest.raises(NotFound, match="no checkpoint"):
         load_checkpoint(other, tmp_path / "none.keras")
-
-
-def test_copies_differ_repeat_by_seed_and_stay_pictures(crops: Crops) -> None:
-    settings = Augmentation(flip="horizontal_and_vertical", rotation=0.5, shift=0.1, brightness=0.2)
-    first, again, other = (vary(augmenter(settings, seed), crops.pixels[:2]) for seed in (1, 1, 2))
-    assert first.shape == (2, 224, 224, 3)
-    assert first.min() >= 0
-    assert first.max() <= 255
-    np.testing.assert_array_equal(first, again)
-    assert np.abs(first - other).mean() > 1
-    assert np.abs(first - crops.pixels[:2]).mean() > 1
-
-
-def test_every_row_comes_once_an_epoch_and_the_draw_follows_from_seed_and_epoch() -> None:
-    copies = [np.arange(10, dtype=np.float32) + 100 * copy for copy in range(3)]
-    targets = np.eye(10, dtype=np.float32)
-
-    def epoch_of(batches: CopiedBatches) -> list[float]:
-        drawn = [batches[i] for i in range(len(batches))]
-        for values, wanted in drawn:
-            np.testing.assert_array_equal(values % 100, wanted.argmax(axis=1))
-        return [float(value) for values, _ in drawn for value in values]
-
-    batches = CopiedBatches(copies, targets, 4, seed=1)
-    first = epoch_of(batches)
-    assert sorted(value % 100 for value in first) == list(range(10))
-    batches.on_epoch_end()
-    second = epoch_of(batches)
-    assert first != second
-    assert second == epoch_of(CopiedBatches(copies, targets, 4, seed=1, first_epoch=1))
 
 
 @pytest.mark.slow
@@ -177,14 +147,16 @@ def test_a_finished_stage_is_not_trained_again_and_an_unfinished_one_goes_on(
         return train_network(recipe, build, crops, crops, Places(folder, folder / "logs", tmp_path / "cache"), quiet)
 
     whole, histories = train(tmp_path / "whole")
-    assert [len(history["loss"]) for history in histories] == [2, 2]
+    assert [len(stage.history["loss"]) for stage in histories] == [2, 2]
     before = (tmp_path / "whole" / "1_frozen.keras").stat().st_mtime_ns
     (tmp_path / "whole" / "2_last_layers.keras").unlink()
     kept, again = train(tmp_path / "whole")
     assert "stage frozen: done before" in quiet.said
     assert (tmp_path / "whole" / "1_frozen.keras").stat().st_mtime_ns == before
     assert again == histories
-    np.testing.assert_array_equal(scores_of(kept, crops.pixels), scores_of(whole, crops.pixels))
+    np.testing.assert_array_equal(
+        SpeciesTrainer.kit.outputs(kept, crops.pixels), SpeciesTrainer.kit.outputs(whole, crops.pixels)
+    )
     frozen = keras.models.load_model(tmp_path / "whole" / "1_frozen.keras")
     for name, moves in (("expanded_conv_8_expand", False), ("conv_1", True)):
         one, other = (model.get_layer(name).get_weights()[0] for model in (frozen, whole))

@@ -8,10 +8,9 @@ import numpy as np
 import pytest
 from footprints.names import names_of
 from footprints.species.measure import further_metrics
-from footprints.species.mistakes import COLUMNS, SIDE, write_contact_sheet
 from footprints.species.recipe import SpeciesRecipe
 from footprints.species.synthetic import ANIMALS
-from footprints.species.train import SpeciesTrainer
+from footprints.species.task import SpeciesTrainer
 from PIL import Image
 from pipit.bundle import Bundle
 from pipit.bundle.golden import check_golden
@@ -34,6 +33,7 @@ pytestmark = [
 
 Make = Callable[..., SpeciesRecipe]
 TASK = "footprints.species"
+PLATEAU = {"schedule": "plateau", "warmup_epochs": 1}
 
 
 def train(trainer: SpeciesTrainer, folder: Path, quiet: Any) -> tuple[Run, Bundle, Mapping[str, Any]]:
@@ -53,6 +53,34 @@ def test_recipes_are_valid_and_refuse_what_does_not_fit(make_recipe: Make) -> No
         make_recipe(stages=[{"name": "frozen"}, {"name": "frozen"}])
     with pytest.raises(ValidationError, match="data that the recipe has not: elsewhere"):
         make_recipe(stages=[{"name": "frozen", "data": ["elsewhere"]}])
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"epochs": 2}, "epochs changes nothing here: each of `stages` has its own"),
+        ({"batch_size": 2}, "batch_size changes nothing here"),
+        ({"early_stopping_patience": 2}, "early_stopping_patience changes nothing here"),
+        ({"optimiser": {"name": "sgd"}}, "optimiser changes nothing here"),
+        ({"crops": {"margin": 0.3}}, "margin is around a print that the detector found"),
+        ({"stages": [{"name": "frozen", "last_layers": 157}]}, "less than or equal to 156"),
+        ({"stages": [{"name": "frozen", "optimiser": PLATEAU}]}, "plateau begins with the whole rate"),
+        ({"export": {"variants": ["float32", "int4"]}}, "should be 'float32', 'dynamic' or 'int8'"),
+        ({"split": {"rule": "fold", "test_folds": ["1"], "validation_folds": ["2"]}}, "should be 'group'"),
+    ],
+)
+def test_a_recipe_cant_name_what_the_trainer_does_not_do(
+    make_recipe: Make, changes: dict[str, object], message: str
+) -> None:
+    with pytest.raises(ValidationError, match=message):
+        make_recipe(**changes)
+
+
+def test_a_recipe_with_its_defaults_written_out_is_read_again(make_recipe: Make) -> None:
+    recipe = make_recipe()
+    assert SpeciesRecipe.model_validate(recipe.model_dump(mode="json")) == recipe
+    (stage,) = recipe.stages
+    assert recipe.for_stage(stage).batch_size == stage.batch_size == 8
 
 
 def test_the_guide_is_as_the_issue_gives_it() -> None:
@@ -109,14 +137,12 @@ def test_bad_files_and_torn_pairs_are_named(make_recipe: Make, drawn: Path, tmp_
         facts = trainer.prepare(run)
         assert facts["torn_pairs"] >= 4
         assert facts["test"] == 2
-        entries = run.read_json("prepare", "prints.json")
-        assert {entry["name"] for entry in entries if entry["side"] == "test"} == {
+        assert {entry["name"] for entry in trainer.entries(run, "test")} == {
             "own/val/drawn_bird/008.jpg",
             "own/val/drawn_cat/008.jpg",
         }
-        crops = trainer._crops(run, "train")
-        for entry, pixels in zip(trainer._entries(run, "train"), crops.pixels, strict=True):
-            with Image.open(run.folder / "prepare" / "crops" / entry["file"]) as stored:
+        for entry, pixels in zip(trainer.entries(run, "train"), trainer.side(run, "train").rows, strict=True):
+            with Image.open(run.folder / "prepare" / entry["file"]) as stored:
                 np.testing.assert_array_equal(pixels, np.asarray(stored))
     assert any("own/train/drawn_cat/006.jpg and own/val/drawn_cat/006.jpg" in line for line in quiet.said)
     (own / "train" / "drawn_cat" / "broken.jpg").write_bytes(b"no picture")
@@ -131,7 +157,7 @@ def test_bad_files_and_torn_pairs_are_named(make_recipe: Make, drawn: Path, tmp_
         assert trainer.prepare(run)["bad_files"] == 1
 
 
-def test_what_only_species_measure(tmp_path: Path) -> None:
+def test_what_only_species_measure() -> None:
     scores = np.array([[0.7, 0.2, 0.1], [0.6, 0.3, 0.1], [0.1, 0.2, 0.7], [0.4, 0.35, 0.25]], np.float32)
     truth = np.array([0, 0, 1, 1])
     groups = np.array(list("abcd"), dtype=object)
@@ -146,10 +172,6 @@ def test_what_only_species_measure(tmp_path: Path) -> None:
     bare = further_metrics(scores, truth, groups, Decision(), scores[:0], None, seed=1)
     assert "unknown_rate.without_print" not in bare
     assert "detection_rate" not in bare
-    crops = np.zeros((4, 224, 224, 3), np.uint8)
-    assert write_contact_sheet(tmp_path / "sheet.png", crops, truth, scores, "abc") == 2
-    with Image.open(tmp_path / "sheet.png") as sheet:
-        assert sheet.width == COLUMNS * SIDE
 
 
 @pytest.mark.slow

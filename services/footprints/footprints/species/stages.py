@@ -1,0 +1,152 @@
+"""Trains the network stage by stage: each begins where the one before ended, and leaves a checkpoint.
+
+    scratch/<number>_<stage>.keras    what a finished stage left; a training that goes on begins after the last of them
+    scratch/<number>_<stage>/         what an unfinished one goes on from, see `pipit.training.keras_fit`
+
+What the frozen part of the network says of crops and their varied copies is kept under a digest of all it comes from.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+from numpy.typing import NDArray
+from pipit.files import sha256_bytes
+from pipit.training.by_input.pictures.augmentation import augmenter, vary
+from pipit.training.by_input.pictures.batches import CopiedBatches, Rows
+from pipit.training.cache import ArrayCache
+from pipit.training.fitting import Fitted, balanced_weights
+from pipit.training.keras_distributed import weights_digest
+from pipit.training.keras_fit import epochs_done, fit, fitted_before, make_optimiser, seed_everything
+from pipit.training.progress import Progress
+
+from footprints.species.network import split_network
+from footprints.species.recipe import SpeciesRecipe, Stage
+
+BATCH = 64
+"""Crops that go through the frozen part at a time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Crops:
+    """pixels: uint8, (rows, 224, 224, 3). truth: positions of labels, (rows,). sources: data set of each row."""
+
+    pixels: NDArray[np.uint8]
+    truth: NDArray[np.int64]
+    sources: tuple[str, ...]
+
+    def of(self, sources: Sequence[str]) -> Crops:
+        """Those of some data sets; all of them if there is none of these."""
+        chosen = [i for i, source in enumerate(self.sources) if source in sources]
+        if not chosen:
+            return self
+        return Crops(self.pixels[chosen], self.truth[chosen], tuple(self.sources[i] for i in chosen))
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """Where a training keeps things. cache: shared by runs. logs: TensorBoard's."""
+
+    scratch: Path
+    logs: Path
+    cache: Path
+
+
+def train_network(
+    recipe: SpeciesRecipe,
+    build: Callable[[], keras.Model],
+    train: Crops,
+    validation: Crops,
+    places: Places,
+    progress: Progress,
+) -> tuple[keras.Model, list[Fitted]]:
+    """The trained network, and what became of each stage. build: makes it as it begins, seeded before."""
+    seed_everything(recipe.seed)
+    network = build()
+    stages: list[Fitted] = []
+    for number, stage in enumerate(recipe.stages, 1):
+        checkpoint = places.scratch / checkpoint_name(number, stage)
+        scratch = checkpoint.with_suffix("")
+        scratch.mkdir(parents=True, exist_ok=True)
+        if checkpoint.is_file():
+            progress.say(f"stage {stage.name}: done before")
+            network = keras.models.load_model(checkpoint)
+            stages.append(fitted_before(scratch))
+            continue
+        stages.append(_train_stage(recipe, stage, network, train, validation, places, scratch, progress))
+        part = checkpoint.with_suffix(".part.keras")
+        network.save(part)
+        part.replace(checkpoint)
+    return network, stages
+
+
+def checkpoint_name(number: int, stage: Stage) -> str:
+    """Of what a stage left. number: counted from 1."""
+    return f"{number}_{stage.name}.keras"
+
+
+def _train_stage(
+    recipe: SpeciesRecipe,
+    stage: Stage,
+    network: keras.Model,
+    train: Crops,
+    validation: Crops,
+    places: Places,
+    scratch: Path,
+    progress: Progress,
+) -> Fitted:
+    own, held_out = train.of(stage.data), validation.of(stage.data)
+    outputs = int(network.output_shape[-1])
+    body, tail = split_network(network, stage.last_layers)
+    keep = ArrayCache(places.cache)
+    with progress.track(f"{stage.name}: crops and their copies", recipe.augmentation.copies + 1) as bar:
+        copies = []
+        for copy in range(recipe.augmentation.copies + 1):
+            copies.append(_seen(body, own.pixels, recipe, copy, keep))
+            bar.advance()
+    tail.compile(
+        make_optimiser(stage.optimiser),
+        keras.losses.CategoricalCrossentropy(label_smoothing=recipe.head.label_smoothing),
+        metrics=["accuracy"],
+    )
+    targets = np.eye(outputs, dtype=np.float32)
+    given = (_seen(body, held_out.pixels, recipe, 0, keep).astype(np.float32), targets[held_out.truth])
+    settings = recipe.for_stage(stage)
+    batches = CopiedBatches(copies, targets[own.truth], stage.batch_size, recipe.seed, epochs_done(scratch))
+    weights = balanced_weights(own.truth, outputs) if recipe.class_weights else None
+    return fit(tail, settings, batches, given, scratch, places.logs / scratch.name, progress, weights)
+
+
+def _seen(body: keras.Model, pixels: NDArray[np.uint8], recipe: SpeciesRecipe, copy: int, keep: ArrayCache) -> Rows:
+    """What the body makes of crops, or of their copy of that number; 0: as they are."""
+    is_input = len(body.layers) == 1
+
+    def make() -> Rows:
+        augment = augmenter(recipe.augmentation, recipe.seed + 100 * copy) if copy else None
+        parts = []
+        for start in range(0, len(pixels), BATCH):
+            batch = pixels[start : start + BATCH]
+            varied = batch if augment is None else vary(augment, batch)
+            if is_input:
+                parts.append(np.asarray(np.rint(varied), np.uint8))
+            else:
+                parts.append(np.asarray(body.predict_on_batch(np.asarray(varied, np.float32))))
+        return np.concatenate(parts)
+
+    if is_input:
+        # As large as the crops, and quickly made: not worth its place on the disk.
+        return make()
+    key: dict[str, Any] = {
+        "crops": sha256_bytes(np.ascontiguousarray(pixels).tobytes()),
+        "body": [layer.name for layer in body.layers][-1],
+        "weights": weights_digest(body),
+    }
+    if copy:
+        key |= {"augmentation": recipe.augmentation.model_dump(mode="json", exclude={"copies"})}
+        key |= {"copy": copy, "seed": recipe.seed, "keras": keras.__version__}
+    return keep.get(key, make)

@@ -1,0 +1,11 @@
+"""Tasks of pictures.
+
+listing        labelled pictures in folders, and in folders that are split
+duplicates     pictures that are nearly the same
+sides          a split that keeps those together
+trainer        the steps that such tasks share
+augmentation   how crops are varied, by Keras
+batches        a training's batches for Keras
+mistakes       a contact sheet of the worst mistakes
+check          `pipit data check`
+"""
