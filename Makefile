@@ -204,7 +204,7 @@ define environment
 	@touch $$@
 endef
 # The networks that find faces and bodies, where trainers of the domains $(1) need them.
-landmarks = $(if $(shell grep -ls '^landmarks *= *true' $(1:%=services/%/domain.toml)),pipit.data.landmark_networks)
+landmarks = $(if $(shell grep -ls '^landmarks *= *true' $(1:%=services/%/domain.toml)),pipit.landmark_networks)
 # detector-footprints: 1 gives detector, 2 footprints.
 half = $(word $(1),$(subst -, ,$(2)))
 late = pip --disable-pip-version-check install --quiet --no-deps --requirement services/$(2)/$(1).late.txt

@@ -38,6 +38,23 @@ def try_exclusive_lock(path: Path) -> Iterator[bool]:
         os.close(descriptor)
 
 
+@contextmanager
+def record_lock(descriptor: int) -> Iterator[None]:
+    """Keeps other processes from the open file that they share, a pipe for example.
+
+    Where the system can't lock that kind of file, nobody is kept from it.
+    """
+    try:
+        fcntl.lockf(descriptor, fcntl.LOCK_EX)
+    except OSError:
+        yield
+        return
+    try:
+        yield
+    finally:
+        fcntl.lockf(descriptor, fcntl.LOCK_UN)
+
+
 class SharedLock:
     """Held from its making, by any number at once, until `release`; nobody has an exclusive lock meanwhile."""
 

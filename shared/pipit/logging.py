@@ -5,17 +5,17 @@ A line is written as a whole, also where several processes and threads write to 
 
 from __future__ import annotations
 
-import fcntl
 import io
 import logging
 import os
 import sys
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from typing import Literal, TextIO
 
 import structlog
+
+from pipit.locks import record_lock
 
 LogFormat = Literal["auto", "json", "console"]
 
@@ -42,26 +42,12 @@ class LineLogger:
             self._stream.flush()
             rest = memoryview(f"{message}\n".encode("utf-8", "backslashreplace"))
             # A pipe takes no more than 4 KiB without a break; a trace of a stack is longer.
-            with _alone(self._descriptor):
+            with record_lock(self._descriptor):
                 while rest:
                     rest = rest[os.write(self._descriptor, rest) :]
 
     # What structlog calls, by level.
     log = debug = info = warn = warning = error = err = fatal = critical = exception = failure = msg
-
-
-@contextmanager
-def _alone(descriptor: int) -> Iterator[None]:
-    """Keeps other processes from writing there; where the system can't, as on some kinds of file, it does not."""
-    try:
-        fcntl.lockf(descriptor, fcntl.LOCK_EX)
-    except OSError:
-        yield
-        return
-    try:
-        yield
-    finally:
-        fcntl.lockf(descriptor, fcntl.LOCK_UN)
 
 
 def configure_logging(level: str = "INFO", form: LogFormat = "auto") -> None:

@@ -36,6 +36,13 @@ class DataSettings(Settings):
     """Folder with one sub-folder per data set (`backbones`, …). Not set: no real data on this machine."""
 
 
+class LandmarkSettings(Settings):
+    """The networks that find faces and bodies."""
+
+    landmarks_wheel: str | None = None
+    """File, folder or URL of mediapipe's wheel, which they are taken from. Not set: the index that pip uses."""
+
+
 def load_settings(cls: type[S], **overrides: Any) -> S:
     """Reads the environment. Raises InvalidInput that names each variable that is missing or wrong."""
     if SECRETS.is_dir():

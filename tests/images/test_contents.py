@@ -61,7 +61,7 @@ print(interpreter())
 """
 LANDMARKS = """
 import pathlib, sys
-from pipit.data.landmark_networks import NETWORK_FILES, is_right
+from pipit.landmark_networks import NETWORK_FILES, is_right
 for file in NETWORK_FILES:
     print(file.name, is_right(pathlib.Path(sys.prefix, "share", "pipit", "landmarks", file.name), file))
 """

@@ -21,12 +21,6 @@ TRAINERS_LIBRARIES = (
     *("pipit.training", "pipit.cli", "tensorflow", "keras", "torch", "lightning", "onnxscript", "mediapipe", "cv2"),
     *("librosa", "sklearn", "scipy", "matplotlib", "onnx", "typer", "rich"),
 )
-PASSED_OVER = (
-    # Networks of landmarks are run beside the inputs that they need.
-    "pipit.inputs.landmarks.* -> pipit.runtimes.*",
-    "pipit.inputs.landmarks.* -> pipit.data.landmark_networks",
-)
-"""Circles between packages, not between modules."""
 
 
 def modules_of_pipit() -> set[str]:
@@ -67,8 +61,6 @@ def rules(root: Path) -> str:
             "name": "No circles",
             "type": "acyclic_siblings",
             "ancestors": ["pipit", *services],
-            "ignore_imports": PASSED_OVER,
-            "unmatched_ignore_imports_alerting": "none",
         },
     ]
     parser = configparser.ConfigParser()

@@ -4,7 +4,7 @@
 
 Calls take turns, so that a busy machine slows all alike: read the ratios. The server runs in the environment that an
 inference image has (`make .venv/serve-emotion/.ready`), whose packages are measured too. The picture is a photograph
-that scikit-image carries; nothing of it is kept. Needs the networks (python -m pipit.data.landmark_networks).
+that scikit-image carries; nothing of it is kept. Needs the networks (python -m pipit.landmark_networks).
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ from pipit._pb.pipit.inference.v1 import inference_pb2_grpc
 from pipit.bundle import Bundle, open_bundle
 from pipit.inputs import EncodedImage
 from pipit.inputs.image import decode_with_size
-from pipit.inputs.landmarks import FaceAndBody
+from pipit.landmarks import FaceAndBody
+from pipit.pipelines.networks import open_pipeline
 from pipit.runtimes import load_runtime
-from pipit.runtimes.networks import open_pipeline
 from servers import ROOT, inference_server
 from skimage.data import astronaut
 

@@ -34,8 +34,8 @@ from pipit.inputs import EncodedImage
 from pipit.inputs.boxes import letterbox
 from pipit.inputs.crops import square_crop
 from pipit.inputs.image import decode_with_size
+from pipit.pipelines.networks import open_networks
 from pipit.runtimes import Runtime, load_runtime
-from pipit.runtimes.networks import open_networks
 from pipit.settings import DataSettings, load_settings
 from pipit.types import Prediction
 from servers import arguments, inference_server

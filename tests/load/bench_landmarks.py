@@ -3,7 +3,7 @@
     python tests/load/bench_landmarks.py [rounds]
 
 Needs real faces (PIPIT_DATA with `expressions`, and `footprints` as pictures of nobody), the networks
-(python -m pipit.data.landmark_networks) and scikit-image, which carries the photograph that times are taken on.
+(python -m pipit.landmark_networks) and scikit-image, which carries the photograph that times are taken on.
 """
 
 from __future__ import annotations
@@ -21,15 +21,15 @@ from numpy.typing import NDArray
 from PIL import Image
 from pipit.inputs import EncodedImage
 from pipit.inputs.image import decode_image, decode_with_size
-from pipit.inputs.landmarks import FaceAndBody, split_features
-from pipit.inputs.landmarks.crop import crop, scaled
+from pipit.landmarks import FaceAndBody, split_features
+from pipit.landmarks.crop import crop, scaled
 from pipit.settings import DataSettings, load_settings
 from skimage.data import astronaut
 
 ROUNDS = 200
 FEW = 20
 """Rounds of what takes long."""
-REFERENCE = Path(__file__).parents[2] / "shared/tests/inputs/landmarks/make_reference.py"
+REFERENCE = Path(__file__).parents[2] / "shared/tests/landmarks/make_reference.py"
 Picture = NDArray[np.uint8]
 Row = dict[str, object]
 

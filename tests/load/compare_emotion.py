@@ -3,7 +3,7 @@
     python tests/load/compare_emotion.py RUNS [recipe ...]
 
 Needs PIPIT_DATA with `expressions` and `backbones`, and the networks that find faces
-(python -m pipit.data.landmark_networks). RUNS is a folder for the runs; what was trained there is not trained again.
+(python -m pipit.landmark_networks). RUNS is a folder for the runs; what was trained there is not trained again.
 """
 
 from __future__ import annotations

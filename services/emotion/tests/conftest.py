@@ -15,13 +15,13 @@ import structlog
 from numpy.typing import NDArray
 from pipit.bundle.manifest import Network
 from pipit.cli.main import app
-from pipit.data.landmark_networks import FOLDER, install
 from pipit.errors import Unavailable
-from pipit.inputs.landmarks.files import LandmarkTable, Sources, write_landmarks
-from pipit.inputs.landmarks.networks import RUNTIME, LandmarkSettings, network_paths
+from pipit.landmark_networks import FOLDER, install
+from pipit.landmarks.files import LandmarkTable, Sources, write_landmarks
+from pipit.landmarks.networks import RUNTIME, network_paths
+from pipit.pipelines.networks import open_networks
 from pipit.runtimes import Runtime
-from pipit.runtimes.networks import open_networks
-from pipit.settings import load_settings
+from pipit.settings import LandmarkSettings, load_settings
 from typer.testing import CliRunner
 
 

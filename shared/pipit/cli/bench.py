@@ -21,7 +21,7 @@ from pipit.cli.registry import megabytes
 from pipit.cli.settings import CliSettings
 from pipit.errors import NotFound
 from pipit.inputs import Input
-from pipit.runtimes.networks import open_pipeline
+from pipit.pipelines.networks import open_pipeline
 from pipit.runtimes.timing import Timing, time_calls, time_variants
 from pipit.settings import load_settings
 from pipit.types import Tensors

@@ -89,7 +89,7 @@ def _write(pen: ImageDraw.ImageDraw, place: tuple[float, float], text: str, heig
 def _points(pixels: NDArray[np.uint8]) -> list[tuple[float, float]]:
     """Of every face; none where the networks, or what runs them, are not installed."""
     try:
-        from pipit.inputs.landmarks import FaceAndBody  # noqa: PLC0415 (needs LiteRT, which a client may not have)
+        from pipit.landmarks import FaceAndBody  # noqa: PLC0415 (needs LiteRT, which a client may not have)
 
         with closing(FaceAndBody.load(body=False)) as networks:
             found = networks.find(pixels, faces=None, body=False)

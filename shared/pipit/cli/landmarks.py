@@ -14,7 +14,7 @@ from pipit.cli.output import JsonOption, print_json, print_line
 from pipit.errors import InvalidInput, NotFound
 
 if TYPE_CHECKING:
-    from pipit.inputs.landmarks.files import LandmarkTable
+    from pipit.landmarks.files import LandmarkTable
 
 _LISTED = 20
 
@@ -44,7 +44,7 @@ def landmarks(
         raise InvalidInput(f"a landmark file ends in .npz; name it {output.with_suffix('.npz')}")
     try:
         # Most uses of `pipit data` need none of this, and many environments lack it.
-        from pipit.inputs.landmarks.extract import ExtractOptions, extract_folder  # noqa: PLC0415
+        from pipit.landmarks.extract import ExtractOptions, extract_folder  # noqa: PLC0415
     except ModuleNotFoundError as error:
         raise NotFound(
             f"the package {error.name!r} is not installed here; "

@@ -10,8 +10,8 @@ import numpy as np
 
 from pipit.errors import InvalidInput
 from pipit.inputs import Landmarks
-from pipit.inputs.landmarks import FEATURES
-from pipit.inputs.landmarks.files import LandmarkTable, aspect_ratios, read_landmarks
+from pipit.landmarks import FEATURES
+from pipit.landmarks.files import LandmarkTable, aspect_ratios, read_landmarks
 
 
 @dataclass(frozen=True)

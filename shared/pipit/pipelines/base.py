@@ -90,7 +90,7 @@ def make_pipeline(
     if networks.keys() != manifest.networks.keys():
         raise InvalidInput(
             f"bundle {manifest.name} names the networks {', '.join(manifest.networks) or 'none'}, but "
-            f"{', '.join(networks) or 'none'} were opened; open it by `pipit.runtimes.networks.open_pipeline`"
+            f"{', '.join(networks) or 'none'} were opened; open it by `pipit.pipelines.networks.open_pipeline`"
         )
     return make(manifest, networks) if networks else make(manifest)
 
@@ -103,7 +103,7 @@ def installed_pipelines() -> tuple[str, ...]:
 def load_pipeline(manifest: Manifest, networks: Mapping[str, Runtime] = _NONE) -> Pipeline:
     """The pipeline that `manifest` names, made from its parameters. Raises NotFound.
 
-    networks: the manifest's `networks`, opened; see `pipit.runtimes.networks`, which does that and calls this.
+    networks: the manifest's `networks`, opened; see `pipit.pipelines.networks`, which does that and calls this.
     """
     for point in entry_points(group="pipit.pipelines", name=manifest.pipeline.name):
         return make_pipeline(point.load(), manifest, networks)

@@ -12,7 +12,7 @@ import numpy as np
 
 from pipit.errors import InvalidInput
 from pipit.inputs import EncodedImage, Input, Landmarks, TensorInput, describe
-from pipit.inputs.landmarks import FEATURES, FaceAndBody
+from pipit.landmarks import FEATURES, FaceAndBody
 from pipit.pipelines.rows import take_rows
 from pipit.runtimes.base import Runtime
 from pipit.types import Decoded
@@ -25,7 +25,7 @@ class FaceFeatures:
     """What a pipeline of faces does before the network: the base of such pipelines. Shared by threads."""
 
     def __init__(self, networks: Mapping[str, Runtime] = NONE) -> None:
-        """networks: those that find faces, by the names of `pipit.inputs.landmarks.networks`; none: landmarks alone."""
+        """networks: those that find faces, by the names of `pipit.landmarks.networks`; none: landmarks alone."""
         self._faces = FaceAndBody(networks) if networks else None
 
     def decode(self, item: Input) -> Decoded:

@@ -22,9 +22,9 @@ from pipit.errors import IntegrityError
 from pipit.logging import get_logger
 from pipit.metrics import Metrics
 from pipit.pipelines import Pipeline, load_pipeline, make_pipeline
+from pipit.pipelines.networks import open_networks
 from pipit.runtimes import load_runtime
 from pipit.runtimes.base import Runtime
-from pipit.runtimes.networks import open_networks
 from pipit.serving.batching import Batcher
 from pipit.serving.meters import ModelMeters
 from pipit.serving.model import LoadedModel

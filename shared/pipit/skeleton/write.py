@@ -11,7 +11,7 @@ from importlib.resources import files
 from pathlib import Path
 from string import Template
 
-from pipit.domains import free_port, read_domains
+from pipit.deployment import free_port, read_domains
 from pipit.errors import AlreadyExists, InvalidInput, NotFound
 from pipit.files import write_atomically
 from pipit.skeleton.requirements import LOCKS, domain_with_the_same, requirements_of
@@ -81,6 +81,12 @@ def write_task(root: Path, task: str, kind: str, framework: str) -> Written:
 
 def _values(root: Path, domain: str, name: str, kind: str, framework: str) -> dict[str, str]:
     module, kit, export = _KITS[framework]
+    camel = "".join(part.capitalize() for part in name.split("_"))
+    own = (
+        f"from {domain}.{name}.data import check_folder, write_synthetic_set\n"
+        f"from {domain}.{name}.recipe import {camel}Recipe\n"
+        f"from {domain}.{name}.task import {camel}Trainer\n"
+    )
     line = f"from pipit.training.{module} import {kit}\n"
     needed = requirements_of(kind, framework)
     title = domain.replace("_", " ")
@@ -88,11 +94,13 @@ def _values(root: Path, domain: str, name: str, kind: str, framework: str) -> di
         "domain": domain,
         "name": name,
         "task": f"{domain}.{name}",
-        "camel": "".join(part.capitalize() for part in name.split("_")),
+        "camel": camel,
         "dashed": domain.replace("_", "-"),
         "title": title,
         "Title": title.capitalize(),
-        # Imports are sorted, and the kits stand on two sides of others.
+        # Imports are sorted: these stand before or after others.
+        "own_first": own if domain < "pipit" else "",
+        "own_last": own if domain > "pipit" else "",
         "kit_first": line if framework == "keras" else "",
         "kit_last": line if framework == "torch" else "",
         "kit": kit,

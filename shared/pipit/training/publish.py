@@ -20,8 +20,8 @@ from pipit.bundle.golden import check_golden, run_once, write_golden
 from pipit.bundle.manifest import GOLDEN_FILE, Expectations, GoldenSamples, Lineage, Manifest, Network, Variant
 from pipit.bundle.version import SemanticVersion
 from pipit.pipelines import load_pipeline
+from pipit.pipelines.networks import open_networks, open_pipeline
 from pipit.runtimes import load_runtime
-from pipit.runtimes.networks import open_networks, open_pipeline
 from pipit.training.run import Run
 from pipit.training.trainer import BundleDraft, Trainer
 

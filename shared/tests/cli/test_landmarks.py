@@ -9,11 +9,10 @@ import numpy as np
 import pytest
 from PIL import Image
 from pipit.cli.exit_codes import ExitCode
-from pipit.data.landmark_networks import FOLDER, install
 from pipit.errors import Unavailable
-from pipit.inputs.landmarks.files import read_landmarks
-from pipit.inputs.landmarks.networks import LandmarkSettings
-from pipit.settings import load_settings
+from pipit.landmark_networks import FOLDER, install
+from pipit.landmarks.files import read_landmarks
+from pipit.settings import LandmarkSettings, load_settings
 
 data = pytest.importorskip("skimage.data", reason="needs scikit-image, which carries the photograph")
 

@@ -14,8 +14,8 @@ from pipit.bundle.manifest import Network
 from pipit.errors import IntegrityError, InvalidInput, NotFound, Unavailable
 from pipit.inputs import Landmarks
 from pipit.pipelines import load_pipeline
+from pipit.pipelines.networks import open_networks, open_pipeline
 from pipit.runtimes import load_runtime
-from pipit.runtimes.networks import open_networks, open_pipeline
 
 
 def is_closed(runtime: Any) -> bool:
@@ -122,7 +122,7 @@ def test_the_one_that_can_not_be_opened_is_named_and_others_are_closed(
         loaded.append(load_runtime(*arguments, **options))
         return loaded[-1]
 
-    monkeypatch.setattr("pipit.runtimes.networks.load_runtime", load)
+    monkeypatch.setattr("pipit.pipelines.networks.load_runtime", load)
     good, bad = (Network(runtime="onnx", file=f"{name}.onnx") for name in ("good", "bad"))
     with (
         pytest.raises(InvalidInput, match="network 'second': "),

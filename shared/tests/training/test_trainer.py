@@ -32,7 +32,9 @@ def test_a_trainer_is_found_by_its_task() -> None:
 
 @pytest.mark.usefixtures("package")
 def test_a_trainer_whose_libraries_are_missing() -> None:
-    with pytest.raises(NotFound, match="needs the package 'twigs_and_moss'; install the extra `train` of sparrow"):
+    with pytest.raises(
+        NotFound, match=r"needs the package 'twigs_and_moss'; in the repository, run: .*services/sparrow\[train\]"
+    ):
         load_trainer("sparrow.nests")
 
 

@@ -21,7 +21,7 @@ import numpy as np
 from pipit.data.check import Advance, DataReport
 from pipit.data.tables import rows_of
 from pipit.errors import InvalidInput, NotFound
-from pipit.inputs.landmarks.files import read_landmarks
+from pipit.landmarks.files import read_landmarks
 from pipit.training.by_input.faces.check import check_faces
 from pipit.training.by_input.faces.labelled import (
     ENDINGS,

@@ -14,7 +14,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 from pipit.errors import InvalidInput
-from pipit.inputs.landmarks import FACE_POINTS, FEATURES, split_features
+from pipit.landmarks import FACE_POINTS, FEATURES, split_features
 
 Kind = Literal["raw", "aligned", "aligned_crop"]
 Values = NDArray[np.float32]

@@ -16,7 +16,7 @@ from pipit.answers import predict, softmax
 from pipit.bundle.manifest import Manifest
 from pipit.errors import InvalidInput
 from pipit.inputs import EncodedImage, Input, InputSequence, Landmarks, TensorInput, describe
-from pipit.inputs.landmarks import FEATURES, FaceAndBody, Found, Tracker, face_crop
+from pipit.landmarks import FEATURES, FaceAndBody, Found, Tracker, face_crop
 from pipit.pipelines.rows import outputs_of, take_rows
 from pipit.runtimes import Runtime
 from pipit.types import Decoded, Prediction, Region, Tensors
@@ -32,7 +32,7 @@ class ExpressionPipeline:
     """`emotion.expression`. Shared by threads."""
 
     def __init__(self, manifest: Manifest, networks: Mapping[str, Runtime] = NONE) -> None:
-        """networks: those that find faces, and bodies where the parameters want them; see `pipit.inputs.landmarks`.
+        """networks: those that find faces, and bodies where the parameters want them; see `pipit.landmarks`.
 
         Without any, landmarks alone are answered. Raises InvalidInput for wrong parameters, and where pictures are
         wanted and a network is missing.

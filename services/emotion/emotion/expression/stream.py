@@ -17,7 +17,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 from pipit.inputs import EncodedImage, Input, Landmarks
-from pipit.inputs.landmarks import Tracker
+from pipit.landmarks import Tracker
 from pipit.types import Box, Decoded, TimeSpan
 
 from emotion.expression.settings import INPUT, Settings

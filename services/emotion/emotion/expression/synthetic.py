@@ -13,9 +13,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 from pipit.inputs import Input, Landmarks, TensorInput
-from pipit.inputs.landmarks import FACE_MIRROR, FACE_POINTS, join_features
-from pipit.inputs.landmarks.files import write_landmarks
-from pipit.inputs.landmarks.layout import BODY_POINT_NAMES
+from pipit.landmarks import FACE_MIRROR, FACE_POINTS, join_features
+from pipit.landmarks.files import write_landmarks
+from pipit.landmarks.layout import BODY_POINT_NAMES
 from pipit.training.by_input.faces.examples import landmark_table
 from pipit.training.by_input.faces.labelled import LANDMARKS, PERSON_MARK
 

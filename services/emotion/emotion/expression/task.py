@@ -15,7 +15,7 @@ from typing import Any, ClassVar
 from pipit.bundle.manifest import Decision, InputDescription, Metric
 from pipit.errors import InvalidInput
 from pipit.inputs import Input
-from pipit.inputs.landmarks import face_crop
+from pipit.landmarks import face_crop
 from pipit.training.by_input.faces.faces import Crop, FaceSamples
 from pipit.training.by_input.faces.labelled import Face
 from pipit.training.by_input.faces.trainer import FaceTrainer

@@ -19,8 +19,8 @@ import numpy as np
 from numpy.typing import NDArray
 from pipit.data.tables import rows_of
 from pipit.errors import InvalidInput, NotFound
-from pipit.inputs.landmarks import FEATURES
-from pipit.inputs.landmarks.files import LandmarkTable, read_landmarks
+from pipit.landmarks import FEATURES
+from pipit.landmarks.files import LandmarkTable, read_landmarks
 from pipit.training.source_set import Listing
 
 from emotion.stress.recordings import Recording

@@ -22,7 +22,7 @@ from pipit.answers import predict
 from pipit.bundle.manifest import Manifest
 from pipit.errors import InvalidInput
 from pipit.inputs import Input, InputSequence, TensorInput, describe
-from pipit.inputs.landmarks import FaceAndBody, Tracker
+from pipit.landmarks import FaceAndBody, Tracker
 from pipit.pipelines.rows import outputs_of, take_rows
 from pipit.runtimes import Runtime
 from pipit.types import Decoded, Prediction, Tensors
@@ -61,7 +61,7 @@ class StressPipeline:
     """`emotion.stress`. Shared by threads."""
 
     def __init__(self, manifest: Manifest, networks: Mapping[str, Runtime] = NONE) -> None:
-        """networks: those that find faces and bodies, where the signals are landmarks; see `pipit.inputs.landmarks`.
+        """networks: those that find faces and bodies, where the signals are landmarks; see `pipit.landmarks`.
 
         Without any, pictures are refused. Raises InvalidInput for parameters or networks that are missing or wrong.
         Parameters: `signals` (physiology or landmarks), `window` and `hop` in steps, `step_seconds`, `prior` (mean and

@@ -1,7 +1,7 @@
 """What a stress network may look at, step by step, and how raw numbers become comparable between people.
 
     physiology   heart rate, RMSSD, skin conductance; a minute each
-    landmarks    the 1,536 features of `pipit.inputs.landmarks`, placed and sized by the face itself
+    landmarks    the 1,536 features of `pipit.landmarks`, placed and sized by the face itself
 
 A value that is missing is NaN here.
 """
@@ -14,9 +14,9 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 from pipit.errors import InvalidInput
-from pipit.inputs.landmarks import FEATURE_NAMES, FEATURES, join_features, split_features
 from pipit.inputs.physiology import MISSING, PHYSIOLOGY_NAMES
 from pipit.inputs.physiology import TENSOR as PHYSIOLOGY_TENSOR
+from pipit.landmarks import FEATURE_NAMES, FEATURES, join_features, split_features
 
 Values = NDArray[np.float32]
 """(steps, signals), NaN where missing."""
@@ -104,7 +104,7 @@ PHYSIOLOGY = Signals(
 LANDMARKS = Signals(
     "landmarks",
     FEATURE_NAMES,
-    "shares of the picture's width and height, as pipit.inputs.landmarks gives them; 0 where no face was found",
+    "shares of the picture's width and height, as pipit.landmarks gives them; 0 where no face was found",
     np.repeat([0, 1], [468 * 3, FEATURES - 468 * 3]),
     _landmarks,
 )

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pipit.errors import InputTooLarge, InvalidInput
 from pipit.inputs import EncodedImage, Input, Landmarks, TensorInput, describe
-from pipit.inputs.landmarks import Tracker
+from pipit.landmarks import Tracker
 from pipit.types import Decoded, TimeSpan
 
 from emotion.stress.past import OwnPast, Prior, channels_of

@@ -16,8 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 from pipit.files import write_atomically
 from pipit.inputs import Input, InputSequence, Landmarks, TensorInput
-from pipit.inputs.landmarks import BODY_POINT_NAMES, FACE_POINTS, join_features
 from pipit.inputs.physiology import MISSING
+from pipit.landmarks import BODY_POINT_NAMES, FACE_POINTS, join_features
 
 from emotion.stress.signals import LANDMARKS
 from emotion.stress.stream import StepReader

@@ -17,7 +17,7 @@ import numpy as np
 from pipit.bundle.manifest import Decision, InputDescription, Metric
 from pipit.errors import InvalidInput
 from pipit.inputs import Input
-from pipit.inputs.landmarks.networks import RUNTIME, network_paths
+from pipit.landmarks.networks import RUNTIME, network_paths
 from pipit.training.classifier import ClassifierTrainer, Side
 from pipit.training.evaluation import Evaluation, Scores
 from pipit.training.kit import Ask, Kit, Outputs, Rows, Trained

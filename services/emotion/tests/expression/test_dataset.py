@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from emotion.expression.data import read_dataset
 from pipit.errors import InvalidInput, NotFound
-from pipit.inputs.landmarks.files import read_landmarks, write_landmarks
+from pipit.landmarks.files import read_landmarks, write_landmarks
 from pipit.training.by_input.faces.labelled import LANDMARKS
 
 

@@ -9,7 +9,7 @@ from emotion.expression.recipe import ExpressionRecipe
 from emotion.expression.synthetic import synthesise
 from numpy.typing import NDArray
 from pipit.errors import InvalidInput
-from pipit.inputs.landmarks import FACE_MIRROR, join_features, split_features
+from pipit.landmarks import FACE_MIRROR, join_features, split_features
 from pipit.training.by_input.faces.faces import FaceSamples
 
 

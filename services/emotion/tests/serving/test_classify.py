@@ -18,8 +18,8 @@ from pipit._pb.open_inference.v2 import open_inference_pb2 as v2
 from pipit._pb.pipit.inference.v1 import inference_pb2 as pb
 from pipit.bundle import open_bundle
 from pipit.inputs import EncodedImage, Landmarks
+from pipit.pipelines.networks import open_pipeline
 from pipit.runtimes import load_runtime
-from pipit.runtimes.networks import open_pipeline
 
 pytestmark = pytest.mark.slow
 

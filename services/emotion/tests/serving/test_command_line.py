@@ -17,7 +17,7 @@ import pytest
 from emotion.expression.synthetic import synthesise
 from numpy.typing import NDArray
 from PIL import Image
-from pipit.inputs.landmarks.extract import extract_folder
+from pipit.landmarks.extract import extract_folder
 
 av = pytest.importorskip("av", reason="needs the video extra")
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("silent_log")]

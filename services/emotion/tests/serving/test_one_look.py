@@ -14,16 +14,16 @@ import pipit.runtimes.litert
 import pytest
 from emotion.expression.pipeline import ExpressionPipeline
 from numpy.typing import NDArray
+from pipit import landmark_networks
 from pipit._pb.pipit.inference.v1 import inference_pb2 as pb
 from pipit.bundle import open_bundle
-from pipit.data import landmark_networks
 from pipit.inputs import EncodedImage
-from pipit.inputs.landmarks import FaceAndBody
-from pipit.inputs.landmarks import networks as networks_of_landmarks
-from pipit.inputs.landmarks.detector import Detector
-from pipit.inputs.landmarks.memory import Findings
+from pipit.landmarks import FaceAndBody
+from pipit.landmarks import networks as networks_of_landmarks
+from pipit.landmarks.detector import Detector
+from pipit.landmarks.memory import Findings
+from pipit.pipelines.networks import open_networks, open_pipeline
 from pipit.runtimes import load_runtime
-from pipit.runtimes.networks import open_networks, open_pipeline
 
 pytestmark = pytest.mark.slow
 

@@ -5,7 +5,7 @@ import pytest
 from emotion.stress.signals import LANDMARKS, PHYSIOLOGY
 from emotion.stress.synthetic import synthesise_faces
 from pipit.errors import InvalidInput
-from pipit.inputs.landmarks import split_features
+from pipit.landmarks import split_features
 
 
 def test_physiology_is_compared_by_logarithms_and_999_is_missing() -> None:

@@ -18,7 +18,7 @@ from pipit.bundle.gates import check_gates
 from pipit.bundle.golden import check_golden
 from pipit.errors import InvalidInput, NotFound
 from pipit.inputs import InputSequence, Landmarks, TensorInput
-from pipit.inputs.landmarks.extract import extract_folder
+from pipit.landmarks.extract import extract_folder
 from pipit.runtimes import load_runtime
 from pipit.training.publish import FIRST_VERSION, make_bundle
 from pipit.training.recipe import find_recipe, load_recipe

@@ -15,8 +15,8 @@ from footprints.detector.task import DetectorTrainer
 from pipit.bundle.golden import check_golden
 from pipit.errors import InvalidInput, NotFound
 from pipit.inputs import EncodedImage
+from pipit.pipelines.networks import open_pipeline
 from pipit.runtimes import load_runtime
-from pipit.runtimes.networks import open_pipeline
 from pipit.training.publish import FIRST_VERSION, make_bundle
 from pipit.training.recipe import find_recipe, load_recipe, recipe_names
 from pipit.training.run import open_run

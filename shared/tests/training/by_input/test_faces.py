@@ -10,7 +10,7 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 from pipit.errors import InvalidInput, NotFound
-from pipit.inputs.landmarks.files import LandmarkTable, Sources, write_landmarks
+from pipit.landmarks.files import LandmarkTable, Sources, write_landmarks
 from pipit.training.by_input.faces import faces as searching
 from pipit.training.by_input.faces.check import check_faces
 from pipit.training.by_input.faces.faces import Crop, FaceSearch, FoundFace, collect

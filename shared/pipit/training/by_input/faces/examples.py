@@ -12,9 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipit.inputs import Input, Landmarks
-from pipit.inputs.landmarks import FACE_POINTS, join_features
-from pipit.inputs.landmarks.files import LandmarkTable, Sources, write_landmarks
-from pipit.inputs.landmarks.layout import BODY_POINT_NAMES
+from pipit.landmarks import FACE_POINTS, join_features
+from pipit.landmarks.files import LandmarkTable, Sources, write_landmarks
+from pipit.landmarks.layout import BODY_POINT_NAMES
 from pipit.training.by_input.faces.labelled import LANDMARKS, PERSON_MARK
 
 SHAPES = {"long": (0.8, 1.25), "wide": (1.25, 0.8)}
@@ -32,6 +32,7 @@ def write_examples(folder: Path) -> None:
             for picture in range(PICTURES):
                 names.append(f"{label}/{label}{person:02d}{PERSON_MARK}{picture}.jpg")
                 rows.append(_face(label, person, generator))
+    folder.mkdir(parents=True, exist_ok=True)
     write_landmarks(folder / LANDMARKS, landmark_table(names, np.stack(rows), SIZE))
 
 
@@ -62,9 +63,10 @@ def landmark_table(names: Sequence[str], features: NDArray[np.float32], size: in
 
 
 def _face(label: str, person: int, generator: np.random.Generator) -> NDArray[np.float32]:
-    """(1536,), no body. The same person has the same points, moved a little."""
-    points = np.random.default_rng([7, person]).normal(0.0, 0.1, (FACE_POINTS, 3))
+    """(1536,), no body. All have the same points, which a person has a little elsewhere, and a picture too."""
+    points = np.random.default_rng(7).normal(0.0, 0.1, (FACE_POINTS, 3))
+    points += np.random.default_rng([7, person]).normal(0.0, 0.01, points.shape)
     points[:, :2] *= SHAPES[label]
     points += generator.normal(0.0, 0.005, points.shape)
-    points[:, :2] += generator.uniform(0.45, 0.55, 2)
+    points[:, :2] += generator.uniform(0.49, 0.51, 2)
     return join_features(points.astype(np.float32), np.zeros((len(BODY_POINT_NAMES), 4), np.float32))

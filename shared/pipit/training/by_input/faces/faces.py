@@ -11,11 +11,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from pipit.data.landmark_networks import NETWORK_FILES
 from pipit.errors import InputTooLarge, InvalidInput
 from pipit.inputs import EncodedImage
 from pipit.inputs.image import decode_image
-from pipit.inputs.landmarks import FEATURES, SHORTER_SIDE, FaceAndBody, Found, mirror_features
+from pipit.landmark_networks import NETWORK_FILES
+from pipit.landmarks import FEATURES, SHORTER_SIDE, FaceAndBody, Found, mirror_features
 from pipit.training.by_input.faces.labelled import Face
 from pipit.training.cache import ArrayCache
 from pipit.training.progress import Progress

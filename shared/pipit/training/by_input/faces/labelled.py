@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from pipit.data.tables import rows_of
 from pipit.errors import InvalidInput
-from pipit.inputs.landmarks.files import LandmarkTable, aspect_ratios, read_landmarks
+from pipit.landmarks.files import LandmarkTable, aspect_ratios, read_landmarks
 from pipit.training.source_set import Listing
 
 ENDINGS = (".jpg", ".jpeg", ".png", ".webp")

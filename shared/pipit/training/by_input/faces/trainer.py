@@ -12,7 +12,7 @@ import numpy as np
 
 from pipit.bundle.manifest import Metric
 from pipit.errors import InvalidInput
-from pipit.inputs.landmarks.networks import RUNTIME, network_paths
+from pipit.landmarks.networks import RUNTIME, network_paths
 from pipit.training.by_input.faces.faces import Crop, FaceSamples, FaceSearch, Search, collect
 from pipit.training.by_input.faces.groups import group_names
 from pipit.training.by_input.faces.labelled import Face

@@ -17,10 +17,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from pipit.inputs.landmarks.crop import Picture, crop, scaled
-from pipit.inputs.landmarks.detector import Detector
-from pipit.inputs.landmarks.geometry import Points, Rectangle, about, rotation_of
-from pipit.inputs.landmarks.smoothing import OneEuroFilter, OneEuroParameters
+from pipit.landmarks.crop import Picture, crop, scaled
+from pipit.landmarks.detector import Detector
+from pipit.landmarks.geometry import Points, Rectangle, about, rotation_of
+from pipit.landmarks.smoothing import OneEuroFilter, OneEuroParameters
 from pipit.runtimes.base import Runtime
 
 BODY_POINTS = 33

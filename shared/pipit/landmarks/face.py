@@ -16,9 +16,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from pipit.inputs.landmarks.crop import Picture, crop, scaled
-from pipit.inputs.landmarks.detector import Detection, Detector
-from pipit.inputs.landmarks.geometry import Rectangle, around, rotation_of
+from pipit.landmarks.crop import Picture, crop, scaled
+from pipit.landmarks.detector import Detection, Detector
+from pipit.landmarks.geometry import Rectangle, around, rotation_of
 from pipit.runtimes.base import Runtime
 
 _EYES_OF_DETECTION = (0, 1)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pipit.inputs.landmarks.detector import anchor_centers, merge_overlapping
+from pipit.landmarks.detector import anchor_centers, merge_overlapping
 
 
 def test_anchors_of_both_networks() -> None:

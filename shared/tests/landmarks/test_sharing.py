@@ -15,11 +15,11 @@ from numpy.typing import NDArray
 from PIL import Image
 from pipit.errors import InvalidInput
 from pipit.inputs import EncodedImage
-from pipit.inputs.landmarks import FaceAndBody, Found
-from pipit.inputs.landmarks.body import BodyFinder
-from pipit.inputs.landmarks.face import FaceFinder
-from pipit.inputs.landmarks.memory import Findings
-from pipit.inputs.landmarks.networks import network_paths
+from pipit.landmarks import FaceAndBody, Found
+from pipit.landmarks.body import BodyFinder
+from pipit.landmarks.face import FaceFinder
+from pipit.landmarks.memory import Findings
+from pipit.landmarks.networks import network_paths
 from pipit.runtimes import Runtime, load_runtime
 
 Picture = NDArray[np.uint8]

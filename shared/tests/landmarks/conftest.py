@@ -11,11 +11,10 @@ from typing import Any
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from pipit.data.landmark_networks import FOLDER, install
 from pipit.errors import Unavailable
-from pipit.inputs.landmarks import FaceAndBody
-from pipit.inputs.landmarks.networks import LandmarkSettings
-from pipit.settings import load_settings
+from pipit.landmark_networks import FOLDER, install
+from pipit.landmarks import FaceAndBody
+from pipit.settings import LandmarkSettings, load_settings
 
 
 @pytest.fixture(scope="session")

@@ -16,13 +16,13 @@ from numpy.typing import NDArray
 from pipit.errors import InvalidInput
 from pipit.inputs import EncodedImage
 from pipit.inputs.image import decode_with_size
-from pipit.inputs.landmarks.body import BodyFinder, BodyPoints, BodyTrack
-from pipit.inputs.landmarks.crop import Picture, crop
-from pipit.inputs.landmarks.face import FaceFinder, FacePoints, add_new
-from pipit.inputs.landmarks.geometry import Rectangle
-from pipit.inputs.landmarks.layout import BODY_FEATURES, BODY_POINT_NAMES
-from pipit.inputs.landmarks.memory import RECENT, Asker, Findings
-from pipit.inputs.landmarks.networks import BODY_NETWORKS, FACE_NETWORKS, RUNTIME, network_paths
+from pipit.landmarks.body import BodyFinder, BodyPoints, BodyTrack
+from pipit.landmarks.crop import Picture, crop
+from pipit.landmarks.face import FaceFinder, FacePoints, add_new
+from pipit.landmarks.geometry import Rectangle
+from pipit.landmarks.layout import BODY_FEATURES, BODY_POINT_NAMES
+from pipit.landmarks.memory import RECENT, Asker, Findings
+from pipit.landmarks.networks import BODY_NETWORKS, FACE_NETWORKS, RUNTIME, network_paths
 from pipit.runtimes.base import Runtime
 from pipit.runtimes.loader import load_runtime
 from pipit.types import Box
@@ -82,7 +82,7 @@ class FaceAndBody:
         tight_faces: bool = True,
         findings: Findings = RECENT,
     ) -> None:
-        """networks: opened, by the names of `pipit.inputs.landmarks.networks`; without the body's, no body is found.
+        """networks: opened, by the names of `pipit.landmarks.networks`; without the body's, no body is found.
 
         tight_faces: where no face is detected, look once more for one that fills the picture. MediaPipe does not.
         findings: of all who may share what they find. Raises InvalidInput if a network is missing.
@@ -195,7 +195,7 @@ class Tracker:
         """As `find`, in a picture file, of which large JPEGs are decoded no larger than `SHORTER_SIDE` needs.
 
         Where another task of this process has just looked at the same file, at the same place, with the same network,
-        what it found is taken; see `pipit.inputs.landmarks.memory`. Raises InvalidInput, InputTooLarge.
+        what it found is taken; see `pipit.landmarks.memory`. Raises InvalidInput, InputTooLarge.
         """
         picture = decode_with_size(item, shorter_side=SHORTER_SIDE)
         self._picture_digest = hashlib.blake2b(item.data, digest_size=16).digest()

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 from pipit.errors import InvalidInput
-from pipit.inputs.landmarks import (
+from pipit.landmarks import (
     BODY_MIRROR,
     BODY_POINT_NAMES,
     FACE_MIRROR,

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pipit.errors import InvalidInput, NotFound
-from pipit.inputs.landmarks.files import (
+from pipit.landmarks.files import (
     LandmarkTable,
     Sources,
     join_tables,

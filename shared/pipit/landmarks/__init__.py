@@ -7,8 +7,8 @@
 The same code runs in the trainer and on the Pi. docs/landmarks.md has the details.
 """
 
-from pipit.inputs.landmarks.find import SHORTER_SIDE, FaceAndBody, Found, Searched, Thresholds, Tracker, face_crop
-from pipit.inputs.landmarks.layout import (
+from pipit.landmarks.find import SHORTER_SIDE, FaceAndBody, Found, Searched, Thresholds, Tracker, face_crop
+from pipit.landmarks.layout import (
     BODY_MIRROR,
     BODY_POINT_NAMES,
     FACE_MIRROR,

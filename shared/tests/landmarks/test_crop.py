@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pipit.inputs.landmarks.crop import crop, scaled
-from pipit.inputs.landmarks.geometry import Rectangle, around, rotation_of
+from pipit.landmarks.crop import crop, scaled
+from pipit.landmarks.geometry import Rectangle, around, rotation_of
 
 PICTURE = np.random.default_rng(3).integers(0, 256, (20, 30, 3), np.uint8)
 

@@ -21,7 +21,8 @@ import numpy as np
 from pipit.errors import InvalidInput, NotFound, PipitError
 from pipit.inputs import EncodedImage
 from pipit.inputs.image import ImageLimits, decode_with_size
-from pipit.inputs.landmarks.files import (
+from pipit.inputs.suffixes import PICTURES, VIDEOS
+from pipit.landmarks.files import (
     LandmarkTable,
     Sources,
     join_tables,
@@ -29,9 +30,8 @@ from pipit.inputs.landmarks.files import (
     read_landmarks,
     write_landmarks,
 )
-from pipit.inputs.landmarks.find import SHORTER_SIDE, FaceAndBody, Found
-from pipit.inputs.landmarks.layout import FEATURES
-from pipit.inputs.suffixes import PICTURES, VIDEOS
+from pipit.landmarks.find import SHORTER_SIDE, FaceAndBody, Found
+from pipit.landmarks.layout import FEATURES
 
 _PORTION = 32
 _LIMITS = ImageLimits(max_bytes=256 * 1024 * 1024, max_pixels=150_000_000)

@@ -6,7 +6,7 @@ from time import monotonic, sleep
 from typing import Any
 
 import pytest
-from pipit.inputs.landmarks.memory import Asker, Findings
+from pipit.landmarks.memory import Asker, Findings
 
 
 class Clock:

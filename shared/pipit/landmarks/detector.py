@@ -12,8 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from pipit.inputs.landmarks.crop import Picture, crop, scaled
-from pipit.inputs.landmarks.geometry import Points, Rectangle
+from pipit.landmarks.crop import Picture, crop, scaled
+from pipit.landmarks.geometry import Points, Rectangle
 from pipit.runtimes.base import Runtime
 
 _LARGEST_LOGIT = 80.0

@@ -13,7 +13,7 @@ from PIL import Image
 from pipit.errors import InvalidInput, NotFound
 from pipit.inputs import EncodedImage
 from pipit.inputs.image import decode_image, decode_with_size
-from pipit.inputs.landmarks import FaceAndBody, Thresholds, face_crop, split_features
+from pipit.landmarks import FaceAndBody, Thresholds, face_crop, split_features
 
 Picture = NDArray[np.uint8]
 ORIENTATION = 0x0112
@@ -197,7 +197,7 @@ def test_no_face_wanted(networks: FaceAndBody) -> None:
 
 def test_missing_networks_say_how_to_get_them(tmp_path: Path) -> None:
     (tmp_path / "face_landmark.tflite").write_bytes(b"")
-    with pytest.raises(NotFound, match=r"lacks face_detection_short_range\.tflite, .*python -m pipit\.data\.landmark"):
+    with pytest.raises(NotFound, match=r"lacks face_detection_short_range\.tflite, .*python -m pipit\.landmark"):
         FaceAndBody.load(tmp_path)
 
 

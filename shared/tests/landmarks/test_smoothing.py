@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pipit.inputs.landmarks.smoothing import OneEuroFilter, OneEuroParameters
+from pipit.landmarks.smoothing import OneEuroFilter, OneEuroParameters
 
 PARAMETERS = OneEuroParameters(min_cutoff=0.01, beta=10.0)
 

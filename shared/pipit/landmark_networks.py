@@ -1,6 +1,6 @@
 """MediaPipe's four networks for faces and bodies, out of the wheel that carries them.
 
-    python -m pipit.data.landmark_networks [FOLDER] [--wheel FILE, FOLDER or URL]
+    python -m pipit.landmark_networks [FOLDER] [--wheel FILE, FOLDER or URL]
 
 Run once in an environment that trains or makes landmark files: the networks go into its own folder `share`, and a
 trainer puts them from there into every bundle that needs them. A device has them from the bundle. Needs pip and, where
@@ -128,15 +128,14 @@ def _read(wheel: Path) -> list[bytes]:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """0 and the paths where all is in its place; 1 and a line on standard error otherwise."""
-    parser = argparse.ArgumentParser(prog="python -m pipit.data.landmark_networks", description=_SUMMARY)
+    parser = argparse.ArgumentParser(prog="python -m pipit.landmark_networks", description=_SUMMARY)
     parser.add_argument("folder", nargs="?", type=Path, help="where to put them (default: this environment)")
     parser.add_argument("--wheel", help=f"file, folder or URL of {WHEEL} (default: PIPIT_LANDMARKS_WHEEL, else pip)")
     options = parser.parse_args(arguments)
     try:
         folder, wheel = options.folder, options.wheel
         if folder is None:
-            from pipit.inputs.landmarks.networks import LandmarkSettings  # noqa: PLC0415 (needs pydantic)
-            from pipit.settings import load_settings  # noqa: PLC0415
+            from pipit.settings import LandmarkSettings, load_settings  # noqa: PLC0415 (needs pydantic)
 
             settings = load_settings(LandmarkSettings)
             folder, wheel = FOLDER, wheel or settings.landmarks_wheel

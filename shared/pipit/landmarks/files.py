@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from pipit.errors import InvalidInput, NotFound
 from pipit.files import open_atomically
-from pipit.inputs.landmarks.layout import FEATURE_NAMES, FEATURES, split_features
+from pipit.landmarks.layout import FEATURE_NAMES, FEATURES, split_features
 
 FORMAT = "pipit landmarks 1"
 BOX_NAMES = ("left", "top", "width", "height")

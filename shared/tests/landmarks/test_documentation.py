@@ -7,14 +7,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from pipit.inputs.landmarks.files import _DTYPES, FORMAT
-from pipit.inputs.landmarks.networks import LandmarkSettings
 from pipit.inputs.suffixes import PICTURES, VIDEOS
+from pipit.landmarks.files import _DTYPES, FORMAT
+from pipit.settings import LandmarkSettings
 
 
 @pytest.fixture(scope="module")
 def text() -> str:
-    return (Path(__file__).parents[4] / "docs" / "landmarks.md").read_text("utf-8")
+    return (Path(__file__).parents[3] / "docs" / "landmarks.md").read_text("utf-8")
 
 
 def test_lists_every_array_with_its_dtype(text: str) -> None:

@@ -15,10 +15,10 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 from pipit.errors import InvalidInput, NotFound
-from pipit.inputs.landmarks import FaceAndBody
-from pipit.inputs.landmarks import extract as module
-from pipit.inputs.landmarks.extract import ExtractOptions, extract_folder
-from pipit.inputs.landmarks.files import read_landmarks
+from pipit.landmarks import FaceAndBody
+from pipit.landmarks import extract as module
+from pipit.landmarks.extract import ExtractOptions, extract_folder
+from pipit.landmarks.files import read_landmarks
 
 av = pytest.importorskip("av", reason="needs the video extra")
 
@@ -107,7 +107,7 @@ def test_an_interrupted_run_goes_on(
     for number in range(200):
         Image.fromarray(photograph[number % 50 :]).save(folder / f"{number:03d}.jpg")
     program = (
-        "import sys; from pathlib import Path; from pipit.inputs.landmarks.extract import extract_folder\n"
+        "import sys; from pathlib import Path; from pipit.landmarks.extract import extract_folder\n"
         "if __name__ == '__main__':\n"
         "    folder, output, models = map(Path, sys.argv[1:])\n"
         "    extract_folder(folder, output, models=models, processes=1)\n"

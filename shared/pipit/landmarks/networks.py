@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
-from pipit.data.landmark_networks import (
+from pipit.errors import NotFound
+from pipit.landmark_networks import (
     BODY_DETECTOR,
     BODY_LANDMARKS,
     FACE_DETECTOR,
@@ -14,19 +15,10 @@ from pipit.data.landmark_networks import (
     FOLDER,
     NetworkFile,
 )
-from pipit.errors import NotFound
-from pipit.settings import Settings
 
 FACE_NETWORKS: Mapping[str, NetworkFile] = {"face_detector": FACE_DETECTOR, "face_landmarks": FACE_LANDMARKS}
 BODY_NETWORKS: Mapping[str, NetworkFile] = {"body_detector": BODY_DETECTOR, "body_landmarks": BODY_LANDMARKS}
 RUNTIME: Final = "litert"
-
-
-class LandmarkSettings(Settings):
-    """The networks that find faces and bodies."""
-
-    landmarks_wheel: str | None = None
-    """File, folder or URL of mediapipe's wheel, which they are taken from. Not set: the index that pip uses."""
 
 
 def network_paths(folder: Path | None = None, *, body: bool = True) -> dict[str, Path]:
@@ -38,5 +30,5 @@ def network_paths(folder: Path | None = None, *, body: bool = True) -> dict[str,
     wanted = {**FACE_NETWORKS, **(BODY_NETWORKS if body else {})}
     missing = [file.name for file in wanted.values() if not (folder / file.name).is_file()]
     if missing:
-        raise NotFound(f"{folder} lacks {', '.join(missing)}; run: python -m pipit.data.landmark_networks")
+        raise NotFound(f"{folder} lacks {', '.join(missing)}; run: python -m pipit.landmark_networks")
     return {name: folder / file.name for name, file in wanted.items()}

@@ -11,7 +11,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from pipit.inputs.landmarks.geometry import Rectangle
+from pipit.landmarks.geometry import Rectangle
 
 Picture = NDArray[np.uint8]
 """RGB, shape (height, width, 3)."""

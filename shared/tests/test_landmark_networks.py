@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from pipit.data import landmark_networks
-from pipit.data.landmark_networks import NETWORK_FILES, WHEEL, install, is_right, main
+from pipit import landmark_networks
 from pipit.errors import IntegrityError, Unavailable
 from pipit.files import sha256_bytes, sha256_file
+from pipit.landmark_networks import NETWORK_FILES, WHEEL, install, is_right, main
 
 CONTENTS = {file.name: f"the network {file.name}".encode() for file in NETWORK_FILES}
 
@@ -134,9 +134,9 @@ def test_without_a_folder_they_go_into_the_environment_and_the_wheel_comes_from_
 
 def test_needs_nothing_but_python_where_the_folder_is_named(pins: Path, tmp_path: Path) -> None:
     """An image runs it in a stage that has no packages: -S hides those of this environment."""
-    shared = Path(landmark_networks.__file__).parents[2]
+    shared = Path(landmark_networks.__file__).parents[1]
     command = [sys.executable, "-S", "-c", "import sys; sys.path.insert(0, sys.argv.pop(1))\n"
-               "from pipit.data.landmark_networks import main; sys.exit(main(sys.argv[1:]))"]  # fmt: skip
+               "from pipit.landmark_networks import main; sys.exit(main(sys.argv[1:]))"]  # fmt: skip
     command += [str(shared), str(tmp_path / "networks"), "--wheel", str(pins)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     # The small wheel is not the one that the program knows: it got as far as to look.

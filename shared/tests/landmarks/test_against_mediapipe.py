@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from pipit.inputs.landmarks import FaceAndBody, Found, split_features
+from pipit.landmarks import FaceAndBody, Found, split_features
 
 PICTURES = (
     "whole", "wide", "tall", "turned", "turned_back", "cut_left", "cut_top", "mirrored", "small_48", "pair",
