@@ -14,19 +14,22 @@ ARGS ?=
 # TensorFlow tells of its build and its choices at every start.
 export TF_CPP_MIN_LOG_LEVEL ?= 3
 
+# A folder with a domain.toml is a domain.
+DOMAINS := $(patsubst services/%/domain.toml,%,$(wildcard services/*/domain.toml))
+
 DEV := .venv/dev/bin
 TRAIN = .venv/train-$(DOMAIN)/bin
 SERVE = .venv/serve-$(DOMAIN)/bin
-# What a trainer starts in an environment of its own.
-DETECTOR := .venv/detector-footprints/.ready
-BESIDE = $(if $(filter footprints.detector,$(TASK)),$(DETECTOR))
+# Trainers that have a second environment, by the list of what is installed last in it: services/DOMAIN/TASK.late.txt.
+BESIDES := $(foreach late,$(wildcard services/*/*.late.txt),$(patsubst %.late.txt,%,$(notdir $(late)))-$(notdir $(patsubst %/,%,$(dir $(late)))))
+BESIDE = $(patsubst %,.venv/%/.ready,$(filter $(lastword $(subst ., ,$(TASK)))-$(DOMAIN),$(BESIDES)))
 REGISTRY_BIN := .venv/registry/bin
 PACKAGES := $(wildcard shared/pyproject.toml services/*/pyproject.toml)
 
 ##@ Use
-.PHONY: help demo train train-here train-stack serve registry
+.PHONY: help demo train train-here train-stack serve registry shell
 help: ## show this list
-	@awk -F':.*## ' '/^##@ /{printf "\n%s\n", substr($$0, 5)} /^[a-z][a-z0-9-]*:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F':.*## ' '/^##@ /{printf "\n%s\n", substr($$0, 5)} /^[a-z][a-z0-9-]*:.*## /{printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 	@printf '\nVariables: TASK=%s REGISTRY=%s ARGS="more options" PYTHON=python3.12\n' $(TASK) $(REGISTRY)
 
 demo: .venv/train-home_security/.ready .venv/serve-home_security/.ready .venv/registry/.ready ## train, register, serve and classify sounds, all on this machine
@@ -51,12 +54,25 @@ serve: ## serve TASK as the registry at REGISTRY assigns it
 registry: .venv/registry/.ready ## run the model registry on a local folder
 	$(REGISTRY_BIN)/pipit registry serve $(ARGS)
 
+# Not a rule of the environment's own: which task it is for is known only now.
+shell: ## open a shell in which `pipit` is that of TASK; ARGS="pipit models" runs one command instead
+	@$(MAKE) --silent .venv/train-$(DOMAIN)/.ready $(BESIDE)
+ifeq ($(ARGS),)
+	@printf '%s\n' 'pipit trains, classifies and asks the registry here, for $(DOMAIN); `exit` leaves.' \
+	  '  pipit --help' '  pipit doctor' '  pipit data synthesise $(TASK)' '  pipit train $(TASK) --recipe synthetic'
+	@PATH="$(CURDIR)/$(TRAIN):$$PATH" VIRTUAL_ENV="$(CURDIR)/$(TRAIN:/bin=)" "$${SHELL:-bash}" -i || true
+else
+	@PATH="$(CURDIR)/$(TRAIN):$$PATH" VIRTUAL_ENV="$(CURDIR)/$(TRAIN:/bin=)" bash -c "$$ARGS"
+endif
+
 ##@ Containers
 .PHONY: up down logs ps images classify pipit k8s k3s
 IMAGES ?= pipit
 TAG ?= dev
 # Empty: this machine's own.
 PLATFORM ?=
+# --push: to the registry that IMAGES names.
+OUTPUT ?= --load
 # Layers of compose/ besides compose.yaml: observability, dev; none: LAYERS=. Tests put files of their own on top.
 LAYERS ?= observability
 OVERRIDES ?=
@@ -79,7 +95,7 @@ ps: ## show the stack's containers and their health
 	@$(STACK_UP) ps --all $(ARGS)
 
 images: ## build every image; PLATFORM=linux/arm64 for a Pi, ARGS=inference for some of them
-	IMAGES=$(IMAGES) TAG=$(TAG) PLATFORMS=$(PLATFORM) REVISION=$$(git describe --always --dirty 2>/dev/null || echo unknown) docker buildx bake --load $(ARGS)
+	IMAGES=$(IMAGES) TAG=$(TAG) PLATFORMS=$(PLATFORM) REVISION=$$(git describe --always --dirty 2>/dev/null || echo unknown) docker buildx bake -f docker-bake.hcl -f compose/domains/images.hcl $(OUTPUT) $(ARGS)
 
 classify: ## ask the stack's server of TASK what is in FILE
 	@[ -f "$${FILE:-}" ] || { echo "there is no file '$${FILE:-}'; name one: make classify FILE=doorbell.wav" >&2; exit 2; }
@@ -106,12 +122,12 @@ k8s: .venv/dev/.ready .venv/k8s/.ready ## render the Kubernetes manifests into b
 	$(DEV)/pytest tests/k8s $(ARGS)
 
 ##@ Work on Pipit
-.PHONY: setup setup-detector test test-stack test-arm64 lint format protos protos-check dashboards bench lock clean
+.PHONY: setup setup-detector test test-stack test-arm64 lint format domains domains-check protos protos-check dashboards bench lock clean
 setup: .venv/dev/.ready .venv/triton/.ready .venv/k8s/.ready ## make the environment for development and tests
 
-setup-detector: $(DETECTOR) ## make the environment that trains the footprints detector (ultralytics, AGPL-3.0)
+setup-detector: $(BESIDES:%=.venv/%/.ready) ## make the environment that trains detectors (ultralytics, AGPL-3.0)
 
-test: setup $(DETECTOR) .venv/serve-home_security/.ready ## run all tests
+test: setup setup-detector .venv/serve-home_security/.ready ## run all tests
 	$(DEV)/pytest $(ARGS)
 
 test-stack: setup ## run the tests that need Docker: images, the stack end to end, its faults
@@ -120,11 +136,11 @@ test-stack: setup ## run the tests that need Docker: images, the stack end to en
 test-arm64: setup ## try every inference image, and the registry, on an emulated Arm processor
 	$(DEV)/pytest -m docker tests/images/test_arm64.py $(ARGS)
 
-lint: .venv/dev/.ready ## check style, types and protos
+lint: .venv/dev/.ready domains-check ## check style, types, imports, protos, and that what `make domains` writes is up to date
 	$(DEV)/ruff check .
 	$(DEV)/ruff format --check .
 	$(DEV)/mypy
-	$(DEV)/lint-imports
+	$(DEV)/pytest --quiet tests/imports
 	$(DEV)/buf lint protos
 	$(DEV)/buf breaking protos --against protos/released.binpb
 	$(DEV)/buf format --diff --exit-code protos
@@ -133,6 +149,12 @@ format: .venv/dev/.ready ## bring code and protos into shape
 	$(DEV)/ruff check --fix .
 	$(DEV)/ruff format .
 	$(DEV)/buf format --write protos
+
+domains: ## write what stands outside of a domain's folder, from services/*/domain.toml
+	@PYTHONPATH=shared $(PYTHON) -m pipit.deployment
+
+domains-check: ## fail if that is not up to date
+	@PYTHONPATH=shared $(PYTHON) -m pipit.deployment --check
 
 # The mapped include path gives the generated modules their place in the package, `pipit._pb`.
 PROTOS := $(shell cd protos && find . -name '*.proto' | sort)
@@ -146,23 +168,25 @@ protos-check: protos ## fail if the generated code is not up to date
 dashboards: .venv/dev/.ready ## write Grafana's dashboards anew, from compose/grafana/*.py
 	$(DEV)/python compose/grafana/dashboards.py
 
-bench: setup .venv/serve-home_security/.ready .venv/serve-emotion/.ready ## measure everything; writes docs/measured/*.csv (long)
+bench: setup $(DOMAINS:%=.venv/serve-%/.ready) ## measure everything; writes docs/measured/*.csv (long)
 	$(DEV)/python tests/load/run_all.py $(ARGS)
 
-# Locks hold for every platform that the wheels exist for; their inputs are the pyproject files and tests/*.in.
+# Locks hold for every platform that the wheels exist for; their inputs are the pyproject files, services/*/*.in and
+# tests/*.in. What a *.late.txt names is installed after its lock, so the lock leaves it out.
 COMPILE = $(DEV)/uv pip compile --quiet --universal --python-version 3.11 --no-emit-package pipit-shared --no-annotate --custom-compile-command 'make lock'
-lock: .venv/dev/.ready ## choose exact versions of all dependencies anew
-	$(COMPILE) services/home_security/pyproject.toml --extra serve -o services/home_security/serve.lock.txt
-	$(COMPILE) services/home_security/pyproject.toml --extra train -o services/home_security/train.lock.txt
-	$(COMPILE) services/emotion/pyproject.toml --extra serve -o services/emotion/serve.lock.txt
-	$(COMPILE) services/emotion/pyproject.toml --extra train -o services/emotion/train.lock.txt
-	$(COMPILE) services/footprints/pyproject.toml --extra serve -o services/footprints/serve.lock.txt
-	$(COMPILE) services/footprints/pyproject.toml --extra train -o services/footprints/train.lock.txt
-	$(COMPILE) services/footprints/detector.in --no-emit-package ultralytics -o services/footprints/detector.lock.txt
+lock: .venv/dev/.ready ## choose exact versions of all dependencies anew; ARGS=toys for one domain alone
+	for domain in $(or $(ARGS),$(DOMAINS)); do \
+	  for kind in serve train; do $(COMPILE) services/$$domain/pyproject.toml --extra $$kind -o services/$$domain/$$kind.lock.txt; done; \
+	  for late in $$(find services/$$domain -maxdepth 1 -name '*.late.txt'); do \
+	    $(COMPILE) $${late%.late.txt}.in $$(sed -n 's/^\([a-z][a-z0-9_-]*\)==.*/--no-emit-package \1/p' $$late) -o $${late%.late.txt}.lock.txt; \
+	  done; \
+	done
+ifeq ($(ARGS),)
 	$(COMPILE) services/registry/pyproject.toml -o services/registry/serve.lock.txt
 	$(COMPILE) $(PACKAGES) --all-extras tests/dev.in -o tests/dev.lock.txt
 	$(COMPILE) tests/triton.in -o tests/triton.lock.txt
 	$(COMPILE) tests/k8s.in -o tests/k8s.lock.txt
+endif
 
 clean: ## remove environments and runs
 	rm -rf .venv runs
@@ -179,14 +203,18 @@ define environment
 	$(if $(4),@.venv/$(1)/bin/python -m $(4))
 	@touch $$@
 endef
-$(eval $(call environment,dev,tests/dev.lock.txt,shared services/registry services/home_security services/emotion services/footprints,pipit.data.landmark_networks))
+# The networks that find faces and bodies, where trainers of the domains $(1) need them.
+landmarks = $(if $(shell grep -ls '^landmarks *= *true' $(1:%=services/%/domain.toml)),pipit.data.landmark_networks)
+# detector-footprints: 1 gives detector, 2 footprints.
+half = $(word $(1),$(subst -, ,$(2)))
+late = pip --disable-pip-version-check install --quiet --no-deps --requirement services/$(2)/$(1).late.txt
+
+$(eval $(call environment,dev,tests/dev.lock.txt,shared services/registry $(DOMAINS:%=services/%),$(call landmarks,$(DOMAINS))))
 $(eval $(call environment,triton,tests/triton.lock.txt,))
 $(eval $(call environment,k8s,tests/k8s.lock.txt,))
 $(eval $(call environment,registry,services/registry/serve.lock.txt,shared services/registry))
-$(eval $(call environment,train-home_security,services/home_security/train.lock.txt,shared services/home_security))
-$(eval $(call environment,serve-home_security,services/home_security/serve.lock.txt,shared services/home_security))
-$(eval $(call environment,train-emotion,services/emotion/train.lock.txt,shared services/emotion,pipit.data.landmark_networks))
-$(eval $(call environment,serve-emotion,services/emotion/serve.lock.txt,shared services/emotion,pipit.data.landmark_networks))
-$(eval $(call environment,train-footprints,services/footprints/train.lock.txt,shared services/footprints))
-$(eval $(call environment,serve-footprints,services/footprints/serve.lock.txt,shared services/footprints))
-$(eval $(call environment,detector-footprints,services/footprints/detector.lock.txt,,pip --disable-pip-version-check install --quiet --no-deps --requirement services/footprints/ultralytics.txt))
+$(foreach domain,$(DOMAINS),\
+$(eval $(call environment,train-$(domain),services/$(domain)/train.lock.txt,shared services/$(domain),$(call landmarks,$(domain))))\
+$(eval $(call environment,serve-$(domain),services/$(domain)/serve.lock.txt,shared services/$(domain))))
+$(foreach beside,$(BESIDES),\
+$(eval $(call environment,$(beside),services/$(call half,2,$(beside))/$(call half,1,$(beside)).lock.txt,,$(call late,$(call half,1,$(beside)),$(call half,2,$(beside))))))

@@ -2,10 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+import hashlib
+import os
+import signal
+import subprocess
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
 
 import pytest
+from hypothesis import settings
+
+# How long an example takes depends on the machine and on what else runs there; no test has a time limit.
+settings.register_profile("pipit", deadline=None)
+settings.load_profile("pipit")
 
 
 class Quiet:
@@ -31,3 +44,124 @@ class Quiet:
 def quiet() -> Quiet:
     """See `pipit.training.progress.Progress`."""
     return Quiet()
+
+
+def end_session(process: subprocess.Popen[Any]) -> None:
+    """Kills what still runs of the process's session, its children too, and closes its pipes."""
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    for pipe in (process.stdin, process.stdout, process.stderr):
+        if pipe is not None:
+            # What a writer has kept back, nobody reads.
+            with suppress(BrokenPipeError):
+                pipe.close()
+
+
+@pytest.fixture
+def popen() -> Iterator[Callable[..., subprocess.Popen[Any]]]:
+    """`subprocess.Popen` in a session of its own, of which nothing is left when the test ends, however it ends.
+
+    A child that lives on would hold the pipes, and whoever reads them to their end would wait for ever.
+    """
+    started: list[subprocess.Popen[Any]] = []
+
+    def start(command: Any, **options: Any) -> subprocess.Popen[Any]:
+        started.append(subprocess.Popen(command, start_new_session=True, **options))
+        return started[-1]
+
+    yield start
+    for process in started:
+        end_session(process)
+
+
+@dataclass
+class FileServer:
+    """Serves `files` by path. What it should do wrong is set by the test; what it was asked stands in `requests`."""
+
+    url: str = ""
+    files: dict[str, bytes] = field(default_factory=dict)
+    ranges: bool = True
+    etags: bool = True
+    break_after: list[int] = field(default_factory=list)
+    """One entry for each of the next answers: the bytes after which the connection breaks."""
+    statuses: list[int] = field(default_factory=list)
+    """One entry for each of the next answers: a status instead of the content."""
+    stall: threading.Event | None = None
+    """Set: the body waits for this after its first half."""
+    requests: list[tuple[str, str]] = field(default_factory=list)
+    """Path and Range header of each request."""
+
+
+class _Handler(BaseHTTPRequestHandler):
+    server: _Server
+
+    def do_GET(self) -> None:
+        files = self.server.files
+        asked = self.headers.get("Range", "")
+        files.requests.append((self.path, asked))
+        content = files.files.get(self.path.lstrip("/"))
+        status = files.statuses.pop(0) if files.statuses else (404 if content is None else 200)
+        if status != 200 or content is None:
+            self.send_error(status)
+            return
+        tag = f'"{hashlib.sha256(content).hexdigest()[:16]}"'
+        start = 0
+        unchanged = self.headers.get("If-Range", tag) == tag
+        if asked and files.ranges and unchanged:
+            start = int(asked.removeprefix("bytes=").rstrip("-"))
+            if start >= len(content):
+                self.send_response(416)
+                self.send_header("Content-Range", f"bytes */{len(content)}")
+                self.send_header("Content-Length", "0")
+                self.end_headers()
+                return
+            self.send_response(206)
+            self.send_header("Content-Range", f"bytes {start}-{len(content) - 1}/{len(content)}")
+        else:
+            self.send_response(200)
+        if files.etags:
+            self.send_header("ETag", tag)
+        self.send_header("Content-Length", str(len(content) - start))
+        self.end_headers()
+        self._send_body(content[start:])
+
+    def _send_body(self, body: bytes) -> None:
+        files = self.server.files
+        if files.break_after:
+            self.wfile.write(body[: files.break_after.pop(0)])
+            self.close_connection = True
+            return
+        if files.stall is not None:
+            self.wfile.write(body[: len(body) // 2])
+            self.wfile.flush()
+            files.stall.wait(30)
+            self.close_connection = True
+            return
+        self.wfile.write(body)
+
+    def log_message(self, *args: object) -> None:
+        pass
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def __init__(self, files: FileServer) -> None:
+        super().__init__(("127.0.0.1", 0), _Handler)
+        self.files = files
+
+
+@pytest.fixture
+def file_server() -> Iterator[FileServer]:
+    """A real HTTP server for downloads, whose faults a test chooses."""
+    files = FileServer()
+    with _Server(files) as server:
+        files.url = f"http://127.0.0.1:{server.server_address[1]}"
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+        thread.start()
+        yield files
+        if files.stall is not None:
+            files.stall.set()
+        server.shutdown()
+        thread.join()

@@ -2,7 +2,9 @@
 #
 #   make images                                          # for this machine
 #   make images PLATFORM=linux/arm64                     # for a Pi; under emulation, or on an Arm machine
-#   IMAGES=registry.example/pipit TAG=0.1.0 PLATFORMS=linux/amd64,linux/arm64 docker buildx bake --push
+#   make images OUTPUT=--push IMAGES=registry.example/pipit TAG=0.1.0 PLATFORM=linux/amd64,linux/arm64
+#
+# Without make: docker buildx bake -f docker-bake.hcl -f compose/domains/images.hcl
 
 variable "IMAGES" { default = "pipit" }
 variable "TAG" { default = "dev" }
@@ -15,7 +17,7 @@ variable "BASE" { default = "python:3.11-slim-bookworm" }
 variable "PLATFORMS" { default = "" }
 # File with pip's settings (a mirror, a certificate), for the time of the build only.
 variable "PIP_CONFIG" { default = "/dev/null" }
-# For trainers on a GPU: tensorflow[and-cuda]==2.21.0. Empty: the version of the lock file, for processors.
+# For trainers with TensorFlow, on a GPU: tensorflow[and-cuda]==2.21.0. Empty: the version of the lock file, for processors.
 variable "TENSORFLOW" { default = "" }
 # For trainers with PyTorch: another index of packages, as https://download.pytorch.org/whl/cpu; PyPI has the build for GPUs.
 variable "TORCH_INDEX" { default = "" }
@@ -29,8 +31,6 @@ target "common" {
 }
 
 group "default" { targets = ["registry", "inference", "trainer"] }
-group "inference" { targets = ["home-security-inference", "emotion-inference", "footprints-inference"] }
-group "trainer" { targets = ["home-security-trainer", "emotion-trainer", "footprints-trainer"] }
 
 target "registry" {
   inherits   = ["common"]
@@ -39,47 +39,35 @@ target "registry" {
   tags       = ["${IMAGES}/registry:${TAG}"]
 }
 
-target "home-security-inference" {
+# What every image of a domain is built from. DOMAINS stands in compose/domains/images.hcl.
+target "domain" {
   inherits   = ["common"]
-  dockerfile = "services/home_security/Dockerfile"
-  target     = "inference"
-  tags       = ["${IMAGES}/home-security-inference:${TAG}"]
+  dockerfile = "services/Dockerfile"
 }
 
-target "home-security-trainer" {
-  inherits   = ["common"]
-  dockerfile = "services/home_security/Dockerfile"
-  target     = "trainer"
-  args       = { TENSORFLOW = TENSORFLOW }
-  tags       = ["${IMAGES}/home-security-trainer:${TAG}"]
+target "inference" {
+  matrix   = { domain = DOMAINS }
+  name     = "${domain.name}-inference"
+  inherits = ["domain"]
+  target   = "inference"
+  args     = { DOMAIN = domain.package, TITLE = domain.title, DESCRIPTION = domain.server }
+  tags     = ["${IMAGES}/${domain.name}-inference:${TAG}"]
 }
 
-target "emotion-inference" {
-  inherits   = ["common"]
-  dockerfile = "services/emotion/Dockerfile"
-  target     = "inference"
-  tags       = ["${IMAGES}/emotion-inference:${TAG}"]
-}
-
-target "emotion-trainer" {
-  inherits   = ["common"]
-  dockerfile = "services/emotion/Dockerfile"
-  target     = "trainer"
-  args       = { TORCH_INDEX = TORCH_INDEX }
-  tags       = ["${IMAGES}/emotion-trainer:${TAG}"]
-}
-
-target "footprints-inference" {
-  inherits   = ["common"]
-  dockerfile = "services/footprints/Dockerfile"
-  target     = "inference"
-  tags       = ["${IMAGES}/footprints-inference:${TAG}"]
-}
-
-target "footprints-trainer" {
-  inherits   = ["common"]
-  dockerfile = "services/footprints/Dockerfile"
-  target     = "trainer"
-  args       = { TENSORFLOW = TENSORFLOW, TORCH_INDEX = TORCH_INDEX }
-  tags       = ["${IMAGES}/footprints-trainer:${TAG}"]
+target "trainer" {
+  matrix   = { domain = DOMAINS }
+  name     = "${domain.name}-trainer"
+  inherits = ["domain"]
+  target   = "trainer"
+  args = {
+    DOMAIN      = domain.package
+    TITLE       = domain.title
+    DESCRIPTION = domain.trainer
+    LICENCES    = domain.licences
+    LANDMARKS   = domain.landmarks
+    BESIDE      = domain.beside
+    TENSORFLOW  = TENSORFLOW
+    TORCH_INDEX = TORCH_INDEX
+  }
+  tags = ["${IMAGES}/${domain.name}-trainer:${TAG}"]
 }

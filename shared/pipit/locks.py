@@ -43,7 +43,11 @@ class SharedLock:
 
     def __init__(self, path: Path) -> None:
         self._descriptor: int | None = _open(path)
-        fcntl.flock(self._descriptor, fcntl.LOCK_SH)
+        try:
+            fcntl.flock(self._descriptor, fcntl.LOCK_SH)
+        except BaseException:
+            self.release()
+            raise
 
     def release(self) -> None:
         """May be called again."""

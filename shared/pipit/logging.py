@@ -1,14 +1,67 @@
-"""Structured logs on standard error: lines for people on a terminal, JSON for machines elsewhere."""
+"""Structured logs on standard error: lines for people on a terminal, JSON for machines elsewhere.
+
+A line is written as a whole, also where several processes and threads write to one pipe or file.
+"""
 
 from __future__ import annotations
 
+import fcntl
+import io
 import logging
+import os
 import sys
-from typing import Literal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from typing import Literal, TextIO
 
 import structlog
 
 LogFormat = Literal["auto", "json", "console"]
+
+
+class LineLogger:
+    """Writes each message as one line. Threads share it."""
+
+    def __init__(self, stream: TextIO) -> None:
+        """stream: its file descriptor is written to; itself, if it has none."""
+        self._stream = stream
+        self._lock = threading.Lock()
+        try:
+            self._descriptor: int | None = stream.fileno()
+        except (io.UnsupportedOperation, AttributeError):
+            self._descriptor = None
+
+    def msg(self, message: str) -> None:
+        """Writes a line. One that nobody takes any more is dropped: a log must not end what it tells of."""
+        with self._lock, suppress(OSError):
+            if self._descriptor is None:
+                self._stream.write(message + "\n")
+                self._stream.flush()
+                return
+            self._stream.flush()
+            rest = memoryview(f"{message}\n".encode("utf-8", "backslashreplace"))
+            # A pipe takes no more than 4 KiB without a break; a trace of a stack is longer.
+            with _alone(self._descriptor):
+                while rest:
+                    rest = rest[os.write(self._descriptor, rest) :]
+
+    # What structlog calls, by level.
+    log = debug = info = warn = warning = error = err = fatal = critical = exception = failure = msg
+
+
+@contextmanager
+def _alone(descriptor: int) -> Iterator[None]:
+    """Keeps other processes from writing there; where the system can't, as on some kinds of file, it does not."""
+    try:
+        fcntl.lockf(descriptor, fcntl.LOCK_EX)
+    except OSError:
+        yield
+        return
+    try:
+        yield
+    finally:
+        fcntl.lockf(descriptor, fcntl.LOCK_UN)
 
 
 def configure_logging(level: str = "INFO", form: LogFormat = "auto") -> None:
@@ -17,6 +70,7 @@ def configure_logging(level: str = "INFO", form: LogFormat = "auto") -> None:
     renderer: structlog.typing.Processor = (
         structlog.dev.ConsoleRenderer() if console else structlog.processors.JSONRenderer()
     )
+    logger = LineLogger(sys.stderr)
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,
@@ -27,7 +81,7 @@ def configure_logging(level: str = "INFO", form: LogFormat = "auto") -> None:
             renderer,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level.upper()]),
-        logger_factory=structlog.PrintLoggerFactory(file=sys.stderr),
+        logger_factory=lambda *_: logger,
         cache_logger_on_first_use=True,
     )
 

@@ -33,7 +33,7 @@ class DataSettings(Settings):
     """Where data sets and pretrained networks lie."""
 
     data: Path | None = None
-    """Folder with one sub-folder per data set (`esc50`, `backbones`, …). Not set: no real data on this machine."""
+    """Folder with one sub-folder per data set (`backbones`, …). Not set: no real data on this machine."""
 
 
 def load_settings(cls: type[S], **overrides: Any) -> S:

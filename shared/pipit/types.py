@@ -1,9 +1,10 @@
-"""What goes from part to part: tensors, where in an input something lies, and what is said of it."""
+"""What goes from part to part: tensors, where in an input something lies, what is said of it and by whom."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from enum import Enum
 from typing import Any
 
 from numpy.typing import NDArray
@@ -79,3 +80,49 @@ class Prediction:
     unknown: bool = False
     uncertain: bool = False
     region_score: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """What exactly answers. digest: SHA-256 of the bundle's manifest, in hexadecimal."""
+
+    task: str
+    version: str
+    digest: str
+    variant: str
+
+
+@dataclass(slots=True)
+class StageTimes:
+    """Seconds on the server. queue: the wait for a turn, and for a batch to fill."""
+
+    decode: float
+    queue: float
+    run: float
+    interpret: float
+
+    @property
+    def total(self) -> float:
+        """From the input's arrival to its answer."""
+        return self.decode + self.queue + self.run + self.interpret
+
+
+class ModelState(Enum):
+    """Whether a task answers."""
+
+    LOADING = "loading"
+    SERVING = "serving"
+    NOT_SERVING = "not serving"
+
+
+@dataclass(frozen=True, slots=True)
+class ModelStatus:
+    """One task of a server, for people. identity: None while nothing is loaded."""
+
+    task: str
+    environment: str
+    state: ModelState
+    reason: str
+    identity: Identity | None = None
+    labels: tuple[str, ...] = ()
+    input_kind: str = ""

@@ -1,13 +1,23 @@
-"""Real data, for the tests marked `data`; and a small task of two networks."""
+"""Real data, for the tests marked `data`; small tasks that are real in every part, and a server of them."""
 
 from __future__ import annotations
 
 import importlib
 import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
+import grpc
+import numpy as np
 import pytest
+import soundfile
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+from pipit.bundle import Bundle, Manifest, write_bundle, write_golden
+from pipit.inputs import EncodedImage, PcmAudio
+from pipit.serving import InferenceServer, ServingSettings
 from pipit.settings import DataSettings, load_settings
 
 
@@ -39,3 +49,145 @@ def staged(staged_site: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     """The module of test.staged, whose bundles hold two networks; the task is installed as long as the test runs."""
     monkeypatch.syspath_prepend(staged_site)
     return importlib.import_module("staged")
+
+
+@pytest.fixture(scope="session")
+def small_site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of installed packages with the tasks test.loudness and test.brightness."""
+    site = tmp_path_factory.mktemp("site")
+    info = site / "small-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: small\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text(
+        "[pipit.pipelines]\ntest.loudness = loudness:LoudnessPipeline\n"
+        "test.brightness = brightness:BrightnessPipeline\n"
+        "[pipit.trainers]\ntest.loudness = loudness:LoudnessTrainer\n"
+    )
+    for module in ("loudness.py", "brightness.py"):
+        shutil.copy(Path(__file__).parent / module, site)
+    return site
+
+
+@pytest.fixture
+def loudness(small_site: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    """The module of test.loudness; the task is installed for as long as the test runs."""
+    monkeypatch.syspath_prepend(small_site)
+    return importlib.import_module("loudness")
+
+
+@pytest.fixture
+def brightness(loudness: ModuleType) -> ModuleType:
+    """The module of test.brightness."""
+    return importlib.import_module("brightness")
+
+
+@pytest.fixture
+def write_tone(tmp_path: Path, loudness: ModuleType) -> Callable[..., Path]:
+    """Writes a recording of (seconds, amplitude) pieces: 0.5 is loud, 0.01 is quiet."""
+
+    def write(name: str, *pieces: tuple[float, float]) -> Path:
+        soundfile.write(tmp_path / name, np.concatenate([loudness.tone(*piece) for piece in pieces]), loudness.RATE)
+        return tmp_path / name
+
+    return write
+
+
+def _manifest(task: str, labels: tuple[str, str], kind: str, version: str, accuracy: float, note: str) -> Manifest:
+    return Manifest.model_validate(
+        {
+            "task": task,
+            "version": version,
+            "model_type": task.partition(".")[2],
+            "created_at": "2026-11-21T04:00:00Z",
+            "labels": labels,
+            "input": {"kind": kind, "shape": (1,)},
+            "pipeline": {"name": task, "parameters": {"note": note}},
+            "variants": [{"name": "float32", "runtime": "onnx", "file": "float32.onnx"}],
+            "default_variant": "float32",
+            "decision": {"background": labels[1]},
+            "metrics": {"accuracy": {"value": accuracy, "samples": 100}},
+            "gates": [{"name": "good enough", "metric": "accuracy", "comparison": ">", "limit": 0.7}],
+            "golden": {"tolerance": {"float32": 1e-4}},
+            "lineage": {
+                "dataset_digest": "a" * 64,
+                "split_rule": "none",
+                "config_digest": "b" * 64,
+                "code_version": "0.1.0",
+                "seed": 7,
+            },
+            "files": {},
+        }
+    )
+
+
+def _scores(logit: float) -> list[Any]:
+    """Of one row, whose other logit is 0."""
+    exponents = np.exp(np.array([logit, 0.0]))
+    return [(exponents / exponents.sum()).astype(np.float32)[np.newaxis]]
+
+
+@pytest.fixture
+def make_bundle(tmp_path: Path, loudness: ModuleType) -> Callable[..., Bundle]:
+    """Makes a bundle of the loudness task. accuracy: the metric that its one gate looks at."""
+
+    def make(version: str = "1.0.0", accuracy: float = 0.9, note: str = "") -> Bundle:
+        sample = PcmAudio(loudness.tone(1.0, 0.5)[:, np.newaxis], loudness.RATE)
+        golden = tmp_path / f"golden-{version}.npz"
+        write_golden(golden, [sample], {"float32": _scores(40 * 0.5 / np.sqrt(2) - 4)})
+        manifest = _manifest(loudness.TASK, ("loud", "quiet"), "audio", version, accuracy, note)
+        folder = tmp_path / f"bundle-{version}-{accuracy}{note}"
+        return write_bundle(folder, manifest, {"float32.onnx": loudness.network(0.1), "golden.npz": golden})
+
+    return make
+
+
+@pytest.fixture
+def brightness_bundle(tmp_path: Path, loudness: ModuleType, brightness: ModuleType) -> Bundle:
+    """Says whether a picture is bright."""
+    golden = tmp_path / "golden-brightness.npz"
+    write_golden(golden, [EncodedImage(brightness.picture(204))], {"float32": _scores(40 * (0.8 - 0.5))})
+    manifest = _manifest(brightness.TASK, ("bright", "dark"), "image", "1.0.0", 0.9, "")
+    files = {"float32.onnx": loudness.network(0.5), "golden.npz": golden}
+    return write_bundle(tmp_path / "bundle-brightness", manifest, files)
+
+
+@contextmanager
+def _served(*bundles: Bundle) -> Iterator[str]:
+    """host:port of a real server, once all of it serves."""
+    settings = ServingSettings(
+        bundle=tuple(bundle.path for bundle in bundles), port=0, metrics_port=0, grace_seconds=1.0
+    )
+    server = InferenceServer(settings)
+    server.start()
+    try:
+        address = f"127.0.0.1:{server.port}"
+        with grpc.insecure_channel(address) as channel:
+            for bundle in bundles:
+                request = health_pb2.HealthCheckRequest(service=bundle.manifest.task)
+                for reply in health_pb2_grpc.HealthStub(channel).Watch(request, timeout=60):
+                    if reply.status == health_pb2.HealthCheckResponse.SERVING:
+                        break
+        yield address
+    finally:
+        server.stop()
+
+
+@pytest.fixture
+def inference_server(make_bundle: Callable[..., Bundle]) -> Iterator[str]:
+    """host:port of a real server of the loudness task, once it serves."""
+    with _served(make_bundle()) as address:
+        yield address
+
+
+@pytest.fixture
+def picture_server(brightness_bundle: Bundle) -> Iterator[str]:
+    """host:port of a real server of the brightness task, once it serves."""
+    with _served(brightness_bundle) as address:
+        yield address
+
+
+@pytest.fixture
+def server_of_two(make_bundle: Callable[..., Bundle], brightness_bundle: Bundle) -> Iterator[str]:
+    """host:port of a real server of both tasks, once it serves them."""
+    with _served(make_bundle(), brightness_bundle) as address:
+        yield address

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import hypothesis
 import pytest
 from pipit import settings
 from pipit.errors import InvalidInput
@@ -49,3 +50,8 @@ def test_a_wrong_secret_is_named_and_not_shown(secrets: Path) -> None:
     with pytest.raises(InvalidInput, match="PIPIT_PORT") as raised:
         settings.load_settings(Example)
     assert "hunter2" not in str(raised.value)
+
+
+def test_no_example_of_a_property_has_a_time_limit() -> None:
+    """One profile for the tests of every package, in the conftest.py at the root."""
+    assert hypothesis.settings().deadline is None

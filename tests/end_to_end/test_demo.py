@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -85,7 +85,7 @@ def test_answers_most_unseen_clips_rightly(first: Any) -> None:
 
 
 def test_the_clips_are_of_recordings_that_training_never_heard(first: Any) -> None:
-    split = json.loads((Path(first["bundle"]).parents[1] / "prepare" / "clips.json").read_text())
+    split = json.loads((Path(first["bundle"]).parents[1] / "prepare" / "items.json").read_text())
     side_of = {Path(entry["name"]).name: entry["side"] for entry in split}
     shown = [Path(answer["file"]).name for answer in first["answers"]]
     assert {side_of[name] for name in shown} == {"test"}
@@ -122,12 +122,12 @@ def test_a_second_demo_trains_nothing_anew(first: Any, state: Path) -> None:
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_an_interrupted_demo_leaves_nothing_running(first: Any, state: Path, number: signal.Signals) -> None:
+def test_an_interrupted_demo_leaves_nothing_running(
+    first: Any, state: Path, number: signal.Signals, popen: Callable[..., Any]
+) -> None:
     log = state / "logs" / "registry.log"
     log.unlink()
-    demo = subprocess.Popen(
-        command(state), env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True
-    )
+    demo = popen(command(state), env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     deadline = time.monotonic() + 120
     while not (log.exists() and log.stat().st_size):
         assert demo.poll() is None

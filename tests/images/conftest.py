@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 from footprints.species.synthetic import ANIMALS, draw_print, encoded
 from PIL import Image
-from pipit.cli.inference import InferenceClient, Target
+from pipit.client import Client
 from pipit.data.synthetic import synthesise
 from pipit.errors import PipitError
 from pipit.rpc.probe import health_of
@@ -64,8 +64,8 @@ class Container:
 
     def scores(self, file: Path) -> dict[str, float]:
         """What the server answers to a recording's first window, or of a picture's largest face or print."""
-        with InferenceClient(Target(self.address(50051), top_k=0, timeout=120.0)) as client:
-            answer = client.classify_file(file)
+        with Client(self.address(50051), timeout=120.0) as client:
+            answer = client.classify(file)
         return {score.label: score.score for score in answer.predictions[0].scores}
 
     def wait(self, is_so: Callable[[], bool], what: str) -> None:
@@ -109,8 +109,8 @@ def serve(start: Start) -> Serve:
 
     def begin(image: str, bundle: Path, *options: str) -> Container:
         mount = ("--volume", f"{bundle}:/bundle:ro", "--env", "PIPIT_SERVING_BUNDLE=/bundle")
-        listen = ("--env", "PIPIT_SERVING_HOST=0.0.0.0", "--publish", "127.0.0.1:0:50051")
-        container = start(image, options=(*mount, *listen, *options))
+        listen = ("--env", "PIPIT_SERVING_HOST=0.0.0.0", "--env", "PIPIT_SERVING_INSECURE=true")
+        container = start(image, options=(*mount, *listen, "--publish", "127.0.0.1:0:50051", *options))
         container.wait(lambda: container.health(50051) == "SERVING", "it serves")
         return container
 
@@ -122,7 +122,7 @@ def keep(start: Start) -> Serve:
     """Starts an image of the registry on a folder, for everybody, and waits until it is ready."""
 
     def begin(image: str, *options: str) -> Container:
-        settings = ("--env", "PIPIT_REGISTRY_HOST=0.0.0.0", "--env", "PIPIT_REGISTRY_ALLOW_ANONYMOUS=true")
+        settings = ("--env", "PIPIT_REGISTRY_HOST=0.0.0.0", "--env", "PIPIT_REGISTRY_INSECURE=true")
         mount = ("--volume", "/var/lib/pipit/registry", "--publish", "127.0.0.1:0:50050")
         container = start(image, options=(*settings, *mount, *options))
         container.wait(lambda: container.health(50050) == "SERVING", "it serves")
@@ -137,14 +137,20 @@ def run_command() -> Callable[..., str]:
 
 
 @pytest.fixture(scope="session")
-def build(docker: None) -> Callable[..., str]:
+def bake() -> tuple[str, ...]:
+    """The command, with the files that it reads."""
+    return ("docker", "buildx", "bake", "-f", "docker-bake.hcl", "-f", "compose/domains/images.hcl")
+
+
+@pytest.fixture(scope="session")
+def build(docker: None, bake: tuple[str, ...]) -> Callable[..., str]:
     """Builds a target of the bake file, once for each platform; gives the image's name."""
     built: dict[tuple[str, str], str] = {}
 
     def make(target: str, platform: str = "") -> str:
         if (target, platform) not in built:
             tag = f"test-{platform.rpartition('/')[2] or 'here'}"
-            run("docker", "buildx", "bake", "--load", target, TAG=tag, IMAGES="pipit", PLATFORMS=platform)
+            run(*bake, "--load", target, TAG=tag, IMAGES="pipit", PLATFORMS=platform)
             built[target, platform] = f"pipit/{target}:{tag}"
         return built[target, platform]
 

@@ -40,11 +40,16 @@ def files(run_command: Run, tmp_path: Path) -> Callable[[str], dict[str, tuple[o
     return of
 
 
+@pytest.mark.parametrize("target", ["registry", "home-security-inference"])
 def test_a_second_build_gives_the_same_files(
-    docker: None, run_command: Run, files: Callable[[str], dict[str, tuple[object, ...]]]
+    docker: None,
+    bake: tuple[str, ...],
+    run_command: Run,
+    files: Callable[[str], dict[str, tuple[object, ...]]],
+    target: str,
 ) -> None:
-    build = ("docker", "buildx", "bake", "--load", "registry")
-    image = f"pipit/registry:{TAG}"
+    build = (*bake, "--load", target)
+    image = f"pipit/{target}:{TAG}"
     run_command(*build, TAG=TAG, IMAGES="pipit")
     first = files(image)
     run_command(*build, "--no-cache", TAG=TAG, IMAGES="pipit")

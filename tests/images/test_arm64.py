@@ -78,8 +78,10 @@ def test_a_server_on_arm_answers_as_it_does_here(
 
 
 @pytest.mark.arm64
-def test_every_server_starts_on_arm(emulation: None, build: Build, run_command: Run, architecture: Run) -> None:
-    targets = json.loads(run_command("docker", "buildx", "bake", "--print", "inference"))["target"]
+def test_every_server_starts_on_arm(
+    emulation: None, bake: tuple[str, ...], build: Build, run_command: Run, architecture: Run
+) -> None:
+    targets = json.loads(run_command(*bake, "--print", "inference"))["target"]
     for target in targets:
         image = build(target, ARM)
         assert architecture(image) == "arm64"

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from manifests.documents import Document, named, of_kind, pods_of
+from manifests.documents import Document, matches, named, of_kind, pods_of
 from manifests.rendering import Cluster
 from manifests.tools import tool
 
@@ -71,17 +71,18 @@ def test_jobs_have_the_names_that_rules_know(scrapes: dict[str, Document], compo
 def test_every_server_is_scraped_ready_or_not(
     job: str, component: str, scrapes: dict[str, Document], fullest: Cluster
 ) -> None:
-    names = [name for each in scrapes[job]["dns_sd_configs"] for name in each["names"]]
-    services = []
-    for name in names:
-        port, _, service_name = name.partition("._tcp.")
-        service = named(fullest.parsed, "Service", service_name)
-        assert service is not None
-        assert port.removeprefix("_") in [each["name"] for each in service["spec"]["ports"]]
-        assert service["spec"]["publishNotReadyAddresses"] is True
-        services.append(service_name)
-    workloads = [pod.owner["metadata"]["name"] for pod in pods_of(fullest.parsed) if pod.component == component]
-    assert sorted(services) == sorted(f"{name}-pods" for name in workloads)
+    ((name,),) = (each["names"] for each in scrapes[job]["dns_sd_configs"])
+    port, _, service_name = name.partition("._tcp.")
+    service = named(fullest.parsed, "Service", service_name)
+    assert service is not None
+    assert port.removeprefix("_") in [each["name"] for each in service["spec"]["ports"]]
+    assert service["spec"]["publishNotReadyAddresses"] is True
+    assert service["spec"]["clusterIP"] == "None"
+    pods = [pod for pod in pods_of(fullest.parsed) if matches({"matchLabels": service["spec"]["selector"]}, pod.labels)]
+    assert pods == [pod for pod in pods_of(fullest.parsed) if pod.component == component]
+    # A StatefulSet's pod keeps its name, and with it the label `instance`, only below the Service that it names.
+    for pod in pods:
+        assert pod.owner["spec"].get("serviceName", service_name) == service_name
 
 
 def test_prometheus_takes_the_configuration(fullest: Cluster, tmp_path: Path) -> None:

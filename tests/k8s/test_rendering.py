@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import json
-import re
 from pathlib import Path
 
 import pytest
 from manifests import CHECKS, Check
-from manifests.documents import named, of_kind, pods_of
-from manifests.outside import ROOT, SERVERS
+from manifests.documents import of_kind, pods_of
+from manifests.outside import DOMAINS, ROOT, SERVERS
 from manifests.rendering import Cluster, chosen, components, overlays, render
-
-SERVED = re.compile(r"^      - PIPIT_SERVING_TASKS=(.+)$", re.MULTILINE)
+from manifests.settings import environment
 
 
 def test_all_combinations_are_rendered(clusters: list[Cluster]) -> None:
@@ -40,21 +38,19 @@ def test_every_combination_is_in_order(check: Check, clusters: list[Cluster]) ->
 
 
 def test_every_domain_with_images_has_a_server_and_a_trainer(clusters: list[Cluster]) -> None:
-    servers = {
-        path.parent.name: SERVED.findall(path.read_text()) for path in ROOT.glob("k8s/base/*/kustomization.yaml")
-    }
-    tasks = {domain: tasks[0].split(",") for domain, tasks in servers.items() if tasks}
-    assert {f"{domain}-inference" for domain in tasks} == set(SERVERS) - {"registry"}
+    assert {f"{domain.name}-inference" for domain in DOMAINS} == set(SERVERS) - {"registry"}
     documents = clusters[0].parsed
     trained = {}
     for document in of_kind(documents, "CronJob"):
         (container,) = document["spec"]["jobTemplate"]["spec"]["template"]["spec"]["containers"]
         trained[document["metadata"]["name"]] = container["args"][0]
-    assert set(trained.values()) == {task for each in tasks.values() for task in each}
-    for domain, names in tasks.items():
-        assert named(documents, "StatefulSet", f"{domain}-inference") is not None
-        for task in names:
-            assert trained[f"{domain}-{task.partition('.')[2]}-trainer"] == task
+    assert sorted(trained.values()) == sorted(task for domain in DOMAINS for task in domain.trained)
+    for domain in DOMAINS:
+        server = next(pod for pod in pods_of(documents) if pod.title == f"StatefulSet {domain.name}-inference")
+        assert environment(documents, server.containers[0])["PIPIT_SERVING_TASKS"].split(",") == list(domain.tasks)
+        assert server.containers[0]["resources"]["limits"]["memory"] == f"{domain.server_mib}Mi"
+        for task in domain.trained:
+            assert trained[f"{domain.name}-{task.partition('.')[2].replace('_', '-')}-trainer"] == task
 
 
 def test_jobs_wait_until_somebody_wants_them(clusters: list[Cluster]) -> None:

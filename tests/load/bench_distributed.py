@@ -77,8 +77,8 @@ def work(core: int | None) -> None:
     if core is not None:
         os.sched_setaffinity(0, {core})  # before TensorFlow counts its threads
     from home_security.sounds.network import train_network
-    from pipit.training.by_input.audio.batches import Samples
     from home_security.sounds.task import SoundsTrainer
+    from pipit.training.by_input.audio.batches import Samples
     from pipit.training.distributed import read_worker
     from pipit.training.keras_group import joined
     from pipit.training.recipe import find_recipe, load_recipe

@@ -72,7 +72,7 @@ def times(bundle: Bundle, picture: Picture, python: Path, calls: int) -> list[Ro
     data = jpeg(picture)
     variant = manifest.variant(manifest.default_variant)
     runtime = load_runtime(bundle.weights(variant.name), variant.runtime)
-    networks = FaceAndBody()
+    networks = FaceAndBody.load()
     request = pb.ClassifyRequest(input=pb.Input(image=data))
     empty = pb.ClassifyRequest(input=pb.Input(tensor=_row_of_zeros(runtime)))
     with (

@@ -16,6 +16,7 @@ from pathlib import Path
 from measure import write_csv
 
 REPOSITORY = Path(__file__).parents[2]
+BAKE = ("docker", "buildx", "bake", "-f", "docker-bake.hcl", "-f", "compose/domains/images.hcl")
 
 
 def run(*command: str, **variables: str) -> str:
@@ -44,10 +45,10 @@ def main() -> None:
     rows = []
     for platform in options.platforms.split(","):
         # Group names are taken apart into their targets.
-        targets = json.loads(run("docker", "buildx", "bake", "--print", *options.targets))["target"]
+        targets = json.loads(run(*BAKE, "--print", *options.targets))["target"]
         for target in targets:
             tag = f"sizes-{platform.rpartition('/')[2]}"
-            run("docker", "buildx", "bake", "--load", target, IMAGES="pipit", TAG=tag, PLATFORMS=platform)
+            run(*BAKE, "--load", target, IMAGES="pipit", TAG=tag, PLATFORMS=platform)
             base, ours = layers(f"pipit/{target}:{tag}")
             rows.append(
                 {

@@ -37,7 +37,7 @@ Row = dict[str, object]
 def main() -> None:
     """Prints and writes `docs/measured/landmarks.csv`."""
     rounds = int(sys.argv[1]) if len(sys.argv) > 1 else ROUNDS
-    networks, as_mediapipe = FaceAndBody(), FaceAndBody(tight_faces=False)
+    networks, as_mediapipe = FaceAndBody.load(), FaceAndBody.load(tight_faces=False)
     data = load_settings(DataSettings).data
     if data is None:
         sys.exit("set PIPIT_DATA to the folder that holds `expressions` and `footprints`")
@@ -83,6 +83,7 @@ def times(networks: FaceAndBody, rounds: int) -> list[Row]:
     data = jpeg(picture)
     faces, bodies = networks._faces, networks._bodies
     (face_at,) = faces.detect(picture, 0.5)
+    assert bodies is not None
     body_at = bodies.detect(picture, 0.5)
     assert body_at is not None
     face_tracker, both_tracker = networks.open_stream(body=False), networks.open_stream()

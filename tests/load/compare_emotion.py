@@ -15,14 +15,16 @@ from time import perf_counter
 import numpy as np
 from emotion.expression.features import feature_count
 from emotion.expression.recipe import ExpressionRecipe
-from emotion.expression.settings import INPUT, OUTPUT
-from emotion.expression.train import ExpressionTrainer
+from emotion.expression.settings import INPUT
+from emotion.expression.task import ExpressionTrainer
 from measure import write_csv
 from numpy.typing import NDArray
 from pipit.bundle.manifest import Metric
 from pipit.runtimes import load_runtime
 from pipit.settings import DataSettings, load_settings
+from pipit.training.classifier import Side
 from pipit.training.intervals import bootstrap_groups
+from pipit.training.kit import exported
 from pipit.training.recipe import find_recipe, load_recipe
 from pipit.training.run import Run, open_run
 from pipit.training.steps import actions_of, run_steps
@@ -56,9 +58,10 @@ def main() -> None:
         with open_run(trainer, Path(runs)) as run:
             run_steps(run, actions_of(trainer), "verify")
             rows += measured(name, trainer.recipe, run)
-            right[name] = rightly_answered(trainer, run)
+            test = trainer.side(run, "test")
+            right[name] = rightly_answered(trainer, run, test)
             if SIMPLER in right and name != SIMPLER:
-                rows.append(beside_simpler(name, right[name], right[SIMPLER], groups(run), trainer.recipe.seed))
+                rows.append(beside_simpler(name, right[name], right[SIMPLER], test.groups, trainer.recipe.seed))
     write_csv("emotion_networks", rows)
 
 
@@ -78,18 +81,11 @@ def measured(name: str, recipe: ExpressionRecipe, run: Run) -> list[Row]:
     return rows
 
 
-def rightly_answered(trainer: ExpressionTrainer, run: Run) -> NDArray[np.bool_]:
+def rightly_answered(trainer: ExpressionTrainer, run: Run, test: Side) -> NDArray[np.bool_]:
     """Whether the variant that serves names each test face as its label does."""
-    rows, truth = trainer._rows(run, "test")
-    runtime = load_runtime(run.output("export") / f"{trainer.recipe.export.default_variant}.onnx", "onnx")
-    found = runtime.run({INPUT: rows})[OUTPUT].argmax(axis=1)
-    runtime.close()
-    return np.asarray(found == truth)
-
-
-def groups(run: Run) -> NDArray[np.object_]:
-    """Of each test face."""
-    return np.array([e["group"] for e in run.read_json("prepare", "faces.json") if e["side"] == "test"], object)
+    path = trainer.variant_file(run, trainer.recipe.export.default_variant)
+    with exported(path, trainer.kit.runtime, trainer.names) as ask:
+        return np.asarray(ask(test.rows).argmax(axis=1) == test.truth)
 
 
 def beside_simpler(

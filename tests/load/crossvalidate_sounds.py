@@ -22,8 +22,6 @@ from typing import Any
 
 import numpy as np
 from home_security.sounds.classes import Labels, choose_labels
-from home_security.sounds.dataset import Clip, read_dataset
-from home_security.sounds.fit import logits_of
 from home_security.sounds.pipeline import Collapse
 from home_security.sounds.recipe import SoundsRecipe
 from home_security.sounds.task import SoundsTrainer
@@ -32,13 +30,15 @@ from measure import MEASURED, write_csv
 from numpy.typing import NDArray
 from pipit.settings import DataSettings, load_settings
 from pipit.training.alarms import alarmed
+from pipit.training.by_input.audio.clips import Clip
 from pipit.training.evaluation import Evaluation, evaluate
 from pipit.training.intervals import Estimate, poisson_rate, proportion
+from pipit.training.keras_kit import KerasKit
 from pipit.training.plots import plot_confusion
 from pipit.training.recipe import find_recipe, load_recipe
 from pipit.training.thresholds import choose_decision
 from sound_costs import costs
-from sound_rounds import ROUNDS, VARIANTS, Round, features_of, train_or_load
+from sound_rounds import ROUNDS, VARIANTS, Round, features_of, read_set, train_or_load
 
 TASK = "home_security.sounds"
 ESC10 = (
@@ -53,7 +53,7 @@ def main() -> None:
     arguments = _arguments()
     data = load_settings(DataSettings).data
     assert data is not None, "set PIPIT_DATA"
-    clips = read_dataset(data / "esc50", "esc50", {}).clips
+    clips = read_set(data / "esc50", "esc50")
     extra = _extra(data) if arguments.extra_glass else ()
     rows: list[dict[str, Any]] = []
     classes: list[dict[str, Any]] = []
@@ -105,7 +105,7 @@ def _overrides(arguments: argparse.Namespace, network: str) -> dict[str, Any]:
 
 def _extra(data: Path) -> tuple[Clip, ...]:
     folder = data / "esc50" / "glass_break_1s"
-    return read_dataset(folder, "table", {"glass_break": "glass_breaking"}, train_only=True).clips
+    return read_set(folder, "table", rename={"glass_break": "glass_breaking"}, train_only=True)
 
 
 def _measure_set(
@@ -210,7 +210,8 @@ def _nearest_mean(set_name: str, clips: Sequence[Clip], work: Path, data: Path) 
     windows = features_of(recipe, clips, 0, work)[:, 0]
     body = build_body(yamnet_file(data))
     starts = range(0, windows.shape[2] - FRAMES + 1, FRAMES // 2)
-    parts = [logits_of(body, windows[:, :, start : start + FRAMES].swapaxes(1, 2)) for start in starts]
+    kit = KerasKit(batch=16)
+    parts = [kit.outputs(body, windows[:, :, start : start + FRAMES].swapaxes(1, 2)) for start in starts]
     embeddings = np.mean(parts, axis=0)
     categories = np.array([clip.category for clip in clips])
     recordings = np.array([clip.recording for clip in clips], dtype=object)

@@ -22,29 +22,27 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
-from emotion.stress.fit import logits_of, train_network
-from emotion.stress.pipeline import INPUT, OUTPUT
-from emotion.stress.platt import fit_calibration
+from emotion.stress.data import prior_for, recordings_of, windows_for
+from emotion.stress.network import train_network
 from emotion.stress.recipe import StressRecipe
-from emotion.stress.recordings import LABELS
-from emotion.stress.reference import clock_scores, logistic_scores
-from emotion.stress.store import RecordingStore, prior_for, windows_for
-from emotion.stress.train import StressTrainer
+from emotion.stress.recordings import LABELS, Recording
+from emotion.stress.scores import clock_scores, fit_calibration, logistic_scores
+from emotion.stress.task import StressTrainer
 from emotion.stress.windows import Windows
 from measure import MEASURED, write_csv
 from numpy.typing import NDArray
-from pipit.runtimes import load_runtime
 from pipit.settings import DataSettings, load_settings
 from pipit.training.evaluation import evaluate
 from pipit.training.intervals import Estimate, bootstrap_groups
+from pipit.training.kit import exported
 from pipit.training.plots import plot_reliability
 from pipit.training.progress import LogProgress
 from pipit.training.recipe import find_recipe, load_recipe
 from pipit.training.roc import area_under_curve
-from pipit.training.torch_onnx import export_onnx
 from torch import nn
 
 TASK = "emotion.stress"
+KIT = StressTrainer.kit
 PACKAGES = ("numpy", "torch", "lightning", "scikit-learn", "onnxruntime")
 ROUNDS = 5
 LEVEL = 0.5
@@ -101,15 +99,15 @@ def _arguments() -> argparse.Namespace:
 
 
 def _round_by_round(recipe: StressRecipe, data: Path, models: dict[str, Tested], *, references: bool) -> None:
-    store = RecordingStore(recipe, data)
-    for tested, validating, training in _rounds(store, recipe.seed):
-        prior = prior_for(recipe, store.of(training))
+    recordings = StressTrainer(recipe, data).sources.items()
+    for tested, validating, training in _rounds(recordings, recipe.seed):
+        prior = prior_for(recipe, recordings_of(recordings, training))
         train, validation, test = (
-            windows_for(recipe, store.of(people), prior) for people in (training, validating, tested)
+            windows_for(recipe, recordings_of(recordings, people), prior) for people in (training, validating, tested)
         )
         if references:
             # What decides nothing may learn from everybody who is not tested.
-            rest = windows_for(recipe, store.of([*training, *validating]), prior)
+            rest = windows_for(recipe, recordings_of(recordings, [*training, *validating]), prior)
             share = float(rest.truth(LEVEL).mean())
             for name, scores in {
                 CONSTANT: np.full(len(test), share, np.float32),
@@ -121,15 +119,16 @@ def _round_by_round(recipe: StressRecipe, data: Path, models: dict[str, Tested],
             scratch, logs = Path(folder) / "scratch", Path(folder) / "logs"
             scratch.mkdir()
             network, _ = train_network(recipe, train, validation, scratch, logs, LogProgress())
-            calibration = fit_calibration(logits_of(network, validation), validation.truth(LEVEL))
-            models.setdefault(recipe.name, Tested()).add(test, calibration(logits_of(network, test))[:, 1])
-            exported = _int8_logits(network, test, Path(folder) / "int8.onnx")
-            models.setdefault(f"{recipe.name} int8", Tested()).add(test, calibration(exported)[:, 1])
+            known, said = (KIT.outputs(network, part.rows)[:, 0] for part in (validation, test))
+            calibration = fit_calibration(known, validation.truth(LEVEL))
+            models.setdefault(recipe.name, Tested()).add(test, calibration(said)[:, 1])
+            rounded = _int8_logits(network, test, Path(folder) / "int8.onnx")
+            models.setdefault(f"{recipe.name} int8", Tested()).add(test, calibration(rounded)[:, 1])
 
 
-def _rounds(store: RecordingStore, seed: int) -> Iterator[tuple[list[str], list[str], list[str]]]:
+def _rounds(recordings: Sequence[Recording], seed: int) -> Iterator[tuple[list[str], list[str], list[str]]]:
     """Those who test, validate and train."""
-    people = sorted({recording.participant for recording in store.recordings()})
+    people = sorted({recording.participant for recording in recordings})
     order = np.random.default_rng(seed).permutation(people).tolist()
     for number in range(ROUNDS):
         tested = order[number::ROUNDS]
@@ -138,13 +137,9 @@ def _rounds(store: RecordingStore, seed: int) -> Iterator[tuple[list[str], list[
 
 
 def _int8_logits(network: nn.Module, windows: Windows, path: Path) -> Scores:
-    export_onnx(network, "int8", path, {INPUT: windows.rows[0]}, OUTPUT)
-    runtime = load_runtime(path, "onnx")
-    try:
-        logits: Scores = runtime.run({INPUT: windows.rows})[OUTPUT][:, 0]
-        return logits
-    finally:
-        runtime.close()
+    KIT.export(network, "int8", path, StressTrainer.names, windows.rows, None)
+    with exported(path, KIT.runtime, StressTrainer.names) as ask:
+        return ask(windows.rows)[:, 0]
 
 
 def _joined(tested: Tested) -> tuple[Windows, Scores]:

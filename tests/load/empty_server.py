@@ -91,10 +91,11 @@ def serve_bare(port: int) -> None:
 def serve_pipit(port: int, metrics_port: int) -> None:
     """Until a signal. Several may listen on one port."""
     with tempfile.TemporaryDirectory() as folder:
+        # Of several processes, for that is what lets another one listen on the same port.
         settings = ServingSettings(
-            bundle=(nothing_bundle(Path(folder)),), port=port, metrics_port=metrics_port, concurrency=2
+            bundle=(nothing_bundle(Path(folder)),), port=port, metrics_port=metrics_port, concurrency=2, processes=2
         )
-        server = InferenceServer(settings, NothingPipeline, shares_port=True)
+        server = InferenceServer(settings, NothingPipeline)
         server.start()
         signal.sigwait({signal.SIGTERM})
         server.stop(1)

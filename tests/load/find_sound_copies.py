@@ -10,13 +10,14 @@ fire or a clock has many, reach 0.35 by chance. Writes `sounds_copies.csv`: pair
 from __future__ import annotations
 
 import numpy as np
-from home_security.sounds.dataset import Clip, read_dataset
-from pipit.training.by_input.audio.features import read_clip
 from measure import write_csv
 from numpy.typing import NDArray
 from pipit.inputs.audio import resample
 from pipit.settings import DataSettings, load_settings
+from pipit.training.by_input.audio.clips import Clip
+from pipit.training.by_input.audio.features import read_clip
 from scipy import fft
+from sound_rounds import read_set
 
 RATE = 8_000
 LENGTH = 98_304
@@ -31,8 +32,8 @@ def main() -> None:
     data = load_settings(DataSettings).data
     assert data is not None, "set PIPIT_DATA"
     sets = {
-        "esc50": read_dataset(data / "esc50", "esc50", {}).clips,
-        "glass_break_1s": read_dataset(data / "esc50" / "glass_break_1s", "table", {}).clips,
+        "esc50": read_set(data / "esc50", "esc50"),
+        "glass_break_1s": read_set(data / "esc50" / "glass_break_1s", "table"),
     }
     clips = [(name, clip) for name, found in sets.items() for clip in found]
     spectra = np.stack([whitened(clip) for _, clip in clips])

@@ -43,7 +43,11 @@ def process(command: list[str]) -> Iterator[subprocess.Popen[bytes]]:
         yield started
     finally:
         started.terminate()
-        started.wait(30)
+        try:
+            started.wait(30)
+        except subprocess.TimeoutExpired:
+            started.kill()
+            started.wait()
 
 
 @contextmanager

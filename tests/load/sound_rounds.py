@@ -7,20 +7,24 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-from home_security.sounds.dataset import Clip
-from pipit.training.by_input.audio.features import FeatureMaker
-from home_security.sounds.fit import Samples, logits_of, train_network
-from home_security.sounds.pipeline import INPUT, OUTPUT, FrontEnd
+from home_security.sounds.network import train_network
+from home_security.sounds.pipeline import OUTPUT
 from home_security.sounds.recipe import SoundsRecipe
 from home_security.sounds.yamnet import yamnet_file
 from numpy.typing import NDArray
-from pipit.runtimes import load_runtime
+from pipit.pipelines.audio_windows import INPUT, FrontEnd
+from pipit.training.by_input.audio.batches import Samples
+from pipit.training.by_input.audio.clips import Clip, read_clips
+from pipit.training.by_input.audio.features import FeatureMaker
+from pipit.training.by_input.audio.settings import SoundSource
 from pipit.training.cache import ArrayCache
 from pipit.training.datasets import file_digests
+from pipit.training.keras_kit import KerasKit
+from pipit.training.kit import exported
 from pipit.training.progress import RichProgress
-from pipit.training.quantise import export_litert
 from sklearn.model_selection import StratifiedGroupKFold
 
 VARIANTS = ("trained", "float32", "dynamic", "int8")
@@ -37,6 +41,13 @@ class Round:
     validation: Sequence[int]
     test_logits: Mapping[str, Rows]
     validation_logits: Rows
+
+
+def read_set(folder: Path, kind: str, **source: Any) -> tuple[Clip, ...]:
+    """The clips of a data set; source: further fields of its place in a recipe."""
+    return read_clips(
+        folder, SoundSource.model_validate({"kind": kind, "path": str(folder), "licence": "", **source})
+    ).items
 
 
 def train_or_load(
@@ -85,14 +96,14 @@ def _train_round(
     scratch = folder / "scratch"
     scratch.mkdir(exist_ok=True)
     network, _ = train_network(recipe, len(outputs), training, validating, weights, scratch, folder / "logs", progress)
-    found = {"trained": logits_of(network, testing), "validation": logits_of(network, validating.rows[:, 0])}
+    kit, names = KerasKit(batch=16), (INPUT, OUTPUT)
+    found = {"trained": kit.outputs(network, testing), "validation": kit.outputs(network, validating.rows[:, 0])}
     calibration = training.rows[np.random.default_rng(recipe.seed).permutation(len(train))[:200], 0]
     for variant in VARIANTS[1:]:
         path = folder / f"{variant}.tflite"
-        export_litert(network, variant, path, calibration)
-        runtime = load_runtime(path, "litert")
-        found[variant] = runtime.run({INPUT: testing})[OUTPUT]
-        runtime.close()
+        kit.export(network, variant, path, names, testing, calibration)
+        with exported(path, kit.runtime, names) as ask:
+            found[variant] = ask(testing)
     network.save(folder / "network.keras")
     with (folder / "logits.part").open("wb") as file:
         np.savez(file, allow_pickle=False, **found)

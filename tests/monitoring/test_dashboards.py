@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 import yaml
 from dashboard_queries import DASHBOARDS, FOLDER, panels
+from pipit.deployment import read_domains
 from prometheus_server import COMPOSE
 
 PANELS = [
@@ -81,8 +82,7 @@ def test_links_lead_to_dashboards_and_variables_that_exist(name: str) -> None:
 
 def test_neither_dashboards_nor_rules_know_a_domain_by_name() -> None:
     # A new domain shows up by what its servers report.
-    domains = [path.parent.name for path in COMPOSE.parent.glob("services/*/Dockerfile")]
-    names = {name for domain in domains if domain != "registry" for name in (domain, domain.replace("_", "-"))}
+    names = {name for domain in read_domains(COMPOSE.parent) for name in (domain.package, domain.name)}
     assert len(names) >= 3
     for path in (*FOLDER.glob("*.json"), *COMPOSE.glob("prometheus/rules/*.yml")):
         assert not names & set(re.findall(r"[\w-]+", path.read_text("utf-8"))), path

@@ -24,17 +24,16 @@ import grpc
 import pytest
 from pipit._pb.pipit.inference.v1 import inference_pb2 as pb
 from pipit._pb.pipit.inference.v1 import inference_pb2_grpc
-from pipit.cli.inference import InferenceClient, Target
+from pipit.client import Client
 from pipit.registry import RegistryClient
 from pipit.rpc.probe import LIVENESS, health_of
 from pipit.settings import DataSettings, Settings, load_settings
+from pipit.types import ModelState
 
 REPOSITORY = Path(__file__).parents[2]
 TASK = "home_security.sounds"
-PORTS = (
-    *re.findall(r"^(PIPIT_\w+_PORT)=", (REPOSITORY / "compose" / ".env.example").read_text("utf-8"), re.MULTILINE),
-    "PIPIT_SMALL_DISK_PORT",
-)
+VARIABLES = [(REPOSITORY / "compose" / name).read_text("utf-8") for name in (".env.example", "domains/variables.env")]
+PORTS = (*re.findall(r"^(PIPIT_\w+_PORT)=", "\n".join(VARIABLES), re.MULTILINE), "PIPIT_SMALL_DISK_PORT")
 TAG = "stack-test"
 """Of the images, so that nobody who builds meanwhile changes them."""
 PATIENCE = 180.0
@@ -150,8 +149,8 @@ class Stack:
         token = (self.secrets / f"{caller}_token").read_text().strip()
         return RegistryClient(f"127.0.0.1:{self.ports['PIPIT_REGISTRY_PORT']}", token, timeout=10.0)
 
-    def server(self, port: str = "PIPIT_HOME_SECURITY_PORT", task: str = TASK) -> InferenceClient:
-        return InferenceClient(Target(f"127.0.0.1:{self.ports[port]}", task=task, top_k=0, timeout=20.0))
+    def server(self, port: str = "PIPIT_HOME_SECURITY_PORT", task: str = TASK) -> Client:
+        return Client(f"127.0.0.1:{self.ports[port]}", task=task, timeout=20.0)
 
     def model(self, port: str = "PIPIT_HOME_SECURITY_PORT") -> pb.Model:
         """What the server says of its one task."""
@@ -167,7 +166,8 @@ class Stack:
     def serving(self, port: str = "PIPIT_HOME_SECURITY_PORT", task: str = TASK) -> str:
         """Digest of what answers now."""
         with self.server(port, task) as server:
-            return server.serving(task)
+            serving = (model for model in server.models() if model.state is ModelState.SERVING)
+            return next((model.identity.digest for model in serving if model.identity and model.task == task), "")
 
     def measured(self, query: str) -> list[Any]:
         """What Prometheus answers."""

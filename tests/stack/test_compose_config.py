@@ -10,15 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pipit.deployment import read_domains
 
 pytestmark = pytest.mark.docker
 
 COMPOSE = Path(__file__).parents[2] / "compose"
-DOMAINS = {
-    path.parent.name.replace("_", "-"): path.parent.name
-    for path in COMPOSE.parent.glob("services/*/Dockerfile")
-    if path.parent.name != "registry"
-}
+DOMAINS = {domain.name: domain.package for domain in read_domains(COMPOSE.parent)}
 """Folders by the names of their servers."""
 LAYERS = ("dev", "observability", "train")
 COMBINATIONS = [chosen for count in range(len(LAYERS) + 1) for chosen in combinations(LAYERS, count)]

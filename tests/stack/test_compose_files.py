@@ -13,20 +13,20 @@ from typing import Any
 
 import pytest
 import yaml
+from pipit.deployment import read_domains
 
 REPOSITORY = Path(__file__).parents[2]
 COMPOSE = REPOSITORY / "compose"
 FILES = {path.name: path for path in sorted(COMPOSE.glob("compose*.yaml"))}
+WRITTEN = {f"domains/{path.name}": path for path in sorted((COMPOSE / "domains").glob("*.yaml"))}
+"""By `make domains`; other files include them."""
 LAYERS = ("compose.dev.yaml", "compose.observability.yaml", "compose.train.yaml")
-WHOLE = [name for name in FILES if name not in ("compose.dev.yaml", "compose.device.yaml")]
+STACKS = [name for name in FILES if name != "compose.domain.yaml"]
+WHOLE = [name for name in STACKS if name not in ("compose.dev.yaml", "compose.device.yaml")]
 """Files whose services are written out; those of the others are changes to them."""
-VARIABLE = re.compile(r"\$\{(?P<name>[A-Z_]+)(?:(?P<operator>:?[-?+])(?P<value>[^}]*))?\}")
-DOMAINS = {
-    path.parent.name.replace("_", "-"): path.parent.name
-    for path in sorted(REPOSITORY.glob("services/*/Dockerfile"))
-    if path.parent.name != "registry"
-}
-"""Folders by the names of their servers."""
+VARIABLE = re.compile(r"\$\{(?P<name>[A-Z0-9_]+)(?:(?P<operator>:?[-?+])(?P<value>[^}]*))?\}")
+DOMAINS = {domain.name: domain for domain in read_domains(REPOSITORY)}
+"""By the names of their servers."""
 SECRETS = {
     **{name: {"device_token"} for name in DOMAINS},
     **{f"{name}-trainer": {"trainer_token"} for name in DOMAINS},
@@ -56,7 +56,24 @@ ComposeLoader.add_constructor("!reset", lambda loader, node: None)
 
 
 def load(name: str) -> Any:
-    return yaml.load(FILES[name].read_text("utf-8"), ComposeLoader)
+    """The file with what it includes, and each service with what it extends."""
+    document = yaml.load((COMPOSE / name).read_text("utf-8"), ComposeLoader)
+    for entry in document.pop("include", []):
+        assert entry["project_directory"] == ".", "paths in it would begin elsewhere"
+        document = merged(load(entry["path"]), document)
+    for service, body in document.get("services", {}).items():
+        if "extends" in body:
+            base = body.pop("extends")
+            document["services"][service] = merged(load(base["file"])["services"][base["service"]], body)
+    return document
+
+
+def merged(base: Any, more: Any) -> Any:
+    """As compose does it: tables key by key, lists one after the other, all else replaced."""
+    if isinstance(base, dict) and isinstance(more, dict):
+        both = {key: merged(base[key], more[key]) for key in base.keys() & more.keys()}
+        return {**base, **more, **both}
+    return [*base, *more] if isinstance(base, list) and isinstance(more, list) else more
 
 
 def services() -> Iterator[Any]:
@@ -73,10 +90,10 @@ def sources(entries: list[Any]) -> set[str]:
 
 
 def test_these_layers_exist_and_the_header_names_them() -> None:
-    assert set(FILES) == {"compose.yaml", "compose.device.yaml", *LAYERS}
+    assert set(FILES) == {"compose.yaml", "compose.device.yaml", "compose.domain.yaml", *LAYERS}
     header = FILES["compose.yaml"].read_text("utf-8").partition("name: pipit")[0]
     assert tuple(sorted(re.findall(r"^#   (compose\.\w+\.yaml)  ", header, re.MULTILINE))) == LAYERS
-    assert "compose.device.yaml is none of them" in header
+    assert "none of them. compose.device.yaml" in header
 
 
 @each_service
@@ -125,7 +142,7 @@ def test_no_secret_stands_in_its_environment(name: str, service: Any) -> None:
         assert not re.search(r"(TOKEN|PASSWORD|SECRET_KEY|ACCESS_KEY)$", variable)
 
 
-@pytest.mark.parametrize("file", FILES)
+@pytest.mark.parametrize("file", STACKS)
 def test_ports_are_open_on_loopback_only(file: str) -> None:
     for service in load(file)["services"].values():
         for port in service.get("ports", []):
@@ -151,7 +168,7 @@ def test_images_are_built_here_or_pinned(name: str, service: Any) -> None:
 def test_what_is_used_is_declared_and_what_is_declared_is_used(kind: str) -> None:
     declared: set[str] = set()
     used: set[str] = set()
-    for file in FILES:
+    for file in STACKS:
         document = load(file)
         declared |= set(document.get(kind, {}))
         for service in document["services"].values():
@@ -165,11 +182,11 @@ def test_what_is_used_is_declared_and_what_is_declared_is_used(kind: str) -> Non
 
 
 def test_the_example_lists_every_variable_with_its_default() -> None:
-    text = (COMPOSE / ".env.example").read_text("utf-8")
-    listed = dict(re.findall(r"^([A-Z_]+)=(.*)$", text, re.MULTILINE))
-    assert len(listed) == len(re.findall(r"^[A-Z_]+=", text, re.MULTILINE))
+    text = "".join((COMPOSE / name).read_text("utf-8") for name in (".env.example", "domains/variables.env"))
+    listed = dict(re.findall(r"^([A-Z0-9_]+)=(.*)$", text, re.MULTILINE))
+    assert len(listed) == len(re.findall(r"^[A-Z0-9_]+=", text, re.MULTILINE))
     used: dict[str, set[str]] = {}
-    for path in FILES.values():
+    for path in (FILES | WRITTEN).values():
         for found in VARIABLE.finditer(path.read_text("utf-8")):
             used.setdefault(found["name"], set())
             if found["operator"] == ":-":
@@ -188,10 +205,14 @@ def test_every_domain_with_an_image_has_a_server_and_a_trainer() -> None:
     assert DOMAINS
     servers, trainers = load("compose.yaml")["services"], load("compose.train.yaml")["services"]
     for name, domain in DOMAINS.items():
-        project = tomllib.loads((REPOSITORY / "services" / domain / "pyproject.toml").read_text("utf-8"))["project"]
+        project = tomllib.loads((REPOSITORY / f"services/{domain.package}/pyproject.toml").read_text("utf-8"))[
+            "project"
+        ]
         pipelines = project["entry-points"]["pipit.pipelines"]
         assert servers[name]["environment"]["PIPIT_SERVING_TASKS"].split(",") == sorted(pipelines)
+        assert servers[name]["build"]["args"]["DOMAIN"] == domain.package
         assert trainers[f"{name}-trainer"]["command"][0] in pipelines
+        assert trainers[f"{name}-trainer"]["build"]["args"]["LICENCES"] == domain.licences
 
 
 def test_prometheus_scrapes_every_server() -> None:
@@ -203,7 +224,7 @@ def test_prometheus_scrapes_every_server() -> None:
 
 
 def test_mounted_files_exist() -> None:
-    for file in FILES:
+    for file in STACKS:
         for service in load(file)["services"].values():
             for entry in service.get("volumes", []):
                 source = entry["source"] if isinstance(entry, dict) else entry.partition(":")[0]
@@ -216,7 +237,10 @@ def test_the_guide_names_what_is_kept_and_what_is_secret() -> None:
     first_cells = re.findall(r"^\| (`[^|]+`) \|", guide, re.MULTILINE)
     named = {name for cell in first_cells for name in re.findall(r"`([^`]+)`", cell)}
     documents = [load(name) for name in WHOLE]
+    caches = {f"{name}-cache" for name in DOMAINS}
     volumes = {name for document in documents for name in document.get("volumes", {})} - {"no-data"}
+    assert caches <= volumes
+    volumes = volumes - caches | {"<domain>-cache"}
     files = {Path(secret["file"]).name for document in documents for secret in document.get("secrets", {}).values()}
     assert named == {*volumes, *files, "compose.yaml", *LAYERS}
 
@@ -234,12 +258,12 @@ def passes(*command: str) -> None:
 
 
 def test_yaml_is_clean() -> None:
-    passes(tool("yamllint"), "--strict", "-d", json.dumps(YAMLLINT), *map(str, FILES.values()))
+    passes(tool("yamllint"), "--strict", "-d", json.dumps(YAMLLINT), *map(str, (FILES | WRITTEN).values()))
 
 
 def test_keeps_to_the_schema_of_compose_files() -> None:
-    # The tag `!reset` in compose.device.yaml is not in the schema; Docker reads that file in test_compose_config.py.
-    files = [str(path) for name, path in FILES.items() if name != "compose.device.yaml"]
+    # The tag `!reset` in domains/device.yaml is not in the schema; Docker reads that file in test_compose_config.py.
+    files = [str(path) for name, path in (FILES | WRITTEN).items() if name != "domains/device.yaml"]
     passes(tool("check-jsonschema"), "--builtin-schema", "vendor.compose-spec", *files)
 
 

@@ -3,10 +3,57 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 from pathlib import Path
 
+import pytest
+
 REPOSITORY = Path(__file__).parents[2]
+
+
+@pytest.fixture
+def repository(tmp_path: Path) -> Path:
+    """One with a domain of its own, whose environment for training is a program that says how it was called."""
+    folder = tmp_path / "repository"
+    (folder / "shared").mkdir(parents=True)
+    (folder / "services/toys").mkdir(parents=True)
+    for name in ("shared/pyproject.toml", "services/toys/pyproject.toml", "services/toys/domain.toml"):
+        (folder / name).touch()
+    (folder / "services/toys/train.lock.txt").touch()
+    shutil.copy(REPOSITORY / "Makefile", folder)
+    program = folder / ".venv/train-toys/bin/pipit"
+    program.parent.mkdir(parents=True)
+    program.write_text('#!/bin/sh\necho "toys: $*, in $VIRTUAL_ENV"\n')
+    program.chmod(0o755)
+    (folder / ".venv/train-toys/.ready").touch()
+    return folder
+
+
+def shell(repository: Path, *arguments: str, typed: str = "") -> str:
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(("PIPIT_", "MAKE"))}
+    done = subprocess.run(
+        ["make", "shell", "TASK=toys.blocks", *arguments],
+        cwd=repository,
+        env={**environment, "SHELL": "/bin/sh"},
+        input=typed,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_a_shell_has_the_command_of_its_task(repository: Path) -> None:
+    said = shell(repository, typed="pipit models\nexit 3\n")
+    assert "pipit train toys.blocks --recipe synthetic" in said
+    assert f"toys: models, in {repository}/.venv/train-toys\n" in said
+
+
+def test_a_shell_runs_one_command_where_one_is_given(repository: Path) -> None:
+    said = shell(repository, "ARGS=pipit classify 'two words.wav' | tr a-z A-Z")
+    assert said == f"toys: classify two words.wav, in {repository}/.venv/train-toys\n".upper()
 
 
 def planned(tmp_path: Path, *arguments: str) -> str:

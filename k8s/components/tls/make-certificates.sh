@@ -11,6 +11,7 @@ set -eu
 umask 077
 
 folder=${1:?give the folder to write to}
+domains=$(cd "$(dirname "$0")/../../domains/servers" && ls -d -- */)
 mkdir -p "$folder"
 cd "$folder"
 
@@ -20,12 +21,12 @@ if [ ! -e authority.key ]; then
     -keyout authority.key -out authority.crt 2>/dev/null
 fi
 
-# certificate SERVICE: 127.0.0.1 is for the probes, which run in the container
+# certificate SERVICE PODS: PODS is the service that names its pods; 127.0.0.1 is for the probes, which run in the container
 certificate() {
   mkdir -p "$1-tls"
   openssl req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj "/CN=$1" \
     -keyout "$1-tls/tls.key" -out "$1.csr" 2>/dev/null
-  printf '%s\n' "subjectAltName=DNS:$1,DNS:$1.pipit,DNS:$1.pipit.svc,DNS:$1.pipit.svc.cluster.local,DNS:*.$1-pods,DNS:localhost,IP:127.0.0.1" \
+  printf '%s\n' "subjectAltName=DNS:$1,DNS:$1.pipit,DNS:$1.pipit.svc,DNS:$1.pipit.svc.cluster.local,DNS:*.$2,DNS:localhost,IP:127.0.0.1" \
     'extendedKeyUsage=serverAuth' >"$1.ext"
   openssl x509 -req -in "$1.csr" -CA authority.crt -CAkey authority.key -CAcreateserial -days 365 \
     -extfile "$1.ext" -out "$1-tls/tls.crt" 2>/dev/null
@@ -33,7 +34,7 @@ certificate() {
   rm "$1.csr" "$1.ext"
 }
 
-certificate registry
-certificate home-security-inference
-certificate emotion-inference
-certificate footprints-inference
+certificate registry registry-pods
+for domain in $domains; do
+  certificate "${domain%/}-inference" inference-pods
+done

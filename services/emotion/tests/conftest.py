@@ -13,11 +13,14 @@ import numpy as np
 import pytest
 import structlog
 from numpy.typing import NDArray
+from pipit.bundle.manifest import Network
 from pipit.cli.main import app
-from pipit.data.landmark_networks import install
+from pipit.data.landmark_networks import FOLDER, install
 from pipit.errors import Unavailable
 from pipit.inputs.landmarks.files import LandmarkTable, Sources, write_landmarks
-from pipit.inputs.landmarks.networks import LandmarkSettings
+from pipit.inputs.landmarks.networks import RUNTIME, LandmarkSettings, network_paths
+from pipit.runtimes import Runtime
+from pipit.runtimes.networks import open_networks
 from pipit.settings import load_settings
 from typer.testing import CliRunner
 
@@ -25,12 +28,19 @@ from typer.testing import CliRunner
 @pytest.fixture(scope="session")
 def networks_folder() -> Path:
     """The four networks, fetched where they are not there yet. Skips where they can't be had."""
-    settings = load_settings(LandmarkSettings)
     try:
-        install(settings.landmarks, settings.landmarks_wheel)
+        install(FOLDER, load_settings(LandmarkSettings).landmarks_wheel)
     except Unavailable as error:
         pytest.skip(str(error))
-    return settings.landmarks
+    return FOLDER
+
+
+@pytest.fixture(scope="session")
+def networks(networks_folder: Path) -> Iterator[dict[str, Runtime]]:
+    """All four, opened, as a server opens those of a bundle."""
+    files = {name: Network(runtime=RUNTIME, file=path.name) for name, path in network_paths(networks_folder).items()}
+    with open_networks(files, networks_folder.joinpath, instances=2) as opened:
+        yield opened
 
 
 @pytest.fixture(scope="session")

@@ -12,8 +12,8 @@ from pipit.logging import configure_logging
 from pipit.rpc.auth import Role, hash_token
 from pipit.settings import load_settings
 
-from model_registry.process import serve as serve_until_signal
 from model_registry.server import RegistryServer
+from model_registry.server import serve as serve_until_signal
 from model_registry.settings import RegistrySettings
 
 app = App(no_args_is_help=True, add_completion=False)
@@ -22,7 +22,10 @@ app = App(no_args_is_help=True, add_completion=False)
 @app.command()
 def serve(
     store: Annotated[Path | None, typer.Option(help="Folder of the store. (PIPIT_REGISTRY_STORE)")] = None,
-    host: Annotated[str | None, typer.Option(help="Address to listen on. (PIPIT_REGISTRY_HOST)")] = None,
+    host: Annotated[
+        str | None,
+        typer.Option(help="Address to listen on. (PIPIT_REGISTRY_HOST)"),
+    ] = None,
     port: Annotated[int | None, typer.Option(help="Port; 0: the system chooses. (PIPIT_REGISTRY_PORT)")] = None,
     metrics_port: Annotated[int | None, typer.Option(help="Port for Prometheus. (PIPIT_REGISTRY_METRICS_PORT)")] = None,
     tokens: Annotated[Path | None, typer.Option(help="File of callers. (PIPIT_REGISTRY_TOKENS)")] = None,

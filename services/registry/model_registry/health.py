@@ -16,6 +16,8 @@ from pipit.metrics import Metrics
 from pipit.rpc.probe import LIVENESS
 from pipit.storage import ObjectStore
 
+_LAST_LOOK_SECONDS = 5.0
+
 _log = get_logger("model_registry.health")
 
 
@@ -47,7 +49,9 @@ class StoreHealth:
         """Says NOT_SERVING from now on."""
         self._stopped.set()
         self._servicer.enter_graceful_shutdown()
-        self._thread.join()
+        if self._thread.ident is not None:
+            # A store that hangs can't keep the server from ending.
+            self._thread.join(_LAST_LOOK_SECONDS)
 
     def look(self) -> None:
         """Asks the store, and makes what a new one lacks."""
@@ -55,6 +59,11 @@ class StoreHealth:
             self._store.check()
         except PipitError as error:
             up, reason = False, str(error)
+        except Exception as error:
+            # Not told apart from a store that is away: this thread has to look again.
+            up, reason = False, f"{type(error).__name__}: {error}"
+            if self._was_up is not False:
+                _log.exception("look_failed")
         else:
             up, reason = True, ""
         if up != self._was_up:

@@ -1,27 +1,25 @@
 """The registry's server: wires the parts together, and starts and stops them in order.
 
-start:  store looked at ──> gRPC port ──> metrics port ──> SERVING while the store answers
+start:  store looked at ──> metrics port ──> gRPC port ──> SERVING while the store answers
 stop:   NOT_SERVING ──> watches end ──> other calls end, at most the grace period ──> ports closed
 """
 
 from __future__ import annotations
 
-from wsgiref.simple_server import WSGIServer
+from collections.abc import Callable
 
 import grpc
-from grpc_health.v1 import health
-from grpc_reflection.v1alpha import reflection
 from pipit._pb.pipit.registry.v1 import registry_pb2_grpc
-from pipit.bundle.signing import load_public_key
-from pipit.errors import InvalidInput, Unavailable
 from pipit.logging import get_logger
 from pipit.metrics import Metrics
-from pipit.rpc.auth import AuthInterceptor, Tokens, read_tokens
+from pipit.rpc.auth import AuthInterceptor
 from pipit.rpc.call_metrics import CallMetrics
-from pipit.rpc.server import bind, build_server, server_credentials
+from pipit.rpc.server import build_server
 from pipit.rpc.streams import StreamBudget
+from pipit.service.credentials import read_callers, read_trusted_keys
+from pipit.service.listener import OPEN_SERVICES, Listener
+from pipit.service.process import serve_until_signal
 from pipit.storage import LocalStore, ObjectStore
-from prometheus_client import start_http_server
 
 from model_registry.environments import Environments
 from model_registry.health import StoreHealth
@@ -33,8 +31,6 @@ from model_registry.uploads import MEBIBYTE, Uploads
 from model_registry.versions import Versions
 from model_registry.watching import AssignmentHub
 
-_OPEN_SERVICES = (health.SERVICE_NAME, reflection.SERVICE_NAME)
-_SERVICES = (SERVICE, *_OPEN_SERVICES)
 _OPTIONS = (
     # A device that lost its power does not say so; what it held is free again after this.
     ("grpc.keepalive_time_ms", 60_000),
@@ -61,7 +57,7 @@ class RegistryServer:
         self._settings = settings
         self.metrics = Metrics("registry")
         self._store = open_store(settings)
-        self._tokens = Tokens(None) if settings.tokens is None else read_tokens(settings.tokens)
+        self._tokens = read_callers(settings)
         self._health = StoreHealth(self._store, (SERVICE,), settings.poll_seconds, self.metrics)
         versions = Versions(self._store)
         environments = Environments(self._store, versions)
@@ -72,52 +68,49 @@ class RegistryServer:
         servicer = RegistryServicer(
             self._store, versions, environments, publisher, self._hub, transfers, self._tokens, self.metrics
         )
-        self._server = self._build(servicer)
-        self._metrics_server: WSGIServer | None = None
-        self.port = 0
-        """For calls; once started."""
-        self.metrics_port = 0
-        """For Prometheus; once started."""
+        self._listener = Listener(settings, self._build(servicer), (SERVICE,), self.metrics.registry)
 
-    def start(self) -> int:
-        """Listens; gives the port for calls. Raises Unavailable if a port is taken."""
-        settings = self._settings
-        if not self._tokens.required:
-            _log.warning("open_registry", advice="whoever reaches it may change what devices run; set tokens")
-        self.port = bind(self._server, f"{settings.host}:{settings.port}", _credentials(settings))
+    @property
+    def port(self) -> int:
+        """For calls; once started."""
+        return self._listener.port
+
+    @property
+    def metrics_port(self) -> int:
+        """For Prometheus; once started."""
+        return self._listener.metrics_port
+
+    def start(self) -> None:
+        """Listens. What it raises has left nothing behind.
+
+        Raises Unavailable if a port is taken, InvalidInput for a wrong certificate.
+        """
         try:
-            self._metrics_server, _ = start_http_server(
-                settings.metrics_port, settings.metrics_host, self.metrics.registry
-            )
-        except OSError as error:
-            self._server.stop(None)
-            raise Unavailable(
-                f"can't listen on {settings.metrics_host}:{settings.metrics_port} for metrics: {error.strerror}"
-            ) from error
-        self.metrics_port = self._metrics_server.server_port
-        self._health.start()
-        self._hub.start()
-        self._server.start()
-        _log.info("started", host=settings.host, port=self.port, metrics_port=self.metrics_port)
-        return self.port
+            self._health.start()
+            self._hub.start()
+            self._listener.open()
+        except BaseException:
+            self._end(0.0)
+            raise
+        _log.info("started", host=self._settings.host, port=self.port, metrics_port=self.metrics_port)
 
     def stop(self, grace: float | None = None) -> None:
         """Ends calls that have begun, at most for `grace` seconds (default: the settings'), and closes the ports."""
-        grace = self._settings.grace_seconds if grace is None else grace
-        self._health.stop()
-        stopped = self._server.stop(grace)
-        self._hub.close()
-        stopped.wait()
-        if self._metrics_server is not None:
-            self._metrics_server.shutdown()
-            self._metrics_server.server_close()
+        self._end(self._settings.grace_seconds if grace is None else grace)
         _log.info("stopped", port=self.port)
+
+    def _end(self, grace: float) -> None:
+        self._health.stop()
+        wait_for_calls = self._listener.drain(grace)
+        self._hub.close()
+        wait_for_calls()
+        self._listener.close()
 
     def _build(self, servicer: RegistryServicer) -> grpc.Server:
         settings = self._settings
         server = build_server(
             [
-                AuthInterceptor(self._tokens, METHOD_ROLES, _OPEN_SERVICES),
+                AuthInterceptor(self._tokens, METHOD_ROLES, OPEN_SERVICES),
                 # Both kinds of stream have a limit of their own, below this one.
                 StreamBudget(settings.max_watchers + settings.max_transfers + settings.threads),
             ],
@@ -130,8 +123,6 @@ class RegistryServer:
         )
         registry_pb2_grpc.add_RegistryServiceServicer_to_server(servicer, server)
         self._health.add_to(server)
-        if settings.reflection:
-            reflection.enable_server_reflection(_SERVICES, server)
         return server
 
 
@@ -152,15 +143,10 @@ def open_store(settings: RegistrySettings) -> ObjectStore:
 
 
 def _limits(settings: RegistrySettings) -> PublishLimits:
-    return PublishLimits(
-        settings.max_bundle_mib * MEBIBYTE, tuple(load_public_key(path) for path in settings.trusted_keys)
-    )
+    return PublishLimits(settings.max_bundle_mib * MEBIBYTE, read_trusted_keys(settings))
 
 
-def _credentials(settings: RegistrySettings) -> grpc.ServerCredentials | None:
-    if settings.tls_certificate is None or settings.tls_key is None:
-        return None
-    try:
-        return server_credentials(settings.tls_certificate.read_bytes(), settings.tls_key.read_bytes())
-    except OSError as error:
-        raise InvalidInput(f"{error.filename} can't be read: {error.strerror}") from error
+def serve(settings: RegistrySettings, on_start: Callable[[RegistryServer], None] | None = None) -> int:
+    """Serves until SIGTERM or SIGINT, then stops gracefully; gives the exit code. For the main thread."""
+    serve_until_signal(lambda: RegistryServer(settings), settings.grace_seconds, on_start)
+    return 0

@@ -22,6 +22,7 @@ from model_registry.slots import Slots
 
 _log = get_logger("model_registry.watching")
 Key = tuple[str, str]
+_LAST_POLL_SECONDS = 5.0
 
 
 class AssignmentHub:
@@ -53,7 +54,9 @@ class AssignmentHub:
         """Ends every watch with Unavailable, and the polling."""
         self._closed.set()
         self.wake()
-        self._poller.join()
+        if self._poller.ident is not None:
+            # A store that hangs can't keep the server from ending.
+            self._poller.join(_LAST_POLL_SECONDS)
 
     def wake(self) -> None:
         """Makes every watcher look whether its caller is still there."""
@@ -120,6 +123,11 @@ class AssignmentHub:
             except (Unavailable, IntegrityError) as error:
                 if not away:
                     _log.warning("poll_failed", reason=str(error))
+                away = True
+            except Exception:
+                # Without this thread no move of another copy would ever be seen again.
+                if not away:
+                    _log.exception("poll_failed")
                 away = True
             else:
                 away = False

@@ -334,19 +334,18 @@ def test_processes_share_a_cache(
     client: RegistryClient,
     make_bundle: Callable[..., Bundle],
     tmp_path: Path,
+    popen: Callable[..., Any],
 ) -> None:
     bundle = make_bundle(weights=LARGE)
     client.publish(bundle.path)
     script = str(Path(__file__).with_name("racing_fetch.py"))
     address = f"127.0.0.1:{registry.port}"
     command = [sys.executable, script, str(tmp_path / "cache"), address, TASK, "1.0.0", bundle.digest]
-    racers = [subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) for _ in range(3)]
+    racers = [popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) for _ in range(3)]
     for racer in racers:
-        assert racer.stdout is not None
         assert racer.stdout.readline() == "ready\n"
     answers = []
     for racer in racers:
-        assert racer.stdin is not None
         racer.stdin.write("go\n")
         racer.stdin.flush()
     for racer in racers:

@@ -5,8 +5,11 @@ from __future__ import annotations
 import hashlib
 import os
 import tempfile
+import threading
 import uuid
 from collections.abc import Callable
+from contextlib import closing
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +20,7 @@ from pipit.errors import Unavailable
 from pipit.registry import PublishProgress, RegistryClient
 from pipit.registry.types import PublishPlan
 from pipit.storage import LocalStore
+from structlog.testing import capture_logs
 
 pytest.importorskip("minio")
 
@@ -182,3 +186,51 @@ def test_a_full_disk_breaks_a_publish_and_nothing_else(
     assert list(store.list("")) == before
     assert [version.version for version in client.list_versions().versions] == ["0.9.0"]
     assert client.publish(bundle.path).created
+
+
+class Broken:
+    """Fails as nothing of the registry does on purpose, until it is mended."""
+
+    def __init__(self, works: Callable[..., Any]) -> None:
+        self._works = works
+        self.is_mended = False
+        self.failed = threading.Event()
+
+    def __call__(self, *arguments: Any) -> Any:
+        if not self.is_mended:
+            self.failed.set()
+            raise RuntimeError("a fault of our own")
+        return self._works(*arguments)
+
+
+def test_health_comes_back_after_a_fault_that_nobody_thought_of(
+    registry: RegistryServer, eventually: Callable[[Callable[[], bool]], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store_up = partial(registry.metrics.registry.get_sample_value, "pipit_registry_store_up")
+    broken = Broken(registry._store.check)
+    monkeypatch.setattr(registry._store, "check", broken)
+    with capture_logs() as logs:
+        eventually(lambda: store_up() == 0)
+        broken.is_mended = True
+        eventually(lambda: store_up() == 1)
+    assert [entry["event"] for entry in logs] == ["look_failed", "store_away", "store_answers"]
+
+
+def test_moves_are_seen_again_after_a_fault_that_nobody_thought_of(
+    start: Callable[..., RegistryServer],
+    connect: Callable[..., RegistryClient],
+    make_bundle: Callable[..., Bundle],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    one, other = start(), start()
+    client = connect(one)
+    client.publish(make_bundle().path)
+    with closing(connect(other).watch((TASK,), "production")) as stream:
+        watched = iter(stream)
+        assert next(watched).revision == 0
+        broken = Broken(other._hub._read)
+        monkeypatch.setattr(other._hub, "_read", broken)
+        assert broken.failed.wait(60)
+        client.promote(TASK, "1.0.0", "production")
+        broken.is_mended = True
+        assert next(watched).version == "1.0.0"

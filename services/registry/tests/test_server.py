@@ -5,13 +5,16 @@ from __future__ import annotations
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
+import threading
 import urllib.request
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
 from pathlib import Path
+from typing import Any
 
 import grpc
 import pytest
@@ -214,8 +217,10 @@ def test_calls_can_be_encrypted(start: Callable[..., RegistryServer], certificat
 @pytest.mark.parametrize(
     ("given", "text"),
     [
-        ({"host": "0.0.0.0"}, "set tokens"),
-        ({"host": "registry.example"}, "set tokens"),
+        (
+            {"host": "0.0.0.0"},
+            "set PIPIT_REGISTRY_TOKENS, PIPIT_REGISTRY_TLS_CERTIFICATE, PIPIT_REGISTRY_TLS_KEY as well",
+        ),
         ({"tls_key": "key.pem"}, "set both of tls_certificate and tls_key"),
         ({"port": 70000}, "PIPIT_REGISTRY_PORT"),
         ({"part_mib": 0}, "PIPIT_REGISTRY_PART_MIB"),
@@ -224,16 +229,6 @@ def test_calls_can_be_encrypted(start: Callable[..., RegistryServer], certificat
 def test_wrong_settings_are_named(given: dict[str, object], text: str) -> None:
     with pytest.raises(InvalidInput, match=text):
         load_settings(RegistrySettings, **given)
-
-
-@pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "::1", "[::1]"])
-def test_loopback_may_be_open(host: str) -> None:
-    assert load_settings(RegistrySettings, host=host).host == host
-
-
-def test_more_than_loopback_may_be_open_if_that_is_said(tmp_path: Path) -> None:
-    assert load_settings(RegistrySettings, host="0.0.0.0", allow_anonymous=True).host == "0.0.0.0"
-    assert load_settings(RegistrySettings, host="0.0.0.0", tokens=tmp_path / "tokens").host == "0.0.0.0"
 
 
 def test_settings_that_name_what_is_not_there(start: Callable[..., RegistryServer], tmp_path: Path) -> None:
@@ -248,49 +243,58 @@ def test_settings_that_name_what_is_not_there(start: Callable[..., RegistryServe
         start(tls_certificate=tmp_path / "nothing", tls_key=tmp_path / "nothing")
 
 
-def test_a_port_that_is_taken_is_named(start: Callable[..., RegistryServer], tmp_path: Path) -> None:
-    first = start()
-    with pytest.raises(Unavailable, match=f"can't listen on 127.0.0.1:{first.port}"):
-        start(port=first.port)
-    with pytest.raises(Unavailable, match="for metrics"):
-        start(metrics_port=first.metrics_port)
+@pytest.mark.parametrize("which", ["port", "metrics_port"])
+def test_where_a_port_is_taken_it_refuses_to_start_and_leaves_nothing_behind(
+    registry: RegistryServer, tmp_path: Path, which: str
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        other: int = free.getsockname()[1]
+    ports = {"port": other, "metrics_port": other} | {which: getattr(registry, which)}
+    server = RegistryServer(RegistrySettings(store=tmp_path / "store", **ports))
+    threads = set(threading.enumerate())
+    with pytest.raises(Unavailable, match=f"can't listen on 127.0.0.1:{ports[which]}"):
+        server.start()
+    assert set(threading.enumerate()) <= threads
+    socket.create_server(("127.0.0.1", other)).close()
 
 
-def test_the_process_serves_until_a_signal(tmp_path: Path, make_bundle: Callable[..., Bundle]) -> None:
-    environment = {
-        **os.environ,
-        "PIPIT_REGISTRY_STORE": str(tmp_path / "store"),
-        "PIPIT_REGISTRY_PORT": "0",
-        "PIPIT_REGISTRY_METRICS_PORT": "0",
-        "PIPIT_REGISTRY_LOG_FORMAT": "json",
-    }
-    with subprocess.Popen(
-        [sys.executable, "-m", "model_registry"], env=environment, stderr=subprocess.PIPE, text=True
-    ) as process:
-        assert process.stderr is not None
-        started = next(event for line in process.stderr if (event := json.loads(line))["event"] == "started")
-        with RegistryClient(f"127.0.0.1:{started['port']}", timeout=60) as client:
-            client.publish(make_bundle().path)
-            stream = client.watch((TASK,), "production")
-            assert next(iter(stream)).revision == 0
-            process.send_signal(signal.SIGTERM)
-            events = [json.loads(line)["event"] for line in process.stderr]
-    assert process.returncode == 0
+def environment_of(**settings: object) -> dict[str, str]:
+    return {**os.environ, **{f"PIPIT_REGISTRY_{name}".upper(): str(value) for name, value in settings.items()}}
+
+
+def test_the_process_serves_until_a_signal(
+    tmp_path: Path, make_bundle: Callable[..., Bundle], popen: Callable[..., Any]
+) -> None:
+    environment = environment_of(store=tmp_path / "store", port=0, metrics_port=0, log_format="json")
+    process = popen([sys.executable, "-m", "model_registry"], env=environment, stderr=subprocess.PIPE, text=True)
+    started = next(event for line in process.stderr if (event := json.loads(line))["event"] == "started")
+    with RegistryClient(f"127.0.0.1:{started['port']}", timeout=60) as client:
+        client.publish(make_bundle().path)
+        stream = client.watch((TASK,), "production")
+        assert next(iter(stream)).revision == 0
+        process.send_signal(signal.SIGTERM)
+        events = [json.loads(line)["event"] for line in process.stderr]
+    assert process.wait() == 0
     assert events[-1] == "stopped"
     assert list(LocalStore(tmp_path / "store").list("models/")) == [f"models/{TASK}/versions/1.0.0.json"]
 
 
-def test_the_process_says_what_keeps_it_from_starting(tmp_path: Path) -> None:
+@pytest.mark.parametrize("fault", ["host", "metrics_port"])
+def test_the_process_says_what_keeps_it_from_starting(tmp_path: Path, registry: RegistryServer, fault: str) -> None:
+    given, text = {
+        "host": ("0.0.0.0", "error: settings are wrong; set these variables:\n  PIPIT_REGISTRY_…: other machines"),
+        "metrics_port": (registry.metrics_port, f"can't listen on 127.0.0.1:{registry.metrics_port} for metrics"),
+    }[fault]
     done = subprocess.run(
         [sys.executable, "-m", "model_registry"],
-        env={**os.environ, "PIPIT_REGISTRY_HOST": "0.0.0.0"},
+        env=environment_of(**{"store": tmp_path / "store", "port": 0, "metrics_port": 0, fault: given}),
         capture_output=True,
         text=True,
         check=False,
     )
 
     assert done.returncode == 1
-    assert "set tokens" in done.stderr
+    assert text in done.stderr
     assert "Traceback" not in done.stderr
 
 

@@ -167,7 +167,7 @@ class Manifest(Part):
     task: TaskName
     version: SemanticVersion
     model_type: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,40}$")]
-    """The network, for example "yamnet"."""
+    """The network, for example "mobilenet"."""
     created_at: UtcTime
     """When the trainer made it."""
     labels: Annotated[tuple[Label, ...], Field(min_length=1)]

@@ -5,10 +5,14 @@ from __future__ import annotations
 import inspect
 import re
 from collections.abc import Callable
+from functools import cache
 from typing import Any, TypeVar
 
 import typer
 
+from pipit.installed import installed_tasks
+
+_EXAMPLES = re.compile(r"[^\n]*:\n")
 F = TypeVar("F", bound=Callable[..., Any])
 
 
@@ -25,9 +29,19 @@ class App(typer.Typer):
         return register
 
 
+@cache
+def example_task() -> str:
+    """An installed task; without one it stays open."""
+    return next(iter(installed_tasks()), "TASK")
+
+
 def help_of(function: Callable[..., Any]) -> str:
-    """The docstring; a paragraph whose first line ends with a colon keeps its lines."""
+    """The docstring; a paragraph whose first line ends with a colon keeps its lines.
+
+    There, TASK becomes a task that is installed, so that an example can be tried as it stands.
+    """
     paragraphs = (inspect.getdoc(function) or "").split("\n\n")
-    return "\n\n".join(
-        f"\b\n{part}" if re.match(r"[^\n]*:\n", part) else part.replace("\n", " ") for part in paragraphs
-    )
+    paragraphs = [
+        re.sub(r"\bTASK\b", example_task(), part) if re.match(_EXAMPLES, part) else part for part in paragraphs
+    ]
+    return "\n\n".join(f"\b\n{part}" if re.match(_EXAMPLES, part) else part.replace("\n", " ") for part in paragraphs)

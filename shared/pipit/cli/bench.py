@@ -14,6 +14,7 @@ import typer
 from rich.markup import escape
 
 from pipit.bundle import MANIFEST_FILE, Bundle, open_bundle, read_golden
+from pipit.cli.bundles import BUNDLE, bundle_at
 from pipit.cli.checks import processor
 from pipit.cli.output import JsonOption, print_json, print_line, print_table
 from pipit.cli.registry import megabytes
@@ -37,7 +38,7 @@ class Decoding:
 
 
 def bench(
-    bundle: Annotated[str, typer.Argument(metavar="BUNDLE|TASK", help="Folder, or task: its newest bundle.")],
+    bundle: Annotated[str, typer.Argument(metavar="RUN|BUNDLE|TASK", help="Folder, or task: its newest bundle.")],
     *,
     threads: Annotated[
         list[int] | None, typer.Option(min=1, help="Threads of one run; may be repeated. (default: 1 and all cores)")
@@ -52,8 +53,8 @@ def bench(
     holds further networks, decoding, which they are a part of, is timed too.
 
     For example:
-      pipit bench home_security.sounds
-      pipit bench runs/home_security.sounds/default-1a2b3c4d5e6f/publish/bundle --threads 1 --threads 4 --json
+      pipit bench TASK
+      pipit bench runs/TASK/default-1a2b3c4d5e6f --threads 1 --threads 4 --json
     """
     opened = open_bundle(find_bundle(bundle))
     counts = sorted(set(threads or (1, os.cpu_count() or 1)))
@@ -78,13 +79,13 @@ def bench(
 
 
 def find_bundle(text: str) -> Path:
-    """A folder as it is; for a task the bundle of its runs that was made last. Raises NotFound."""
-    if (Path(text) / MANIFEST_FILE).is_file():
-        return Path(text)
+    """Of a folder as `bundle_at` finds it; for a task the bundle of its runs that was made last. Raises NotFound."""
+    if Path(text).is_dir():
+        return bundle_at(Path(text))
     runs = load_settings(CliSettings).runs / text
-    manifests = list(runs.glob(f"*/publish/bundle/{MANIFEST_FILE}"))
+    manifests = list(runs.glob(f"*/{BUNDLE}/{MANIFEST_FILE}"))
     if not manifests:
-        raise NotFound(f"{text} is no bundle folder, and {runs} has none of a task of that name; train it first")
+        raise NotFound(f"there is no folder {text}, and {runs} has none of a task of that name; train it first")
     return max(manifests, key=lambda path: path.stat().st_mtime).parent
 
 

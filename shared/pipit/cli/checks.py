@@ -18,7 +18,10 @@ from typing import Literal
 import grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
+from pipit.cli import probe as probe_module
+from pipit.cli.probe import Probe
 from pipit.cli.settings import CliSettings
+from pipit.installed import domain_of, how_to_install, tasks_beside
 
 State = Literal["ok", "absent", "broken"]
 """absent: not there, which is fine unless it is needed. broken: there, but it does not work."""
@@ -26,26 +29,23 @@ State = Literal["ok", "absent", "broken"]
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One line of the doctor's report. advice: what to do, where there is something to do."""
+    """One line of the doctor's report. advice: what to do, where there is something to do.
+
+    tasks: what can't be trained without it.
+    """
 
     group: str
     name: str
     state: State
     detail: str
     advice: str = ""
+    tasks: tuple[str, ...] = ()
 
-
-PROBED = {
-    "litert": ("ai-edge-litert", "LiteRT", "pip install --editable 'shared[litert]'"),
-    "onnx": ("onnxruntime", "ONNX Runtime", "pip install --editable 'shared[onnx]'"),
-    "audio": ("soundfile", "audio files", "pip install --editable 'shared[audio]'"),
-    "tensorflow": ("tensorflow", "TensorFlow", "pip install --editable 'services/home_security[train]'"),
-}
-"""By the probe's name: the distribution that brings it, a name for people, and how to get it."""
 
 # Instructions that decide how fast 8-bit networks are.
 _FEATURES = ("avx2", "avx512f", "avx512_vnni", "avx_vnni", "amx_int8", "asimd", "asimddp", "i8mm", "sve")
 _HEALTH_SECONDS = 2.0
+_EXTRAS = {"pipit.pipelines": "serve", "pipit.trainers": "train"}
 _PROBE_SECONDS = 120
 
 
@@ -67,16 +67,25 @@ def package_checks() -> Iterator[Check]:
     """What is installed, and what it can do: each library really computes something."""
     for name in ("pipit-shared", "grpcio", "protobuf", "numpy"):
         yield Check("packages", name, "ok", metadata.version(name))
-    for probe, (distribution, title, advice) in PROBED.items():
-        version = _version_of(distribution)
-        if version is None:
-            yield Check("packages", title, "absent", "not installed", f"in the repository: {advice}")
-            continue
-        error = run_probe(probe)
-        if error:
-            yield Check("packages", title, "broken", f"{version}, but {error}", "reinstall it, or another version")
-        else:
-            yield Check("packages", title, "ok", f"{version}, computes")
+    for extra, probe in probe_module.RUNTIMES.items():
+        yield _library_check(extra, probe, f"in the repository, run: pip install --editable 'shared[{extra}]'")
+    needed: dict[str, set[str]] = {}
+    for point in metadata.entry_points(group=probe_module.GROUP):
+        needed.setdefault(point.name, set()).update(tasks_beside(point))
+    for name, tasks in sorted(needed.items()):
+        domains = sorted({domain_of(task) for task in tasks})
+        advice = how_to_install(domains[0] if domains else "", "train")
+        yield _library_check(name, probe_module.load_probe(name), advice, tuple(sorted(tasks)))
+
+
+def _library_check(name: str, probe: Probe, advice: str, tasks: tuple[str, ...] = ()) -> Check:
+    version = _version_of(probe.distribution)
+    if version is None:
+        return Check("packages", probe.title, "absent", "not installed", advice, tasks)
+    if error := run_probe(name):
+        advice = "reinstall it, or another version"
+        return Check("packages", probe.title, "broken", f"{version}, but {error}", advice, tasks)
+    return Check("packages", probe.title, "ok", f"{version}, computes", tasks=tasks)
 
 
 def plugin_checks() -> Iterator[Check]:
@@ -85,13 +94,14 @@ def plugin_checks() -> Iterator[Check]:
     for group, title in groups.items():
         names = sorted(metadata.entry_points(group=group).names)
         state: State = "ok" if names else "absent"
-        yield Check("tasks", title, state, ", ".join(names) or "none installed")
+        advice = "" if names or group == "pipit.commands" else how_to_install("", _EXTRAS[group])
+        yield Check("tasks", title, state, ", ".join(names) or "none installed", advice)
 
 
 def data_checks(data: Path | None) -> Iterator[Check]:
     """Data sets below the data folder."""
     if data is None:
-        yield Check("data", "PIPIT_DATA", "absent", "not set", "pipit data fetch esc50, then set PIPIT_DATA")
+        yield Check("data", "PIPIT_DATA", "absent", "not set", "pipit data fetch NAME, then set PIPIT_DATA")
     elif not data.is_dir():
         yield Check("data", "PIPIT_DATA", "broken", f"{data} is not a folder", "set PIPIT_DATA to a folder that exists")
     else:

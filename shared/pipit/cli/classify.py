@@ -12,10 +12,10 @@ import typer
 from rich.markup import escape
 
 from pipit.cli.exit_codes import exit_code_of
-from pipit.cli.inference import Answer, InferenceClient, Refusal, Target
 from pipit.cli.output import JsonOption, plain, print_json, print_line, print_table, say
 from pipit.cli.settings import CliSettings
 from pipit.cli.watch_command import Wish, is_watched, plain_prediction, watch_camera, watch_file
+from pipit.client import Answer, Client, PcmAudio, Refusal
 from pipit.errors import InvalidInput, NotFound, PipitError
 from pipit.settings import load_settings
 from pipit.types import Box, Prediction, TimeSpan
@@ -65,8 +65,8 @@ def classify(
     For example:
       pipit classify doorbell.wav
       pipit classify --stream --top 1 night.flac
-      pipit classify --camera 0 --task emotion.expression --task emotion.stress
-      pipit classify minutes.csv --task emotion.stress
+      pipit classify --camera 0 --task TASK
+      pipit classify minutes.csv --task TASK
       pipit classify --json clips/*.ogg | jq '.[] | select(.predictions[].scores[0].detected) | .file'
     """
     if version and environment:
@@ -79,13 +79,13 @@ def classify(
     if len(tasks) > 1 and not all(is_watched(path) for path in files):
         raise InvalidInput("several tasks can be asked of videos and cameras alone; call it once for each task")
     settings = load_settings(CliSettings)
-    target = Target(
-        server=server or settings.server,
+    client = Client(
+        server or settings.server,
         task=tasks[0] if tasks else "",
         version=version,
         environment=environment,
         token=settings.token,
-        certificate_authority=settings.ca,
+        ca=settings.ca,
         top_k=top,
         min_score=min_score,
         timeout=timeout,
@@ -93,7 +93,7 @@ def classify(
     results: list[dict[str, Any]] = []
     failure: PipitError | None = None
     wish = Wish(tasks, json, frames_per_second or None, draw)
-    with InferenceClient(target) as client:
+    with client:
         if camera:
             watch_camera(client, camera, wish)
             return
@@ -111,13 +111,13 @@ def classify(
         raise typer.Exit(exit_code_of(failure))
 
 
-def _ask(client: InferenceClient, path: Path, wish: Wish) -> dict[str, Any]:
+def _ask(client: Client, path: Path, wish: Wish) -> dict[str, Any]:
     """A whole file."""
     begin = time.perf_counter()
-    return _finish(path, [client.classify_file(path)], begin, wish)
+    return _finish(path, [client.classify(path)], begin, wish)
 
 
-def _ask_stream(client: InferenceClient, path: Path, wish: Wish) -> dict[str, Any]:
+def _ask_stream(client: Client, path: Path, wish: Wish) -> dict[str, Any]:
     """A recording, piece by piece."""
     begin = time.perf_counter()
     return _finish(path, [*_stream(client, path)], begin, wish)
@@ -139,14 +139,14 @@ def _draw(path: Path, answers: list[Answer], output: Path) -> None:
     draw(path, [prediction for answer in answers for prediction in answer.predictions], output)
 
 
-def _stream(client: InferenceClient, path: Path) -> Iterator[Answer]:
+def _stream(client: Client, path: Path) -> Iterator[Answer]:
     """Only what a stream needs: 16-bit samples of one second at a time."""
     import soundfile  # noqa: PLC0415 (whole files need it only on the server)
 
     try:
         with soundfile.SoundFile(path) as sound:
-            pieces = (block.tobytes() for block in sound.blocks(sound.samplerate, dtype="int16", always_2d=True))
-            for answer in client.classify_pcm(pieces, sound.samplerate, sound.channels):
+            blocks = sound.blocks(sound.samplerate, dtype="int16")
+            for answer in client.stream(PcmAudio(block, sound.samplerate) for block in blocks):
                 if isinstance(answer, Refusal):
                     say(f"pipit: {path}: {answer.message}")
                 else:
@@ -175,7 +175,7 @@ def _stage_sums(answers: Iterable[Answer]) -> dict[str, int]:
     """Microseconds by stage over all answers."""
     sums: Counter[str] = Counter()
     for answer in answers:
-        sums.update(plain(answer.times_us))
+        sums.update({stage: round(seconds * 1e6) for stage, seconds in plain(answer.times).items()})
     return dict(sums)
 
 

@@ -28,9 +28,8 @@ from pipit.cli.output import JsonOption, print_json, print_line, print_table, sa
 from pipit.cli.settings import CliSettings
 from pipit.data import download
 from pipit.data.check import DataReport, load_data_check
-from pipit.data.fetch import FETCHERS, FetchOptions
+from pipit.data.fetch import FetchOptions, download_names, load_download
 from pipit.data.synthetic import SYNTHETIC_RECIPE, synthesise
-from pipit.errors import NotFound
 from pipit.settings import load_settings
 
 app = App(
@@ -40,11 +39,14 @@ app = App(
 app.command()(landmarks)
 
 DEFAULT_FOLDER = Path("data")
+SKIP = "skip_bad_files"
+"""The recipe's switch, in every task."""
+_FETCHABLE = ", ".join(download_names()) or "nothing, for no installed domain brings data"
 
 
 @app.command()
 def fetch(
-    names: Annotated[list[str], typer.Argument(metavar="NAME...", help=f"What to fetch: {', '.join(FETCHERS)}.")],
+    names: Annotated[list[str], typer.Argument(metavar="NAME...", help=f"What to fetch: {_FETCHABLE}.")],
     *,
     to: Annotated[Path | None, typer.Option(help="Data folder. (default: PIPIT_DATA, else ./data)")] = None,
     mirror: Annotated[
@@ -57,20 +59,18 @@ def fetch(
     An interrupted download goes on where it stopped. What is here already is not fetched again.
 
     For example:
-      pipit data fetch esc50 yamnet
-      pipit data fetch esc50 --to /mnt/usb/data
-      PIPIT_DATA_MIRROR=http://nas.local/pipit pipit data fetch esc50
+      pipit data fetch NAME
+      pipit data fetch NAME OTHER --to /mnt/usb/data
+      PIPIT_DATA_MIRROR=http://nas.local/pipit pipit data fetch NAME
     """
     settings = load_settings(CliSettings)
     folder = to or settings.data or DEFAULT_FOLDER
-    for name in names:
-        if name not in FETCHERS:
-            raise NotFound(f"there is no data set {name!r} to fetch; there are {', '.join(FETCHERS)}")
+    fetchers = {name: load_download(name) for name in names}
     results = []
-    for name in names:
+    for name, fetcher in fetchers.items():
         with _progress(name) as progress:
             options = FetchOptions(mirror=mirror or settings.data_mirror, progress=progress)
-            results.append(FETCHERS[name](folder, options))
+            results.append(fetcher(folder, options))
     if json:
         print_json(results)
         return
@@ -99,12 +99,12 @@ def check(
 ) -> None:
     """Read every file of your own data as the trainer would, and name each one that can't be used.
 
-    For sounds a folder has one sub-folder per class (siren/, dog/, …), or the layout of ESC-50. The exit code is 12
-    if anything is wrong.
+    A folder usually has one sub-folder per class; which other layouts a task reads stands in its domain's README. The
+    exit code is 12 if anything is wrong.
 
     For example:
-      pipit data check home_security.sounds ~/recordings
-      pipit data check home_security.sounds data/esc50 --json | jq -r '.[].problems[]'
+      pipit data check TASK ~/recordings
+      pipit data check TASK ~/recordings --json | jq -r '.[].problems[]'
     """
     read = load_data_check(task)
     reports = []
@@ -135,8 +135,8 @@ def make(
     there already is kept.
 
     For example:
-      pipit data synthesise home_security.sounds
-      pipit train home_security.sounds --recipe synthetic --data data
+      pipit data synthesise TASK
+      pipit train TASK --recipe synthetic --data data
     """
     folder = synthesise(task, to or load_settings(CliSettings).data or DEFAULT_FOLDER)
     if json:
@@ -164,6 +164,6 @@ def _show(report: DataReport) -> None:
     for problem in report.problems:
         print_line(f"[red]bad[/red] {escape(problem)}")
     if report.problems:
-        print_line(f"{len(report.problems)} can't be used; training stops at them unless skip_bad_files is set")
+        print_line(f"{len(report.problems)} can't be used; training stops at them unless --set {SKIP}=true is given")
     else:
         print_line("nothing is wrong with it")

@@ -58,8 +58,10 @@ def verdict_of(found: Sequence[Check]) -> list[str]:
         lines.append(f"This machine can serve {detail['can be served']} with {' and '.join(runs)}.")
     else:
         lines.append("This machine can't serve yet: it needs LiteRT or ONNX Runtime and a domain that is installed.")
-    if state.get("TensorFlow") == "ok" and state.get("can be trained") == "ok":
-        lines.append(f"It can train {detail['can be trained']}.")
+    lacking = {task for check in found if check.state != "ok" for task in check.tasks}
+    trainers = detail["can be trained"].split(", ") if state.get("can be trained") == "ok" else []
+    if trainable := [task for task in trainers if task not in lacking]:
+        lines.append(f"It can train {', '.join(trainable)}.")
     else:
         lines.append("It can't train: that needs a domain's `train` extra (a Raspberry Pi does not need it).")
     for check in found:

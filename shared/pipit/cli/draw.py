@@ -7,6 +7,7 @@ where the server's own detector has found something else.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
@@ -90,7 +91,8 @@ def _points(pixels: NDArray[np.uint8]) -> list[tuple[float, float]]:
     try:
         from pipit.inputs.landmarks import FaceAndBody  # noqa: PLC0415 (needs LiteRT, which a client may not have)
 
-        found = FaceAndBody().find(pixels, faces=None, body=False)
+        with closing(FaceAndBody.load(body=False)) as networks:
+            found = networks.find(pixels, faces=None, body=False)
     except (ModuleNotFoundError, NotFound):
         return []
     return [(float(x), float(y)) for face in found for x, y in face.face.points[:, :2]]

@@ -7,9 +7,9 @@ from typing import Annotated
 import typer
 from rich.markup import escape
 
-from pipit.cli.inference import InferenceClient, Target
 from pipit.cli.output import JsonOption, print_json, print_line
 from pipit.cli.settings import CliSettings
+from pipit.client import Client
 from pipit.settings import load_settings
 
 
@@ -29,8 +29,7 @@ def feedback(
       pipit feedback 3f2a9c01-18 none
     """
     settings = load_settings(CliSettings)
-    target = Target(server or settings.server, token=settings.token, certificate_authority=settings.ca)
-    with InferenceClient(target) as client:
+    with Client(server or settings.server, token=settings.token, ca=settings.ca) as client:
         verdict = client.feedback(request_id, label)
     if json:
         print_json(verdict)

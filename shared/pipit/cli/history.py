@@ -26,9 +26,9 @@ def history(
     """Show who moved an environment, when, from what, to what and why, the oldest move first.
 
     For example:
-      pipit history home_security.sounds
-      pipit history home_security.sounds production --at 2026-11-01
-      pipit history home_security.sounds staging --at 2026-11-01T18:30+01:00 --json
+      pipit history TASK
+      pipit history TASK production --at 2026-11-01
+      pipit history TASK staging --at 2026-11-01T18:30+01:00 --json
     """
     moment = parse_moment(at) if at else None
     with connected(registry) as client:

@@ -26,7 +26,7 @@ def generate(
 
     For example:
       pipit keys generate ~/.config/pipit/signing.pem
-      PIPIT_SIGNING_KEY=~/.config/pipit/signing.pem pipit train home_security.sounds
+      PIPIT_SIGNING_KEY=~/.config/pipit/signing.pem pipit train TASK
     """
     public = path.with_name(path.name + ".pub")
     if public.exists():

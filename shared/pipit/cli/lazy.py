@@ -6,9 +6,10 @@
 from __future__ import annotations
 
 import importlib
+import re
 import sys
 import traceback
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import entry_points
 from typing import Any, ClassVar, NoReturn
@@ -21,18 +22,23 @@ from pipit.cli.app import App
 from pipit.cli.exit_codes import ExitCode, exit_code_of
 from pipit.cli.output import say
 from pipit.errors import PipitError
+from pipit.installed import how_to_install, own_packages
 
-_OWN_PACKAGES = ("pipit", "model_registry", "home_security")
+_COMMAND_LINE = "shared[cli]"
+_TASK = re.compile(r"([a-z][a-z0-9_]*)\.[a-z][a-z0-9_]*")
 
 
 @dataclass(frozen=True, slots=True)
 class LazyCommand:
-    """target: "module:attribute" of a typer.Typer or of a function. help: one line. needs: what pip installs for it."""
+    """target: "module:attribute" of a typer.Typer or of a function. help: one line.
+
+    needs: what pip installs for it; {domain} stands for that of the task which the command is called with.
+    """
 
     target: str
     help: str
     panel: str
-    needs: str = "shared[cli]"
+    needs: str = _COMMAND_LINE
 
 
 class LazyGroup(TyperGroup):
@@ -43,6 +49,7 @@ class LazyGroup(TyperGroup):
     def __init__(self, **attributes: Any) -> None:
         super().__init__(**attributes)
         self._debug = False
+        self._arguments: list[str] = []
         self._targets = {**self.lazy, **_installed_commands()}
         for name, command in self._targets.items():
             # Enough for the list of commands; `resolve_command` puts the real one in its place.
@@ -50,7 +57,7 @@ class LazyGroup(TyperGroup):
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         """Imports the command that is called."""
-        name = args[0]
+        name, *self._arguments = args
         if name in self._targets:
             self.add_command(_load(name, self._targets[name]))
         return super().resolve_command(ctx, args)
@@ -70,11 +77,10 @@ class LazyGroup(TyperGroup):
             self._fail(str(error), exit_code_of(error))
         except ModuleNotFoundError as error:
             package = (error.name or "").partition(".")[0]
-            if package in _OWN_PACKAGES:
+            if package in own_packages():
                 self._fail(f"{error}; this command needs a newer or another part of Pipit", ExitCode.NOT_INSTALLED)
             command = self._targets.get(ctx.invoked_subcommand)
-            needs = command.needs if command else "shared[cli]"
-            advice = f"in the repository, run: pip install --editable '{needs}'"
+            advice = _advice(command.needs if command else _COMMAND_LINE, self._arguments)
             self._fail(f"the package {error.name!r} is not installed here; {advice}", ExitCode.NOT_INSTALLED)
         except Exception as error:
             text = f"internal error ({type(error).__name__}: {error}); pipit --debug … shows where"
@@ -85,6 +91,14 @@ class LazyGroup(TyperGroup):
             traceback.print_exc(file=sys.stderr)
         say(f"pipit: {message}")
         raise typer.Exit(code)
+
+
+def _advice(needs: str, arguments: Sequence[str]) -> str:
+    """What to run. The domain is that of the first argument which names a task."""
+    if "{domain}" not in needs:
+        return f"in the repository, run: pip install --editable '{needs}'"
+    named = (match[1] for match in map(_TASK.fullmatch, arguments) if match)
+    return how_to_install(next(named, ""), needs.partition("[")[2].rstrip("]"))
 
 
 def _load(name: str, command: LazyCommand) -> Any:

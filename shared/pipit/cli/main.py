@@ -15,7 +15,7 @@ from pipit.cli.output import print_line
 from pipit.logging import configure_logging
 
 _TRAIN, _REGISTRY, _SERVE, _HERE = "Train", "Registry", "Serve", "This machine"
-_TRAINER = "services/home_security[train]"
+_TRAINER = "services/{domain}[train]"
 
 
 class PipitGroup(LazyGroup):
@@ -38,6 +38,7 @@ class PipitGroup(LazyGroup):
             "pipit.cli.classify:classify", "Ask a server what is in a file.", _SERVE, "shared[audio,cli]"
         ),
         "feedback": LazyCommand("pipit.cli.feedback:feedback", "Say what an answer should have been.", _SERVE),
+        "new-task": LazyCommand("pipit.cli.new_task:new_task", "Write the skeleton of a task.", _HERE),
         "doctor": LazyCommand("pipit.cli.doctor:doctor", "What is installed here, and what can run.", _HERE),
         "demo": LazyCommand("pipit.cli.demo.command:demo", "The whole way once, on this machine.", _HERE, _TRAINER),
     }
@@ -71,13 +72,13 @@ def _root(
     """Train networks that hear and see, keep them in a registry, serve them on small computers.
 
     The whole way once:
-      pipit data fetch esc50
-      pipit train home_security.sounds
+      pipit data synthesise TASK      (or bring your own)
+      pipit train TASK --recipe synthetic --data data
       pipit registry serve            (in another terminal)
-      pipit publish runs/…/bundle
-      pipit promote home_security.sounds 1.0.0 production
-      pipit serve home_security.sounds --environment production
-      pipit classify doorbell.wav
+      pipit publish runs/TASK/RUN
+      pipit promote TASK 1.0.0 production
+      pipit serve TASK --environment production
+      pipit classify FILE
 
     `pipit COMMAND --help` explains a command with examples. `pipit demo` does all of it in a few minutes.
     """

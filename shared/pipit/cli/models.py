@@ -21,7 +21,7 @@ def models(
 
     For example:
       pipit models
-      pipit models home_security.sounds --json | jq -r '.versions[0].version'
+      pipit models TASK --json | jq -r '.versions[0].version'
     """
     with connected(registry) as client:
         listing = client.list_versions(task)
@@ -30,7 +30,7 @@ def models(
         print_json({"versions": versions, "environments": listing.environments})
         return
     if not listing.versions:
-        print_line("nothing was published yet; pipit publish BUNDLE does it")
+        print_line("nothing was published yet; pipit publish RUN does it")
         return
     points: dict[tuple[str, str], list[str]] = {}
     for environment in listing.environments:

@@ -2,6 +2,11 @@
 
     python -m pipit.cli.probe litert      prints nothing and ends with 0 if the answer is right
 
+Which libraries its trainers need, a domain says in its `pyproject.toml`, by a name and a `Probe`:
+
+    [project.entry-points."pipit.checks"]
+    tensorflow = "pipit.cli.probe:TENSORFLOW"
+
 The networks multiply a row of two by [[1, 2], [3, 4]].
 """
 
@@ -12,10 +17,14 @@ import io
 import sys
 import tempfile
 from collections.abc import Callable
+from dataclasses import dataclass
+from importlib.metadata import entry_points
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 
+GROUP = "pipit.checks"
 _ONNX = (
     "CAgSADpfChEKAXgKAXcSAXkiBk1hdE11bBIBdCobCAIIAhABQgF3ShAAAIA/AAAAQAAAQEAAAIBAWhQKAXgSDwoNCAESCQoDEgFuCgIIAmIU"
     "CgF5Eg8KDQgBEgkKAxIBbgoCCAJCBAoAEA0="
@@ -81,12 +90,38 @@ def probe_tensorflow() -> None:
     _expect(product.numpy(), [[4, 6]])
 
 
-PROBES: dict[str, Callable[[], None]] = {
-    "litert": probe_litert,
-    "onnx": probe_onnx,
-    "audio": probe_audio,
-    "tensorflow": probe_tensorflow,
+def probe_torch() -> None:
+    """PyTorch computes."""
+    import torch  # noqa: PLC0415
+
+    _expect(torch.matmul(torch.ones(1, 2), torch.tensor([[1.0, 2.0], [3.0, 4.0]])).numpy(), [[4, 6]])
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """distribution: what brings the library. title: its name, for people. run: raises if it does not work."""
+
+    distribution: str
+    title: str
+    run: Callable[[], None]
+
+
+TENSORFLOW = Probe("tensorflow", "TensorFlow", probe_tensorflow)
+PYTORCH = Probe("torch", "PyTorch", probe_torch)
+RUNTIMES = {
+    "litert": Probe("ai-edge-litert", "LiteRT", probe_litert),
+    "onnx": Probe("onnxruntime", "ONNX Runtime", probe_onnx),
+    "audio": Probe("soundfile", "audio files", probe_audio),
 }
+"""Those that serving needs, by the extra of `shared` that installs them."""
+
+
+def load_probe(name: str) -> Probe:
+    """One of RUNTIMES, or what a domain registered under that name."""
+    if name in RUNTIMES:
+        return RUNTIMES[name]
+    (probe, *_) = (point.load() for point in entry_points(group=GROUP, name=name))
+    return cast(Probe, probe)
 
 
 def _expect(found: object, expected: object) -> None:
@@ -94,4 +129,4 @@ def _expect(found: object, expected: object) -> None:
 
 
 if __name__ == "__main__":
-    PROBES[sys.argv[1]]()
+    load_probe(sys.argv[1]).run()

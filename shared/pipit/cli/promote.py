@@ -35,8 +35,8 @@ def promote(
     environment at the same moment.
 
     For example:
-      pipit promote home_security.sounds 1.2.0 staging
-      pipit promote home_security.sounds 1.2.0 --reason "two weeks in staging without a false alarm"
+      pipit promote TASK 1.2.0 staging
+      pipit promote TASK 1.2.0 --reason "two weeks in staging without a false alarm"
     """
     with connected(registry) as client:
         try:
@@ -75,8 +75,8 @@ def rollback(
     """Point an environment back to the version it had before; no version number needed.
 
     For example:
-      pipit rollback home_security.sounds
-      pipit rollback home_security.sounds staging --reason "barks at the doorbell"
+      pipit rollback TASK
+      pipit rollback TASK staging --reason "barks at the doorbell"
     """
     with connected(registry) as client:
         result = client.rollback(task, environment, reason=reason)

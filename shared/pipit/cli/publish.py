@@ -9,23 +9,27 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn
 
+from pipit.cli.bundles import bundle_at
 from pipit.cli.output import JsonOption, print_json, print_line
 from pipit.cli.registry import RegistryOption, connected, megabytes, plain_version, print_gates
 
 
 def publish(
-    bundle: Annotated[Path, typer.Argument(help="Folder with a bundle.yaml.")],
+    run: Annotated[
+        Path, typer.Argument(metavar="RUN|BUNDLE", help="Folder of a run that made a bundle, or of a bundle.")
+    ],
     *,
     registry: RegistryOption = "",
     json: JsonOption = False,
 ) -> None:
-    """Send a bundle to the registry. An interrupted upload goes on where it stopped.
+    """Send the bundle of a run to the registry. An interrupted upload goes on where it stopped.
 
     Publishing the same bundle again is no error. The exit code is 7 if its version exists with other content.
 
     For example:
-      pipit publish runs/home_security.sounds/default-1a2b3c4d5e6f/publish/bundle
+      pipit publish runs/TASK/default-1a2b3c4d5e6f
     """
+    bundle = bundle_at(run)
     columns = (TextColumn("publishing"), BarColumn(), DownloadColumn())
     with connected(registry) as client, Progress(*columns, console=Console(stderr=True), transient=True) as bars:
         bar = bars.add_task("", total=None)

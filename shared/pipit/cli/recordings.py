@@ -8,8 +8,8 @@ from pathlib import Path, PurePosixPath
 
 import numpy as np
 
-from pipit._pb.pipit.inference.v1 import inference_pb2 as pb
 from pipit.errors import InvalidInput
+from pipit.inputs import Landmarks
 from pipit.inputs.landmarks import FEATURES
 from pipit.inputs.landmarks.files import LandmarkTable, aspect_ratios, read_landmarks
 
@@ -19,7 +19,7 @@ class Recording:
     """name: of the video, or of the folder of pictures. items: with their seconds in a video, else None."""
 
     name: str
-    items: tuple[tuple[pb.Input, float | None], ...]
+    items: tuple[tuple[Landmarks, float | None], ...]
 
 
 @dataclass(frozen=True)
@@ -27,12 +27,12 @@ class LandmarkFile:
     """The largest face of each picture. pictures: with their names; None where no face was found."""
 
     videos: tuple[Recording, ...]
-    pictures: tuple[tuple[str, pb.Input | None], ...]
+    pictures: tuple[tuple[str, Landmarks | None], ...]
 
     def folders(self) -> Iterator[Recording]:
         """Pictures of a folder as a recording, in the order of their names; a face that was not found is all 0."""
-        by_folder: dict[str, list[tuple[pb.Input, float | None]]] = {}
-        nobody = pb.Input(landmarks=pb.Landmarks(values=[0.0] * FEATURES))
+        by_folder: dict[str, list[tuple[Landmarks, float | None]]] = {}
+        nobody = Landmarks(np.zeros(FEATURES, np.float32))
         for name, item in sorted(self.pictures, key=lambda entry: entry[0]):
             by_folder.setdefault(PurePosixPath(name).parent.as_posix(), []).append((item or nobody, None))
         for name, items in by_folder.items():
@@ -58,8 +58,8 @@ def read_recordings(path: Path) -> LandmarkFile:
     return LandmarkFile(tuple(videos), tuple(pictures))
 
 
-def _landmarks(table: LandmarkTable, row: int, aspect_ratio: float) -> pb.Input:
-    return pb.Input(landmarks=pb.Landmarks(values=table.features[row], aspect_ratio=aspect_ratio))
+def _landmarks(table: LandmarkTable, row: int, aspect_ratio: float) -> Landmarks:
+    return Landmarks(table.features[row], aspect_ratio)
 
 
 def _seconds(table: LandmarkTable, row: int) -> float | None:

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from pipit.cli.bundles import bundle_at
 from pipit.cli.settings import CliSettings
 from pipit.errors import InvalidInput
 from pipit.logging import configure_logging
@@ -21,7 +22,8 @@ def serve(
     ] = None,
     *,
     bundle: Annotated[
-        list[Path] | None, typer.Option(help="Serve this bundle folder and ask no registry. May be repeated.")
+        list[Path] | None,
+        typer.Option(help="Serve this bundle, or run that has one, and ask no registry. May be repeated."),
     ] = None,
     registry: Annotated[str, typer.Option(help="host:port of the registry. (default: PIPIT_REGISTRY)")] = "",
     environment: Annotated[str, typer.Option(help="The environment to follow. (default: production)")] = "",
@@ -36,14 +38,14 @@ def serve(
     fails. Every setting can be given as a variable PIPIT_SERVING_…; `python -m pipit.serving --help` lists them all.
 
     For example:
-      pipit serve home_security.sounds
-      pipit serve home_security.sounds --environment staging --port 50061
-      pipit serve --bundle runs/home_security.sounds/default-1a2b3c4d5e6f/publish/bundle
+      pipit serve TASK
+      pipit serve TASK --environment staging --port 50061
+      pipit serve --bundle runs/TASK/default-1a2b3c4d5e6f
     """
     if bool(tasks) == bool(bundle):
         raise InvalidInput("name the tasks to serve from the registry, or a --bundle folder, not both")
     options = {
-        "--bundle": ",".join(str(path) for path in bundle or ()),
+        "--bundle": ",".join(str(bundle_at(path)) for path in bundle or ()),
         "--tasks": ",".join(tasks or ()),
         "--registry": (registry or load_settings(CliSettings).registry) if tasks else "",
         "--environment": environment,

@@ -12,6 +12,7 @@ from rich.markup import escape
 
 from pipit.bundle import SemanticVersion
 from pipit.bundle.signing import load_private_key
+from pipit.cli.bundles import BUNDLE
 from pipit.cli.output import JsonOption, plain, print_json, print_line, print_table
 from pipit.cli.registry import connected, print_gates
 from pipit.cli.settings import CliSettings
@@ -26,7 +27,7 @@ from pipit.training.run import open_run
 from pipit.training.steps import STEPS, Outcome, actions_of, run_steps
 from pipit.training.trainer import Trainer
 
-TaskArgument = Annotated[str, typer.Argument(help='"domain.task", for example home_security.sounds.')]
+TaskArgument = Annotated[str, typer.Argument(help='"domain.task".')]
 RecipeOption = Annotated[str, typer.Option(help="Name of a recipe, or path of a YAML file. (default: the task's own)")]
 SetOption = Annotated[
     list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change a value of the recipe. May be repeated.")
@@ -63,9 +64,9 @@ def train(
     one network; all but the first end after the fit.
 
     For example:
-      pipit train home_security.sounds
-      pipit train home_security.sounds --recipe small --set epochs=10 --until evaluate
-      pipit train home_security.sounds --publish --promote staging --registry nas.local:50050
+      pipit train TASK
+      pipit train TASK --recipe small --set epochs=10 --until evaluate
+      pipit train TASK --publish --promote staging --registry nas.local:50050
     """
     settings = load_settings(CliSettings)
     trainer = open_trainer(task, recipe, parse_overrides(set_ or ()), data or settings.data)
@@ -96,9 +97,8 @@ def train(
         folder = run.folder
     if not json:
         _show(outcomes)
-        print_line(f"run: {escape(str(folder))}")
-        if bundle is not None:
-            print_line(f"bundle: [bold]{escape(str(bundle))}[/bold]")
+        holds = f" (its bundle in {BUNDLE})" if bundle is not None else ""
+        print_line(f"run: [bold]{escape(str(folder))}[/bold]{holds}")
     sent, failure = None, None
     if publish and bundle is not None:
         with connected(registry) as client:
@@ -111,7 +111,7 @@ def train(
     elif sent is not None:
         _show_sent(sent, promote, failure)
     elif bundle is not None:
-        print_line(f"next: pipit publish {escape(str(bundle))}")
+        print_line(f"next: pipit publish {escape(str(folder))}")
     if failure is not None:
         raise failure
 
@@ -160,8 +160,8 @@ def evaluate(
     """Measure a trained network on data it never saw: accuracy, thresholds, false alarms; training it first if need be.
 
     For example:
-      pipit evaluate home_security.sounds
-      pipit evaluate home_security.sounds --recipe small --json | jq .facts
+      pipit evaluate TASK
+      pipit evaluate TASK --recipe small --json | jq .facts
     """
     _one_step("evaluate", task, recipe, set_, force, data, runs, json)
 
@@ -181,8 +181,8 @@ def export(
     `pipit train --until verify` also compares each with the trained network.
 
     For example:
-      pipit export home_security.sounds
-      pipit export home_security.sounds --set export.calibration_samples=400 --force
+      pipit export TASK
+      pipit export TASK --set export.calibration_samples=400 --force
     """
     _one_step("export", task, recipe, set_, force, data, runs, json)
 

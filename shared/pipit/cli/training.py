@@ -11,6 +11,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from pipit.bundle import MANIFEST_FILE, SemanticVersion, parse_manifest
 from pipit.bundle.signing import key_id
+from pipit.cli.bundles import BUNDLE
 from pipit.errors import InvalidInput, NotFound
 from pipit.registry import RegistryClient
 from pipit.training.publish import make_bundle, next_version
@@ -61,7 +62,7 @@ def run_training(
     version: of the bundle; empty for the one that the run's bundle has already, or else the one after the newest of
     `published` and of the bundles in the folder of runs.
     """
-    bundle = run.folder / "publish" / "bundle"
+    bundle = run.folder / BUNDLE
     chosen = SemanticVersion(version) if version else _version_of(bundle, run, published)
 
     def make(run: Run) -> Mapping[str, Any]:
@@ -77,7 +78,7 @@ def _version_of(bundle: Path, run: Run, published: Sequence[SemanticVersion]) ->
     own = _bundle_version(bundle)
     if own is not None and run.records()["publish"].status == "done":
         return own
-    siblings = [_bundle_version(folder) for folder in run.folder.parent.glob("*/publish/bundle")]
+    siblings = [_bundle_version(folder) for folder in run.folder.parent.glob(f"*/{BUNDLE}")]
     return next_version([*published, *(version for version in siblings if version is not None)])
 
 

@@ -8,28 +8,19 @@ answered: what came in between is left out.
 
 from __future__ import annotations
 
-import io
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pipit._pb.pipit.inference.v1 import inference_pb2 as pb
-from pipit.cli.inference import Answer, InferenceClient, Refusal, reply_of
-from pipit.cli.input_stream import InputStream
-from pipit.types import Prediction, TimeSpan
-
-if TYPE_CHECKING:  # PyAV is there only where videos are read
-    from pipit.inputs.video import Frame
-
-AHEAD = 4
-"""Pictures of a file that are under way at the same time."""
-QUALITY = 92
-"""Of the JPEG that a picture is sent as."""
+from pipit.client import Answer, Client, Refusal, Stream
+from pipit.client.inputs import encode_pixels
+from pipit.inputs import Input
+from pipit.inputs.frame import Frame
+from pipit.types import Identity, Prediction, TimeSpan
 
 
 @dataclass(frozen=True)
@@ -39,7 +30,7 @@ class Shown:
     item: None where nothing was found that could be sent.
     """
 
-    item: pb.Input | None
+    item: Input | None
     seconds: float | None
     pixels: NDArray[np.uint8] | None = None
     name: str = ""
@@ -72,7 +63,7 @@ class Tally:
     answered: int = 0
     refused: int = 0
     last_refusal: Refusal | None = None
-    models: dict[str, Any] = field(default_factory=dict)
+    models: dict[str, Identity] = field(default_factory=dict)
     picture: tuple[NDArray[np.uint8], list[Prediction]] | None = None
 
     def add(self, moment: Moment) -> None:
@@ -93,22 +84,18 @@ class Tally:
 
 
 def pictures(frames: Iterable[Frame]) -> Iterator[Shown]:
-    """As JPEG: a picture of a camera is many megabytes without."""
-    from PIL import Image  # noqa: PLC0415 (needs Pillow, which a client of recordings may not have)
-
+    """Each is encoded once, however many tasks are asked."""
     for frame in frames:
-        buffer = io.BytesIO()
-        Image.fromarray(frame.pixels).save(buffer, "JPEG", quality=QUALITY)
-        yield Shown(pb.Input(image=buffer.getvalue()), frame.seconds, frame.pixels)
+        yield Shown(encode_pixels(frame.pixels), frame.seconds, frame.pixels)
 
 
-def watch(client: InferenceClient, tasks: Iterable[str], source: Iterable[Shown], ahead: int) -> Iterator[Moment]:
+def watch(client: Client, tasks: Iterable[str], source: Iterable[Shown], ahead: int) -> Iterator[Moment]:
     """One moment for each input, in their order, and one more for what is said at the end.
 
     ahead: inputs that may be under way besides the next one. Raises the errors of `pipit.errors`.
     """
     with ExitStack() as stack:
-        streams: dict[str, InputStream] = {}
+        streams: dict[str, Stream] = {}
         for task in tasks:
             streams[task] = client.open_stream(task)
             stack.callback(streams[task].close)
@@ -128,8 +115,7 @@ def watch(client: InferenceClient, tasks: Iterable[str], source: Iterable[Shown]
             yield last
 
 
-def _moment(shown: Shown | None, replies: Mapping[str, list[pb.ClassifyStreamResponse]]) -> Moment:
-    said = {task: [reply_of(reply) for reply in of_task] for task, of_task in replies.items()}
+def _moment(shown: Shown | None, said: Mapping[str, list[Answer | Refusal]]) -> Moment:
     return Moment(
         shown,
         {task: tuple(one for one in ones if isinstance(one, Answer)) for task, ones in said.items()},

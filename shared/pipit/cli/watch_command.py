@@ -10,15 +10,15 @@ from typing import Any
 
 from rich.markup import escape
 
-from pipit.cli.inference import InferenceClient, Refusal
 from pipit.cli.output import print_json_line, print_line
-from pipit.cli.watch import AHEAD, Moment, Shown, Tally, pictures, watch
+from pipit.cli.watch import Moment, Shown, Tally, pictures, watch
 from pipit.cli.watch_output import MomentView
+from pipit.client import Client, Refusal
+from pipit.client.client import AHEAD
 from pipit.errors import InvalidInput, NotFound
-from pipit.rpc.client import error_of
+from pipit.inputs.suffixes import VIDEOS
 from pipit.types import Box, Prediction, TimeSpan
 
-VIDEOS = frozenset({".avi", ".m4v", ".mkv", ".mov", ".mp4", ".mpg", ".webm"})
 LANDMARKS = ".npz"
 HOPELESS = 10
 """Inputs that are refused from the first one on; then the rest is not sent."""
@@ -40,7 +40,7 @@ def is_watched(path: Path) -> bool:
     return path.suffix.lower() in VIDEOS or path.suffix.lower() == LANDMARKS
 
 
-def watch_file(client: InferenceClient, path: Path, wish: Wish) -> dict[str, Any]:
+def watch_file(client: Client, path: Path, wish: Wish) -> dict[str, Any]:
     """A video, or a landmark file. Gives what JSON shows of it. Raises the errors of `pipit.errors`."""
     if not path.exists():
         raise NotFound(f"there is no file {path}")
@@ -55,7 +55,7 @@ def watch_file(client: InferenceClient, path: Path, wish: Wish) -> dict[str, Any
     return {"file": path, **_show(moments, tasks, path.name, wish)}
 
 
-def watch_camera(client: InferenceClient, name: str, wish: Wish) -> None:
+def watch_camera(client: Client, name: str, wish: Wish) -> None:
     """Until the camera ends, or Ctrl-C: that is how one stops it, and no failure."""
     try:
         from pipit.inputs.camera import Camera  # noqa: PLC0415 (needs PyAV, which most clients do without)
@@ -80,7 +80,7 @@ def watch_camera(client: InferenceClient, name: str, wish: Wish) -> None:
     _end(tally, wish)
 
 
-def _landmark_file(client: InferenceClient, path: Path, wish: Wish) -> dict[str, Any]:
+def _landmark_file(client: Client, path: Path, wish: Wish) -> dict[str, Any]:
     try:
         from pipit.cli.recordings import read_recordings  # noqa: PLC0415 (needs LiteRT, which a client may not have)
     except ModuleNotFoundError as error:
@@ -88,7 +88,7 @@ def _landmark_file(client: InferenceClient, path: Path, wish: Wish) -> dict[str,
     if wish.draw is not None:
         raise InvalidInput("--draw needs a picture, and a landmark file holds none")
     held = read_recordings(path)
-    kinds = client.tasks()
+    kinds = {model.task: model.input_kind for model in client.models()}
     tasks = _tasks(client, wish)
     over_time = tuple(task for task in tasks if kinds.get(task) == "sequence")
     recordings = [(recording, tasks) for recording in held.videos]
@@ -104,18 +104,18 @@ def _landmark_file(client: InferenceClient, path: Path, wish: Wish) -> dict[str,
     return {"file": path, "recordings": shown}
 
 
-def _one_by_one(client: InferenceClient, tasks: Iterable[str], items: Iterable[tuple[str, Any]]) -> Iterator[Moment]:
+def _one_by_one(client: Client, tasks: Iterable[str], items: Iterable[tuple[str, Any]]) -> Iterator[Moment]:
     """Pictures that have nothing to do with each other."""
     for name, item in items:
         found = {} if item is None else {task: (client.classify(item, task),) for task in tasks}
         yield Moment(Shown(item, None, name=name), found, {})
 
 
-def _tasks(client: InferenceClient, wish: Wish) -> tuple[str, ...]:
+def _tasks(client: Client, wish: Wish) -> tuple[str, ...]:
     """Those that were named, else the server's only one."""
     if wish.tasks:
         return wish.tasks
-    known = sorted(client.tasks())
+    known = sorted(model.task for model in client.models())
     if len(known) != 1:
         raise InvalidInput(f"name a task by --task; this server has {', '.join(known) or 'none'}")
     return (known[0],)
@@ -152,7 +152,7 @@ def _counted(moments: Iterator[Moment], tally: Tally) -> Iterator[Moment]:
 def _end(tally: Tally, wish: Wish) -> None:
     """Raises what refused everything."""
     if tally.last_refusal is not None and not tally.answered:
-        raise error_of(tally.last_refusal.code, tally.last_refusal.message)
+        raise tally.last_refusal.error
     if wish.draw is not None and tally.picture is not None:
         from pipit.cli.draw import draw_over  # noqa: PLC0415 (needs Pillow, which a client may not have)
 

@@ -3,7 +3,7 @@
 A domain offers it in its `pyproject.toml`:
 
     [project.entry-points."pipit.data_checks"]
-    "home_security.sounds" = "home_security.sounds.check:check_folder"
+    "my_domain.my_task" = "my_domain.my_task.check:check_folder"
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from importlib.metadata import entry_points
 from pathlib import Path
 
 from pipit.errors import NotFound
+from pipit.installed import domain_of, how_to_install
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,4 +44,7 @@ def load_data_check(task: str) -> DataCheck:
         check: DataCheck = point.load()
         return check
     known = ", ".join(sorted(entry_points(group="pipit.data_checks").names)) or "none"
-    raise NotFound(f"no installed package can check data of {task!r} (there are: {known})")
+    raise NotFound(
+        f"no installed domain can check data of {task!r} (there are: {known}); "
+        f"{how_to_install(domain_of(task), 'train')}"
+    )

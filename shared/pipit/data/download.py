@@ -7,7 +7,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import shutil
 import time
 from collections.abc import Callable
@@ -18,6 +17,7 @@ import requests
 
 from pipit.data.sources import RemoteFile
 from pipit.errors import IntegrityError, NotFound, Unavailable
+from pipit.files import sha256_file
 
 Progress = Callable[[int, int], None]
 """Called with the bytes that are here and the bytes there are in all (0 where the server does not say)."""
@@ -49,12 +49,6 @@ def require_space(folder: Path, size: int) -> None:
         )
 
 
-def sha256_of(path: Path) -> str:
-    """Hexadecimal."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
 def source_url(file: RemoteFile, mirror: str | None) -> str:
     """On the mirror, where there is one, a file lies under its own name."""
     return f"{mirror.rstrip('/')}/{file.filename}" if mirror else file.url
@@ -74,7 +68,7 @@ def download(
     Raises NotFound if the server does not have it, Unavailable if it can't be reached, keeps breaking off or the disk
     is too small (what has arrived stays for the next run), IntegrityError if the content is not what was pinned.
     """
-    if target.is_file() and sha256_of(target) == file.sha256:
+    if target.is_file() and sha256_file(target) == file.sha256:
         return
     target.parent.mkdir(parents=True, exist_ok=True)
     transfer = _Transfer(source_url(file, mirror), target, file, progress, options or DownloadOptions())
@@ -85,7 +79,7 @@ def download(
         transfer.discard()
         transfer.run()
     if not _is_right(transfer.part, file, accept):
-        found = sha256_of(transfer.part)
+        found = sha256_file(transfer.part)
         transfer.discard()
         pinned = f", not {file.sha256}" if file.sha256 else ", and what is in it is not what was pinned"
         raise IntegrityError(
@@ -97,7 +91,7 @@ def download(
 
 
 def _is_right(part: Path, file: RemoteFile, accept: Callable[[Path], bool] | None) -> bool:
-    return sha256_of(part) == file.sha256 or (accept is not None and accept(part))
+    return sha256_file(part) == file.sha256 or (accept is not None and accept(part))
 
 
 class _Transfer:

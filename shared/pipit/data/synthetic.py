@@ -3,7 +3,7 @@
 A domain that can synthesise a small data set says so in its `pyproject.toml`, and has a recipe `synthetic` for it:
 
     [project.entry-points."pipit.synthetic"]
-    "home_security.sounds" = "home_security.sounds.synthetic:write_synthetic_set"
+    "my_domain.my_task" = "my_domain.my_task.synthetic:write_synthetic_set"
 """
 
 from __future__ import annotations
@@ -25,7 +25,9 @@ def synthesise(task: str, data: Path) -> Path:
     folder = data / f"synthetic_{task.rpartition('.')[2]}"
     points = entry_points(group="pipit.synthetic", name=task)
     if not points:
-        raise NotFound(f"{task} can't synthesise data; fetch real data (pipit data fetch esc50) and set PIPIT_DATA")
+        raise NotFound(
+            f"{task} can't synthesise data; fetch real data (pipit data fetch --help says which) and set PIPIT_DATA"
+        )
     if folder.is_dir():
         return folder
     partial = folder.with_name(folder.name + ".partial")

@@ -16,7 +16,8 @@ import av
 from av.container import InputContainer
 
 from pipit.errors import InvalidInput, Unavailable
-from pipit.inputs.video import Frame, upright
+from pipit.inputs.frame import Frame
+from pipit.inputs.video import upright
 
 SILENCE_SECONDS = 10.0
 """A camera that gives no picture for so long is taken to be gone."""
@@ -54,6 +55,8 @@ class Camera:
             reason = error.strerror if isinstance(error, av.FFmpegError) else str(error)
             raise Unavailable(f"camera {camera} can't be opened: {reason}; is it there, and is it free?") from error
         if not isinstance(container, InputContainer) or not container.streams.video:
+            # Nobody else could: a device that stays open is busy for whoever tries next.
+            container.close()
             raise InvalidInput(f"{camera} gives no pictures")
         self._container = container
         self._changed = threading.Condition()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import av
@@ -11,16 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipit.errors import InvalidInput
+from pipit.inputs.frame import Frame
 
 _LONGEST_SIDE = 8_192
-
-
-@dataclass(frozen=True, slots=True)
-class Frame:
-    """pixels: RGB, uint8, shape (height, width, 3), upright. seconds: from the start of the video."""
-
-    pixels: NDArray[np.uint8]
-    seconds: float
 
 
 def read_frames(path: Path, rate: float | None = None) -> Iterator[Frame]:

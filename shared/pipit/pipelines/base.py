@@ -5,7 +5,7 @@
 A domain registers its pipelines in its `pyproject.toml`:
 
     [project.entry-points."pipit.pipelines"]
-    "home_security.sounds" = "home_security.sounds.pipeline:SoundsPipeline"
+    "my_domain.my_task" = "my_domain.my_task.pipeline:MyPipeline"
 
 Only what is installed can be named by a bundle: a manifest never chooses code beyond that.
 """
@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from pipit.errors import InvalidInput, NotFound
 from pipit.inputs import Input
+from pipit.installed import domain_of, how_to_install
 from pipit.types import Decoded, Prediction, Tensors
 
 if TYPE_CHECKING:
@@ -109,5 +110,5 @@ def load_pipeline(manifest: Manifest, networks: Mapping[str, Runtime] = _NONE) -
     known = ", ".join(installed_pipelines()) or "none"
     raise NotFound(
         f"pipeline {manifest.pipeline.name!r} is not installed here (installed: {known}); "
-        "install the domain that brings it"
+        f"{how_to_install(domain_of(manifest.pipeline.name), 'serve')}"
     )

@@ -40,7 +40,7 @@ def main(arguments: list[str] | None = None) -> int:
         prog="python -m pipit.rpc.probe",
         description="Ask a Pipit server, or any with grpc.health.v1, whether it is SERVING.",
         epilog='Services: "" (ready: everything answers), liveness (the process works), or a task such as '
-        "home_security.sounds. Exit code: 0 for SERVING, else 1.",
+        "my_domain.my_task. Exit code: 0 for SERVING, else 1.",
     )
     parser.add_argument("address", help="host:port")
     parser.add_argument("--service", default="", help='health service (default: "", the server as a whole)')

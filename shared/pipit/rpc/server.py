@@ -154,7 +154,7 @@ def abort_with(context: grpc.ServicerContext, error: Exception, method: str) -> 
     raise AssertionError("context.abort returned")
 
 
-def status_of(error: Exception, method: str, client_gone: bool = False) -> tuple[grpc.StatusCode, str]:
+def status_of(error: BaseException, method: str, client_gone: bool = False) -> tuple[grpc.StatusCode, str]:
     """Status and text for the client. What is not a PipitError is logged with its stack, under the id in the text."""
     if isinstance(error, PipitError) and error.status != PipitError.status:
         return grpc.StatusCode[error.status], str(error)[:_LONGEST_MESSAGE]

@@ -22,7 +22,7 @@ def is_loopback(target: str) -> bool:
     """Whether what is sent there never leaves this machine."""
     if target.startswith(_UNIX):
         return True
-    return all(_is_loopback_host(_host(endpoint)) for endpoint in _SCHEME.sub("", target).split(","))
+    return all(is_loopback_host(_host(endpoint)) for endpoint in _SCHEME.sub("", target).split(","))
 
 
 def _host(endpoint: str) -> str:
@@ -32,10 +32,11 @@ def _host(endpoint: str) -> str:
         return ""
 
 
-def _is_loopback_host(host: str) -> bool:
+def is_loopback_host(host: str) -> bool:
+    """The same of a name or an address alone; brackets around an IPv6 address are left out of account."""
     if host == "localhost":
         return True
     try:
-        return ipaddress.ip_address(host).is_loopback
+        return ipaddress.ip_address(host.removeprefix("[").removesuffix("]")).is_loopback
     except ValueError:
         return False

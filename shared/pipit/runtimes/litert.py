@@ -70,23 +70,24 @@ class LiteRTRuntime:
 
     def __init__(self, path: Path, threads: int = 1, instances: int = 1) -> None:
         """Raises InvalidInput."""
-        try:
-            pool = [_Instance(path, threads) for _ in range(instances)]
-            self._inputs, self._outputs = _ports(pool[0].interpreter, path.name)
-            self.inputs = tuple(port.spec for port in self._inputs)
-            self.outputs = tuple(port.spec for port in self._outputs)
-            if all(ANY_SIZE not in spec.shape for spec in self.inputs):
-                for instance in pool:
-                    instance.fit({port.index: (1, *port.spec.shape) for port in self._inputs})
-        except (ValueError, RuntimeError) as error:
-            raise InvalidInput(f"{path.name} is not a model that LiteRT can run: {error}") from error
-        self._instances = instances
+        self._threads = threads
+        with _naming(path):
+            first = _Instance(path, threads)
+            self._inputs, self._outputs = _ports(first.interpreter, path.name)
+        self.inputs = tuple(port.spec for port in self._inputs)
+        self.outputs = tuple(port.spec for port in self._outputs)
+        self._instances = 0
         self._closed = False
         self._closing = threading.Lock()
         # Last in, first out: the interpreter whose memory is still in the caches. None: there are no more.
         self._pool: queue.LifoQueue[_Instance | None] = queue.LifoQueue()
-        for instance in pool:
-            self._pool.put(instance)
+        with _naming(path):
+            self._add([first, *(_Instance(path, threads) for _ in range(instances - 1))])
+
+    def grow(self, path: Path, instances: int) -> None:
+        """See `Interpreters`. Not for two threads at once, and not after `close`."""
+        with _naming(path):
+            self._add([_Instance(path, self._threads) for _ in range(instances - self._instances)])
 
     def run(self, tensors: Tensors) -> dict[str, NDArray[Any]]:
         """See `Runtime`. Waits for a free interpreter. Raises Unavailable after `close`."""
@@ -107,6 +108,14 @@ class LiteRTRuntime:
         for _ in range(self._instances):
             self._pool.get()
         self._pool.put(None)
+
+    def _add(self, instances: list[_Instance]) -> None:
+        if all(ANY_SIZE not in spec.shape for spec in self.inputs):
+            for instance in instances:
+                instance.fit({port.index: (1, *port.spec.shape) for port in self._inputs})
+        self._instances += len(instances)
+        for instance in instances:
+            self._pool.put(instance)
 
     @contextmanager
     def _borrowed(self) -> Iterator[_Instance]:
@@ -131,6 +140,15 @@ class LiteRTRuntime:
         interpreter.invoke()
         # get_tensor copies: nothing given out refers into the interpreter.
         return [port.from_network(interpreter.get_tensor(port.index)) for port in self._outputs]
+
+
+@contextmanager
+def _naming(path: Path) -> Iterator[None]:
+    """Turns what LiteRT raises on a file that it can't run into InvalidInput."""
+    try:
+        yield
+    except (ValueError, RuntimeError) as error:
+        raise InvalidInput(f"{path.name} is not a model that LiteRT can run: {error}") from error
 
 
 def _ports(interpreter: Interpreter, file: str) -> tuple[list[_Port], list[_Port]]:

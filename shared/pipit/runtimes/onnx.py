@@ -83,6 +83,9 @@ class OnnxRuntime:
                 )
         return {spec.name: values for spec, values in zip(self.outputs, outputs, strict=True)}
 
+    def grow(self, path: Path, instances: int) -> None:
+        """See `Interpreters`: one session serves any number."""
+
     def close(self) -> None:
         """Runs that are under way end first; the last of them frees the network."""
         self._session = None

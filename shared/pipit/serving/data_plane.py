@@ -88,8 +88,7 @@ class DataPlane:
                 try:
                     started = perf_counter()
                     decoded = model.decode(item)
-                    check_deadline(deadline)
-                    return self.answer(model, decoded, options, started - begun, perf_counter() - started)
+                    return self.answer(model, decoded, options, started - begun, perf_counter() - started, deadline)
                 finally:
                     model.release()
             finally:
@@ -98,10 +97,22 @@ class DataPlane:
             self.count_failure(selector.task, error)
             raise
 
-    def answer(self, model: LoadedModel, decoded: Decoded, options: Options, queued: float, decoding: float) -> Answer:
-        """Runs and interprets; the caller holds the lease and its turn. queued, decoding: seconds so far."""
+    def answer(
+        self,
+        model: LoadedModel,
+        decoded: Decoded,
+        options: Options,
+        queued: float,
+        decoding: float,
+        deadline: float | None = None,
+    ) -> Answer:
+        """Runs and interprets; the caller holds the lease and its turn. queued, decoding: seconds so far.
+
+        deadline: of the monotonic clock, in seconds. Raises DeadlineExceeded if it passes before the network runs.
+        """
+        _check_deadline(deadline)
         begun = perf_counter()
-        outputs, waited = model.run(decoded.tensors, len(decoded.regions))
+        outputs, waited = model.run(decoded.tensors, len(decoded.regions), deadline)
         ran = perf_counter()
         predictions = model.pipeline.interpret(outputs, decoded)
         times = StageTimes(decoding, queued + waited, ran - begun - waited, perf_counter() - ran)
@@ -123,7 +134,7 @@ class DataPlane:
             try:
                 model = host.lease(selector.version, selector.environment)
                 try:
-                    outputs, _ = model.run(tensors, _rows(tensors))
+                    outputs, _ = model.run(tensors, _rows(tensors), deadline)
                     model.meters.count_answer(perf_counter() - begun)
                     return outputs, model.identity
                 finally:
@@ -150,7 +161,7 @@ class DataPlane:
         self._requests.labels(known, "", code).inc()
 
 
-def check_deadline(deadline: float | None) -> None:
+def _check_deadline(deadline: float | None) -> None:
     """Between decoding and running, which costs most."""
     if deadline is not None and deadline <= monotonic():
         raise DeadlineExceeded("the deadline passed before the network ran; allow more time")

@@ -5,6 +5,10 @@
                  │          └────────┴──refused───┴─────────────┘
                  │                        └──> the old version goes on serving; the reason is kept
                  └──out of reach──> the old version goes on; tried again, ever less often
+    a fault of the server's own, at whatever step: the same
+
+What a step raises is a StepFailed; any other error is a fault of the server's own. What is told to others (that the
+version changed, that files are free) is told and not asked: if they fail, it is logged, and the task goes on.
 
 A newer desire overtakes one that waits to be tried again. Requests take a lease on the version that answers them, so
 that none fails because of a swap: who began with the old version ends with it.
@@ -15,13 +19,14 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from time import monotonic
 
 from pipit.errors import NotFound, Unavailable
 from pipit.logging import get_logger
 from pipit.metrics import Metrics
 from pipit.rpc.server import status_of
-from pipit.serving.loading import STEPS, Desired, ModelLoader, StepFailed
+from pipit.serving.loading import FAULT, STEPS, Desired, ModelLoader, StepFailed
 from pipit.serving.model import LoadedModel
 from pipit.serving.types import ModelState, ModelStatus
 
@@ -29,6 +34,12 @@ _FIRST_RETRY = 1.0
 _LAST_RETRY = 60.0
 _LAST_LEASES = 5.0
 """All in seconds; the last: how long a stop waits for requests that still hold the network."""
+
+_TRIED_AGAIN = {
+    "fetch": "can't be fetched and will be tried again",
+    FAULT: "could not be loaded, by a fault of this server, and will be tried again",
+}
+"""What is said of a step whose failure says nothing of the bundle."""
 
 _log = get_logger(__name__)
 
@@ -41,7 +52,7 @@ def _show_zeros(metrics: Metrics, task: str) -> None:
     """A counter that appears with its first event hides that event from Prometheus, which sees no increase."""
     metrics.gauge("pipit_model_ready").labels(task).set(0)
     metrics.counter("pipit_golden_failures_total").labels(task)
-    for outcome in ("swapped", *STEPS):
+    for outcome in ("swapped", *STEPS, FAULT):
         metrics.counter("pipit_model_loads_total").labels(task, outcome)
 
 
@@ -171,12 +182,22 @@ class ModelHost:
             try:
                 self._swap_in(desired)
             except StepFailed as failure:
-                self._keep_reason(desired, failure)
-                desired.on_freed()
+                self._keep_reason(desired, failure.step, failure.error)
+                self._tell(desired.on_freed, desired.version)
+            except BaseException as error:  # Even what would end a thread: this one must go on.
+                self._keep_reason(desired, FAULT, error)
+                self._tell(desired.on_freed, desired.version)
         self._swap_pointer(None, _nothing)
         with self._changed:
             self._changed.wait_for(lambda: all(retired.model.is_drained for retired in self._retired), _LAST_LEASES)
         self._free_drained()
+
+    def _tell(self, callback: Callable[[], object], version: str) -> None:
+        """Calls what belongs to somebody else, whose failure is not ours."""
+        try:
+            callback()
+        except BaseException as error:
+            _log.error("callback_failed", task=self.task, version=version, exc_info=error)
 
     def _next(self) -> Desired | None:
         """Waits for a version to load, freeing what has drained meanwhile. None: stop."""
@@ -202,15 +223,15 @@ class ModelHost:
         if self._current is None:
             self._reason = f"version {desired.version} is being loaded"
         model, deviation = self._loader.prepare(self.task, desired)
-        self._metrics.gauge("pipit_golden_deviation").labels(self.task).set(deviation)
         self._swap_pointer(model, desired.on_freed)
-        self._metrics.counter("pipit_model_loads_total").labels(self.task, "swapped").inc()
+        # It answers from here on, whatever fails: at most, after a start without the registry, the one before it would.
+        self._tell(partial(self._count_swap, deviation), desired.version)
         _log.info("model_active", task=self.task, version=desired.version, digest=desired.digest, deviation=deviation)
-        try:
-            desired.on_active()
-        except Exception as error:
-            # It answers all the same; after a start without the registry the one before it would.
-            _log.warning("model_not_remembered", task=self.task, version=desired.version, exc_info=error)
+        self._tell(desired.on_active, desired.version)
+
+    def _count_swap(self, deviation: float) -> None:
+        self._metrics.gauge("pipit_golden_deviation").labels(self.task).set(deviation)
+        self._metrics.counter("pipit_model_loads_total").labels(self.task, "swapped").inc()
 
     def _swap_pointer(self, model: LoadedModel | None, on_freed: Callable[[], None]) -> None:
         """From here on `model` answers. The one before serves those who hold a lease, then it is freed."""
@@ -220,8 +241,9 @@ class ModelHost:
             if old is not None:
                 self._retired.append(_Retired(old, monotonic(), self._on_freed))
             self._on_freed = on_freed
-        self._show_active(model)
-        self._on_change()
+        version = self._active_version()
+        self._tell(partial(self._show_active, model), version)
+        self._tell(self._on_change, version)
         if old is not None:
             old.on_drained = self._wake
             old.retire()
@@ -240,9 +262,9 @@ class ModelHost:
         drains = self._metrics.histogram("pipit_model_load_seconds").labels(self.task, "drain")
         for retired in drained:
             identity = retired.model.identity
-            retired.model.close()
+            self._tell(retired.model.close, identity.version)
             if self._current is None or self._current.identity.digest != identity.digest:
-                retired.on_freed()
+                self._tell(retired.on_freed, identity.version)
             drains.observe(monotonic() - retired.since)
             self._forget_before(identity.version)
             _log.info("model_freed", task=self.task, version=identity.version)
@@ -265,21 +287,21 @@ class ModelHost:
             info.labels(self.task, self._device, identity.version, identity.digest, identity.variant).set(1)
             model.meters.show_expectations(model.manifest.expected)
 
-    def _keep_reason(self, desired: Desired, failure: StepFailed) -> None:
-        _, message = status_of(failure.error, f"{self.task} {failure.step}")
-        reason = f"version {desired.version} was refused at the step {failure.step}: {message}"
-        if failure.step == "fetch":
-            reason = f"version {desired.version} can't be fetched and will be tried again: {message}"
+    def _keep_reason(self, desired: Desired, step: str, error: BaseException) -> None:
+        _, message = status_of(error, f"{self.task} {step}")
+        tried_again = step in _TRIED_AGAIN
         with self._changed:
             active = self._active_version()
+            reason = f"version {desired.version} {_TRIED_AGAIN.get(step, f'was refused at the step {step}')}: {message}"
             self._reason = f"{reason}; {active} goes on answering" if active else reason
-            if failure.step != "fetch":
+            if not tried_again:
                 self._refused = desired
             elif self._desired is desired:
                 self._retry_at = monotonic() + self._retry_after
                 self._retry_after = min(self._retry_after * 2, _LAST_RETRY)
-        self._metrics.counter("pipit_model_loads_total").labels(self.task, failure.step).inc()
-        if failure.step == "golden":
+        self._metrics.counter("pipit_model_loads_total").labels(self.task, step).inc()
+        if step == "golden":
             self._metrics.counter("pipit_golden_failures_total").labels(self.task).inc()
-        _log.warning("model_refused", task=self.task, version=desired.version, step=failure.step, reason=message)
-        self._on_change()
+        event = "model_not_loaded" if tried_again else "model_refused"
+        _log.warning(event, task=self.task, version=desired.version, step=step, reason=message)
+        self._tell(self._on_change, desired.version)

@@ -79,7 +79,7 @@ class InferenceServicer(inference_pb2_grpc.InferenceServiceServicer):  # type: i
                 request_id = self._request_id(request)
                 yield from self._push(session, message, request_id, deadline_of(context))
             if session is not None:
-                yield from self._responses(session.finish(), request_id)
+                yield from self._responses(session.finish(deadline_of(context)), request_id)
         finally:
             if session is not None:
                 session.close()

@@ -19,6 +19,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from pipit.bundle.golden import check_golden, read_golden
 from pipit.bundle.reader import Bundle, open_bundle
 from pipit.errors import IntegrityError
+from pipit.logging import get_logger
 from pipit.metrics import Metrics
 from pipit.pipelines import Pipeline, load_pipeline, make_pipeline
 from pipit.runtimes import load_runtime
@@ -30,9 +31,15 @@ from pipit.serving.model import LoadedModel
 from pipit.serving.types import Identity
 
 T = TypeVar("T")
+_log = get_logger(__name__)
 
+SEARCHES = 2
+"""Inputs at most that a further network looks at at once: LiteRT unpacks the weights for each interpreter, which takes
+71 MB for the four that find faces and bodies."""
 STEPS = ("fetch", "verify", "load", "golden", "warm")
 """In their order, as metrics and reasons name them."""
+FAULT = "fault"
+"""Named in their place where no step failed, but the server itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,8 +104,12 @@ class ModelLoader:
         try:
             deviation = self._step(task, "golden", lambda: self.check_golden(bundle, model))
             self._step(task, "warm", lambda: self.warm(bundle, model))
-        except StepFailed:
-            model.close()
+        except BaseException:
+            try:
+                model.close()
+            except Exception as error:
+                # What went wrong before is what people have to know.
+                _log.error("model_not_closed", task=task, version=desired.version, exc_info=error)
             raise
         return model, deviation
 
@@ -130,7 +141,7 @@ class ModelLoader:
         variant = manifest.variant(options.variant or None)
         with ExitStack() as stack:
             networks = stack.enter_context(
-                open_networks(manifest.networks, bundle.file, options.threads, options.instances)
+                open_networks(manifest.networks, bundle.file, options.threads, min(options.instances, SEARCHES))
             )
             pipeline = make_pipeline(self._pipelines, manifest, networks)
             runtime = load_runtime(

@@ -115,17 +115,18 @@ class LoadedModel:
             raise InvalidInput(f"tensor {name!r} of shape {values.shape} has no rows; send at least one")
         return Decoded({name: values}, (None,) * values.shape[0])
 
-    def run(self, tensors: Tensors, rows: int) -> tuple[Outputs, float]:
+    def run(self, tensors: Tensors, rows: int, deadline: float | None = None) -> tuple[Outputs, float]:
         """Runs the network; gives its outputs, and the seconds that the rows waited for a batch to fill.
 
-        Raises InvalidInput for tensors that do not fit.
+        deadline: of the monotonic clock, in seconds; ends the wait for others, but not a run.
+        Raises InvalidInput for tensors that do not fit, DeadlineExceeded.
         """
         if not rows:
             return {}, 0.0
         if self._batcher is None:
             self.meters.batch_rows.observe(rows)
             return self.runtime.run(tensors), 0.0
-        outputs, waited, batch = self._batcher.run(tensors, rows)
+        outputs, waited, batch = self._batcher.run(tensors, rows, deadline)
         if batch:
             self.meters.batch_rows.observe(batch)
         return outputs, waited

@@ -1,8 +1,9 @@
 """Several server processes on one port: the kernel spreads connections over them (SO_REUSEPORT).
 
 parent ──spawns──> process 0, 1, …     each with its own models, and the metrics port base + its number
-   SIGTERM, SIGINT: passed on; the parent ends when all have
+   SIGTERM, SIGINT: passed on; the parent ends when all have, and ends those that don't
    one dies:        the others are stopped, and the parent ends with an error, so that whoever started it sees it
+   it is gone:      by whatever way, SIGKILL too: each process sees it, and stops by itself
 """
 
 from __future__ import annotations
@@ -10,19 +11,20 @@ from __future__ import annotations
 import multiprocessing
 import signal
 import socket
+import sys
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from multiprocessing.connection import wait
 from multiprocessing.process import BaseProcess
+from time import monotonic
 
 from pipit.errors import Unavailable
-from pipit.logging import configure_logging, get_logger
+from pipit.logging import get_logger
+from pipit.service.listener import address_of
+from pipit.service.process import LOOK_SECONDS, SPARE_SECONDS, run, serve_until_signal
 from pipit.serving.server import InferenceServer
 from pipit.serving.settings import ServingSettings
-
-_LOOK_SECONDS = 0.5
-"""How often the waiting thread lets Python run the handler of a signal that did not wake it."""
 
 _log = get_logger(__name__)
 
@@ -30,7 +32,7 @@ _log = get_logger(__name__)
 def serve(settings: ServingSettings) -> int:
     """Serves until SIGTERM or SIGINT; gives the process's exit code."""
     if settings.processes == 1:
-        return _serve_one(settings, shares_port=False)
+        return _serve_one(settings)
     with _held_port(settings) as port:
         context = multiprocessing.get_context("spawn")
         children = [
@@ -39,7 +41,12 @@ def serve(settings: ServingSettings) -> int:
         ]
         for child in children:
             child.start()
-        return _supervise(children)
+        return _supervise(children, settings.grace_seconds + SPARE_SECONDS)
+
+
+def _serve_one(settings: ServingSettings) -> int:
+    serve_until_signal(lambda: InferenceServer(settings), settings.grace_seconds)
+    return 0
 
 
 def _of_child(settings: ServingSettings, port: int, index: int) -> ServingSettings:
@@ -48,26 +55,7 @@ def _of_child(settings: ServingSettings, port: int, index: int) -> ServingSettin
 
 
 def _child(settings: ServingSettings) -> None:
-    configure_logging(settings.log_level, settings.log_format)
-    raise SystemExit(_serve_one(settings, shares_port=True))
-
-
-def _serve_one(settings: ServingSettings, shares_port: bool) -> int:
-    stop = _stop_signal()
-    server = InferenceServer(settings, shares_port=shares_port)
-    server.start()
-    # A signal that arrives just before this thread sleeps, or in another thread, sets a mark but wakes nobody.
-    while not stop.wait(_LOOK_SECONDS):
-        continue
-    server.stop()
-    return 0
-
-
-def _stop_signal() -> threading.Event:
-    stop = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())
-    return stop
+    sys.exit(run(lambda: settings, _serve_one))
 
 
 @contextmanager
@@ -77,14 +65,18 @@ def _held_port(settings: ServingSettings) -> Iterator[int]:
     with socket.socket(family, socket.SOCK_STREAM) as held:
         held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         try:
-            held.bind((settings.host, settings.port))
+            held.bind((settings.host.strip("[]"), settings.port))
         except OSError as error:
-            raise Unavailable(f"can't listen on {settings.host}:{settings.port}: {error.strerror}") from error
+            address = address_of(settings.host, settings.port)
+            raise Unavailable(f"can't listen on {address}: {error.strerror}; choose another port") from error
         yield held.getsockname()[1]
 
 
-def _supervise(children: Sequence[BaseProcess]) -> int:
-    """Passes signals on, and waits for all children. 1 if one ended by itself."""
+def _supervise(children: Sequence[BaseProcess], limit: float) -> int:
+    """Passes signals on, and waits for all children. 1 if one ended by itself.
+
+    limit: seconds that a stop may take; what still runs then is killed.
+    """
     stopping = threading.Event()
 
     def stop(*_: object) -> None:
@@ -95,12 +87,18 @@ def _supervise(children: Sequence[BaseProcess]) -> int:
 
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, stop)
-    while not (ended := wait([child.sentinel for child in children], _LOOK_SECONDS)):
-        continue
+    ended: list[object] = []
+    while not ended and not stopping.is_set():
+        ended = list(wait([child.sentinel for child in children], LOOK_SECONDS))
     died = not stopping.is_set()
     if died:
         _log.error("process_died", processes=[child.name for child in children if child.sentinel in ended])
         stop()
+    deadline = monotonic() + limit
     for child in children:
-        child.join()
+        child.join(max(0.0, deadline - monotonic()))
+        if child.exitcode is None:
+            _log.error("process_killed", process=child.name, reason=f"it did not end within {limit:g} s")
+            child.kill()
+            child.join()
     return int(died or any(child.exitcode for child in children))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import socket
 from pathlib import Path
@@ -12,15 +11,11 @@ from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import NoDecode, SettingsConfigDict
 
 from pipit.bundle.manifest import TaskName
-from pipit.logging import LogFormat
-from pipit.settings import Settings, load_settings
-
-Port = Annotated[int, Field(ge=0, le=65535)]
-Count = Annotated[int, Field(ge=1)]
-Seconds = Annotated[float, Field(ge=0.0)]
+from pipit.service.settings import Count, Paths, Port, ServiceSettings, split
+from pipit.settings import load_settings
 
 
-class ServingSettings(Settings):
+class ServingSettings(ServiceSettings):
     """Serves the models of one or more tasks.
 
     Bundles come from a registry (`registry`, `tasks`, `environment`), or from directories (`bundle`).
@@ -33,7 +28,7 @@ class ServingSettings(Settings):
         cli_implicit_flags=True,
     )
 
-    bundle: Annotated[tuple[Path, ...], NoDecode] = ()
+    bundle: Paths = ()
     """Bundle directories to serve, separated by commas; no registry is asked."""
     registry: str = "127.0.0.1:50050"
     """The registry's address, `host:port`; `dns:///name:port` where the name has an address for each of its copies."""
@@ -51,27 +46,13 @@ class ServingSettings(Settings):
     """Folder that keeps bundles, so that a start needs no registry."""
     cache_mib: Count = 2048
     """Largest size of that folder, in MiB."""
-    trusted_keys: Annotated[tuple[Path, ...], NoDecode] = ()
-    """Public keys (PEM files), separated by commas. Where there is any, a bundle must be signed by one."""
     variant: str = ""
     """Variant of the weights to run, for example "int8". Empty: each bundle's default."""
 
-    host: str = "127.0.0.1"
-    """Address to listen on, for calls; 0.0.0.0 is every network this device is in."""
     port: Port = 50051
     """Port for calls; 0: the system chooses."""
-    metrics_host: str = "127.0.0.1"
-    """Address to listen on, for Prometheus."""
     metrics_port: Port = 9464
     """Port for Prometheus; 0: the system chooses. Of several processes, the next one takes the next port."""
-    tls_certificate: Path | None = None
-    """PEM file with the certificate chain. With `tls_key`, calls are encrypted."""
-    tls_key: Path | None = None
-    """PEM file with the certificate's key."""
-    tokens: Path | None = None
-    """File of the callers that are let in (see `pipit.rpc.auth`). Not set: everybody."""
-    reflection: bool = True
-    """Whether clients may ask which services there are, as grpcurl and `buf curl` do."""
 
     processes: Count = 1
     """Processes that share the port; each loads the models for itself."""
@@ -91,31 +72,16 @@ class ServingSettings(Settings):
     """Answers that wait for somebody to say what they should have been (`Feedback`)."""
     max_message_mib: Annotated[int, Field(ge=1, le=1024)] = 16
     """Largest request in MiB; a larger one gets RESOURCE_EXHAUSTED."""
-    grace_seconds: Seconds = 10.0
-    """Seconds that requests have to end in when the server stops."""
-    max_connection_age_seconds: Seconds = 0.0
-    """Seconds after which a client is asked to connect anew, so that it finds new replicas; 0: never."""
 
-    log_level: str = "INFO"
-    """DEBUG, INFO, WARNING or ERROR."""
-    log_format: LogFormat = "auto"
-    """`console`, `json`, or `auto`: console on a terminal."""
-
-    @field_validator("bundle", "tasks", "trusted_keys", mode="before")
+    @field_validator("bundle", "tasks", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
-        if not isinstance(value, str):
-            return value
-        if value.startswith("["):
-            return json.loads(value)
-        return tuple(part.strip() for part in value.split(",") if part.strip())
+        return split(value)
 
     @model_validator(mode="after")
-    def _check(self) -> ServingSettings:
+    def _check_source(self) -> ServingSettings:
         if bool(self.bundle) == bool(self.tasks):
             raise ValueError("set either tasks, to serve them from the registry, or bundle, to serve directories")
-        if (self.tls_certificate is None) != (self.tls_key is None):
-            raise ValueError("set both of tls_certificate and tls_key, or none")
         return self
 
 

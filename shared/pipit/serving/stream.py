@@ -15,7 +15,7 @@ from time import perf_counter
 from pipit.errors import InvalidInput
 from pipit.inputs import Input
 from pipit.pipelines import StreamDecoder
-from pipit.serving.data_plane import DataPlane, check_deadline
+from pipit.serving.data_plane import DataPlane
 from pipit.serving.model import LoadedModel
 from pipit.serving.types import Answer, Options, Selector
 from pipit.types import Decoded, Prediction, TimeSpan
@@ -69,19 +69,19 @@ class StreamSession:
                 if not recording.decoder.takes(item):
                     return [self._alone(item, deadline, queued)]
                 if self._host.is_current(recording.model):
-                    return self._follow(recording, item, seconds, queued)
-            answers = self._end_recording()
+                    return self._follow(recording, item, seconds, queued, deadline)
+            answers = self._end_recording(deadline)
             recording = self._begin_recording(item)
             if recording is None:
                 return [*answers, self._alone(item, deadline, queued)]
-            return answers + self._follow(recording, item, seconds, queued)
+            return answers + self._follow(recording, item, seconds, queued, deadline)
 
-    def finish(self) -> list[Answer]:
+    def finish(self, deadline: float | None = None) -> list[Answer]:
         """Answers what remains of the recording."""
         if self._recording is None:
             return []
-        with self._turn(None):
-            return self._end_recording()
+        with self._turn(deadline):
+            return self._end_recording(deadline)
 
     def close(self) -> None:
         """Gives the model back. May be called at any time, again too."""
@@ -111,8 +111,7 @@ class StreamSession:
         try:
             begun = perf_counter()
             decoded = model.decode(item)
-            check_deadline(deadline)
-            return self._plane.answer(model, decoded, self._options, queued, perf_counter() - begun)
+            return self._plane.answer(model, decoded, self._options, queued, perf_counter() - begun, deadline)
         finally:
             model.release()
 
@@ -140,14 +139,16 @@ class StreamSession:
             )
         self._latest = seconds
 
-    def _follow(self, recording: _Recording, item: Input, seconds: float | None, queued: float) -> list[Answer]:
+    def _follow(
+        self, recording: _Recording, item: Input, seconds: float | None, queued: float, deadline: float | None
+    ) -> list[Answer]:
         begun = perf_counter()
         # What an older version has answered may reach a little beyond the time of its last input.
         inside = None if seconds is None else max(0.0, seconds - recording.start)
         decoded = recording.decoder.push(item, inside)
-        return self._answer(recording, decoded, queued, perf_counter() - begun)
+        return self._answer(recording, decoded, queued, perf_counter() - begun, deadline)
 
-    def _end_recording(self) -> list[Answer]:
+    def _end_recording(self, deadline: float | None) -> list[Answer]:
         recording = self._recording
         if recording is None:
             return []
@@ -155,14 +156,16 @@ class StreamSession:
             begun = perf_counter()
             self._elapsed = recording.start + recording.decoder.seconds
             decoded = recording.decoder.finish()
-            return self._answer(recording, decoded, 0.0, perf_counter() - begun)
+            return self._answer(recording, decoded, 0.0, perf_counter() - begun, deadline)
         finally:
             self.close()
 
-    def _answer(self, recording: _Recording, decoded: Decoded | None, queued: float, decoding: float) -> list[Answer]:
+    def _answer(
+        self, recording: _Recording, decoded: Decoded | None, queued: float, decoding: float, deadline: float | None
+    ) -> list[Answer]:
         if decoded is None:
             return []
-        answer = self._plane.answer(recording.model, decoded, self._options, queued, decoding)
+        answer = self._plane.answer(recording.model, decoded, self._options, queued, decoding, deadline)
         answer.predictions = [_later(prediction, recording.start) for prediction in answer.predictions]
         return [answer]
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from enum import Enum
 
-from pipit.types import Prediction
+from pipit.types import Identity, ModelState, ModelStatus, Prediction, StageTimes
+
+__all__ = ["Answer", "Identity", "ModelState", "ModelStatus", "Options", "Selector", "StageTimes", "Vocabulary"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,31 +28,6 @@ class Options:
 
 
 @dataclass(frozen=True, slots=True)
-class Identity:
-    """What exactly answers. digest: SHA-256 of the bundle's manifest, in hexadecimal."""
-
-    task: str
-    version: str
-    digest: str
-    variant: str
-
-
-@dataclass(slots=True)
-class StageTimes:
-    """Seconds. queue: the wait for a turn, and for a batch to fill."""
-
-    decode: float
-    queue: float
-    run: float
-    interpret: float
-
-    @property
-    def total(self) -> float:
-        """From the input's arrival to its answer."""
-        return self.decode + self.queue + self.run + self.interpret
-
-
-@dataclass(frozen=True, slots=True)
 class Vocabulary:
     """What a model can say. background: the label for nothing of interest; "" if it has none."""
 
@@ -67,24 +43,3 @@ class Answer:
     model: Identity
     times: StageTimes
     vocabulary: Vocabulary
-
-
-class ModelState(Enum):
-    """Whether a task answers."""
-
-    LOADING = "loading"
-    SERVING = "serving"
-    NOT_SERVING = "not serving"
-
-
-@dataclass(frozen=True, slots=True)
-class ModelStatus:
-    """One task of the server, for people. identity: None while nothing is loaded."""
-
-    task: str
-    environment: str
-    state: ModelState
-    reason: str
-    identity: Identity | None = None
-    labels: tuple[str, ...] = ()
-    input_kind: str = ""

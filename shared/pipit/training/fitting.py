@@ -84,3 +84,9 @@ def balanced_weights(labels: NDArray[np.integer], count: int) -> dict[int, float
     seen = np.bincount(labels, minlength=count)
     present = int((seen > 0).sum())
     return {index: len(labels) / (present * n) if n else 0.0 for index, n in enumerate(seen.tolist())}
+
+
+def sample_weights(labels: NDArray[np.integer], count: int) -> NDArray[np.float32]:
+    """`balanced_weights` of each sample. labels: positions, (samples,)."""
+    weights = balanced_weights(labels, count)
+    return np.array([weights[label] for label in labels.tolist()], np.float32)

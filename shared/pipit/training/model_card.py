@@ -57,7 +57,7 @@ class ModelCard:
     dataset_digest: str
     code_version: str
     command: str
-    """What trains it again, for example `pipit train home_security.sounds`."""
+    """What trains it again, for example `pipit train my_domain.my_task`."""
     limits: Sequence[str] = ()
     """Where it fails, or was not tried."""
     packages: Sequence[str] = field(default=())

@@ -11,7 +11,6 @@ Another recipe or other data give another folder, so nothing old can be taken fo
 
 from __future__ import annotations
 
-import fcntl
 import json
 import tempfile
 from collections.abc import Iterator, Mapping
@@ -22,6 +21,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from pipit.errors import Conflict, InvalidInput, NotFound
 from pipit.files import sha256_bytes, write_atomically
+from pipit.locks import try_exclusive_lock
 from pipit.plain_yaml import dump_plain_yaml
 from pipit.training.datasets import file_digests, listing_digest
 from pipit.training.distributed import ALONE, Worker
@@ -156,11 +156,9 @@ def open_run(trainer: Trainer, runs: Path, progress: Progress | None = None, wor
 
 @contextmanager
 def _held(folder: Path) -> Iterator[None]:
-    with (folder / ".lock").open("w") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise Conflict(f"another process trains in {folder}; wait until it is done, or end it") from error
+    with try_exclusive_lock(folder / ".lock") as held:
+        if not held:
+            raise Conflict(f"another process trains in {folder}; wait until it is done, or end it")
         yield
 
 

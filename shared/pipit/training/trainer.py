@@ -5,7 +5,7 @@
 A domain registers its trainers in its `pyproject.toml`:
 
     [project.entry-points."pipit.trainers"]
-    "home_security.sounds" = "home_security.sounds.train:SoundsTrainer"
+    "my_domain.my_task" = "my_domain.my_task.train:MyTrainer"
 
 A step owns the sub-folder of its name in the run folder: it writes there and nowhere else, and reads what earlier steps
 left in theirs. The library does the last step, publish, from what `draft` gives.
@@ -22,6 +22,7 @@ from typing import Any, ClassVar, Literal, Protocol
 from pipit.bundle.manifest import Decision, InputDescription, Metric, PipelineReference, ScoreHistogram
 from pipit.errors import NotFound
 from pipit.inputs import Input
+from pipit.installed import domain_of, how_to_install, own_packages
 from pipit.training.recipe import Recipe
 from pipit.training.run import Facts, Run
 
@@ -125,10 +126,13 @@ def load_trainer(task: str) -> type[Trainer]:
         try:
             trainer: type[Trainer] = point.load()
         except ModuleNotFoundError as error:
-            domain = task.partition(".")[0]
+            if (error.name or "").partition(".")[0] in own_packages():
+                raise
             raise NotFound(
-                f"the trainer of {task} needs the package {error.name!r}; install the extra `train` of {domain}"
+                f"the trainer of {task} needs the package {error.name!r}; {how_to_install(domain_of(task), 'train')}"
             ) from error
         return trainer
     known = ", ".join(installed_trainers()) or "none"
-    raise NotFound(f"no trainer of {task!r} is installed here (installed: {known}); install the domain that brings it")
+    raise NotFound(
+        f"no trainer of {task!r} is installed here (installed: {known}); {how_to_install(domain_of(task), 'train')}"
+    )

@@ -106,6 +106,7 @@ class LinearRuntime:
     inputs = (TensorSpec("features", (2,), "float32"),)
     outputs = (TensorSpec("scores", (2,), "float32"),)
     batches = True
+    digest = "0" * 64
 
     def __init__(self, weights: NDArray[np.float32]) -> None:
         self.weights = weights

@@ -1,11 +1,15 @@
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
+from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
 
 import pytest
 from pipit.cli.exit_codes import ExitCode
+from pipit.data.check import DataReport
+from pipit.training.trainer import load_trainer
 
 pytest.importorskip("home_security", reason="needs services/home_security")
 
@@ -31,8 +35,23 @@ def test_check_names_bad_files_and_has_its_own_code(
     assert [problem.partition(": ")[0] for problem in report["problems"]] == [str(tmp_path / "siren" / "broken.wav")]
 
 
+@pytest.mark.parametrize("task", sorted(entry_points(group="pipit.data_checks").names))
+def test_what_check_advises_is_a_switch_of_the_task_s_recipe(
+    pipit: Any, task: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    report = DataReport(tmp_path, "folders", {}, 0, 0.0, (f"{tmp_path}/a.wav: broken",), ())
+    monkeypatch.setattr("pipit.cli.data.load_data_check", lambda task: lambda folder, advance: report)
+    called = pipit("data", "check", task, tmp_path)
+    assert called.code == ExitCode.CHECK_FAILED
+    (switch,) = re.findall(r"training stops at them unless --set (\w+)=true is given", called.out)
+    field = load_trainer(task).recipe_type.model_fields[switch]
+    assert (field.annotation, field.default) == (bool, False)
+
+
 def test_check_of_an_unknown_task(pipit: Any, tmp_path: Path) -> None:
-    assert pipit("data", "check", "home_security.smells", tmp_path).code == ExitCode.NOT_FOUND
+    called = pipit("data", "check", "bees.hum", tmp_path)
+    assert called.code == ExitCode.NOT_FOUND
+    assert "pip install --editable 'services/bees[train]'" in called.err
 
 
 def test_fetch_of_an_unknown_set_says_what_there_is(pipit: Any) -> None:

@@ -3,17 +3,20 @@ from __future__ import annotations
 import socket
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from importlib.metadata import EntryPoint, EntryPoints
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import grpc
 import pytest
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+from pipit import installed
 from pipit.cli import checks
 from pipit.cli.checks import Check
 from pipit.cli.doctor import verdict_of
 from pipit.cli.exit_codes import ExitCode
-from pipit.cli.probe import PROBES
+from pipit.cli.probe import RUNTIMES, Probe, load_probe
 
 
 @pytest.fixture
@@ -25,6 +28,12 @@ def health_server() -> Iterator[tuple[str, health.HealthServicer]]:
     server.start()
     yield f"127.0.0.1:{port}", servicer
     server.stop(None).wait()
+
+
+def probe_only(monkeypatch: pytest.MonkeyPatch, runtimes: dict[str, Probe]) -> None:
+    """Leaves out the libraries of trainers, which take long to load."""
+    monkeypatch.setattr("pipit.cli.probe.RUNTIMES", runtimes)
+    monkeypatch.setattr("pipit.cli.probe.GROUP", "pipit.none")
 
 
 @pytest.fixture
@@ -39,10 +48,10 @@ def free_port() -> str:
         return f"127.0.0.1:{listener.getsockname()[1]}"
 
 
-@pytest.mark.parametrize("name", ["litert", "onnx", "audio"])
+@pytest.mark.parametrize("name", ["litert", "onnx", "audio", "torch"])
 def test_a_library_that_works_passes_its_probe(name: str) -> None:
     assert checks.run_probe(name) == ""
-    PROBES[name]()
+    load_probe(name).run()
 
 
 def test_a_library_that_fails_is_found_out(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -70,9 +79,8 @@ def test_reports_this_machine(
     monkeypatch.setenv("PIPIT_REGISTRY", address)
     monkeypatch.setenv("PIPIT_SERVER", free_port)
     monkeypatch.setenv("PIPIT_DATA", str(tmp_path))
-    monkeypatch.setattr(
-        checks, "PROBED", {"litert": checks.PROBED["litert"], "onnx": ("no-such-package", "ONNX Runtime", "")}
-    )
+    absent = Probe("no-such-package", "ONNX Runtime", RUNTIMES["onnx"].run)
+    probe_only(monkeypatch, {"litert": RUNTIMES["litert"], "onnx": absent})
     called = pipit("doctor", "--json")
     assert called.code == 0
     report = called.json()
@@ -89,7 +97,7 @@ def test_reports_this_machine(
 def test_ends_with_a_code_of_its_own_if_something_is_broken(
     pipit: Any, monkeypatch: pytest.MonkeyPatch, taken_port: str, free_port: str, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(checks, "PROBED", {})
+    probe_only(monkeypatch, {})
     monkeypatch.setattr(checks, "_HEALTH_SECONDS", 0.3)
     monkeypatch.setenv("PIPIT_REGISTRY", taken_port)
     monkeypatch.setenv("PIPIT_SERVER", free_port)
@@ -123,9 +131,44 @@ def test_the_verdict_says_what_a_pi_can_do() -> None:
 def test_advice_with_brackets_is_printed_whole(
     pipit: Any, monkeypatch: pytest.MonkeyPatch, free_port: str, tmp_path: Path
 ) -> None:
-    advice = "pip install --editable 'shared[onnx]'"
-    monkeypatch.setattr(checks, "PROBED", {"none": ("no-such-distribution", "ONNX Runtime", advice)})
+    probe_only(monkeypatch, {"onnx": Probe("no-such-distribution", "ONNX Runtime", RUNTIMES["onnx"].run)})
     monkeypatch.setenv("PIPIT_REGISTRY", free_port)
     monkeypatch.setenv("PIPIT_SERVER", free_port)
     monkeypatch.setenv("PIPIT_DATA", str(tmp_path))
-    assert advice in pipit("doctor").out.replace("\n", "")
+    assert "pip install --editable 'shared[onnx]'" in pipit("doctor").out.replace("\n", "")
+
+
+def test_libraries_of_trainers_are_named_with_the_domain_that_needs_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Somebody who has footprints alone is not told to install another domain."""
+    points = {
+        "pipit.trainers": {"birds.song": "birds:SongTrainer", "bees.hum": "bees:HumTrainer"},
+        "pipit.checks": {"tensorflow": "pipit.cli.probe:TENSORFLOW"},
+    }
+    (trainer, _), (check,) = ([EntryPoint(*each, group) for each in named.items()] for group, named in points.items())
+    vars(trainer)["dist"] = vars(check)["dist"] = SimpleNamespace(name="pipit-birds")
+    by_group = {"pipit.trainers": [trainer], "pipit.checks": [check]}
+    monkeypatch.setattr(installed, "entry_points", lambda group: EntryPoints(by_group.get(group, ())))
+    monkeypatch.setattr(checks.metadata, "entry_points", lambda group: EntryPoints(by_group.get(group, ())))
+    monkeypatch.setattr(checks, "_version_of", lambda distribution: None)
+    (found,) = [check for check in checks.package_checks() if check.name == "TensorFlow"]
+    assert (found.state, found.tasks) == ("absent", ("birds.song",))
+    assert found.advice == "in the repository, run: pip install --editable 'services/birds[train]'"
+
+
+def test_where_no_domain_is_installed_the_doctor_says_how_to_get_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(installed, "entry_points", lambda group: EntryPoints())
+    monkeypatch.setattr(checks.metadata, "entry_points", lambda group: EntryPoints())
+    advice = {check.name: check.advice for check in checks.plugin_checks()}
+    assert "pip install --editable 'services/DOMAIN[serve]'" in advice["can be served"]
+    assert "pip install --editable 'services/DOMAIN[train]'" in advice["can be trained"]
+
+
+def test_the_verdict_names_just_the_tasks_whose_library_works() -> None:
+    found = [
+        Check("packages", "LiteRT", "ok", "2.3.0, computes"),
+        Check("packages", "PyTorch", "absent", "not installed", "install it", ("bees.hum",)),
+        Check("packages", "TensorFlow", "ok", "2.21.0, computes", tasks=("birds.song",)),
+        Check("tasks", "can be served", "ok", "bees.hum, birds.song"),
+        Check("tasks", "can be trained", "ok", "bees.hum, birds.song"),
+    ]
+    assert verdict_of(found)[1] == "It can train birds.song."

@@ -9,7 +9,6 @@ import pytest
 from pipit.cli.exit_codes import MEANINGS
 from pipit.cli.main import PipitGroup
 from pipit.cli.settings import CliSettings
-from pipit.data import sources
 
 
 @pytest.fixture(scope="module")
@@ -33,8 +32,3 @@ def test_lists_every_setting_with_its_default(text: str) -> None:
     assert listed == {
         name.upper(): "none" if field.default is None else str(field.default) for name, field in fields.items()
     }
-
-
-def test_names_what_is_pinned(text: str) -> None:
-    for file in (sources.ESC50.archive, sources.YAMNET_TFLITE, sources.YAMNET_CLASS_MAP):
-        assert f"`{file.filename}`" in text

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 from pipit.cli.exit_codes import ExitCode
-from pipit.data.landmark_networks import install
+from pipit.data.landmark_networks import FOLDER, install
 from pipit.errors import Unavailable
 from pipit.inputs.landmarks.files import read_landmarks
 from pipit.inputs.landmarks.networks import LandmarkSettings
@@ -20,9 +20,8 @@ data = pytest.importorskip("skimage.data", reason="needs scikit-image, which car
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    settings = load_settings(LandmarkSettings)
     try:
-        install(settings.landmarks, settings.landmarks_wheel)
+        install(FOLDER, load_settings(LandmarkSettings).landmarks_wheel)
     except Unavailable as error:
         pytest.skip(str(error))
     folder = tmp_path / "pictures"

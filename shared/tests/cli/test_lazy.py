@@ -18,15 +18,18 @@ ALL_ERRORS = [
 ]
 
 
-def run(monkeypatch: pytest.MonkeyPatch, command: Callable[[], None], *options: str) -> Any:
-    """Runs a command of a module that is imported only when called."""
+def run(
+    monkeypatch: pytest.MonkeyPatch, command: Callable[..., None], *options: str, after: tuple[str, ...] = ()
+) -> Any:
+    """Runs a command of a module that is imported only when called. after: its own arguments."""
     module = types.ModuleType("some_commands")
     module.command = command  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, "some_commands", module)
 
     class Group(LazyGroup):
         lazy: ClassVar[dict[str, LazyCommand]] = {
-            "go": LazyCommand("some_commands:command", "Goes.", "Some", "shared[extra]")
+            "go": LazyCommand("some_commands:command", "Goes.", "Some", "shared[extra]"),
+            "learn": LazyCommand("some_commands:command", "Learns.", "Some", "services/{domain}[train]"),
         }
 
     app = typer.Typer(cls=Group, pretty_exceptions_enable=False)
@@ -34,7 +37,7 @@ def run(monkeypatch: pytest.MonkeyPatch, command: Callable[[], None], *options: 
     @app.callback()
     def root(*, debug: bool = False) -> None: ...
 
-    return CliRunner().invoke(app, [*options, "go"])
+    return CliRunner().invoke(app, [*options, *(after or ["go"])])
 
 
 def raising(error: BaseException) -> Callable[[], None]:
@@ -95,6 +98,36 @@ def test_a_missing_library_says_what_to_install(monkeypatch: pytest.MonkeyPatch)
     assert result.exit_code == ExitCode.NOT_INSTALLED
     assert "'keras.layers' is not installed here" in result.stderr
     assert "pip install --editable 'shared[extra]'" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "needs"),
+    [
+        (("learn", "birds.song"), "'services/birds[train]'"),
+        (("learn", "--recipe", "small", "bees.hum"), "'services/bees[train]'"),
+        (("learn", "runs/bees.hum/x"), "'services/DOMAIN[train]'"),
+        (("go", "birds.song"), "'shared[extra]'"),
+    ],
+)
+def test_the_domain_of_the_task_is_what_to_install(
+    monkeypatch: pytest.MonkeyPatch, arguments: tuple[str, ...], needs: str
+) -> None:
+    def command(task: str, recipe: str = "") -> None:
+        raise ModuleNotFoundError("No module named 'keras'", name="keras")
+
+    result = run(monkeypatch, command, after=arguments)
+    assert result.exit_code == ExitCode.NOT_INSTALLED
+    assert f"pip install --editable {needs}" in result.stderr
+
+
+@pytest.mark.parametrize("module", ["pipit.training.later", "model_registry.later", "footprints.later"])
+def test_a_part_of_pipit_itself_that_is_missing_is_no_package_to_install(
+    monkeypatch: pytest.MonkeyPatch, module: str
+) -> None:
+    """Every installed domain counts, not one that is written down."""
+    result = run(monkeypatch, raising(ModuleNotFoundError(f"No module named {module!r}", name=module)))
+    assert result.exit_code == ExitCode.NOT_INSTALLED
+    assert result.stderr == f"pipit: No module named {module!r}; this command needs a newer or another part of Pipit\n"
 
 
 def test_interrupted(monkeypatch: pytest.MonkeyPatch) -> None:

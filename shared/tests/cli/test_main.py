@@ -8,8 +8,11 @@ from importlib.metadata import version
 from typing import Any
 
 import pytest
+from pipit.cli.app import help_of
 from pipit.cli.exit_codes import MEANINGS, ExitCode
 from pipit.cli.main import PipitGroup
+from pipit.cli.train import train
+from pipit.installed import installed_tasks
 
 
 def test_help_names_every_command_and_exit_code(pipit: Any) -> None:
@@ -59,6 +62,13 @@ def test_every_command_teaches_by_example(pipit: Any, name: tuple[str, ...]) -> 
     called = pipit(*name, "--help")
     assert called.code == 0
     assert re.search(rf"For example:\s*\n\s+(PIPIT_\w+=\S+ )?pipit {' '.join(name)}\b", called.out)
+
+
+def test_examples_name_a_task_that_is_installed(pipit: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert help_of(train).count(f"pipit train {installed_tasks()[0]}") == 3
+    assert "TASK" not in help_of(train)
+    monkeypatch.setattr("pipit.cli.app.example_task", lambda: "TASK")
+    assert help_of(train).count("pipit train TASK") == 3
 
 
 _HEAVY = (

@@ -15,29 +15,32 @@ from pipit.cli.exit_codes import ExitCode
 
 
 def test_serves_a_bundle_until_it_is_told_to_stop(
-    pipit: Any, make_bundle: Callable[..., Bundle], write_tone: Callable[..., Path], loudness_site: Path, tmp_path: Path
+    pipit: Any,
+    make_bundle: Callable[..., Bundle],
+    write_tone: Callable[..., Path],
+    small_site: Path,
+    tmp_path: Path,
+    popen: Callable[..., Any],
 ) -> None:
-    command = [sys.executable, "-m", "pipit.cli.main", "serve", "--bundle", str(make_bundle().path)]
-    environment = {**os.environ, "PYTHONPATH": str(loudness_site), "PIPIT_SERVING_LOG_FORMAT": "json"}
-    with subprocess.Popen(
-        [*command, "--port", "0", "--metrics-port", "0"], env=environment, stderr=subprocess.PIPE, text=True
-    ) as server:
-        try:
-            assert server.stderr is not None
-            # The two come in either order.
-            port, active = "", False
-            while not (port and active):
-                line = server.stderr.readline()
-                assert line, "the server ended"
-                found = re.search(r'"port": (\d+)', line)
-                port = found[1] if found else port
-                active = active or "model_active" in line
-            called = pipit("classify", write_tone("a.wav", (1, 0.5)), "--server", f"127.0.0.1:{port}", "--json")
-            assert called.json()[0]["predictions"][0]["scores"][0]["label"] == "loud"
-            server.send_signal(signal.SIGTERM)
-            assert server.wait(30) == 0
-        finally:
-            server.kill()
+    run = tmp_path / "run"
+    (run / "publish").mkdir(parents=True)
+    make_bundle().path.rename(run / "publish" / "bundle")
+    command = [sys.executable, "-m", "pipit.cli.main", "serve", "--bundle", str(run)]
+    environment = {**os.environ, "PYTHONPATH": str(small_site), "PIPIT_SERVING_LOG_FORMAT": "json"}
+    command += ["--port", "0", "--metrics-port", "0"]
+    server = popen(command, env=environment, stderr=subprocess.PIPE, text=True)
+    # The two come in either order.
+    port, active = "", False
+    while not (port and active):
+        line = server.stderr.readline()
+        assert line, "the server ended"
+        found = re.search(r'"port": (\d+)', line)
+        port = found[1] if found else port
+        active = active or "model_active" in line
+    called = pipit("classify", write_tone("a.wav", (1, 0.5)), "--server", f"127.0.0.1:{port}", "--json")
+    assert called.json()[0]["predictions"][0]["scores"][0]["label"] == "loud"
+    server.send_signal(signal.SIGTERM)
+    assert server.wait() == 0
 
 
 @pytest.mark.parametrize("arguments", [[], ["home_security.sounds", "--bundle", "somewhere"]])

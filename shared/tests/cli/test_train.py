@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
@@ -58,6 +59,28 @@ def test_trains_up_to_a_bundle_that_opens(train: Any) -> None:
     assert bundle.manifest.metrics["accuracy"].value == 1.0
     assert bundle.manifest.gates[0].metric == "accuracy"
     assert "publish: done" in called.err
+
+
+def test_ends_with_one_place_that_publish_and_bench_take(train: Any, pipit: Any, registry: str, tmp_path: Path) -> None:
+    out = train("train").out.replace("\n", " ")
+    (run,) = re.findall(r"run: (\S+) \(its bundle in publish/bundle\)", out)
+    assert f"next: pipit publish {run}" in out
+    assert "bundle: " not in out
+    for path, created in ((run, True), (Path(run) / "publish" / "bundle", False)):
+        published = pipit("publish", path, "--registry", registry, "--json")
+        assert published.code == 0, published.err
+        assert (published.json()["created"], published.json()["version"]["version"]) == (created, "1.0.0")
+    assert pipit("bench", run, "--runs", "3", "--json").json()["bundle"] == "threshold-float32-v1.0.0"
+
+
+def test_a_run_without_a_bundle_is_told_from_a_folder_that_is_not_there(train: Any, pipit: Any, registry: str) -> None:
+    run = train("train", "--until", "fit", "--json").json()["run"]
+    called = pipit("publish", run, "--registry", registry)
+    assert called.code == ExitCode.NOT_FOUND
+    assert "neither a bundle (it has no bundle.yaml) nor a run that has one in publish/bundle" in called.err
+    called = pipit("publish", Path(run).parent / "gone", "--registry", registry)
+    assert called.code == ExitCode.NOT_FOUND
+    assert called.err.startswith("pipit: there is no folder ")
 
 
 def test_runs_no_step_twice(train: Any) -> None:

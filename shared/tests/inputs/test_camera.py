@@ -2,12 +2,14 @@ from __future__ import annotations
 
 import itertools
 import threading
+import wave
+from pathlib import Path
 
 import pytest
 from pipit.errors import InvalidInput, Unavailable
 
-pytest.importorskip("av", reason="needs the video extra")
-from pipit.inputs.camera import Camera, source_of
+av = pytest.importorskip("av", reason="needs the video extra")
+from pipit.inputs.camera import Camera, source_of  # noqa: E402
 
 FILM = "lavfi:testsrc=size=64x48:rate={rate}:duration={seconds},realtime"
 """FFmpeg's test picture at its own pace stands in for a camera."""
@@ -65,3 +67,42 @@ def test_a_camera_that_can_not_be_opened() -> None:
     for name in ("v4l2:/dev/video99", "smell:0"):
         with pytest.raises(Unavailable, match=r"can't be opened: .*; is it there, and is it free"):
             Camera(name)
+
+
+def open_files() -> set[str]:
+    """What this process holds open."""
+    found = set()
+    for descriptor in Path("/proc/self/fd").iterdir():
+        try:
+            found.add(str(descriptor.readlink()))
+        except FileNotFoundError:  # that of the listing itself
+            continue
+    return found
+
+
+def test_what_gives_no_pictures_is_let_go(tmp_path: Path) -> None:
+    """A recording stands in for a device without a picture. Whoever keeps the error keeps no device."""
+    path = tmp_path / "sound.wav"
+    with wave.open(str(path), "wb") as sound:
+        sound.setnchannels(1)
+        sound.setsampwidth(2)
+        sound.setframerate(8_000)
+        sound.writeframes(bytes(16_000))
+    with pytest.raises(InvalidInput, match="gives no pictures") as caught:
+        Camera(f"wav:{path}")
+    assert str(path) not in open_files()
+    assert caught.value.args
+
+
+def test_a_camera_that_was_left_is_let_go(tmp_path: Path) -> None:
+    path = tmp_path / "film.avi"
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("mpeg4", rate=10)
+        stream.width, stream.height = 64, 48
+        for _ in range(5):
+            container.mux(stream.encode(av.VideoFrame(64, 48, "yuv420p")))
+        container.mux(stream.encode())
+    with Camera(f"avi:{path}") as camera:
+        assert str(path) in open_files()
+        next(camera.frames())
+    assert str(path) not in open_files()

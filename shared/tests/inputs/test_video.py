@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import wave
 from pathlib import Path
 
 import numpy as np
@@ -73,3 +74,26 @@ def test_what_is_no_video(tmp_path: Path) -> None:
         container.mux(stream.encode())
     with pytest.raises(InvalidInput, match="no video track"):
         next(read_frames(tmp_path / "sound.mp4"))
+
+
+def test_what_is_no_video_and_what_is_left_early_is_closed(tmp_path: Path) -> None:
+    def held(path: Path) -> bool:
+        descriptors = [entry for entry in Path("/proc/self/fd").iterdir() if entry.is_symlink()]
+        return any(entry.exists() and entry.resolve() == path for entry in descriptors)
+
+    film = write(tmp_path / "a.mkv", [halves(64, 48)] * 7)
+    frames = read_frames(film)
+    next(frames)
+    assert held(film)
+    frames.close()  # type: ignore[attr-defined]
+    assert not held(film)
+    sound = tmp_path / "sound.wav"
+    with wave.open(str(sound), "wb") as recording:
+        recording.setnchannels(1)
+        recording.setsampwidth(2)
+        recording.setframerate(8_000)
+        recording.writeframes(bytes(16_000))
+    with pytest.raises(InvalidInput, match="no video track") as caught:
+        next(read_frames(sound))
+    assert not held(sound)
+    assert caught.value.args

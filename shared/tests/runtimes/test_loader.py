@@ -79,6 +79,7 @@ def test_refuses_a_truncated_model(tmp_path, model_file, runtime, other):
             network = load_runtime(path, runtime)
         except InvalidInput:
             return
+        network.close()
         assert runtime == "onnx"
         assert [spec.name for spec in network.inputs] == ["x"]
 

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from contextlib import closing
+
 import numpy as np
 import pytest
 from pipit.errors import InvalidInput
@@ -7,20 +9,23 @@ from pipit.runtimes import load_runtime
 
 
 def test_a_batch_of_any_size_runs_at_once(onnx_models):
-    assert load_runtime(onnx_models / "linear.onnx", "onnx").batches
+    with closing(load_runtime(onnx_models / "linear.onnx", "onnx")) as network:
+        assert network.batches
 
 
 def test_a_batch_axis_of_1_runs_row_by_row(onnx_models, linear):
-    network = load_runtime(onnx_models / "linear_one_row.onnx", "onnx")
-    assert not network.batches
-    assert network.inputs[0].shape == (2,)
     x = np.random.default_rng(1).normal(size=(5, 2)).astype(np.float32)
-    np.testing.assert_allclose(network.run({"x": x})["scores"], linear(x), rtol=1e-6)
+    with closing(load_runtime(onnx_models / "linear_one_row.onnx", "onnx")) as network:
+        assert not network.batches
+        assert network.inputs[0].shape == (2,)
+        np.testing.assert_allclose(network.run({"x": x})["scores"], linear(x), rtol=1e-6)
 
 
 def test_refuses_an_answer_that_is_not_one_per_row(onnx_models):
-    network = load_runtime(onnx_models / "no_row_axis.onnx", "onnx")
-    with pytest.raises(InvalidInput, match=r"output 'total' has the shape \(\) for 2 rows"):
+    with (
+        closing(load_runtime(onnx_models / "no_row_axis.onnx", "onnx")) as network,
+        pytest.raises(InvalidInput, match=r"output 'total' has the shape \(\) for 2 rows"),
+    ):
         network.run({"x": np.ones((2, 2), np.float32)})
 
 

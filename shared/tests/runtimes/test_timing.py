@@ -15,6 +15,7 @@ class CountedRuntime:
     inputs = (TensorSpec("x", (1,), "float32"),)
     outputs = (TensorSpec("y", (1,), "float32"),)
     batches = False
+    digest = "0" * 64
 
     def __init__(self, clock: list[int]) -> None:
         self.clock = clock

@@ -9,6 +9,7 @@ from typing import Any
 
 import grpc
 import numpy as np
+import pipit.runtimes.onnx
 import pytest
 from pipit._pb.pipit.inference.v1 import inference_pb2 as pb
 from pipit._pb.pipit.inference.v1 import inference_pb2_grpc
@@ -99,6 +100,36 @@ def test_both_networks_are_freed_once_the_next_version_answers(
     assert [_is_closed(network) for network in networks] == [False, False]
     model.release()
     until(lambda: [_is_closed(network) for network in networks] == [True, True])
+
+
+def test_a_new_version_with_the_same_networks_loads_none_anew_and_ends_none(
+    server: InferenceServer,
+    calls: Any,
+    staged: ModuleType,
+    tmp_path: Path,
+    until: Until,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    loaded = []
+    make = pipit.runtimes.onnx.onnxruntime.InferenceSession
+
+    def counted(path: str, *arguments: Any, **options: Any) -> Any:
+        loaded.append(Path(path).name)
+        return make(path, *arguments, **options)
+
+    monkeypatch.setattr(pipit.runtimes.onnx.onnxruntime, "InferenceSession", counted)
+    host = server.hosts[staged.TASK]
+    old = host.lease()
+    before = [old.runtime, old.pipeline.networks["finder"]]
+    bundle = staged.make_bundle(tmp_path, "2.0.0")
+    host.desire(desired(bundle))
+    until(lambda: calls.Classify(REQUEST, timeout=30).model.version == "2.0.0")
+    assert loaded == []
+    assert [_is_closed(network) for network in before] == [False, False]
+    old.release()
+    until(lambda: [_is_closed(network) for network in before] == [True, True])
+    # What the old version left is still there for the new one.
+    assert calls.Classify(REQUEST, timeout=30).predictions[0].region_score == -1.0
 
 
 def _is_closed(network: Any) -> bool:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import textwrap
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -58,15 +59,9 @@ def site(tmp_path: Path) -> Path:
 class Process:
     """A started `python -m pipit.serving`, whose log is read line by line."""
 
-    def __init__(self, site: Path, *arguments: str) -> None:
-        environment = {key: value for key, value in os.environ.items() if not key.startswith("PIPIT_")}
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "pipit.serving", "--port=0", "--metrics-port=0", "--log-format=json", *arguments],
-            stderr=subprocess.PIPE,
-            text=True,
-            env=environment | {"PYTHONPATH": str(site)},
-        )
-        self.pid = self._process.pid
+    def __init__(self, process: subprocess.Popen[str]) -> None:
+        self._process = process
+        self.pid = process.pid
 
     def wait_for(self, *events: str) -> dict[str, Any]:
         assert self._process.stderr is not None
@@ -79,26 +74,25 @@ class Process:
         self._process.send_signal(number)
 
     def end(self) -> tuple[int, str]:
-        _, rest = self._process.communicate(timeout=60)
+        """Reads until the last process that holds the log has ended."""
+        _, rest = self._process.communicate()
         return self._process.returncode, rest
 
-    def kill(self) -> None:
-        if self._process.poll() is None:
-            self._process.kill()
-            self._process.communicate()
+    def servers(self) -> list[int]:
+        """Of several: their process ids."""
+        children = Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text().split()
+        return [int(pid) for pid in children if "spawn_main" in Path(f"/proc/{pid}/cmdline").read_text()]
 
 
 @pytest.fixture
-def start(site: Path) -> Iterator[Callable[..., Process]]:
-    processes: list[Process] = []
-
+def start(site: Path, popen: Callable[..., Any]) -> Callable[..., Process]:
     def start_one(*arguments: str) -> Process:
-        processes.append(Process(site, *arguments))
-        return processes[-1]
+        environment = {key: value for key, value in os.environ.items() if not key.startswith("PIPIT_")}
+        command = [sys.executable, "-m", "pipit.serving", "--port=0", "--metrics-port=0", "--log-format=json"]
+        environment |= {"PYTHONPATH": str(site)}
+        return Process(popen([*command, *arguments], stderr=subprocess.PIPE, text=True, env=environment))
 
-    yield start_one
-    for process in processes:
-        process.kill()
+    return start_one
 
 
 def health(port: int) -> str:
@@ -162,18 +156,46 @@ def test_if_one_of_several_dies_all_end_with_an_error(start: Callable[..., Proce
     process = start("--bundle", str(make_bundle().path), "--processes", "2")
     process.wait_for("started")
     process.wait_for("started")
-    children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
-    servers = [pid for pid in children if "spawn_main" in Path(f"/proc/{pid}/cmdline").read_text()]
+    servers = process.servers()
     assert len(servers) == 2
-    os.kill(int(servers[0]), signal.SIGKILL)
+    os.kill(servers[0], signal.SIGKILL)
     assert process.wait_for("process_died")["processes"] != []
     code, _ = process.end()
     assert code == 1
 
 
+def test_servers_end_when_their_parent_is_gone(start: Callable[..., Process], make_bundle: MakeBundle) -> None:
+    process = start("--bundle", str(make_bundle().path), "--processes", "2")
+    entries = [process.wait_for("started", "model_active") for _ in range(4)]
+    port = next(entry["port"] for entry in entries if entry["event"] == "started")
+    assert len(process.servers()) == 2
+    process.signal(signal.SIGKILL)
+    # The log ends, for nobody is left who holds it; each has stopped in order.
+    code, said = process.end()
+    assert code == -signal.SIGKILL
+    events = [json.loads(line)["event"] for line in said.splitlines() if line.startswith("{")]
+    assert [events.count(event) for event in ("parent_gone", "model_freed", "stopped")] == [2, 2, 2]
+    with socket.create_server(("127.0.0.1", port)):
+        pass
+
+
+@pytest.mark.parametrize("processes", ["1", "2"])
+def test_a_metrics_port_that_is_taken_keeps_it_from_starting(
+    start: Callable[..., Process], make_bundle: MakeBundle, processes: str
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        process = start("--bundle", str(make_bundle().path), "--metrics-port", str(port), "--processes", processes)
+        code, said = process.end()
+    assert code == 1
+    assert f"error: can't listen on 127.0.0.1:{port} for metrics" in said
+    assert "Traceback" not in said
+
+
 @pytest.mark.parametrize(
     ("arguments", "text"),
     [
+        (["--tasks", "a.b", "--host", "0.0.0.0"], "set PIPIT_SERVING_TOKENS, PIPIT_SERVING_TLS_CERTIFICATE"),
         ([], "set either tasks"),
         (["--bundle", "/nowhere"], "/nowhere is not a bundle"),
         (["--tasks", "a.b", "--tokens", "/nowhere"], "/nowhere can't be read"),

@@ -37,7 +37,8 @@ class Registry:
 
         settings = RegistrySettings(store=self._store, port=self.port, metrics_port=0, poll_seconds=0.05)
         self._server = RegistryServer(settings)
-        self.port = self._server.start()
+        self._server.start()
+        self.port = self._server.port
 
     def stop(self) -> None:
         if self._server is not None:

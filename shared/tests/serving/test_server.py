@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import queue
+import socket
 import threading
 import urllib.request
 from collections.abc import Callable
@@ -154,7 +155,7 @@ def test_what_has_not_happened_yet_is_shown_as_nothing(serve: Serve, make_bundle
     value = running.server.metrics.registry.get_sample_value
     until(lambda: value("pipit_golden_failures_total", {"task": TASK}) == 1.0)
     assert value("pipit_model_ready", {"task": TASK}) == 0.0
-    outcomes = ("swapped", "fetch", "verify", "load", "golden", "warm")
+    outcomes = ("swapped", "fetch", "verify", "load", "golden", "warm", "fault")
     loads = {outcome: value("pipit_model_loads_total", {"task": TASK, "outcome": outcome}) for outcome in outcomes}
     assert loads == dict.fromkeys(outcomes, 0.0) | {"golden": 1.0}
 
@@ -285,12 +286,18 @@ def taken(serve: Serve) -> Any:
 
 
 @pytest.mark.parametrize("which", ["port", "metrics_port"])
-def test_a_port_that_is_taken_is_said(taken: Any, make_bundle: MakeBundle, which: str) -> None:
-    ports = {"port": 0, "metrics_port": 0} | {which: getattr(taken.server, which)}
-    bundle = make_bundle("2.0.0")
-    server = InferenceServer(ServingSettings(bundle=(bundle.path,), **ports))
-    with pytest.raises(Unavailable, match="can't listen on"):
+def test_where_a_port_is_taken_it_refuses_to_start_and_leaves_nothing_behind(
+    taken: Any, make_bundle: MakeBundle, which: str
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        other: int = free.getsockname()[1]
+    ports = {"port": other, "metrics_port": other} | {which: getattr(taken.server, which)}
+    server = InferenceServer(ServingSettings(bundle=(make_bundle("2.0.0").path,), **ports))
+    threads = set(threading.enumerate())
+    with pytest.raises(Unavailable, match=f"can't listen on 127.0.0.1:{ports[which]}"):
         server.start()
+    assert set(threading.enumerate()) <= threads
+    socket.create_server(("127.0.0.1", other)).close()
 
 
 def test_directories_that_can_not_be_served_are_refused_at_the_start(make_bundle: MakeBundle, tmp_path: Path) -> None:

@@ -8,7 +8,11 @@ from typing import Any
 
 import grpc
 import pytest
+from pipit._pb.open_inference.v2 import open_inference_pb2
 from pipit._pb.pipit.inference.v1 import inference_pb2 as pb
+from pipit.errors import DeadlineExceeded
+from pipit.serving.inference_servicer import InferenceServicer
+from pipit.serving.open_inference import OpenInferenceServicer
 from structlog.contextvars import merge_contextvars
 from structlog.testing import capture_logs
 
@@ -124,12 +128,36 @@ def test_work_whose_deadline_passes_in_the_queue_is_dropped(serve: Serve, until:
     assert running.gate.inside.acquire(blocking=False) is False
 
 
-@pytest.mark.parametrize("timeout", [0.0, -1.0])
-def test_a_deadline_that_is_over_already_is_not_begun(serve: Serve, timeout: float) -> None:
+class Expired:
+    """The context of a call whose time is over by the server's clock."""
+
+    def time_remaining(self) -> float:
+        return 0.0
+
+    def is_active(self) -> bool:
+        return True
+
+
+def test_a_call_whose_time_is_over_when_its_turn_comes_is_not_begun(serve: Serve) -> None:
+    """Asked without the wire: on it the time that is left is rounded up, and a quick server may answer in that."""
     running = serve()
-    code, _ = status_of(lambda: running.calls.Classify(request(HELD), timeout=timeout))
-    assert code == "DEADLINE_EXCEEDED"
+    plane, context = running.server.plane, Expired()
+    servicer = InferenceServicer(plane)
+    tensors = open_inference_pb2.ModelInferRequest(
+        model_name="test.tiny",
+        inputs=[{"name": "x", "datatype": "FP32", "shape": [1, 4], "contents": {"fp32_contents": [0.1] * 4}}],
+    )
+    with pytest.raises(DeadlineExceeded, match="before work began"):
+        servicer.Classify(request(HELD), context)
+    with pytest.raises(DeadlineExceeded, match="before work began"):
+        OpenInferenceServicer(plane).ModelInfer(tensors, context)
+    (answer,) = servicer.ClassifyStream(iter([pb.ClassifyStreamRequest(request=request(HELD))]), context)
+    assert answer.error.code == grpc.StatusCode.DEADLINE_EXCEEDED.value[0]
     assert running.gate.inside.acquire(blocking=False) is False
+    value = running.server.metrics.registry.get_sample_value
+    counted = {"task": "test.tiny", "version": "", "code": "DEADLINE_EXCEEDED"}
+    assert value("pipit_requests_total", counted) == 3.0
+    assert value("pipit_requests_total", {"task": "test.tiny", "version": "1.0.0", "code": "OK"}) == 0.0
 
 
 def test_a_caller_that_leaves_the_queue_is_not_worked_for(

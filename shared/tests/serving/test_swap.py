@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import queue
+import re
 import threading
 import weakref
 from collections.abc import Callable
@@ -18,6 +19,7 @@ from pipit.bundle.signing import generate_key, save_public_key
 from pipit.errors import Unavailable
 from pipit.serving.loading import Desired
 from pipit.serving.types import ModelState
+from structlog.testing import capture_logs
 
 Serve = Callable[..., Any]
 MakeBundle = Callable[..., Any]
@@ -247,6 +249,76 @@ def test_what_can_not_be_fetched_is_tried_again(serve: Serve, make_bundle: MakeB
         "1.0.0 goes on answering",
     ]
     assert reason(running) == ""
+
+
+def fail(*_: object) -> None:
+    raise RuntimeError("a fault of somebody else")
+
+
+def end_thread(*_: object) -> None:
+    raise SystemExit(3)
+
+
+@pytest.mark.parametrize("fault", [fail, end_thread])
+def test_a_fault_of_the_server_is_told_and_tried_again(
+    serve: Serve, make_bundle: MakeBundle, until: Until, monkeypatch: pytest.MonkeyPatch, fault: Callable[..., None]
+) -> None:
+    running = serve(bundle=(make_bundle("1.0.0").path,))
+    host = running.server.hosts[TASK]
+    freed = threading.Event()
+    prepare, answers = host._loader.prepare, list[str]()
+
+    def prepare_second_time(task: str, wanted: Desired) -> Any:
+        answers.append(reason(running))
+        if len(answers) == 1:
+            fault()
+        return prepare(task, wanted)
+
+    monkeypatch.setattr(host._loader, "prepare", prepare_second_time)
+    with capture_logs() as logs:
+        host.desire(desired(make_bundle("2.0.0", -1.0), on_freed=freed.set))
+        until(lambda: version(running) == "2.0.0")
+    assert freed.is_set()
+    assert re.fullmatch(
+        "version 2.0.0 could not be loaded, by a fault of this server, and will be tried again: internal error "
+        r"[0-9a-f]{12}; the server's log has more under this id; 1\.0\.0 goes on answering",
+        answers[1],
+    )
+    assert reason(running) == ""
+    assert [entry["step"] for entry in logs if entry["event"] == "model_not_loaded"] == ["fault"]
+    assert [type(entry["exc_info"]) for entry in logs if entry["event"] == "internal_error"] == [
+        RuntimeError if fault is fail else SystemExit
+    ]
+    loads = {"task": TASK, "outcome": "fault"}
+    assert running.server.metrics.registry.get_sample_value("pipit_model_loads_total", loads) == 1.0
+
+
+@pytest.mark.parametrize("fault", [fail, end_thread])
+def test_a_task_goes_on_whatever_those_do_who_are_told_of_its_versions(
+    serve: Serve, make_bundle: MakeBundle, until: Until, monkeypatch: pytest.MonkeyPatch, fault: Callable[..., None]
+) -> None:
+    first, second = make_bundle("1.0.0"), make_bundle("2.0.0", -1.0)
+    running = serve(bundle=(first.path,))
+    host = running.server.hosts[TASK]
+    monkeypatch.setattr(host, "_on_change", fault)
+    with capture_logs() as logs:
+        host.desire(desired(make_bundle("9.0.0", golden_sign=-1.0), on_freed=fault))
+        until(lambda: "9.0.0 was refused" in reason(running))
+        host.desire(desired(second, on_active=fault, on_freed=fault))
+        until(lambda: version(running) == "2.0.0")
+        model = host.lease()
+        monkeypatch.setattr(model, "_free", fault)
+        model.release()
+        freed = threading.Event()
+        host.desire(desired(first, on_freed=freed.set))
+        until(lambda: version(running) == "1.0.0")
+        host.desire(desired(make_bundle("3.0.0", -1.0)))
+        assert freed.wait(30)
+    assert version(running) == "3.0.0"
+    # Of 9.0.0: that it was refused, its files. Of 2.0.0: that it changed, that it answers, its network, its files.
+    # And that 1.0.0 and 3.0.0 changed.
+    told = [entry["version"] for entry in logs if entry["event"] == "callback_failed"]
+    assert sorted(told) == ["1.0.0", *["2.0.0"] * 4, "3.0.0", "9.0.0", "9.0.0"]
 
 
 def test_a_newer_wish_overtakes_one_that_waits_to_be_tried_again(

@@ -49,19 +49,17 @@ class StoreUnderTest:
 
     store: ObjectStore
     description: dict[str, str]
+    popen: Callable[..., Any]
 
     def race(self, action: str, key: str, processes: int, *arguments: str) -> list[str]:
         """Runs racer.py in several processes, lets them go at once, and gives each one's answer."""
         command = [sys.executable, str(RACER), json.dumps(self.description), action, key, *arguments]
         racers = [
-            subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-            for _ in range(processes)
+            self.popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) for _ in range(processes)
         ]
         for racer in racers:
-            assert racer.stdout is not None
             assert racer.stdout.readline() == "ready\n"
         for racer in racers:
-            assert racer.stdin is not None
             racer.stdin.write("go\n")
             racer.stdin.flush()
         answers = [racer.communicate()[0].strip() for racer in racers]
@@ -85,9 +83,10 @@ def moto_endpoint() -> Iterator[str]:
 
 
 @pytest.fixture(params=["local", "moto", "s3"])
-def under_test(request: pytest.FixtureRequest, tmp_path: Path) -> StoreUnderTest:
+def under_test(request: pytest.FixtureRequest, tmp_path: Path, popen: Callable[..., Any]) -> StoreUnderTest:
     if request.param == "local":
-        return StoreUnderTest(LocalStore(tmp_path / "store"), {"kind": "local", "root": str(tmp_path / "store")})
+        description = {"kind": "local", "root": str(tmp_path / "store")}
+        return StoreUnderTest(LocalStore(tmp_path / "store"), description, popen)
     pytest.importorskip("minio")
     from pipit.storage.minio import MinioStore
 
@@ -110,7 +109,7 @@ def under_test(request: pytest.FixtureRequest, tmp_path: Path) -> StoreUnderTest
     connection = {name: value for name, value in description.items() if name != "kind"}
     store = MinioStore(**connection, secure=False)
     store.check()
-    return StoreUnderTest(store, description)
+    return StoreUnderTest(store, description, popen)
 
 
 @pytest.fixture

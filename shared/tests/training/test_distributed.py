@@ -6,7 +6,7 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -90,10 +90,10 @@ class Ended:
 class Training:
     """Workers of one training, as processes on loopback."""
 
-    def __init__(self, folder: Path, values: Mapping[str, Any], processes: list[subprocess.Popen[str]]) -> None:
+    def __init__(self, folder: Path, values: Mapping[str, Any], popen: Callable[..., Any]) -> None:
         self._folder = folder
         self._values = values
-        self._started = processes
+        self._popen = popen
         self._processes: list[subprocess.Popen[str]] = []
 
     def start(
@@ -107,7 +107,7 @@ class Training:
         for index in range(workers):
             given = json.dumps({**self._values, **(values or {}).get(index, {})})
             dies = [str((dies_in or {})[index])] if index in (dies_in or {}) else []
-            process = subprocess.Popen(
+            process = self._popen(
                 [sys.executable, SCRIPT, self._folder, self._folder / f"{index}.npz", given, *dies],
                 env={
                     **os.environ,
@@ -120,7 +120,6 @@ class Training:
                 text=True,
             )
             self._processes.append(process)
-            self._started.append(process)
 
     def wait_begun(self) -> None:
         """Until the first worker trains."""
@@ -152,18 +151,13 @@ def free_ports(count: int) -> list[int]:
 
 
 @pytest.fixture
-def training(tmp_path: Path) -> Iterator[Callable[..., Training]]:
-    processes: list[subprocess.Popen[str]] = []
-
+def training(tmp_path: Path, popen: Callable[..., Any]) -> Callable[..., Training]:
     def make(name: str = "training", **values: Any) -> Training:
         folder = tmp_path / name
         folder.mkdir()
-        return Training(folder, {"epochs": 4, "batch_size": 4, **values}, processes)
+        return Training(folder, {"epochs": 4, "batch_size": 4, **values}, popen)
 
-    yield make
-    for process in processes:
-        process.kill()
-        process.communicate()
+    return make
 
 
 @pytest.mark.slow

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from pipit.errors import InvalidInput
 from pipit.training.progress import LogProgress
 from pipit.training.recipe import Recipe
 
@@ -60,10 +61,19 @@ def train(keras_fit: Any, tmp_path: Path) -> Iterator[Callable[..., tuple[Any, A
     class Batches(keras.utils.PyDataset):
         """Batches of the same points in the same order."""
 
-        def __init__(self, size: int) -> None:
+        def __init__(self, size: int, nan_from: int | None) -> None:
+            """nan_from: the epoch from which on the points are no numbers, and soon the weights neither."""
             super().__init__()
             self.rows, self.truth = points(256, 1)
             self.size = size
+            self.nan_from = nan_from
+            self.epoch = -1
+            self.on_epoch_end()
+
+        def on_epoch_end(self) -> None:
+            self.epoch += 1
+            if self.epoch == self.nan_from:
+                self.rows = np.full_like(self.rows, np.nan)
 
         def __len__(self) -> int:
             return len(self.rows) // self.size
@@ -73,7 +83,11 @@ def train(keras_fit: Any, tmp_path: Path) -> Iterator[Callable[..., tuple[Any, A
             return self.rows[chosen], self.truth[chosen]
 
     def call(
-        settings: Recipe, folder: str = "run", cut: int | None = None, class_weights: Any = None
+        settings: Recipe,
+        folder: str = "run",
+        cut: int | None = None,
+        class_weights: Any = None,
+        nan_from: int | None = None,
     ) -> tuple[Any, Any]:
         keras_fit.seed_everything(settings.seed)
         inputs = keras.Input((2,), name="point")
@@ -86,7 +100,14 @@ def train(keras_fit: Any, tmp_path: Path) -> Iterator[Callable[..., tuple[Any, A
         scratch, logs = tmp_path / folder / "scratch", tmp_path / folder / "logs"
         scratch.mkdir(parents=True, exist_ok=True)
         fitted = keras_fit.fit(
-            model, settings, Batches(settings.batch_size), points(64, 2), scratch, logs, Watch(cut), class_weights
+            model,
+            settings,
+            Batches(settings.batch_size, nan_from),
+            points(64, 2),
+            scratch,
+            logs,
+            Watch(cut),
+            class_weights,
         )
         return model, fitted
 
@@ -161,3 +182,23 @@ def test_training_stops_when_nothing_gets_better(train: Any) -> None:
     still = recipe(epochs=50, early_stopping_patience=3, optimiser={"name": "sgd", "learning_rate": 1e-12})
     _, fitted = train(still)
     assert len(fitted.history["val_loss"]) - 1 - fitted.best_epoch == 3
+
+
+def test_an_epoch_whose_loss_is_no_number_is_never_the_best(train: Any, tmp_path: Path) -> None:
+    model, fitted = train(recipe(epochs=9, early_stopping_patience=3), nan_from=2)
+    losses = fitted.history["val_loss"]
+    known = int(np.isfinite(losses).sum())
+    assert known in (1, 2)  # Keras fetches the next epoch's first batches ahead.
+    assert np.isfinite(losses[:known]).all()
+    assert fitted.best_epoch == int(np.argmin(losses[:known]))
+    # An epoch without a number counts as one that was no better.
+    assert len(losses) - 1 - fitted.best_epoch == 3
+    assert np.isfinite(np.concatenate([weights.ravel() for weights in model.get_weights()])).all()
+    assert model.evaluate(*points(64, 2), verbose=0)[0] == pytest.approx(min(losses[:known]), rel=1e-5)
+    kept = json.loads((tmp_path / "run/scratch/history.json").read_text(), parse_constant=pytest.fail)
+    assert kept["val_loss"][known:] == [None] * len(losses[known:])
+
+
+def test_a_training_of_nothing_but_nan_says_what_to_try(train: Any) -> None:
+    with pytest.raises(InvalidInput, match=r"no number in any of 3 epochs; lower optimiser\.learning_rate"):
+        train(recipe(epochs=9, early_stopping_patience=3), nan_from=0)

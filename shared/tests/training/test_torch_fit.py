@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from pipit.errors import InvalidInput
 from pipit.training.progress import LogProgress
 from pipit.training.recipe import Recipe
-from pipit.training.torch_data import Samples, SeededBatches, batches_in_order
+from pipit.training.torch_data import Samples, SeededBatches, Vary, batches_in_order
 from pipit.training.torch_fit import fit, load_weights, outputs_of, save_weights, seed_everything
 from torch import Tensor, nn
 
@@ -85,7 +85,27 @@ def small() -> nn.Module:
     return nn.Sequential(nn.Linear(2, 8), nn.ReLU(), nn.Dropout(0.3), nn.Linear(8, 2))
 
 
-def train(settings: Recipe, folder: Path, watch: Watch | None = None, data: Samples | None = None) -> tuple[Any, Any]:
+class NanFrom:
+    """Varies batches to no numbers from an epoch on, and the weights with them."""
+
+    def __init__(self, epoch: int, batches: int) -> None:
+        self.left = epoch * batches
+
+    def __call__(self, inputs: Any, targets: Any, generator: np.random.Generator) -> tuple[Any, Any]:
+        self.left -= 1
+        return (
+            {name: values * np.float32(np.nan) for name, values in inputs.items()} if self.left < 0 else inputs
+        ), targets
+
+
+def noisy(inputs: Any, targets: Any, generator: np.random.Generator) -> tuple[Any, Any]:
+    values = inputs["point"]
+    return {"point": values + generator.normal(0, 0.05, values.shape).astype(np.float32)}, targets
+
+
+def train(
+    settings: Recipe, folder: Path, watch: Watch | None = None, data: Samples | None = None, vary: Vary = noisy
+) -> tuple[Any, Any]:
     seed_everything(settings.seed)
     network = small()
     scratch, logs = folder / "scratch", folder / "logs"
@@ -99,10 +119,7 @@ def train(settings: Recipe, folder: Path, watch: Watch | None = None, data: Samp
         scratch,
         logs,
         watch or Watch(),
-        vary=lambda inputs, targets, generator: (
-            {"point": inputs["point"] + generator.normal(0, 0.05, inputs["point"].shape).astype(np.float32)},
-            targets,
-        ),
+        vary=vary,
         measures={"accuracy": accuracy},
     )
     return network, fitted
@@ -161,14 +178,15 @@ def test_an_interrupted_training_ends_as_if_it_had_not_been(
 
 
 def test_best_weights_of_before_an_interruption_are_kept(tmp_path: Path) -> None:
-    wild = recipe(early_stopping_patience=4, optimiser={"name": "sgd", "learning_rate": 10.0, "schedule": "constant"})
+    # From the third epoch on nothing is a number, so that the best one lies before the interruption on any processor.
+    settings = recipe(early_stopping_patience=4)
     with pytest.raises(Interrupted):
-        train(wild, tmp_path, Watch(cut=4))
-    network, fitted = train(wild, tmp_path)
+        train(settings, tmp_path, Watch(cut=4), vary=NanFrom(2, 13))
+    network, fitted = train(settings, tmp_path, vary=NanFrom(0, 13))
     assert fitted.best_epoch < 2
     outputs = outputs_of(network, points(64, 2).inputs)
     found = float(loss(torch.from_numpy(outputs), torch.from_numpy(points(64, 2).targets)).mean())
-    assert found == pytest.approx(min(fitted.history["val_loss"]), rel=1e-5)
+    assert found == pytest.approx(float(np.nanmin(fitted.history["val_loss"])), rel=1e-5)
 
 
 def test_training_stops_when_nothing_gets_better(tmp_path: Path) -> None:
@@ -177,11 +195,22 @@ def test_training_stops_when_nothing_gets_better(tmp_path: Path) -> None:
     assert len(fitted.history["val_loss"]) - 1 - fitted.best_epoch == 3
 
 
-def test_a_loss_that_is_no_number_says_so(tmp_path: Path) -> None:
+def test_an_epoch_whose_loss_is_no_number_is_never_the_best(tmp_path: Path) -> None:
+    settings = recipe(epochs=9, early_stopping_patience=3)
+    network, fitted = train(settings, tmp_path, data=points(64, 1), vary=NanFrom(2, 4))
+    losses = fitted.history["val_loss"]
+    assert np.isfinite(losses).tolist() == [True, True, False, False, False][: len(losses)]
+    assert fitted.best_epoch == int(np.argmin(losses[:2]))
+    # It counts as one that was no better.
+    assert len(losses) - 1 - fitted.best_epoch == 3
+    assert np.isfinite(weights_of(network)).all()
+
+
+def test_a_training_of_nothing_but_nan_says_what_to_try(tmp_path: Path) -> None:
     broken = points(64, 1)
     broken.inputs["point"][:] = np.nan
-    with pytest.raises(InvalidInput, match="never a number"):
-        train(recipe(), tmp_path, data=broken)
+    with pytest.raises(InvalidInput, match=r"no number in any of 3 epochs; lower optimiser\.learning_rate"):
+        train(recipe(early_stopping_patience=3), tmp_path, data=broken)
 
 
 def test_weights_that_were_kept_come_back(tmp_path: Path) -> None:

@@ -182,7 +182,13 @@ BREAKAGES: dict[str, tuple[str, Breakage, str]] = {
         "settings", lambda d: settings(d, "home-security-inference").update(PIPIT_SERVING_TASKS="sounds"),
         "PIPIT_SERVING_TASKS"),
     "registry that everybody may change": (
-        "settings", lambda d: settings(d, "registry").pop("PIPIT_REGISTRY_TOKENS"), "set tokens"),
+        "settings", lambda d: settings(d, "registry").pop("PIPIT_REGISTRY_TOKENS"),
+        "set PIPIT_REGISTRY_TOKENS as well"),
+    "registry whose calls everybody may read": (
+        "settings", lambda d: [
+            settings(d, "registry").pop(f"PIPIT_REGISTRY_TLS_{name}") for name in ("CERTIFICATE", "KEY")
+        ],
+        "set PIPIT_REGISTRY_TLS_CERTIFICATE, PIPIT_REGISTRY_TLS_KEY as well"),
     "secret that no setting reads": (
         "secret_files",
         lambda d: pod(d, *REGISTRY)["volumes"][0]["projected"]["sources"][0]["secret"]["items"][0].update(path="x"),

@@ -7,9 +7,11 @@ from functools import cache
 from pathlib import Path
 
 import yaml
+from pipit.deployment import read_domains
 
 ROOT = Path(__file__).parents[3]
 
+DOMAINS = read_domains(ROOT)
 STORAGE_CLASSES = {
     "local-path": "k3s brings it",
     "shared": "components/distributed-training/README.md",
@@ -24,8 +26,7 @@ def _generated_secrets() -> dict[str, set[str]]:
 @cache
 def own_images() -> frozenset[str]:
     """Names of the images that docker-bake.hcl makes, without registry and tag."""
-    tags = re.findall(r"tags\s*=\s*\[(.*?)\]", (ROOT / "docker-bake.hcl").read_text(), flags=re.DOTALL)
-    return frozenset(re.findall(r"([a-z][a-z0-9-]*):\$\{", "\n".join(tags)))
+    return frozenset({"registry", *(f"{each.name}-{kind}" for each in DOMAINS for kind in ("inference", "trainer"))})
 
 
 SERVERS = ("registry", *sorted(name for name in own_images() if name.endswith("-inference")))

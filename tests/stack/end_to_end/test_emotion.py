@@ -15,7 +15,7 @@ import pytest
 from emotion.expression.classes import LABELS
 from emotion.expression.synthetic import synthesise
 from PIL import Image
-from pipit._pb.pipit.inference.v1 import inference_pb2 as pb
+from pipit.client import Landmarks
 
 pytestmark = [pytest.mark.docker, pytest.mark.slow, pytest.mark.timeout(2400)]
 
@@ -70,7 +70,7 @@ def test_faces_of_persons_that_training_never_saw_are_named(stack: Any, trained:
         for label in LABELS:
             for person in range(100, 103):
                 values = synthesise(label, person, generator)
-                answer = server.classify(pb.Input(landmarks=pb.Landmarks(values=values.tolist())))
+                answer = server.classify(Landmarks(values))
                 right += answer.predictions[0].scores[0].label == label
     assert right >= 0.8 * 3 * len(LABELS)
 

@@ -24,7 +24,7 @@ def unseen(stack: Any, trained: str, tmp_path_factory: pytest.TempPathFactory) -
     """Clips that training never saw, with what they are: at most three of each category."""
     script = (
         "import json, pathlib; (run,) = pathlib.Path('/runs/home_security.sounds').iterdir(); "
-        "print((run / 'prepare/clips.json').read_text())"
+        "print((run / 'prepare/items.json').read_text())"
     )
     runs = f"{stack.project}_runs:/runs"
     split = json.loads(
@@ -39,8 +39,8 @@ def unseen(stack: Any, trained: str, tmp_path_factory: pytest.TempPathFactory) -
     found: dict[Path, str] = {}
     for entry in sorted(split, key=lambda entry: str(entry["name"])):
         (path,) = folder.glob(f"*/audio/{Path(entry['name']).name}")
-        if entry["side"] == "test" and list(found.values()).count(entry["category"]) < 3:
-            found[path] = entry["category"]
+        if entry["side"] == "test" and list(found.values()).count(entry["label"]) < 3:
+            found[path] = entry["label"]
     return found
 
 
@@ -97,7 +97,7 @@ def test_answers_unseen_clips_mostly_rightly(stack: Any, unseen: dict[Path, str]
     right = 0
     with stack.server() as server:
         for path, category in unseen.items():
-            answer = server.classify_file(path)
+            answer = server.classify(path)
             expected = category if category in labels else "none"
             best = [prediction.scores[0].label for prediction in answer.predictions]
             right += expected in best if expected != "none" else set(best) == {"none"}
@@ -109,7 +109,7 @@ def test_answers_unseen_clips_mostly_rightly(stack: Any, unseen: dict[Path, str]
 def test_make_classify_gives_the_servers_answer(stack: Any, unseen: dict[Path, str]) -> None:
     path = next(path for path, category in unseen.items() if category == "siren")
     with stack.server() as server:
-        expected = server.classify_file(path).predictions[0].scores[0]
+        expected = server.classify(path).predictions[0].scores[0]
     (result,) = json.loads(stack.make("classify", f"FILE={path}", "ARGS=--json").stdout)
     score = result["predictions"][0]["scores"][0]
     assert (score["label"], score["score"]) == (expected.label, pytest.approx(expected.score, abs=1e-6))

@@ -51,7 +51,7 @@ def test_the_task_that_was_promoted_answers_and_the_other_waits(stack: Any, trai
 
 def test_names_pictures_that_it_never_saw(stack: Any, trained: str, pictures: dict[Path, str]) -> None:
     with stack.server(PORT, SPECIES) as server:
-        answers = {path: server.classify_file(path) for path in pictures}
+        answers = {path: server.classify(path) for path in pictures}
     assert {answer.model.digest for answer in answers.values()} == {trained}
     best = {path: answer.predictions[0].scores[0].label for path, answer in answers.items()}
     assert sum(best[path] == animal for path, animal in pictures.items()) >= 0.8 * len(pictures)
@@ -60,7 +60,7 @@ def test_names_pictures_that_it_never_saw(stack: Any, trained: str, pictures: di
 def test_make_classify_gives_the_servers_answer(stack: Any, trained: str, pictures: dict[Path, str]) -> None:
     path = next(iter(pictures))
     with stack.server(PORT, SPECIES) as server:
-        expected = server.classify_file(path).predictions[0].scores[0]
+        expected = server.classify(path).predictions[0].scores[0]
     (result,) = json.loads(stack.make("classify", f"FILE={path}", f"TASK={SPECIES}", "ARGS=--json").stdout)
     score = result["predictions"][0]["scores"][0]
     assert (score["label"], score["score"]) == (expected.label, pytest.approx(expected.score, abs=1e-6))

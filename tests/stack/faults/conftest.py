@@ -86,7 +86,7 @@ def answering(stack: Any, clip: Path, digests: dict[str, str]) -> Callable[[], A
             with stack.server() as server:
                 while not stop.is_set():
                     try:
-                        answers.append(server.classify_file(clip).model.digest)
+                        answers.append(server.classify(clip).model.digest)
                     except PipitError as error:
                         failures.append(error)
                     stop.wait(0.05)

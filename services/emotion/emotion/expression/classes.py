@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Literal
 
+from pipit.errors import InvalidInput
+
 LABELS = ("happy", "sad", "neutral", "angry", "surprised", "fearful", "disgusted")
 """In the order of the network's output."""
 
@@ -38,8 +40,10 @@ AFFECTNET = {
 
 
 def label_named(name: str, contempt: Contempt = "leave_out") -> str | None:
-    """The label of a folder or class name; None for one that is left out. Raises KeyError for an unknown one."""
+    """The label of a folder or class name; None for one that is left out. Raises InvalidInput for an unknown one."""
     wanted = name.strip().lower()
     if wanted == "contempt":
         return None if contempt == "leave_out" else contempt
+    if wanted not in FOLDER_NAMES:
+        raise InvalidInput(f"{name!r} is no emotion; name the folder happy, sad, neutral, angry, …")
     return FOLDER_NAMES[wanted]

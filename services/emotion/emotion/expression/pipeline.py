@@ -2,12 +2,13 @@
 
     decode_with_size -> FaceAndBody -> make_features -> [network] -> softmax -> thresholds
 
-Pictures are looked at and forgotten: what goes on is numbers.
+The networks that find faces come with the bundle. Pictures are looked at and forgotten: what goes on is numbers.
 """
 
 from __future__ import annotations
 
-import threading
+from collections.abc import Mapping
+from types import MappingProxyType
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,39 +16,34 @@ from pipit.answers import predict, softmax
 from pipit.bundle.manifest import Manifest
 from pipit.errors import InvalidInput
 from pipit.inputs import EncodedImage, Input, InputSequence, Landmarks, TensorInput, describe
-from pipit.inputs.image import decode_with_size
 from pipit.inputs.landmarks import FEATURES, FaceAndBody, Found, Tracker, face_crop
+from pipit.pipelines.rows import outputs_of, take_rows
+from pipit.runtimes import Runtime
 from pipit.types import Decoded, Prediction, Region, Tensors
 
 from emotion.expression.features import CROP, feature_count, grey, make_features
 from emotion.expression.settings import INPUT, OUTPUT, settings_of
 from emotion.expression.stream import FaceRows, FaceStream, FrameDecoded
 
-SHORTER_SIDE = 720
-"""Pixels that a picture needs; a larger JPEG is decoded at a reduced scale."""
-SEARCHES = 2
-"""Pictures that may be searched at the same time."""
+NONE: Mapping[str, Runtime] = MappingProxyType({})
 
 
 class ExpressionPipeline:
     """`emotion.expression`. Shared by threads."""
 
-    def __init__(self, manifest: Manifest) -> None:
-        """Raises InvalidInput for wrong parameters; NotFound where pictures are wanted and no network finds faces."""
+    def __init__(self, manifest: Manifest, networks: Mapping[str, Runtime] = NONE) -> None:
+        """networks: those that find faces, and bodies where the parameters want them; see `pipit.inputs.landmarks`.
+
+        Without any, landmarks alone are answered. Raises InvalidInput for wrong parameters, and where pictures are
+        wanted and a network is missing.
+        """
         self.settings = settings_of(manifest.pipeline.parameters)
         self._labels = manifest.labels
         self._decision = manifest.decision
-        self._lock = threading.Lock()
-        self._networks: FaceAndBody | None = None
-        if manifest.input.kind == "image":
-            self.networks()
-
-    def networks(self) -> FaceAndBody:
-        """Loaded when they are first needed. Raises NotFound that says how to get them."""
-        with self._lock:
-            if self._networks is None:
-                self._networks = FaceAndBody(instances=SEARCHES)
-            return self._networks
+        self._networks = FaceAndBody(networks) if networks else None
+        lacks_bodies = self.settings.body and self._networks is not None and not self._networks.finds_bodies
+        if lacks_bodies or (self._networks is None and manifest.input.kind == "image"):
+            raise InvalidInput("the bundle takes pictures, but lacks networks that look at them; make it anew")
 
     def decode(self, item: Input) -> Decoded:
         """A picture: one row a face, largest first, none where there is no face; regions are boxes in it.
@@ -55,8 +51,8 @@ class ExpressionPipeline:
         Landmarks: 1,536 numbers, one row; where they don't tell their picture's shape, it is taken to be square. A
         sequence: each of its items, which follow each other. Raises InvalidInput, InputTooLarge.
         """
-        if isinstance(item, TensorInput):
-            return self._take_tensor(item)
+        if isinstance(item, TensorInput) and item.name in ("", INPUT):
+            return take_rows(item, INPUT, self.settings.shape)
         if isinstance(item, InputSequence):
             return self._sequence(item)
         rows = self.rows_of(item, None)
@@ -76,14 +72,15 @@ class ExpressionPipeline:
             return FaceRows(make_features(self.settings.kind, _checked(item), height_over_width, crops), (None,))
         if not isinstance(item, EncodedImage):
             raise InvalidInput(f"this task takes a picture or landmarks, not {describe(item)}")
-        picture = decode_with_size(item, shorter_side=SHORTER_SIDE)
         tracker = tracker or self.open_tracker()
-        found = tracker.find(picture.pixels, picture.full_size, elapsed or self.settings.frame_seconds)
-        return FaceRows(self._features(picture.pixels, found), tuple(face.box for face in found))
+        picture = tracker.find_encoded(item, elapsed or self.settings.frame_seconds)
+        return FaceRows(self._features(picture.pixels, picture.found), tuple(face.box for face in picture.found))
 
     def open_tracker(self) -> Tracker:
-        """For pictures that follow each other."""
-        return self.networks().open_stream(None, body=self.settings.body)
+        """For pictures that follow each other. Raises InvalidInput where no network looks at pictures."""
+        if self._networks is None:
+            raise InvalidInput("this bundle has no networks that look at pictures; send landmarks, or make it anew")
+        return self._networks.open_stream(None, body=self.settings.body)
 
     def interpret(self, outputs: Tensors, decoded: Decoded) -> list[Prediction]:
         """outputs: `logits`, shape (rows, labels). One prediction a row, every label scored.
@@ -92,11 +89,7 @@ class ExpressionPipeline:
         """
         if not decoded.regions:
             return []
-        logits = np.asarray(outputs[OUTPUT], np.float32)
-        expected = (len(decoded.regions), len(self._labels))
-        if logits.shape != expected:
-            raise InvalidInput(f"the network gave logits of shape {logits.shape}, not {expected}; the bundle is wrong")
-        scores = softmax(logits)
+        scores = softmax(outputs_of(outputs, OUTPUT, decoded, len(self._labels)))
         predictions = [self._predict(row, region) for row, region in zip(scores, decoded.regions, strict=True)]
         if isinstance(decoded, FrameDecoded):
             smooth = decoded.smoothed.add(scores[decoded.followed], decoded.span.end - decoded.span.start)
@@ -126,19 +119,6 @@ class ExpressionPipeline:
             raise InvalidInput("the sequence is empty; send pictures or landmarks")
         values = np.concatenate([part.tensors[INPUT] for part in parts])
         return Decoded({INPUT: values}, tuple(region for part in parts for region in part.regions))
-
-    def _take_tensor(self, item: TensorInput) -> Decoded:
-        if item.name not in ("", INPUT):
-            raise InvalidInput(f"this task takes a picture or landmarks, not {describe(item)}")
-        shape = self.settings.shape
-        values = item.values[np.newaxis] if item.values.ndim == len(shape) else item.values
-        if values.dtype != np.float32 or values.shape[1:] != shape or not len(values):
-            raise InvalidInput(
-                f"{INPUT} must be float32 of shape {shape} or (rows, …), not {item.values.dtype} {item.values.shape}"
-            )
-        if not np.isfinite(values).all():
-            raise InvalidInput(f"{INPUT} holds NaN or infinite values")
-        return Decoded({INPUT: values}, (None,) * len(values))
 
 
 def _checked(item: Landmarks) -> NDArray[np.float32]:

@@ -1,37 +1,32 @@
-"""A recipe of emotion: what `pipit.training.recipe` has, and what only emotion needs."""
+"""A recipe of expressions: what `pipit.training.by_input.faces` has, and what only this task needs."""
 
 from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pipit.training.recipe import Count, DataSource, Export, Recipe, RecipePart
+from pipit.training.by_input.faces.settings import FaceFeatures, FaceRecipe, Fraction, NotNegative
+from pipit.training.recipe import DataSource, OnnxExport, RecipePart
 from pydantic import Field, model_validator
 
 from emotion.expression.classes import Contempt
 from emotion.expression.features import Kind
 
-Fraction = Annotated[float, Field(ge=0.0, lt=1.0)]
-NotNegative = Annotated[float, Field(ge=0.0)]
 Layout = Literal["folders", "fer2013", "fer2013_csv", "raf_db", "affectnet", "dfew", "landmarks"]
 
 
-class FaceSource(DataSource):
-    """One data set of faces. `kind`: see `emotion.expression.dataset`."""
+class ExpressionSource(DataSource):
+    """One data set of faces. `kind`: see `emotion.expression.data`."""
 
     kind: Layout
     contempt: Contempt = "leave_out"
     """What AffectNet's eighth class counts as."""
 
 
-class Features(RecipePart):
+class Features(FaceFeatures):
     """What the network sees."""
 
     kind: Kind
     """See `emotion.expression.features`."""
-    body: bool = False
-    """Look for a body too: 132 of the raw features, 0 without. Costs several times what a face costs."""
-    frames: Count = 1
-    """Pictures that one answer looks back on; 1: one by one."""
     frame_seconds: Annotated[float, Field(gt=0.0)] = 0.1
     """From one picture of a stream to the next."""
     smoothing_seconds: NotNegative = 1.0
@@ -58,21 +53,15 @@ class NetworkOptions(RecipePart):
     label_smoothing: Fraction = 0.0
 
 
-class ExpressionExport(Export):
-    """Which forms of the weights a bundle holds."""
-
-    variants: tuple[Literal["float32", "int8"], ...] = ("float32", "int8")
-
-
-class ExpressionRecipe(Recipe):
+class ExpressionRecipe(FaceRecipe):
     """See `pipit.training.recipe.Recipe`."""
 
     network: Literal["guide", "temporal", "aligned", "joined", "mobilefacenet"]
-    data: Annotated[tuple[FaceSource, ...], Field(min_length=1)]
+    data: Annotated[tuple[ExpressionSource, ...], Field(min_length=1)]
     features: Features
     augmentation: Augmentation = Augmentation()
     network_options: NetworkOptions = NetworkOptions()
-    export: ExpressionExport = ExpressionExport()
+    export: OnnxExport = OnnxExport()
 
     @model_validator(mode="after")
     def _features_fit_the_network(self) -> ExpressionRecipe:
@@ -87,4 +76,8 @@ class ExpressionRecipe(Recipe):
             raise ValueError("the network temporal looks at several frames, the others at one")
         if self.features.kind == "aligned_crop" and any(s.kind in ("landmarks", "dfew") for s in self.data):
             raise ValueError("landmark files hold no pictures to cut faces from; take other features")
+        if self.features.body and self.features.kind != "raw":
+            raise ValueError("features.body is for raw features alone; the others are of the face")
+        if (self.augmentation.crop_warp or self.augmentation.crop_dropout) and self.features.kind != "aligned_crop":
+            raise ValueError("crop_warp and crop_dropout are for the features aligned_crop; the others have no crop")
         return self

@@ -7,16 +7,21 @@ about people.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from pipit.inputs import Input, Landmarks, TensorInput
 from pipit.inputs.landmarks import FACE_MIRROR, FACE_POINTS, join_features
-from pipit.inputs.landmarks.files import LandmarkTable, Sources, write_landmarks
+from pipit.inputs.landmarks.files import write_landmarks
 from pipit.inputs.landmarks.layout import BODY_POINT_NAMES
+from pipit.training.by_input.faces.examples import landmark_table
+from pipit.training.by_input.faces.labelled import LANDMARKS, PERSON_MARK
 
 from emotion.expression.classes import LABELS
-from emotion.expression.landmark_sets import FILE, PERSON_MARK
+from emotion.expression.features import ALIGNED, CROP, make_features
+from emotion.expression.settings import Settings
 
 GESTURES = {
     "happy": (0.30, 0.10, 0.00, 0.00),
@@ -72,27 +77,29 @@ def write_synthetic_set(folder: Path) -> Path:
             for number in range(PICTURES):
                 names.append(f"{label}/synthetic{person:02d}{PERSON_MARK}{number}.jpg")
                 rows.append(synthesise(label, person, generator))
-    write_landmarks(folder / FILE, _table(names, np.stack(rows)))
+    write_landmarks(folder / LANDMARKS, landmark_table(names, np.stack(rows), SIZE))
     return folder
 
 
-def _table(names: list[str], features: NDArray[np.float32]) -> LandmarkTable:
-    count = len(names)
-    points = features[:, : FACE_POINTS * 3].reshape(count, FACE_POINTS, 3)[..., :2] * SIZE
-    box = np.concatenate([points.min(axis=1), np.ptp(points, axis=1)], axis=1).astype(np.float32)
-    zeros, ones = np.zeros(count, np.int32), np.ones(count, np.int32)
-    sources = Sources(np.array(names), zeros.astype(np.int64), zeros.astype(np.int64), ones, zeros, np.full(count, ""))
-    return LandmarkTable(
-        features=features,
-        source=np.arange(count, dtype=np.int32),
-        seconds=np.full(count, np.nan),
-        face=zeros,
-        presence=np.ones(count, np.float32),
-        body_presence=np.zeros(count, np.float32),
-        box=box,
-        sources=sources,
-        options={"synthetic": True},
-    )
+def golden_inputs(settings: Settings, count: int, seed: int) -> Sequence[Input]:
+    """Landmarks of faces that are nobody's; for a network that sees a crop, rows with a smooth pattern in its place.
+
+    No bundle carries anybody's face.
+    """
+    generator = np.random.default_rng(seed)
+    inputs: list[Input] = []
+    for number in range(count):
+        landmarks = synthesise(LABELS[number % len(LABELS)], int(generator.integers(1 << 30)), generator)
+        if settings.kind != "aligned_crop":
+            inputs.append(Landmarks(landmarks))
+            continue
+        row = np.empty(ALIGNED + CROP * CROP, np.float32)
+        across, down = np.meshgrid(np.linspace(0, 1, CROP), np.linspace(0, 1, CROP))
+        waves = np.sin(2 * np.pi * (generator.uniform(1, 4) * across + generator.uniform(1, 4) * down))
+        row[:ALIGNED] = make_features("aligned", landmarks[np.newaxis], 1.0, None)[0]
+        row[ALIGNED:] = (0.5 + 0.4 * waves).ravel()
+        inputs.append(TensorInput("", row))
+    return inputs
 
 
 def _neutral(generator: np.random.Generator) -> NDArray[np.float64]:

@@ -1,4 +1,4 @@
-"""The networks: (windows, steps, channels) to one logit, shape (windows, 1).
+"""The networks, (windows, steps, channels) to one logit, shape (windows, 1), and how they are trained.
 
 lstm    a recurrent layer, its last output
 tcn     causal dilated convolutions, S. Bai et al., https://arxiv.org/abs/1803.01271
@@ -10,11 +10,19 @@ Landmarks have 1,538 channels, more than any data set of stress has people: they
 from __future__ import annotations
 
 from itertools import pairwise
+from pathlib import Path
 
 import torch
+from pipit.training.fitting import Fitted, sample_weights
+from pipit.training.progress import Progress
+from pipit.training.torch_data import Samples
+from pipit.training.torch_fit import fit, seed_everything
 from torch import Tensor, nn
 
-from emotion.stress.recipe import NetworkOptions
+from emotion.stress.pipeline import INPUT
+from emotion.stress.recipe import NetworkOptions, StressRecipe
+from emotion.stress.recordings import LABELS
+from emotion.stress.windows import Windows
 
 MOST_CHANNELS = 64
 KERNEL = 3
@@ -108,3 +116,42 @@ def _entry(channels: int, options: NetworkOptions) -> tuple[nn.Module, int]:
     if channels <= MOST_CHANNELS:
         return nn.Identity(), channels
     return nn.Sequential(nn.Dropout(options.dropout), nn.Linear(channels, options.hidden)), options.hidden
+
+
+def train_network(
+    recipe: StressRecipe, train: Windows, validation: Windows, scratch: Path, logs: Path, progress: Progress
+) -> tuple[nn.Module, Fitted]:
+    """The trained network, windows to logits, and its history.
+
+    Self-reported scores between calm and stressed are learnt as such.
+    """
+    seed_everything(recipe.seed)
+    network = build_network(recipe.network, recipe.signals.channels, recipe.network_options)
+    fitted = fit(
+        network,
+        _loss,
+        recipe,
+        _samples(recipe, train),
+        _samples(recipe, validation),
+        scratch,
+        logs,
+        progress,
+        measures={"accuracy": _accuracy},
+        threads=1,
+    )
+    return network, fitted
+
+
+def _samples(recipe: StressRecipe, windows: Windows) -> Samples:
+    # Of both sides, so that the loss that stops a training weighs calm and stressed alike.
+    truth = windows.truth(recipe.features.stressed_from)
+    weights = sample_weights(truth, len(LABELS)) if recipe.class_weights else None
+    return Samples({INPUT: windows.rows}, windows.score, weights)
+
+
+def _loss(outputs: Tensor, targets: Tensor) -> Tensor:
+    return nn.functional.binary_cross_entropy_with_logits(outputs[:, 0], targets, reduction="none")
+
+
+def _accuracy(outputs: Tensor, targets: Tensor) -> Tensor:
+    return ((outputs[:, 0] > 0.0) == (targets > 0.5)).to(torch.float32).mean()

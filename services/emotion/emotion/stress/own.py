@@ -21,8 +21,9 @@ from pipit.data.tables import rows_of
 from pipit.errors import InvalidInput, NotFound
 from pipit.inputs.landmarks import FEATURES
 from pipit.inputs.landmarks.files import LandmarkTable, read_landmarks
+from pipit.training.source_set import Listing
 
-from emotion.stress.recordings import Listing, Recording
+from emotion.stress.recordings import Recording
 from emotion.stress.signals import Values
 
 FILE = "scores.csv"
@@ -38,7 +39,7 @@ class _Interval:
     score: float
 
 
-def read_own(folder: Path, step_seconds: float, scale: tuple[float, float]) -> Listing:
+def read_own(folder: Path, step_seconds: float, scale: tuple[float, float]) -> Listing[Recording]:
     """scale: the scores that mean calm and stressed. Raises NotFound, InvalidInput."""
     table = folder / FILE
     intervals: dict[str, list[_Interval]] = {}

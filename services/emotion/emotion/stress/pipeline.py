@@ -4,14 +4,16 @@
                 landmarks ─┼─> comparable ─> by the person's own past ─> windows ─> [network] ─> calibrated score
                physiology ─┘
 
-The score s stands in the answer as label `stressed`, 1 - s as `calm`.
+The networks that find landmarks in pictures come with the bundle. The score s stands in the answer as label `stressed`,
+1 - s as `calm`.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from functools import cached_property
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -20,7 +22,9 @@ from pipit.answers import predict
 from pipit.bundle.manifest import Manifest
 from pipit.errors import InvalidInput
 from pipit.inputs import Input, InputSequence, TensorInput, describe
-from pipit.inputs.landmarks import FaceAndBody
+from pipit.inputs.landmarks import FaceAndBody, Tracker
+from pipit.pipelines.rows import outputs_of, take_rows
+from pipit.runtimes import Runtime
 from pipit.types import Decoded, Prediction, Tensors
 
 from emotion.stress.past import Prior
@@ -32,11 +36,12 @@ from emotion.stress.windows import has_anything
 INPUT = "rows"
 OUTPUT = "logits"
 LEAST_SCALE = 1e-3
+NONE: Mapping[str, Runtime] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
 class Calibration:
-    """From a logit to a probability; see `emotion.stress.platt`."""
+    """From a logit to a probability; see `emotion.stress.scores`."""
 
     scale: float = 1.0
     offset: float = 0.0
@@ -55,9 +60,10 @@ class Calibration:
 class StressPipeline:
     """`emotion.stress`. Shared by threads."""
 
-    def __init__(self, manifest: Manifest) -> None:
-        """Raises InvalidInput for parameters that are missing or wrong.
+    def __init__(self, manifest: Manifest, networks: Mapping[str, Runtime] = NONE) -> None:
+        """networks: those that find faces and bodies, where the signals are landmarks; see `pipit.inputs.landmarks`.
 
+        Without any, pictures are refused. Raises InvalidInput for parameters or networks that are missing or wrong.
         Parameters: `signals` (physiology or landmarks), `window` and `hop` in steps, `step_seconds`, `prior` (mean and
         deviation by signal, weight in steps) and `calibration` (scale, offset).
         """
@@ -73,6 +79,9 @@ class StressPipeline:
                 "window, hop, step_seconds, prior, calibration"
             ) from error
         self._decision = manifest.decision
+        self._networks = FaceAndBody(networks) if networks else None
+        if self._networks is not None and not self._networks.finds_bodies:
+            raise InvalidInput("the bundle has networks that find faces, but none that find bodies; make it anew")
 
     def decode(self, item: Input) -> Decoded:
         """A sequence of steps, or a tensor of them: `rows`, float32, shape (windows, steps, channels), and their spans.
@@ -81,7 +90,8 @@ class StressPipeline:
         name, is taken as the network's input. Raises InvalidInput, InputTooLarge.
         """
         if isinstance(item, TensorInput) and item.name in ("", INPUT):
-            return self._take_tensor(item)
+            shape = (self.reader.window, self.signals.channels)
+            return take_rows(item, INPUT, shape, f"raw values go into a tensor named {self.signals.name!r}")
         stream = self.open_stream()
         parts = []
         for step in item.items if isinstance(item, InputSequence) else (item,):
@@ -100,10 +110,7 @@ class StressPipeline:
 
     def interpret(self, outputs: Tensors, decoded: Decoded) -> list[Prediction]:
         """outputs: `logits`, shape (windows, 1). One prediction a window; unknown where nothing was measured in it."""
-        logits = np.asarray(outputs[OUTPUT], np.float32)
-        expected = (len(decoded.regions), 1)
-        if logits.shape != expected:
-            raise InvalidInput(f"the network gave logits of shape {logits.shape}, not {expected}; the bundle is wrong")
+        logits = outputs_of(outputs, OUTPUT, decoded, 1)
         known = has_anything(decoded.tensors[INPUT], self.signals)
         predictions = []
         for scores, region, is_known in zip(self._calibration(logits[:, 0]), decoded.regions, known, strict=True):
@@ -120,25 +127,10 @@ class StressPipeline:
         """What the bundle looks at."""
         return self.reader.signals
 
-    @cached_property
-    def _networks(self) -> FaceAndBody:
-        """Only callers that send pictures need them. Raises NotFound."""
-        return FaceAndBody()
-
-    def _tracker(self) -> Any:
+    def _tracker(self) -> Tracker:
+        if self._networks is None:
+            raise InvalidInput("this bundle has no networks that look at pictures; send landmarks, or make it anew")
         return self._networks.open_stream(faces=1)
-
-    def _take_tensor(self, item: TensorInput) -> Decoded:
-        shape = (self.reader.window, self.signals.channels)
-        values = item.values[np.newaxis] if item.values.ndim == len(shape) else item.values
-        if values.dtype != np.float32 or values.shape[1:] != shape or not len(values):
-            raise InvalidInput(
-                f"{INPUT} must be float32 of shape {shape} or (windows, …), not {item.values.dtype} "
-                f"{item.values.shape}; raw values go into a tensor named {self.signals.name!r}"
-            )
-        if not np.isfinite(values).all():
-            raise InvalidInput(f"{INPUT} holds NaN or infinite values")
-        return Decoded({INPUT: values}, (None,) * len(values))
 
     def _wanted(self) -> str:
         tensor = f"a tensor named {self.signals.name!r}"

@@ -2,30 +2,34 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Literal
 
-from pipit.training.recipe import Count, DataSource, Export, Recipe, RecipePart
+from pipit.training.recipe import Count, DataSource, OnnxExport, Recipe, RecipePart
 from pydantic import Field, model_validator
 
-from emotion.stress.dataset import signals_of
-from emotion.stress.signals import Signals
+from emotion.stress.signals import LANDMARKS, PHYSIOLOGY, Signals
 
-VARIANTS = ("float32", "int8")
-Fraction = Annotated[float, Field(ge=0.0, lt=1.0)]
+SWELL, RECORDINGS = "swell", "recordings"
+SIGNALS_OF: Mapping[str, Signals] = {SWELL: PHYSIOLOGY, RECORDINGS: LANDMARKS}
+"""What a data set of each kind holds."""
+NO_SCALE = (0.0, 1.0)
 
 
 class StressSource(DataSource):
     """One data set of stress."""
 
     kind: Literal["swell", "recordings"]
-    """See `emotion.stress.dataset`."""
-    scale: tuple[float, float] = (0.0, 1.0)
-    """Self-reported scores that mean calm and stressed."""
+    """See `emotion.stress.data`."""
+    scale: tuple[float, float] = NO_SCALE
+    """Self-reported scores that mean calm and stressed; for `recordings`."""
 
     @model_validator(mode="after")
     def _scale_has_two_ends(self) -> StressSource:
         if self.scale[0] == self.scale[1]:
             raise ValueError("both ends of the scale are the same")
+        if self.kind == SWELL and self.scale != NO_SCALE:
+            raise ValueError("swell tells conditions, not scores; a scale is for recordings")
         return self
 
 
@@ -52,21 +56,8 @@ class NetworkOptions(RecipePart):
     hidden: Count = 16
     """Width of every layer."""
     layers: Count = 1
-    """Of an LSTM; blocks of a temporal convolution, each of which sees twice as far."""
-    dropout: Fraction = 0.3
-
-
-class StressExport(Export):
-    """Which forms of the weights a bundle holds."""
-
-    variants: tuple[str, ...] = ("float32", "int8")
-
-    @model_validator(mode="after")
-    def _variants_are_known(self) -> StressExport:
-        unknown = sorted(set(self.variants) - set(VARIANTS))
-        if unknown:
-            raise ValueError(f"there is no variant {', '.join(unknown)}; there are {', '.join(VARIANTS)}")
-        return self
+    """Of an LSTM; blocks of a temporal convolution, each of which sees twice as far. `small` has one."""
+    dropout: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.3
 
 
 class StressRecipe(Recipe):
@@ -76,15 +67,21 @@ class StressRecipe(Recipe):
     data: Annotated[tuple[StressSource, ...], Field(min_length=1)]
     features: Features
     network_options: NetworkOptions = NetworkOptions()
-    export: StressExport = StressExport()
+    export: OnnxExport = OnnxExport()
 
     @model_validator(mode="after")
     def _sources_hold_the_same_signals(self) -> StressRecipe:
-        if len({signals_of(source.kind).name for source in self.data}) > 1:
+        if len({source.kind for source in self.data}) > 1:
             raise ValueError("a network takes physiology or landmarks; the data sets hold both")
+        return self
+
+    @model_validator(mode="after")
+    def _layers_are_built(self) -> StressRecipe:
+        if self.network == "small" and self.network_options.layers > 1:
+            raise ValueError("network small has one layer; network_options.layers is for lstm and tcn")
         return self
 
     @property
     def signals(self) -> Signals:
         """What the data sets hold."""
-        return signals_of(self.data[0].kind)
+        return SIGNALS_OF[self.data[0].kind]

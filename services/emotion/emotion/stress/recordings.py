@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,15 +30,3 @@ class Recording:
     def __post_init__(self) -> None:
         if len(self.values) != len(self.score):
             raise InvalidInput(f"{self.name}: {len(self.values)} steps, but {len(self.score)} scores")
-
-
-@dataclass(frozen=True)
-class Listing:
-    """recordings: in the order in which each person made them. files: what they were read from, by name.
-
-    problems: a line for each entry that can't be used.
-    """
-
-    recordings: tuple[Recording, ...]
-    files: Mapping[str, Path]
-    problems: tuple[str, ...]

@@ -17,7 +17,6 @@ import numpy as np
 from numpy.typing import NDArray
 from pipit.errors import InputTooLarge, InvalidInput
 from pipit.inputs import EncodedImage, Input, Landmarks, TensorInput, describe
-from pipit.inputs.image import decode_with_size
 from pipit.inputs.landmarks import Tracker
 from pipit.types import Decoded, TimeSpan
 
@@ -26,8 +25,6 @@ from emotion.stress.signals import LANDMARKS, Signals, Values
 
 MOST_STEPS = 100_000
 """In one input: each costs more here than on the wire."""
-SHORTER_SIDE = 720
-"""Pixels that a picture needs, as for `pipit data landmarks`; a larger JPEG is decoded at a reduced scale."""
 ROUNDING = 1e-6
 """Of a step, in times."""
 
@@ -154,10 +151,9 @@ class StressStream:
     def _look(self, item: EncodedImage, seconds: float | None) -> NDArray[np.float32]:
         if self._tracker is None:
             self._tracker = self._open_tracker()
-        picture = decode_with_size(item, shorter_side=SHORTER_SIDE)
         elapsed = 0.0 if seconds is None or self._pictured is None else seconds - self._pictured
+        found = self._tracker.find_encoded(item, elapsed or self._reader.step_seconds).found
         self._pictured = seconds
-        found = self._tracker.find(picture.pixels, picture.full_size, elapsed or self._reader.step_seconds)
         missing = np.full(len(self._reader.signals.names), np.nan, np.float32)
         return (found[0].features if found else missing)[np.newaxis]
 

@@ -21,8 +21,9 @@ import numpy as np
 from pipit.data.tables import rows_of
 from pipit.errors import InvalidInput
 from pipit.inputs.physiology import MISSING, PHYSIOLOGY_NAMES
+from pipit.training.source_set import Listing
 
-from emotion.stress.recordings import Listing, Recording
+from emotion.stress.recordings import Recording
 
 FILE = "swell_kw_physiology.csv"
 SCORES = {"R": 0.0, "N": 0.0, "I": 1.0, "T": 1.0}
@@ -32,7 +33,7 @@ HIGHEST = {"HR": 250.0, "RMSSD": 5.0, "SCL": 1e5}
 """More is an error of measurement."""
 
 
-def read_swell(folder: Path) -> Listing:
+def read_swell(folder: Path) -> Listing[Recording]:
     """Raises NotFound if the table is missing, InvalidInput for one without its columns."""
     table = folder / FILE
     blocks: dict[tuple[str, str], list[tuple[list[float], float]]] = {}

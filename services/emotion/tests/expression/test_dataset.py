@@ -4,10 +4,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from emotion.expression.dataset import read_dataset
-from emotion.expression.landmark_sets import FILE
+from emotion.expression.data import read_dataset
 from pipit.errors import InvalidInput, NotFound
 from pipit.inputs.landmarks.files import read_landmarks, write_landmarks
+from pipit.training.by_input.faces.labelled import LANDMARKS
 
 
 def _touch(folder: Path, *names: str) -> None:
@@ -22,17 +22,20 @@ def test_folders_bear_the_names_of_many_data_sets_and_persons_come_from_the_tabl
     _touch(folder, "sad/notes.txt", "top.jpg")
     (folder / "labels.csv").write_text("filename,person\ntrain/Surprise/a.jpg,Ann\ncontempt/d.jpg,Di\ngone.jpg,Bob\n")
     listing = read_dataset(folder, "folders")
-    assert [(f.name, f.label, f.person, f.fold) for f in listing.faces] == [
+    assert [(f.name, f.label, f.person, f.fold) for f in listing.items] == [
         ("set/happy/c.jpeg", "happy", "", ""),
         ("set/test/disgust/b.png", "disgusted", "", "test"),
         ("set/train/Surprise/a.jpg", "surprised", "set/Ann", "train"),
     ]
-    assert list(listing.tables) == ["set/labels.csv"]
+    assert listing.files == {
+        "set/labels.csv": folder / "labels.csv",
+        **{face.name: folder / face.name.removeprefix("set/") for face in listing.items},
+    }
     told = "\n".join(listing.problems)
     assert len(listing.problems) == 4
     for part in ("'joy' is no emotion", "notes.txt: .txt is no picture", "top.jpg: is not in a folder", "'gone.jpg'"):
         assert part in told
-    assert sum(f.label == "neutral" for f in read_dataset(folder, "folders", "neutral").faces) == 1
+    assert sum(f.label == "neutral" for f in read_dataset(folder, "folders", "neutral").items) == 1
 
 
 def test_the_original_table_of_fer2013_gives_its_pixels(tmp_path: Path) -> None:
@@ -40,7 +43,7 @@ def test_the_original_table_of_fer2013_gives_its_pixels(tmp_path: Path) -> None:
     lines = ["emotion,pixels,Usage", f"3,{good},Training", f"7,{good},Training", "0,1 2 3,PublicTest", f"1,{good}x,x"]
     (tmp_path / "fer2013.csv").write_text("\n".join([*lines, f"6,{good[:-3]}999,PrivateTest"]))
     listing = read_dataset(tmp_path, "fer2013_csv")
-    (face,) = listing.faces
+    (face,) = listing.items
     assert (face.label, face.fold) == ("happy", "Training")
     assert face.pixels is not None
     assert face.pixels.shape == (48, 48)
@@ -62,7 +65,7 @@ def test_raf_db_names_pictures_that_are_not_there(tmp_path: Path) -> None:
         "train_1.jpg 1\ntest_1.jpg 7\ntest_2.jpg 3\ntrain_1.jpg 9\n"
     )
     listing = read_dataset(tmp_path, "raf_db")
-    assert [(face.label, face.fold) for face in listing.faces] == [("surprised", "train"), ("neutral", "test")]
+    assert [(face.label, face.fold) for face in listing.items] == [("surprised", "train"), ("neutral", "test")]
     assert "line 3: 'test_2.jpg' is neither" in listing.problems[0]
     assert "line 4" in listing.problems[1]
 
@@ -73,26 +76,26 @@ def test_affectnet_has_eight_classes_of_which_contempt_is_as_the_recipe_says(tmp
     for number, value in enumerate(("3", "7", "9")):
         np.save(tmp_path / f"train_set/annotations/{number}_exp.npy", np.array(value).astype(int))
     listing = read_dataset(tmp_path, "affectnet")
-    assert [face.label for face in listing.faces] == ["surprised"]
+    assert [face.label for face in listing.items] == ["surprised"]
     assert "2_exp.npy: holds no expression" in listing.problems[0]
     assert "its label" in listing.problems[1]
-    assert [f.label for f in read_dataset(tmp_path, "affectnet", "disgusted").faces] == ["surprised", "disgusted"]
+    assert [f.label for f in read_dataset(tmp_path, "affectnet", "disgusted").items] == ["surprised", "disgusted"]
 
 
 def test_landmark_files_tell_persons_and_dfew_labels_by_number(synthetic: Path, tmp_path: Path) -> None:
     listing = read_dataset(synthetic, "landmarks")
-    assert len(listing.faces) == 7 * 24 * 2
+    assert len(listing.items) == 7 * 24 * 2
     assert listing.problems == ()
-    first = listing.faces[0]
+    first = listing.items[0]
     assert (first.label, first.person) == ("angry", "synthetic_emotion/synthetic00")
     assert first.aspect == pytest.approx(1.0, abs=1e-4)
-    table = read_landmarks(synthetic / FILE)
+    table = read_landmarks(synthetic / LANDMARKS)
     names = np.array([f"{number:05d}.mp4" for number in range(len(table.sources.file))])
     object.__setattr__(table.sources, "file", names)
-    write_landmarks(tmp_path / FILE, table)
+    write_landmarks(tmp_path / LANDMARKS, table)
     (tmp_path / "annotation.csv").write_text("video_name,annotation\n1,6\n2,0\n3,8\n99999,1\n")
     clips = read_dataset(tmp_path, "dfew")
-    assert [(face.name.split("/")[1], face.label) for face in clips.faces] == [("00001.mp4", "disgusted")]
+    assert [(face.name.split("/")[1], face.label) for face in clips.items] == [("00001.mp4", "disgusted")]
     assert [problem.split(":")[0][-6:] for problem in clips.problems] == ["line 4", "line 5"]
 
 

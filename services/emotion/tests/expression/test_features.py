@@ -4,12 +4,13 @@ import numpy as np
 import pytest
 from emotion.expression.classes import LABELS
 from emotion.expression.features import ALIGNED, LEFT_EYE, RIGHT_EYE, aligned_points, feature_count, make_features
-from emotion.expression.fit import FaceSamples, Variation, rows_of, warp
+from emotion.expression.network import Variation, rows_of, warp
 from emotion.expression.recipe import ExpressionRecipe
 from emotion.expression.synthetic import synthesise
 from numpy.typing import NDArray
 from pipit.errors import InvalidInput
 from pipit.inputs.landmarks import FACE_MIRROR, join_features, split_features
+from pipit.training.by_input.faces.faces import FaceSamples
 
 
 def _faces(count: int = 7) -> NDArray[np.float32]:

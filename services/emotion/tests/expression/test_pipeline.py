@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -15,9 +15,11 @@ from numpy.typing import NDArray
 from pipit.bundle.manifest import Manifest
 from pipit.errors import InputTooLarge, InvalidInput, PipitError
 from pipit.inputs import EncodedAudio, EncodedImage, Input, InputSequence, Landmarks, TensorInput
+from pipit.runtimes import Runtime
 from pipit.types import Box, TimeSpan
 
 Make = Callable[..., Manifest]
+Networks = Mapping[str, Runtime]
 Encode = Callable[[NDArray[np.uint8]], EncodedImage]
 
 
@@ -32,9 +34,9 @@ def _answer(pipeline: ExpressionPipeline, decoded: Any, best: int = 0) -> Any:
 
 
 def test_a_picture_gives_its_face_with_a_box_in_full_pixels(
-    make_manifest: Make, photograph: NDArray[np.uint8], encode: Encode
+    make_manifest: Make, networks: Networks, photograph: NDArray[np.uint8], encode: Encode
 ) -> None:
-    pipeline = ExpressionPipeline(make_manifest("image"))
+    pipeline = ExpressionPipeline(make_manifest("image"), networks)
     decoded = pipeline.decode(encode(photograph))
     (box,) = decoded.regions
     assert isinstance(box, Box)
@@ -51,9 +53,9 @@ def test_a_picture_gives_its_face_with_a_box_in_full_pixels(
 
 
 def test_several_faces_are_answered_each_and_nobody_by_nothing(
-    make_manifest: Make, photograph: NDArray[np.uint8], encode: Encode
+    make_manifest: Make, networks: Networks, photograph: NDArray[np.uint8], encode: Encode
 ) -> None:
-    pipeline = ExpressionPipeline(make_manifest("image"))
+    pipeline = ExpressionPipeline(make_manifest("image"), networks)
     face = photograph[:256, 80:336]
     two = pipeline.decode(encode(np.concatenate([face, face], axis=1)))
     assert two.tensors[INPUT].shape[0] == 2
@@ -64,9 +66,9 @@ def test_several_faces_are_answered_each_and_nobody_by_nothing(
 
 
 def test_streams_side_by_side_know_nothing_of_each_other(
-    make_manifest: Make, photograph: NDArray[np.uint8], encode: Encode
+    make_manifest: Make, networks: Networks, photograph: NDArray[np.uint8], encode: Encode
 ) -> None:
-    pipeline = ExpressionPipeline(make_manifest("image", frame_seconds=0.5, smoothing_seconds=1.0))
+    pipeline = ExpressionPipeline(make_manifest("image", frame_seconds=0.5, smoothing_seconds=1.0), networks)
     item, nobody = encode(photograph), encode(np.zeros((512, 512, 3), np.uint8))
     one, other = pipeline.open_stream(), pipeline.open_stream()
     seen: dict[str, list[float]] = {"one": [], "other": []}
@@ -161,8 +163,10 @@ def test_the_shape_of_the_picture_counts_for_aligned_landmarks(make_manifest: Ma
         (InputSequence(()), InvalidInput, "empty"),
     ],
 )
-def test_bad_inputs_are_named(make_manifest: Make, item: Input, error: type[PipitError], text: str) -> None:
-    pipeline = ExpressionPipeline(make_manifest())
+def test_bad_inputs_are_named(
+    make_manifest: Make, networks: Networks, item: Input, error: type[PipitError], text: str
+) -> None:
+    pipeline = ExpressionPipeline(make_manifest(), networks)
     with pytest.raises(error, match=text):
         pipeline.decode(item)
 
@@ -180,3 +184,20 @@ def test_a_bundle_that_looks_at_pixels_refuses_landmarks_and_wrong_parameters_ar
     pipeline = ExpressionPipeline(make_manifest())
     with pytest.raises(InvalidInput, match="the bundle is wrong"):
         pipeline.interpret({OUTPUT: np.zeros((1, 3), np.float32)}, pipeline.decode(_landmarks()))
+
+
+def test_networks_that_are_missing_are_told_of_where_a_picture_needs_them(
+    make_manifest: Make, networks: Networks, photograph: NDArray[np.uint8], encode: Encode
+) -> None:
+    with pytest.raises(InvalidInput, match="lacks networks that look at them"):
+        ExpressionPipeline(make_manifest("image"))
+    faces = {name: networks[name] for name in ("face_detector", "face_landmarks")}
+    with pytest.raises(InvalidInput, match="lacks networks that look at them"):
+        ExpressionPipeline(make_manifest(features="raw", body=True), faces)
+    assert ExpressionPipeline(make_manifest("image"), faces).decode(encode(photograph)).tensors[INPUT].shape[0] == 1
+    alone = ExpressionPipeline(make_manifest())
+    assert alone.decode(_landmarks()).tensors[INPUT].shape[0] == 1
+    with pytest.raises(InvalidInput, match="no networks that look at pictures; send landmarks"):
+        alone.decode(encode(photograph))
+    with pytest.raises(InvalidInput, match="no networks that look at pictures; send landmarks"):
+        alone.open_stream().push(encode(photograph))

@@ -7,12 +7,9 @@ from typing import Any
 import numpy as np
 import pytest
 from emotion.expression.classes import LABELS
-from emotion.expression.faces import FoundFace
-from emotion.expression.groups import group_names
 from emotion.expression.pipeline import ExpressionPipeline
 from emotion.expression.recipe import ExpressionRecipe
-from emotion.expression.records import Face
-from emotion.expression.train import ExpressionTrainer
+from emotion.expression.task import ExpressionTrainer
 from pipit.bundle.gates import check_gates
 from pipit.bundle.golden import check_golden
 from pipit.errors import InvalidInput, NotFound
@@ -24,19 +21,9 @@ from pipit.training.run import open_run
 from pipit.training.steps import actions_of, run_steps
 from pydantic import ValidationError
 
+pytestmark = pytest.mark.usefixtures("networks_folder")
+
 Make = Callable[..., ExpressionRecipe]
-
-
-def test_look_alikes_and_pictures_of_one_person_are_one_group() -> None:
-    generator = np.random.default_rng(1)
-    picture, other = generator.random((2, 48, 48), np.float32)
-    nearly = np.clip(picture * 0.8 + 0.05, 0, 1)
-    crops = {"a": picture, "b": other, "c": nearly, "d": generator.random((48, 48), np.float32)}
-    found = {name: FoundFace(np.zeros((1, 1536), np.float32), 1.0, crop) for name, crop in crops.items()}
-    faces = [Face("a", "sad", "Ann"), Face("b", "sad", "Ann"), Face("c", "sad"), Face("d", "sad")]
-    groups, alike = group_names(faces, found)
-    assert groups[0] == groups[1] == groups[2] != groups[3]
-    assert alike == 2
 
 
 def test_recipes_are_valid_and_refuse_what_does_not_fit(make_recipe: Make) -> None:
@@ -52,11 +39,22 @@ def test_recipes_are_valid_and_refuse_what_does_not_fit(make_recipe: Make) -> No
             make_recipe(network=network)
     with pytest.raises(ValidationError, match="no pictures to cut"):
         make_recipe(network="joined", features={"kind": "aligned_crop"})
+    with pytest.raises(ValidationError, match="'float32' or 'int8'"):
+        make_recipe(export={"variants": ["float32", "dynamic"]})
+
+
+def test_a_recipe_can_not_ask_for_what_its_features_do_not_hold(make_recipe: Make) -> None:
+    assert make_recipe(network="guide", features={"kind": "raw", "body": True}).features.body
+    with pytest.raises(ValidationError, match="body is for raw features alone"):
+        make_recipe(features={"kind": "aligned", "body": True})
+    for wanted in ({"crop_warp": 0.1}, {"crop_dropout": 0.1}):
+        with pytest.raises(ValidationError, match="the others have no crop"):
+            make_recipe(augmentation=wanted)
 
 
 def _check_sides(run: Any) -> None:
     sides: dict[str, set[str]] = {}
-    for entry in run.read_json("prepare", "faces.json"):
+    for entry in run.read_json("prepare", "items.json"):
         sides.setdefault(entry["group"], set()).add(entry["side"])
     assert {len(found) for found in sides.values()} == {1}
 
@@ -85,6 +83,7 @@ def test_from_synthetic_landmarks_to_a_bundle_that_answers(
     manifest = bundle.manifest
     assert manifest.labels == LABELS
     assert manifest.input.kind == "landmarks"
+    assert list(manifest.networks) == ["face_detector", "face_landmarks"]
     assert len(check_gates(manifest.gates, manifest.metrics)) == len(manifest.gates)
     assert {"report/evaluation.json", "report/model_card.md"} <= set(manifest.files)
     assert manifest.metrics["detection_rate"].value == 1.0
@@ -98,7 +97,7 @@ def test_from_synthetic_landmarks_to_a_bundle_that_answers(
     runtime = load_runtime(bundle.weights("float32"), "onnx")
     answers = [
         (pipeline.interpret(runtime.run(decoded.tensors), decoded)[0].scores[0].label, face.label)
-        for face in trainer._store.faces()[::11]
+        for face in trainer.sources.items()[::11]
         for decoded in (pipeline.decode(Landmarks(face.landmarks[0])),)
     ]
     runtime.close()
@@ -108,11 +107,15 @@ def test_from_synthetic_landmarks_to_a_bundle_that_answers(
 def test_a_split_that_leaves_a_class_out_and_data_that_is_wrong_are_named(
     make_recipe: Make, tmp_path: Path, quiet: Any
 ) -> None:
-    (tmp_path / "own" / "joy").mkdir(parents=True)
-    (tmp_path / "own" / "joy" / "a.jpg").write_bytes(b"x")
+    (tmp_path / "own").mkdir()
     data = [{"kind": "folders", "path": "own", "licence": "mine"}]
     trainer = ExpressionTrainer(make_recipe(data=data), tmp_path)
-    with open_run(trainer, tmp_path / "runs", quiet) as run, pytest.raises(InvalidInput, match="no faces with a label"):
+    with open_run(trainer, tmp_path / "runs", quiet) as run, pytest.raises(InvalidInput, match="holds no faces"):
+        trainer.prepare(run)
+    (tmp_path / "own" / "joy").mkdir()
+    (tmp_path / "own" / "joy" / "a.jpg").write_bytes(b"x")
+    trainer = ExpressionTrainer(make_recipe(data=data), tmp_path)
+    with open_run(trainer, tmp_path / "runs", quiet) as run, pytest.raises(InvalidInput, match="'joy' is no emotion"):
         trainer.prepare(run)
     (tmp_path / "own" / "happy").mkdir()
     (tmp_path / "own" / "happy" / "b.txt").write_bytes(b"x")

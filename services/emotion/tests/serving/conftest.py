@@ -14,10 +14,10 @@ import numpy as np
 import pytest
 from emotion.expression.recipe import ExpressionRecipe
 from emotion.expression.synthetic import write_synthetic_set
-from emotion.expression.train import ExpressionTrainer
-from emotion.stress.golden import synthesise_faces
+from emotion.expression.task import ExpressionTrainer
 from emotion.stress.recipe import StressRecipe
-from emotion.stress.train import StressTrainer
+from emotion.stress.synthetic import synthesise_faces
+from emotion.stress.task import StressTrainer
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from numpy.typing import NDArray
 from PIL import Image
@@ -76,9 +76,12 @@ def _train(trainer: Any, folder: Path) -> Path:
 
 @pytest.fixture(scope="session")
 def bundles(
-    tmp_path_factory: pytest.TempPathFactory, write_table: Callable[..., None], write_scores: Callable[..., None]
+    tmp_path_factory: pytest.TempPathFactory,
+    write_table: Callable[..., None],
+    write_scores: Callable[..., None],
+    networks_folder: Path,
 ) -> dict[str, Path]:
-    """Of both tasks, trained on what programs made."""
+    """Of both tasks, trained on what programs made; the networks that find faces are put into them."""
     data = tmp_path_factory.mktemp("data")
     faces = data / "synthetic_emotion"
     faces.mkdir()
@@ -103,7 +106,7 @@ def bundles(
 
 
 @pytest.fixture(scope="session")
-def served(bundles: dict[str, Path], networks_folder: Path) -> Iterator[Served]:
+def served(bundles: dict[str, Path]) -> Iterator[Served]:
     settings = ServingSettings(port=0, metrics_port=0, bundle=tuple(bundles.values()), grace_seconds=5.0)
     server = InferenceServer(settings)
     server.start()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from pipit._pb.pipit.inference.v1 import inference_pb2 as pb
 from pipit.bundle import open_bundle
 from pipit.inputs import EncodedImage, Landmarks
 from pipit.runtimes import load_runtime
+from pipit.runtimes.networks import open_pipeline
 
 pytestmark = pytest.mark.slow
 
@@ -37,11 +39,10 @@ def _landmarks(label: str = "happy", seed: int = 1) -> pb.Input:
 def _here(bundles: dict[str, Path], item: EncodedImage | Landmarks) -> list[dict[str, float]]:
     """The same, computed in this process."""
     bundle = open_bundle(bundles["emotion.expression"])
-    pipeline = ExpressionPipeline(bundle.manifest)
-    runtime = load_runtime(bundle.weights(bundle.manifest.default_variant), "onnx")
-    decoded = pipeline.decode(item)
-    predictions = pipeline.interpret(runtime.run(decoded.tensors), decoded)
-    runtime.close()
+    weights = bundle.weights(bundle.manifest.default_variant)
+    with open_pipeline(bundle) as pipeline, closing(load_runtime(weights, "onnx")) as runtime:
+        decoded = pipeline.decode(item)
+        predictions = pipeline.interpret(runtime.run(decoded.tensors), decoded)
     return [{score.label: score.score for score in prediction.scores} for prediction in predictions]
 
 

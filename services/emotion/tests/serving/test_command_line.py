@@ -7,7 +7,6 @@ import os
 import pty
 import re
 import signal
-import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -82,7 +81,7 @@ def test_people_see_a_line_for_each_picture(pipit: Any, served: Any, video: Path
     called = pipit("classify", video, "--server", served.address, *tasks, "--frames-per-second", "1")
     assert called.code == 0, called.err
     heading, *lines = called.out.splitlines()
-    names = ["seconds", "where", "emotion", "emotion over time", "stress", "stress over time"]
+    names = ["seconds", "where", "expression", "expression over time", "stress", "stress over time"]
     assert re.split(r"\s{2,}", heading) == names
     cells = [re.split(r"\s{2,}", line) for line in lines]
     assert [row[0] for row in cells[:4]] == ["0.00", "1.00", "2.00", "3.00"]
@@ -123,7 +122,7 @@ def test_a_camera_leaves_out_what_the_server_can_not_keep_up_with(pipit: Any, se
     assert all(len(moment["predictions"][EMOTION]) == 2 for moment in moments)
 
 
-def test_a_camera_goes_on_until_control_c(served: Any, video: Path, tmp_path: Path) -> None:
+def test_a_camera_goes_on_until_control_c(served: Any, video: Path, tmp_path: Path, popen: Callable[..., Any]) -> None:
     """On a terminal, where the table changes in place."""
     drawn = tmp_path / "seen.png"
     source = f"lavfi:movie={video}:loop=0,setpts=N/({RATE}*TB),realtime"
@@ -131,7 +130,7 @@ def test_a_camera_goes_on_until_control_c(served: Any, video: Path, tmp_path: Pa
     command += ["--server", served.address, "--draw", str(drawn)]
     master, terminal = pty.openpty()
     environment = {**os.environ, "COLUMNS": "140", "LINES": "40", "TERM": "xterm"}
-    process = subprocess.Popen(command, stdin=terminal, stdout=terminal, stderr=terminal, env=environment)
+    process = popen(command, stdin=terminal, stdout=terminal, stderr=terminal, env=environment)
     os.close(terminal)
     seen = b""
     stopped = False
@@ -149,7 +148,7 @@ def test_a_camera_goes_on_until_control_c(served: Any, video: Path, tmp_path: Pa
     assert stopped
     assert "Traceback" not in text
     assert re.search(r"\d+ pictures answered, \d+ left out", text)
-    assert "emotion over time" in text
+    assert "expression over time" in text
     with Image.open(drawn) as picture:
         assert picture.size[1] == 256
 

@@ -8,13 +8,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from emotion.stress.golden import synthesise_faces
 from emotion.stress.past import Prior
 from emotion.stress.pipeline import Calibration, parameters_of
 from emotion.stress.recipe import StressRecipe
 from emotion.stress.signals import SIGNALS
 from emotion.stress.stream import StepReader
-from emotion.stress.synthetic import write_synthetic_set
+from emotion.stress.synthetic import synthesise_faces, write_synthetic_set
 from pipit.bundle.manifest import Manifest
 from pipit.settings import DataSettings, load_settings
 
@@ -44,7 +43,9 @@ def real_faces(networks_folder: Path) -> Path:
 
 
 @pytest.fixture
-def own(tmp_path: Path, write_table: Callable[..., None], write_scores: Callable[..., None]) -> Path:
+def own(
+    tmp_path: Path, write_table: Callable[..., None], write_scores: Callable[..., None], networks_folder: Path
+) -> Path:
     """Six people, two videos of 40 s each; they draw their mouths in when they say that they are stressed."""
     folder = tmp_path / "data" / "own_stress"
     videos, rows = {}, []

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from emotion.stress.check import check_folder
+from emotion.stress.data import check_folder
 from emotion.stress.swell import FILE
 from pipit.errors import NotFound
 

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from emotion.stress.golden import synthesise_faces
 from emotion.stress.own import read_own
+from emotion.stress.synthetic import synthesise_faces
 from pipit.errors import InvalidInput, NotFound
 
 Write = Callable[..., None]
@@ -20,7 +20,7 @@ def test_videos_become_steps_with_the_scores_of_their_intervals(
     write_table(tmp_path / "landmarks.npz", {"anna/monday.mp4": frames}, seconds_apart=0.25)
     write_scores(tmp_path, [("anna", "anna/monday.mp4", 1, 3, 6), ("anna", "anna/monday.mp4", 4, 6, 10)])
     listing = read_own(tmp_path, 1.0, (0.0, 10.0))
-    (recording,) = listing.recordings
+    (recording,) = listing.items
     assert listing.problems == ()
     assert set(listing.files) == {f"{tmp_path.name}/scores.csv", f"{tmp_path.name}/landmarks.npz"}
     assert recording.participant == f"{tmp_path.name}/anna"
@@ -35,7 +35,7 @@ def test_a_step_without_a_face_is_missing(tmp_path: Path, write_table: Write, wr
     frames[2:3] = 0.0
     write_table(tmp_path / "a.npz", {"v.mp4": frames}, seconds_apart=1.0)
     write_scores(tmp_path, [("anna", "v.mp4", 0, 4, 1)])
-    (recording,) = read_own(tmp_path, 1.0, UNIT).recordings
+    (recording,) = read_own(tmp_path, 1.0, UNIT).items
     assert np.isnan(recording.values).all(axis=1).tolist() == [False, False, True, False]
 
 
@@ -46,7 +46,7 @@ def test_a_folder_of_pictures_is_a_recording_in_the_order_of_names(
     pictures = {"ben/02.jpg": frames[1:2], "ben/01.jpg": frames[:1], "ben/03.jpg": np.zeros((1, 1536), np.float32)}
     write_table(tmp_path / "a.npz", pictures)
     write_scores(tmp_path, [("ben", "ben", 0, 10, 0.2)])
-    (recording,) = read_own(tmp_path, 1.0, UNIT).recordings
+    (recording,) = read_own(tmp_path, 1.0, UNIT).items
     np.testing.assert_array_equal(recording.values[:2], frames[:2])
     assert np.isnan(recording.values[2]).all()
     np.testing.assert_allclose(recording.score, 0.2)
@@ -72,7 +72,7 @@ def test_bad_scores_are_named_by_their_line(
     write_table(tmp_path / "a.npz", {"v.mp4": synthesise_faces(4, np.random.default_rng(1))})
     write_scores(tmp_path, [("anna", "v.mp4", 0, 3, 1), row])
     listing = read_own(tmp_path, 1.0, UNIT)
-    assert len(listing.recordings) == 1
+    assert len(listing.items) == 1
     (problem,) = listing.problems
     assert message in problem
     assert "line 3" in problem or "w.mp4" in problem
@@ -88,7 +88,7 @@ def test_broken_and_missing_files_say_so(tmp_path: Path, write_table: Write, wri
     (tmp_path / "b.npz").write_bytes(b"PK\x03\x04 half of a file")
     write_table(tmp_path / "c.npz", {"unscored.mp4": synthesise_faces(4, np.random.default_rng(2))})
     listing = read_own(tmp_path, 1.0, UNIT)
-    assert len(listing.recordings) == 1
+    assert len(listing.items) == 1
     assert [("b.npz" in p, "nobody scored 'unscored.mp4'" in p) for p in listing.problems] == [
         (True, False),
         (False, True),

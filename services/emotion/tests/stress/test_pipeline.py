@@ -2,20 +2,21 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import numpy as np
 import pytest
-from emotion.stress.golden import golden_inputs, synthesise_faces
 from emotion.stress.pipeline import StressPipeline
-from emotion.stress.synthetic import synthesise_block
+from emotion.stress.synthetic import golden_inputs, synthesise_block, synthesise_faces
 from pipit.bundle.manifest import Manifest
 from pipit.errors import InputTooLarge, InvalidInput
 from pipit.inputs import EncodedAudio, EncodedImage, InputSequence, Landmarks, PcmAudio, TensorInput
+from pipit.runtimes import Runtime
 from pipit.types import Decoded, TimeSpan
 
 Make = Callable[..., Manifest]
+Networks = Mapping[str, Runtime]
 ROW = np.ones((1, 3, 6), np.float32)
 
 
@@ -165,9 +166,9 @@ def test_what_is_no_physiology_is_refused(make_manifest: Make, item: object, mes
         ),
     ],
 )
-def test_what_are_no_landmarks_is_refused(make_manifest: Make, item: object, message: str) -> None:
+def test_what_are_no_landmarks_is_refused(make_manifest: Make, networks: Networks, item: object, message: str) -> None:
     with pytest.raises(InvalidInput, match=message):
-        StressPipeline(make_manifest("landmarks")).decode(item)  # type: ignore[arg-type]
+        StressPipeline(make_manifest("landmarks"), networks).decode(item)  # type: ignore[arg-type]
 
 
 def test_a_tensor_of_too_many_minutes_is_too_large(make_manifest: Make) -> None:
@@ -286,6 +287,20 @@ def test_golden_inputs_are_the_same_each_time_and_can_be_decoded(make_manifest: 
     assert not np.array_equal(pipeline.decode(other).tensors["rows"], pipeline.decode(again).tensors["rows"])
 
 
+def test_pictures_need_networks_and_all_else_does_not(make_manifest: Make, networks: Networks) -> None:
+    item = EncodedImage(b"a picture")
+    alone = StressPipeline(make_manifest("landmarks"))
+    for send in (alone.decode, alone.open_stream().push):
+        with pytest.raises(InvalidInput, match="no networks that look at pictures; send landmarks"):
+            send(item)
+    steps = InputSequence(tuple(Landmarks(face) for face in synthesise_faces(3, np.random.default_rng(1))))
+    assert len(alone.decode(steps).regions) == 1
+    with pytest.raises(InvalidInput, match="none that find bodies"):
+        StressPipeline(
+            make_manifest("landmarks"), {name: networks[name] for name in ("face_detector", "face_landmarks")}
+        )
+
+
 def test_serving_needs_no_library_of_the_trainer() -> None:
     code = """
 import sys
@@ -299,8 +314,8 @@ print(sorted(trainers & set(sys.modules)))
 
 @pytest.mark.slow
 @pytest.mark.data
-def test_pictures_of_real_faces_become_steps(make_manifest: Make, real_faces: Path) -> None:
-    pipeline = StressPipeline(make_manifest("landmarks", window=3, step_seconds=1.0))
+def test_pictures_of_real_faces_become_steps(make_manifest: Make, networks: Networks, real_faces: Path) -> None:
+    pipeline = StressPipeline(make_manifest("landmarks", window=3, step_seconds=1.0), networks)
     pictures = [EncodedImage(path.read_bytes()) for path in sorted((real_faces / "happy").glob("*.jpg"))[:5]]
     decoded = pipeline.decode(InputSequence(tuple(pictures)))
     assert decoded.tensors["rows"].shape == (3, 3, 1538)

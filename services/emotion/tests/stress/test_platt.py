@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from emotion.stress.pipeline import LEAST_SCALE, Calibration
-from emotion.stress.platt import fit_calibration
+from emotion.stress.scores import fit_calibration
 from pipit.errors import InvalidInput
 
 

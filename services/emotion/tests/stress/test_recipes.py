@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 from emotion.stress.pipeline import StressPipeline
 from emotion.stress.recipe import StressRecipe
-from emotion.stress.train import StressTrainer
+from emotion.stress.task import StressTrainer
 from pipit.pipelines import installed_pipelines
 from pipit.training.recipe import find_recipe, load_recipe, recipe_names
 from pipit.training.trainer import load_trainer
@@ -37,10 +37,12 @@ def test_the_domain_is_found_by_name() -> None:
     ("changes", "message"),
     [
         ({"network": "transformer"}, "lstm"),
-        ({"export": {"variants": ["float32", "dynamic"]}}, "no variant dynamic"),
+        ({"export": {"variants": ["float32", "dynamic"]}}, "'float32' or 'int8'"),
         ({"features": {"window": 0, "step_seconds": 60}}, "window"),
         ({"features": {"window": 5, "step_seconds": 60, "past": "future"}}, "past"),
         ({"data": [{"kind": "recordings", "path": "a", "licence": "x", "scale": [3, 3]}]}, "the same"),
+        ({"data": [{"kind": "swell", "path": "a", "licence": "x", "scale": [0, 10]}]}, "a scale is for recordings"),
+        ({"network": "small", "network_options": {"layers": 2}}, "layers is for lstm and tcn"),
         (
             {
                 "data": [

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 from emotion.stress.recipe import StressRecipe
-from emotion.stress.report import counts_of, measure, ranking, references
+from emotion.stress.scores import counts_of, measure, ranking, references
 from emotion.stress.windows import Windows
 from pipit.bundle.manifest import Decision
 

@@ -8,24 +8,22 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import grpc
 import numpy as np
 import pytest
 from emotion.stress.recipe import StressRecipe
 from emotion.stress.synthetic import synthesise_block
-from emotion.stress.train import StressTrainer
+from emotion.stress.task import StressTrainer
 from numpy.typing import NDArray
-from pipit._pb.pipit.inference.v1 import inference_pb2 as pb
-from pipit._pb.pipit.inference.v1 import inference_pb2_grpc
+from pipit.client import Answer, Client, InputSequence, Item, Landmarks, Refusal, TensorInput
+from pipit.errors import InvalidInput
 from pipit.serving import InferenceServer, ServingSettings
 from pipit.training.publish import FIRST_VERSION, make_bundle
 from pipit.training.recipe import find_recipe, load_recipe
 from pipit.training.run import open_run
 from pipit.training.steps import actions_of, run_steps
+from pipit.types import Prediction, TimeSpan
 
 pytestmark = pytest.mark.slow
-
-Calls = inference_pb2_grpc.InferenceServiceStub
 
 
 @pytest.fixture(scope="module")
@@ -49,78 +47,67 @@ def address(synthetic: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterat
 
 
 @pytest.fixture(scope="module")
-def calls(address: str) -> Iterator[Calls]:
-    with grpc.insecure_channel(address) as channel:
-        yield Calls(channel)
+def client(address: str) -> Iterator[Client]:
+    with Client(address) as client:
+        yield client
 
 
-def _tensor(values: NDArray[np.float32], name: str = "physiology") -> pb.Input:
-    data = np.ascontiguousarray(values, "<f4").tobytes()
-    return pb.Input(tensor=pb.Tensor(name=name, dtype="float32", shape=values.shape, data=data))
+def _tensor(values: NDArray[np.float32], name: str = "physiology") -> TensorInput:
+    return TensorInput(name, values.astype(np.float32))
 
 
 def _minutes(count: int, seed: int = 1, conditions: str = "RRRRRRTTTTTT") -> NDArray[np.float32]:
     return synthesise_block(conditions, count, np.random.default_rng(seed))
 
 
-def _stressed(prediction: pb.Prediction) -> float:
+def _stressed(prediction: Prediction) -> float:
     assert {score.label for score in prediction.scores} == {"calm", "stressed"}
     assert sum(score.score for score in prediction.scores) == pytest.approx(1.0, abs=1e-6)
     return next(score.score for score in prediction.scores if score.label == "stressed")
 
 
-def test_a_sequence_a_tensor_and_a_window_are_classified(calls: Calls) -> None:
+def test_a_sequence_a_tensor_and_a_window_are_classified(client: Client) -> None:
     values = _minutes(12)
-    sequence = pb.Input(sequence=pb.InputSequence(items=[_tensor(step) for step in values]))
-    by_sequence, by_tensor = (
-        calls.Classify(pb.ClassifyRequest(input=item)).predictions for item in (sequence, _tensor(values))
-    )
-    assert [(p.span.start_seconds, p.span.end_seconds) for p in by_sequence] == [
-        (60.0 * i, 60.0 * i + 300.0) for i in range(8)
-    ]
+    sequence = InputSequence(tuple(_tensor(step) for step in values))
+    by_sequence, by_tensor = (client.classify(item).predictions for item in (sequence, _tensor(values)))
+    assert [p.region for p in by_sequence] == [TimeSpan(60.0 * i, 60.0 * i + 300.0) for i in range(8)]
     scores = [_stressed(prediction) for prediction in by_sequence]
     assert scores == [_stressed(prediction) for prediction in by_tensor]
     assert scores[-1] > scores[1]  # Calm first, then stressed.
-    window = calls.Classify(pb.ClassifyRequest(input=_tensor(np.zeros((5, 6), np.float32), "")))
+    window = client.classify(_tensor(np.zeros((5, 6), np.float32), ""))
     assert len(window.predictions) == 1
     assert window.predictions[0].unknown  # Every mask says that nothing was measured.
 
 
-def test_a_stream_scores_once_its_window_is_full_and_sees_no_other(calls: Calls) -> None:
+def test_a_stream_scores_once_its_window_is_full_and_sees_no_other(client: Client) -> None:
     values = _minutes(9)
-    alone = [_stressed(p) for p in calls.Classify(pb.ClassifyRequest(input=_tensor(values))).predictions]
+    alone = [_stressed(p) for p in client.classify(_tensor(values)).predictions]
+    said: dict[str, list[list[Answer | Refusal]]] = {"one": [], "other": []}
+    with client.open_stream() as one, client.open_stream() as other:
+        for step, of_other in zip(values, _minutes(9, seed=2) * np.float32(1.2), strict=True):
+            other.send(_tensor(of_other))
+            one.send(_tensor(step))
+            said["other"].append(other.receive())
+            said["one"].append(one.receive())
+        assert (one.finish(), other.finish()) == ([], [])
+    for answers in said.values():
+        assert [len(answer) for answer in answers] == [0] * 4 + [1] * 5
+    parts = [answer.predictions[0] for (answer,) in said["one"][4:] if isinstance(answer, Answer)]
+    assert [_stressed(part) for part in parts] == pytest.approx(alone, abs=1e-6)
+    assert parts[0].region == TimeSpan(0.0, 300.0)
 
-    def requests(steps: NDArray[np.float32], name: str) -> Iterator[pb.ClassifyStreamRequest]:
-        for number, step in enumerate(steps):
-            yield pb.ClassifyStreamRequest(
-                request=pb.ClassifyRequest(input=_tensor(step), request_id=f"{name} {number}")
-            )
 
-    other = calls.ClassifyStream(requests(_minutes(9, seed=2) * np.float32(1.2), "other"))
-    answers = list(calls.ClassifyStream(requests(values, "one")))
-    assert [answer.response.request_id for answer in answers] == [f"one {number}" for number in range(4, 9)]
-    assert [_stressed(answer.response.predictions[0]) for answer in answers] == pytest.approx(alone, abs=1e-6)
-    assert answers[0].response.predictions[0].span == pb.TimeSpan(start_seconds=0.0, end_seconds=300.0)
-    assert len(list(other)) == 5
-
-
-def test_bad_steps_are_errors_in_their_place(calls: Calls) -> None:
+def test_bad_steps_are_errors_in_their_place(client: Client) -> None:
     values = _minutes(6)
-    items = [_tensor(step) for step in values[:4]]
-    items += [_tensor(np.array([-1, 1, 1], np.float32)), pb.Input(landmarks=pb.Landmarks(values=[0.5] * 1536))]
-    items += [_tensor(step) for step in values[4:]]
-    stream = calls.ClassifyStream(
-        pb.ClassifyStreamRequest(request=pb.ClassifyRequest(input=item, request_id=str(number)))
-        for number, item in enumerate(items)
-    )
-    found = [(answer.WhichOneof("result"), answer.error.request_id, answer.error.message) for answer in stream]
-    assert [kind for kind, _, _ in found] == ["error", "error", "response", "response"]
-    assert found[0][1:] == (
-        "4",
-        "heart rate, RMSSD and skin conductance are above 0; send NaN or 999 for what is missing",
-    )
-    assert found[1][1] == "5"
-    assert "not landmarks" in found[1][2]
+    bad = (_tensor(np.array([-1, 1, 1], np.float32)), Landmarks(np.full(1536, 0.5, np.float32)))
+    steps = [_tensor(step) for step in values]
+    negative, landmarks, *answers = client.stream([*steps[:4], *bad, *steps[4:]])
+    assert isinstance(negative, Refusal)
+    assert isinstance(landmarks, Refusal)
+    assert (negative.request_id.rpartition("-")[2], landmarks.request_id.rpartition("-")[2]) == ("5", "6")
+    assert negative.message == "heart rate, RMSSD and skin conductance are above 0; send NaN or 999 for what is missing"
+    assert "not landmarks" in landmarks.message
+    assert [type(answer) for answer in answers] == [Answer, Answer]
 
 
 @pytest.mark.parametrize(
@@ -128,19 +115,17 @@ def test_bad_steps_are_errors_in_their_place(calls: Calls) -> None:
     [
         (_tensor(_minutes(4)), "4 steps are fewer than a window of 5"),
         (_tensor(np.zeros((5, 7), np.float32), "rows"), "input 'rows' must have the shape (rows, 5, 6)"),
-        (pb.Input(image=b"\xff\xd8\xff"), "not a picture"),
-        (pb.Input(sequence=pb.InputSequence()), "0 steps"),
+        (b"\xff\xd8\xff", "not a picture"),
+        (InputSequence(()), "0 steps"),
     ],
 )
-def test_what_can_not_be_scored_says_why(calls: Calls, item: pb.Input, message: str) -> None:
-    with pytest.raises(grpc.RpcError) as raised:
-        calls.Classify(pb.ClassifyRequest(input=item))
-    assert raised.value.code() == grpc.StatusCode.INVALID_ARGUMENT
-    assert message in raised.value.details()
+def test_what_can_not_be_scored_says_why(client: Client, item: Item, message: str) -> None:
+    with pytest.raises(InvalidInput, match=re.escape(message)):
+        client.classify(item)
 
 
 @pytest.mark.usefixtures("silent_log")
-def test_minutes_from_the_command_line(pipit: Any, address: str, calls: Calls, tmp_path: Path) -> None:
+def test_minutes_from_the_command_line(pipit: Any, address: str, client: Client, tmp_path: Path) -> None:
     values = _minutes(8)
     values[3, 2] = np.nan
     rows = [",".join("" if np.isnan(value) else f"{value:.6g}" for value in row) for row in values]
@@ -151,7 +136,7 @@ def test_minutes_from_the_command_line(pipit: Any, address: str, calls: Calls, t
     (result,) = called.json()
     spans = [(part["span"]["start"], part["span"]["end"]) for part in result["predictions"]]
     assert spans == [(60.0 * i, 60.0 * i + 300.0) for i in range(4)]
-    expected = [_stressed(part) for part in calls.Classify(pb.ClassifyRequest(input=_tensor(values))).predictions]
+    expected = [_stressed(part) for part in client.classify(_tensor(values)).predictions]
     found = [{score["label"]: score["score"] for score in part["scores"]} for part in result["predictions"]]
     assert [scores["stressed"] for scores in found] == pytest.approx(expected, abs=1e-4)
     shown = pipit("classify", path, "--server", address)

@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from emotion.stress.golden import synthesise_faces
 from emotion.stress.signals import LANDMARKS, PHYSIOLOGY
+from emotion.stress.synthetic import synthesise_faces
 from pipit.errors import InvalidInput
 from pipit.inputs.landmarks import split_features
 

@@ -7,12 +7,13 @@ from typing import Any
 
 import numpy as np
 import pytest
-from emotion.stress.golden import synthesise_faces
+from emotion.stress.data import recordings_of
 from emotion.stress.pipeline import StressPipeline
 from emotion.stress.recipe import StressRecipe
 from emotion.stress.recordings import Recording
 from emotion.stress.swell import FILE
-from emotion.stress.train import StressTrainer
+from emotion.stress.synthetic import synthesise_faces
+from emotion.stress.task import StressTrainer
 from pipit.bundle.gates import check_gates
 from pipit.bundle.golden import check_golden
 from pipit.errors import InvalidInput, NotFound
@@ -59,6 +60,7 @@ def test_from_synthetic_minutes_to_a_bundle_that_answers(synthetic: Path, tmp_pa
     assert manifest.name == "tcn-float32-v1.0.0"
     assert [variant.name for variant in manifest.variants] == ["float32", "int8"]
     assert (manifest.input.kind, manifest.input.shape) == ("sequence", (5, 6))
+    assert manifest.networks == {}
     assert manifest.decision.background == "calm"
     assert {"report/evaluation.json", "report/model_card.md", "report/reliability.png"} <= set(manifest.files)
     assert {gate.metric for gate in manifest.gates} <= set(manifest.metrics)
@@ -74,7 +76,7 @@ def test_from_synthetic_minutes_to_a_bundle_that_answers(synthetic: Path, tmp_pa
         runtime.close()
     # The device, given a recording as it was made, says what the trainer measured.
     right, count = 0, 0
-    for recording in trainer._store.of(people["test"]):
+    for recording in recordings_of(trainer.sources.items(), people["test"]):
         known = np.isfinite(recording.values).any(axis=1)
         for end, score in enumerate(_scores(bundle, recording), start=4):
             if known[end - 4 : end + 1].any():
@@ -105,6 +107,7 @@ def test_from_own_recordings_to_a_bundle_that_takes_landmarks(own: Path, tmp_pat
     bundle, people, _ = _bundle(_recipe("landmarks", **overrides), own.parent, tmp_path)
     assert bundle.manifest.name == "lstm-int8-v1.0.0"
     assert bundle.manifest.input.shape == (8, 1538)
+    assert list(bundle.manifest.networks) == ["face_detector", "face_landmarks", "body_detector", "body_landmarks"]
     assert {len(names) for names in people.values()} <= {1, 2, 3, 4}
     assert bundle.manifest.metrics["auc"].value > 0.8
     pipeline = StressPipeline(bundle.manifest)
@@ -170,14 +173,15 @@ def test_bad_rows_stop_the_training_each_by_name_unless_they_may_be_skipped(
     folder.mkdir(parents=True)
     text = (synthetic / FILE).read_text().replace(",R,", ",Q,", 1)
     (folder / FILE).write_text(text)
-    recipe = make_recipe(data=[{"kind": "swell", "path": "broken", "licence": "none needed"}])
-    trainer = StressTrainer(recipe, tmp_path / "data")
-    with open_run(trainer, tmp_path / "runs") as run, pytest.raises(InvalidInput, match=r"line 2: condition 'Q'"):
+    data = [{"kind": "swell", "path": "broken", "licence": "none needed"}]
+    trainer = StressTrainer(make_recipe(data=data), tmp_path / "data")
+    told = r"set skip_bad_files:\n.*line 2: condition 'Q'"
+    with open_run(trainer, tmp_path / "runs") as run, pytest.raises(InvalidInput, match=told):
         run_steps(run, actions_of(trainer), "prepare")
-    trainer = StressTrainer(recipe.model_copy(update={"skip_bad_rows": True}), tmp_path / "data")
+    trainer = StressTrainer(make_recipe(data=data, skip_bad_files=True), tmp_path / "data")
     with open_run(trainer, tmp_path / "runs") as run:
         (outcome,) = run_steps(run, actions_of(trainer), "prepare")
-    assert outcome.record.facts["bad"] == 1
+    assert outcome.record.facts["bad_files"] == 1
     assert outcome.record.facts["participants"] == {"train": 9, "validation": 3, "test": 3}
 
 
@@ -206,6 +210,6 @@ def test_what_prepare_leaves_is_what_training_people_had(make_recipe: Make, synt
         run_steps(run, actions_of(trainer), "prepare")
         prior = json.loads((run.folder / "prepare" / "prior.json").read_bytes())
         people = run.read_json("prepare", "participants.json")
-    own = [r.values[:, 0] for r in trainer._store.of(people["train"])]
+    own = [r.values[:, 0] for r in recordings_of(trainer.sources.items(), people["train"])]
     by_person = [np.nanmean(np.concatenate(own[i : i + 3])) for i in range(0, len(own), 3)]
     assert prior["mean"][0] == pytest.approx(np.mean(by_person), rel=1e-4)

@@ -5,13 +5,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from emotion.stress.data import prior_for, recordings_of, split_participants, windows_for
 from emotion.stress.past import Prior
 from emotion.stress.recipe import StressRecipe
 from emotion.stress.recordings import Recording
 from emotion.stress.signals import PHYSIOLOGY
-from emotion.stress.store import SIDES, RecordingStore
+from emotion.stress.task import StressTrainer
 from emotion.stress.windows import cut_windows
 from pipit.errors import InvalidInput
+from pipit.training.sides import SIDES
 
 PRIOR = Prior(np.array([70.0, -3.0, 5.0]), np.array([5.0, 0.3, 0.2]), 4.0)
 NAN = np.float32(np.nan)
@@ -59,24 +61,27 @@ def test_a_recording_shorter_than_a_window_gives_none() -> None:
 def test_no_person_is_on_two_sides_and_the_prior_knows_only_those_who_train(
     synthetic: Path, make_recipe: Callable[..., StressRecipe]
 ) -> None:
-    store = RecordingStore(make_recipe(), synthetic.parent)
-    people = store.split()
+    recipe = make_recipe()
+    recordings = StressTrainer(recipe, synthetic.parent).sources.items()
+    people = split_participants(recipe, recordings)
     assert sorted(name for names in people.values() for name in names) == sorted(
-        {recording.participant for recording in store.recordings()}
+        {recording.participant for recording in recordings}
     )
     assert all(people[side] for side in SIDES)
-    prior = store.prior(people["train"])
-    for recording in store.of(people["test"]):
+    of_side = {side: recordings_of(recordings, people[side]) for side in SIDES}
+    prior = prior_for(recipe, of_side["train"])
+    for recording in of_side["test"]:
         recording.values[:] = 500.0
-    np.testing.assert_array_equal(store.prior(people["train"]).mean, prior.mean)
+    np.testing.assert_array_equal(prior_for(recipe, of_side["train"]).mean, prior.mean)
     for side in SIDES:
-        assert set(store.windows(people[side], prior).participant) == set(people[side])
-    assert store.split() == people
+        assert set(windows_for(recipe, of_side[side], prior).participant) == set(people[side])
+    assert split_participants(recipe, recordings) == people
 
 
 def test_participants_can_be_named(synthetic: Path, make_recipe: Callable[..., StressRecipe]) -> None:
     split = {"rule": "fold", "test_folds": ["PP3", "PP4"], "validation_folds": ["PP5"]}
-    people = RecordingStore(make_recipe(split=split), synthetic.parent).split()
+    recipe = make_recipe(split=split)
+    people = split_participants(recipe, StressTrainer(recipe, synthetic.parent).sources.items())
     assert people["test"] == ["synthetic_stress/PP3", "synthetic_stress/PP4"]
     assert people["validation"] == ["synthetic_stress/PP5"]
     assert len(people["train"]) == 12
@@ -84,5 +89,5 @@ def test_participants_can_be_named(synthetic: Path, make_recipe: Callable[..., S
 
 def test_two_data_sets_of_one_name_are_refused(synthetic: Path, make_recipe: Callable[..., StressRecipe]) -> None:
     source = {"kind": "swell", "path": "synthetic_stress", "licence": "none needed"}
-    with pytest.raises(InvalidInput, match="two data sets hold a file of the name"):
-        RecordingStore(make_recipe(data=[source, source]), synthetic.parent).listings()
+    with pytest.raises(InvalidInput, match="45 recordings bear a name twice"):
+        StressTrainer(make_recipe(data=[source, source]), synthetic.parent).sources.items()

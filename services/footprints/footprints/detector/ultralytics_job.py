@@ -1,3 +1,4 @@
+# mypy: disallow-untyped-calls=False
 # ruff: noqa: PLC0415  (settings come before torch and ultralytics are imported)
 """Runs inside the environment that has ultralytics, as a process of its own; nothing of Pipit is imported here.
 

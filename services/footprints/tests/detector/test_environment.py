@@ -16,7 +16,7 @@ def _versions(name: str) -> dict[str, str]:
 
 @pytest.mark.skipif(not (FOLDER / "detector.lock.txt").is_file(), reason="installed without the folder of the service")
 def test_the_lock_has_torch_for_the_processor_and_an_opencv_without_a_screen() -> None:
-    lock, late = _versions("detector.lock.txt"), _versions("ultralytics.txt")
+    lock, late = _versions("detector.lock.txt"), _versions("detector.late.txt")
     assert set(late) == {"ultralytics"}
     assert {"torch", "torchvision", "onnx", "onnxslim", "opencv-python-headless", "ultralytics-thop"} <= set(lock)
     assert not {"ultralytics", "opencv-python", "triton"} & set(lock)

@@ -45,6 +45,7 @@ class Answers:
     inputs = (TensorSpec("images", (3, 320, 320), "float32"),)
     outputs = (TensorSpec("output0", (5, -1), "float32"),)
     batches = False
+    digest = "0" * 64
 
     def __init__(self, output: NDArray[np.float32]) -> None:
         self.output = output

@@ -6,20 +6,19 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
-import grpc
 import pytest
 from footprints.species.recipe import SpeciesRecipe
 from footprints.species.synthetic import write_synthetic_set
 from footprints.species.task import SpeciesTrainer
-from pipit._pb.pipit.inference.v1 import inference_pb2 as pb
-from pipit._pb.pipit.inference.v1 import inference_pb2_grpc
 from pipit.bundle import Bundle, read_golden
+from pipit.client import Client
 from pipit.inputs import EncodedImage
 from pipit.serving import InferenceServer, ServingSettings
 from pipit.training.publish import FIRST_VERSION, make_bundle
 from pipit.training.recipe import find_recipe, load_recipe
 from pipit.training.run import open_run
 from pipit.training.steps import actions_of, run_steps
+from pipit.types import Box
 
 pytestmark = [
     pytest.mark.slow,
@@ -44,7 +43,7 @@ def trained(detector_bundle: Bundle, tmp_path_factory: pytest.TempPathFactory) -
 
 
 @pytest.fixture(scope="module", params=["float32", "int8"])
-def trained_calls(trained: Bundle, request: pytest.FixtureRequest) -> Iterator[Any]:
+def client(trained: Bundle, request: pytest.FixtureRequest) -> Iterator[Client]:
     settings = ServingSettings(bundle=(trained.path,), variant=request.param, port=0, metrics_port=0, grace_seconds=5.0)
     server = InferenceServer(settings)
     server.start()
@@ -52,8 +51,8 @@ def trained_calls(trained: Bundle, request: pytest.FixtureRequest) -> Iterator[A
     while not server.plane.is_ready:
         assert time.monotonic() < deadline, server.hosts["footprints.species"].status()
         time.sleep(0.02)
-    with grpc.insecure_channel(f"127.0.0.1:{server.port}") as channel:
-        yield inference_pb2_grpc.InferenceServiceStub(channel)
+    with Client(f"127.0.0.1:{server.port}", timeout=60.0) as client:
+        yield client
     server.stop(5.0)
 
 
@@ -67,10 +66,10 @@ def test_the_bundle_holds_both_networks(trained: Bundle, detector_bundle: Bundle
     assert all(isinstance(sample.item, EncodedImage) for sample in read_golden(trained.file("golden.npz")))
 
 
-def test_it_answers_with_boxes_and_species(trained: Bundle, trained_calls: Any, paint: Any, encode: Any) -> None:
-    data = encode(paint(640, 384, {(3, 4): "red", (9, 2): "blue"}))
-    predictions = trained_calls.Classify(pb.ClassifyRequest(input=pb.Input(image=data)), timeout=60).predictions
-    assert sorted((round(one.box.left), round(one.box.top)) for one in predictions) == [(96, 128), (288, 64)]
+def test_it_answers_with_boxes_and_species(trained: Bundle, client: Client, paint: Any, encode: Any) -> None:
+    predictions = client.classify(encode(paint(640, 384, {(3, 4): "red", (9, 2): "blue"}))).predictions
+    boxes = [one.region for one in predictions if isinstance(one.region, Box)]
+    assert sorted((round(box.left), round(box.top)) for box in boxes) == [(96, 128), (288, 64)]
     for one in predictions:
         assert one.region_score == pytest.approx(1.0)
         assert {score.label for score in one.scores} == set(trained.manifest.labels)

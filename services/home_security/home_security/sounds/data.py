@@ -17,10 +17,14 @@ def check_folder(folder: Path, advance: Advance) -> DataReport:
     return check_clips(folder, advance, SECURITY_NAMES, "siren")
 
 
-def require_trained(entries: list[Entry], labels: Labels) -> None:
-    """Raises InvalidInput for data without a security class, or one that the split leaves nothing to train on."""
+def require_alarms(labels: Labels) -> None:
+    """Raises InvalidInput for data without a security class."""
     if not labels.alarms:
         raise InvalidInput("the data holds no security class; see `home_security.sounds.classes` for their names")
+
+
+def require_trained(entries: list[Entry], labels: Labels) -> None:
+    """Raises InvalidInput for a security class that the split leaves nothing to train on."""
     untrained = sorted(set(labels.alarms) - {entry.label for entry in entries if entry.side == "train"})
     if untrained:
         raise InvalidInput(

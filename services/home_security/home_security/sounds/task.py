@@ -35,7 +35,7 @@ from pipit.training.run import Facts, Run
 from pipit.training.sides import SIDES
 
 from home_security.sounds.classes import SECURITY_NAMES, Labels, choose_labels
-from home_security.sounds.data import require_trained
+from home_security.sounds.data import require_alarms, require_trained
 from home_security.sounds.network import train_network
 from home_security.sounds.pipeline import OUTPUT, Collapse
 from home_security.sounds.recipe import SoundsRecipe
@@ -72,6 +72,7 @@ class SoundsTrainer(SoundTrainer[SoundsRecipe]):
     def split_items(self, run: Run, items: Sequence[Clip]) -> tuple[list[Entry], Facts]:
         """See `SoundTrainer`; each security class of the data has to be trained."""
         labels = choose_labels((clip.category for clip in items), self.recipe.labels)
+        require_alarms(labels)
         entries, facts = super().split_items(run, items)
         require_trained(entries, labels)
         if labels.missing:

@@ -6,11 +6,15 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from home_security.sounds.classes import SECURITY_NAMES
 from home_security.sounds.recipe import SoundsRecipe
 from home_security.sounds.synthetic import write_synthetic_set
 from home_security.sounds.yamnet import FILE
 from pipit.bundle.manifest import Manifest
 from pipit.settings import DataSettings, load_settings
+from pipit.training.by_input.audio.clips import Clip, read_clips
+from pipit.training.by_input.audio.settings import SoundSource
+from pipit.training.source_set import Listing
 
 
 @pytest.fixture(scope="session")
@@ -32,6 +36,17 @@ def yamnet_weights(real_data: Path) -> Path:
     if not (real_data / FILE).is_file():
         pytest.skip(f"needs YAMNet's weights: {FILE} in the folder that PIPIT_DATA names")
     return real_data / FILE
+
+
+@pytest.fixture(scope="session")
+def read_set() -> Callable[..., Listing[Clip]]:
+    """Reads a data set as the recipe's source of that kind says."""
+
+    def read(folder: Path, kind: str, rename: dict[str, str] | None = None, **source: object) -> Listing[Clip]:
+        values = {"kind": kind, "path": str(folder), "licence": "", "rename": rename or {}, **source}
+        return read_clips(folder, SoundSource.model_validate(values), SECURITY_NAMES)
+
+    return read
 
 
 @pytest.fixture

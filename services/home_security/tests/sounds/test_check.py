@@ -5,10 +5,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
-from home_security.sounds.check import check_folder, layout_of
+from home_security.sounds.data import check_folder
 from pipit.data.check import load_data_check
 from pipit.errors import NotFound
 from pipit.settings import DataSettings, load_settings
+from pipit.training.by_input.audio.clips import layout_of
 
 RATE = 8_000
 

@@ -65,7 +65,7 @@ def test_too_few_clips_for_so_many_workers(make_recipe: Make) -> None:
 
 
 @pytest.mark.slow
-def test_two_workers_train_one_bundle(synthetic: Path, tmp_path: Path) -> None:
+def test_two_workers_train_one_bundle(synthetic: Path, tmp_path: Path, popen: Callable[..., Any]) -> None:
     runs = tmp_path / "runs"
     sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(2)]
     addresses = ",".join(f"127.0.0.1:{one.getsockname()[1]}" for one in sockets)
@@ -73,7 +73,7 @@ def test_two_workers_train_one_bundle(synthetic: Path, tmp_path: Path) -> None:
         one.close()
     arguments = ["train", "home_security.sounds", "--recipe", "synthetic", "--set", "epochs=3", "--json"]
     workers = [
-        subprocess.Popen(
+        popen(
             [Path(sys.executable).with_name("pipit"), *arguments],
             env={
                 **os.environ,
@@ -89,11 +89,7 @@ def test_two_workers_train_one_bundle(synthetic: Path, tmp_path: Path) -> None:
         )
         for index in range(2)
     ]
-    try:
-        chief, other = [worker.communicate(timeout=500) for worker in workers]
-    finally:
-        for worker in workers:
-            worker.kill()
+    chief, other = [worker.communicate(timeout=500) for worker in workers]
     assert [worker.returncode for worker in workers] == [0, 0], chief[1] + other[1]
     said: list[dict[str, Any]] = [json.loads(output) for output, _ in (chief, other)]
 

@@ -7,16 +7,20 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
-from home_security.sounds.dataset import Clip, read_dataset
-from home_security.sounds.pipeline import FrontEnd, SoundsPipeline
+from home_security.sounds.pipeline import SoundsPipeline
 from pipit.bundle.manifest import Manifest
 from pipit.errors import InvalidInput
 from pipit.inputs import EncodedAudio
+from pipit.pipelines.audio_windows import FrontEnd
+from pipit.training.by_input.audio.clips import Clip
 from pipit.training.by_input.audio.features import FeatureMaker, read_clip
 from pipit.training.by_input.audio.settings import Augmentation
 from pipit.training.cache import ArrayCache
 from pipit.training.datasets import file_digests
 from pipit.training.progress import LogProgress
+from pipit.training.source_set import Listing
+
+Read = Callable[..., Listing[Clip]]
 
 SHAPES = {"librosa_22k": (128, 216, 1), "yamnet": (64, 498, 1)}
 
@@ -31,9 +35,9 @@ def _make(clips: list[Clip], cache: Path, front_end: str, copies: int = 0, seed:
 
 @pytest.mark.parametrize("front_end", SHAPES)
 def test_the_trainer_hears_exactly_what_the_device_hears(
-    synthetic: Path, tmp_path: Path, make_manifest: Callable[..., Manifest], front_end: str
+    synthetic: Path, tmp_path: Path, make_manifest: Callable[..., Manifest], front_end: str, read_set: Read
 ) -> None:
-    clips = list(read_dataset(synthetic, "esc50", {}).clips[:3])
+    clips = list(read_set(synthetic, "esc50").items[:3])
     made = _make(clips, tmp_path, front_end)
     pipeline = SoundsPipeline(make_manifest(front_end))
     for clip in clips:
@@ -42,8 +46,10 @@ def test_the_trainer_hears_exactly_what_the_device_hears(
         np.testing.assert_array_equal(made[clip.name], decoded.tensors["log_mel"])
 
 
-def test_the_seed_decides_the_copies_and_the_order_of_clips_does_not(synthetic: Path, tmp_path: Path) -> None:
-    clips = list(read_dataset(synthetic, "esc50", {}).clips[:4])
+def test_the_seed_decides_the_copies_and_the_order_of_clips_does_not(
+    synthetic: Path, tmp_path: Path, read_set: Read
+) -> None:
+    clips = list(read_set(synthetic, "esc50").items[:4])
     first = _make(clips, tmp_path / "a", "yamnet", copies=2)
     second = _make(clips[::-1], tmp_path / "b", "yamnet", copies=2)
     other = _make(clips, tmp_path / "c", "yamnet", copies=2, seed=2)
@@ -54,8 +60,10 @@ def test_the_seed_decides_the_copies_and_the_order_of_clips_does_not(synthetic: 
         assert not np.array_equal(first[clip.name][0], first[clip.name][1])
 
 
-def test_features_are_kept_by_content_and_a_broken_file_is_made_anew(synthetic: Path, tmp_path: Path) -> None:
-    (clip,) = read_dataset(synthetic, "esc50", {}).clips[:1]
+def test_features_are_kept_by_content_and_a_broken_file_is_made_anew(
+    synthetic: Path, tmp_path: Path, read_set: Read
+) -> None:
+    (clip,) = read_set(synthetic, "esc50").items[:1]
     expected = _make([clip], tmp_path / "cache", "yamnet")[clip.name]
     (kept,) = (tmp_path / "cache").rglob("*.npy")
     moved = tmp_path / "elsewhere.wav"
@@ -66,8 +74,8 @@ def test_features_are_kept_by_content_and_a_broken_file_is_made_anew(synthetic: 
     np.testing.assert_array_equal(_make([clip], tmp_path / "cache", "yamnet")[clip.name], expected)
 
 
-def test_every_bad_file_is_named_and_the_good_ones_are_made(synthetic: Path, tmp_path: Path) -> None:
-    good = read_dataset(synthetic, "esc50", {}).clips[0]
+def test_every_bad_file_is_named_and_the_good_ones_are_made(synthetic: Path, tmp_path: Path, read_set: Read) -> None:
+    good = read_set(synthetic, "esc50").items[0]
     (tmp_path / "not_audio.wav").write_bytes(b"hello" * 100)
     (tmp_path / "cut.wav").write_bytes(good.path.read_bytes()[:1000])
     soundfile.write(tmp_path / "silent.wav", np.zeros(1000), 22_050)

@@ -6,7 +6,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 import soundfile
-from home_security.sounds.pipeline import Collapse, FrontEnd, SoundsPipeline
+from home_security.sounds.pipeline import Collapse, SoundsPipeline
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
@@ -14,6 +14,7 @@ from pipit.answers import softmax
 from pipit.bundle.manifest import Manifest
 from pipit.errors import InvalidInput
 from pipit.inputs import EncodedAudio, EncodedImage, PcmAudio, TensorInput
+from pipit.pipelines.audio_windows import FrontEnd
 from pipit.types import Decoded, TimeSpan
 
 Make = Callable[..., Manifest]

@@ -4,10 +4,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from home_security.sounds.classes import choose_labels
-from home_security.sounds.dataset import Clip
-from home_security.sounds.report import measure
+from home_security.sounds.classes import Labels, choose_labels
+from home_security.sounds.task import measure
 from pipit.bundle.manifest import Decision
+from pipit.training.by_input.audio.clips import Clip
+from pipit.training.by_input.audio.trainer import SoundSide
 
 LABELS = choose_labels(["dog", "siren", "rain", "wind"], "security")
 CATEGORIES = ["siren", "siren", "dog", "dog", "rain", "rain", "wind", "wind"]
@@ -28,9 +29,15 @@ SCORES = np.array(
 )
 
 
+def _side(labels: Labels) -> SoundSide:
+    truth = np.array([labels.index(category) for category in CATEGORIES], np.int64)
+    groups = np.array([clip.recording for clip in CLIPS], dtype=object)
+    return SoundSide(np.zeros((len(CLIPS), 1), np.float32), truth, groups, tuple(CLIPS))
+
+
 def test_the_numbers_are_what_their_definitions_say() -> None:
     decision = Decision(thresholds={"siren": 0.5, "dog": 0.25}, background="none")
-    metrics = measure(SCORES, CLIPS, LABELS, decision, 5.0, seed=1).metrics()
+    metrics = measure(SCORES, _side(LABELS), LABELS, decision, 5.0, seed=1).metrics()
     assert LABELS.names == ("siren", "dog", "none")
     assert metrics["accuracy"].value == 6 / 8
     assert metrics["accuracy.security"].value == 3 / 4
@@ -53,7 +60,7 @@ def test_the_numbers_are_what_their_definitions_say() -> None:
 def test_without_a_background_no_false_alarm_is_counted() -> None:
     labels = choose_labels(["dog", "siren", "rain", "wind"], "all")
     scores = np.eye(4, dtype=np.float32)[[labels.index(category) for category in CATEGORIES]]
-    metrics = measure(scores, CLIPS, labels, Decision(), 5.0, seed=1).metrics()
+    metrics = measure(scores, _side(labels), labels, Decision(), 5.0, seed=1).metrics()
     assert metrics["accuracy"].value == 1.0
     assert metrics["accuracy.security"].samples == 4
     assert "false_alarms_per_hour" not in metrics

@@ -3,16 +3,19 @@ from __future__ import annotations
 import csv
 import hashlib
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import soundfile
 from home_security.sounds.classes import SECURITY_NAMES
-from home_security.sounds.dataset import read_dataset
-from home_security.sounds.golden import golden_inputs
-from home_security.sounds.synthetic import RATE, VOICES, synthesise, write_synthetic_set
+from home_security.sounds.synthetic import RATE, VOICES, golden_inputs, synthesise, write_synthetic_set
 from pipit.inputs import EncodedAudio, PcmAudio
 from pipit.inputs.audio import decode_audio
+from pipit.training.by_input.audio.clips import Clip
+from pipit.training.source_set import Listing
+
+Read = Callable[..., Listing[Clip]]
 
 
 def _digest(folder: Path) -> str:
@@ -20,12 +23,12 @@ def _digest(folder: Path) -> str:
     return hashlib.sha256(b"".join(path.read_bytes() for path in paths)).hexdigest()
 
 
-def test_the_set_is_laid_out_as_esc50_and_says_that_it_is_synthetic(synthetic: Path) -> None:
-    listing = read_dataset(synthetic, "esc50", {})
+def test_the_set_is_laid_out_as_esc50_and_says_that_it_is_synthetic(synthetic: Path, read_set: Read) -> None:
+    listing = read_set(synthetic, "esc50")
     assert listing.problems == ()
-    assert Counter(clip.category for clip in listing.clips) == dict.fromkeys(VOICES, 10)
-    assert len({clip.category for clip in listing.clips} & set(SECURITY_NAMES)) == 4
-    assert {clip.fold for clip in listing.clips} == {"1", "2", "3", "4", "5"}
+    assert Counter(clip.category for clip in listing.items) == dict.fromkeys(VOICES, 10)
+    assert len({clip.category for clip in listing.items} & set(SECURITY_NAMES)) == 4
+    assert {clip.fold for clip in listing.items} == {"1", "2", "3", "4", "5"}
     assert "not one of these clips is a recording" in (synthetic / "SYNTHETIC.txt").read_text()
     with (synthetic / "meta" / "esc50.csv").open(newline="") as file:
         for row in csv.DictReader(file):

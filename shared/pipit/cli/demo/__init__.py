@@ -1,1 +1,1 @@
-"""`pipit demo`: every part of Pipit once, on one machine, from sounds to an answer on the wire."""
+"""`pipit demo`: every part of Pipit once, on one machine, from data to an answer on the wire."""

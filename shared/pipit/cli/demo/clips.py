@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pipit.errors import NotFound
+from pipit.training.classifier import ITEMS_FILE
 from pipit.training.run import Run
 from pipit.training.trainer import Trainer
 
@@ -30,9 +31,9 @@ def unseen_clips(run: Run, trainer: Trainer, labels: Sequence[str], each: int) -
     """
     paths = trainer.data_files()
     by_category: dict[str, list[Path]] = defaultdict(list)
-    for entry in sorted(run.read_json("prepare", "clips.json"), key=lambda entry: str(entry["name"])):
+    for entry in sorted(run.read_json("prepare", ITEMS_FILE), key=lambda entry: str(entry["name"])):
         if entry["side"] == "test":
-            by_category[entry["category"]].append(paths[entry["name"]])
+            by_category[entry["label"]].append(paths[entry["name"]])
     wanted = [label for label in labels if label in by_category]
     if not wanted:
         raise NotFound(f"the test side of {run.folder} has no clips of {', '.join(labels)}")

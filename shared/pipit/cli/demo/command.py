@@ -25,10 +25,10 @@ _INTERPRETER = Path(sys.executable)
 
 def demo(
     *,
-    task: Annotated[str, typer.Option(help='"domain.task".')] = "home_security.sounds",
+    task: Annotated[str, typer.Option(help='"domain.task". (default: the one that is installed)')] = "",
     state: Annotated[Path | None, typer.Option(help="Folder that keeps everything. (default: runs/demo)")] = None,
     synthetic: Annotated[
-        bool, typer.Option("--synthetic", help="Take synthesised sounds though PIPIT_DATA has real ones.")
+        bool, typer.Option("--synthetic", help="Take synthesised data though PIPIT_DATA has real ones.")
     ] = False,
     recipe: Annotated[str, typer.Option(help="Recipe to train. (default: the one that fits the data)")] = "",
     set_: Annotated[
@@ -45,8 +45,8 @@ def demo(
 ) -> None:
     """Do the whole way once: data, training, registry, promotion, a server, and answers on the wire.
 
-    Trains on the real clips in PIPIT_DATA, or where there are none on synthetic sounds, and says which. The clips it
-    classifies in the end are ones that training never saw. Everything it starts, it ends. A second demo trains
+    Trains on the real data in PIPIT_DATA, or where there are none on what a program makes, and says which. The files
+    it classifies in the end are ones that training never saw. Everything it starts, it ends. A second demo trains
     nothing anew.
 
     For example:
@@ -74,7 +74,6 @@ def demo(
 
 
 def _show(result: DemoResult, options: DemoOptions) -> None:
-    kind = "SYNTHETIC sounds" if result.synthetic else "real clips"
     print_gates(result.gates)
     if result.gates_overridden:
         print_line("[yellow]promoted against its gates, for the demo alone; the history says so[/yellow]")
@@ -94,7 +93,7 @@ def _show(result: DemoResult, options: DemoOptions) -> None:
             )
             for answer in result.answers
         ],
-        f"{result.task} {result.version} ({result.variant}), trained on {kind}",
+        f"{result.task} {result.version} ({result.variant}), trained on {result.trained_on}",
     )
     print_line(
         f"[bold]{result.right} of {len(result.answers)} right[/bold]: an alarm is detected where there is one, "

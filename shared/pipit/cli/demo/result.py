@@ -27,9 +27,10 @@ class AnsweredClip:
 
 @dataclass(frozen=True, slots=True)
 class DemoResult:
-    """synthetic: trained on sounds made by arithmetic. seconds: of each act, by name."""
+    """synthetic: trained on what a program made. trained_on: in words. seconds: of each act, by name."""
 
     synthetic: bool
+    trained_on: str
     task: str
     recipe: str
     version: str

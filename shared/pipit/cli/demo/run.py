@@ -20,8 +20,8 @@ from pipit.cli.demo.clips import Clip, unseen_clips
 from pipit.cli.demo.processes import Servers, free_port, wait_until_serving
 from pipit.cli.demo.result import AnsweredClip, DemoResult
 from pipit.cli.demo.subject import Subject, choose_subject
-from pipit.cli.inference import Answer, InferenceClient, Target
 from pipit.cli.training import published_versions, run_training
+from pipit.client import Answer, Client
 from pipit.errors import GatesFailed, Unavailable
 from pipit.registry import RegistryClient
 from pipit.registry.types import Promotion
@@ -37,7 +37,8 @@ _ENVIRONMENT = "production"
 class DemoOptions:
     """state: folder that keeps everything. data: folder of data sets, None if there is none.
 
-    synthetic: take synthesised sounds though there are real ones. recipe: empty for one that fits the data.
+    task: empty for the one that is installed. synthetic: take synthesised data though there are real ones. recipe:
+    empty for one that fits the data.
     serve_python, registry_python: interpreters of those environments. each: clips of each class to classify.
     """
 
@@ -70,14 +71,15 @@ def run_demo(options: DemoOptions, progress: Progress) -> DemoResult:
             promotion, overridden = _publish(bundle, registry, subject)
         progress.say(f"registry: {bundle.manifest.name} published, {_ENVIRONMENT} points to it")
         with stopwatch.time("start the server"):
-            server = _start_server(servers, options, registry)
-            _wait_for_bundle(server, options.task, bundle.digest)
+            server = _start_server(servers, options, subject.task, registry)
+            _wait_for_bundle(server, bundle.digest)
         progress.say(f"server: SERVING at {server}, with {options.serve_python}")
         with stopwatch.time("classify"):
-            answers, variant = _classify(server, options.task, bundle, clips)
+            answers, variant = _classify(server, subject.task, bundle, clips)
     return DemoResult(
         synthetic=subject.synthetic,
-        task=options.task,
+        trained_on=subject.trained_on,
+        task=subject.task,
         recipe=subject.recipe or "the task's own",
         version=str(bundle.manifest.version),
         digest=bundle.digest,
@@ -120,7 +122,7 @@ def _train(options: DemoOptions, subject: Subject, registry: str, progress: Prog
     trainer = subject.trainer()
     with open_run(trainer, options.state / "runs", progress) as run:
         with RegistryClient(registry) as client:
-            published = published_versions(client, options.task)
+            published = published_versions(client, subject.task)
         _, folder = run_training(trainer, run, published=published)
         assert folder is not None  # the last step made it
         bundle = open_bundle(folder)
@@ -138,11 +140,11 @@ def _publish(bundle: Bundle, registry: str, subject: Subject) -> tuple[Promotion
             return client.promote(task, version, _ENVIRONMENT, reason=reason, override_gates=True), True
 
 
-def _start_server(servers: Servers, options: DemoOptions, registry: str) -> str:
+def _start_server(servers: Servers, options: DemoOptions, task: str, registry: str) -> str:
     port = free_port()
     environment = {
         "PIPIT_SERVING_REGISTRY": registry,
-        "PIPIT_SERVING_TASKS": options.task,
+        "PIPIT_SERVING_TASKS": task,
         "PIPIT_SERVING_ENVIRONMENT": _ENVIRONMENT,
         "PIPIT_SERVING_CACHE_DIR": str(options.state / "cache"),
         "PIPIT_SERVING_PORT": str(port),
@@ -150,15 +152,15 @@ def _start_server(servers: Servers, options: DemoOptions, registry: str) -> str:
         "PIPIT_SERVING_LOG_FORMAT": "console",
     }
     server = servers.start("inference server", [str(options.serve_python), "-m", "pipit.serving"], environment)
-    wait_until_serving(server, f"127.0.0.1:{port}", options.task, _START_SECONDS)
+    wait_until_serving(server, f"127.0.0.1:{port}", task, _START_SECONDS)
     return f"127.0.0.1:{port}"
 
 
-def _wait_for_bundle(server: str, task: str, digest: str) -> None:
+def _wait_for_bundle(server: str, digest: str) -> None:
     """A server that was started before serves from its cache at once, and swaps when the registry has told it."""
     deadline = time.monotonic() + _START_SECONDS
-    with InferenceClient(Target(server, task=task)) as client:
-        while client.serving(task) != digest:
+    with Client(server) as client:
+        while not any(model.identity and model.identity.digest == digest for model in client.models()):
             if time.monotonic() > deadline:
                 raise Unavailable(f"the server at {server} did not take up bundle {digest[:12]}; see its log")
             time.sleep(_POLL_SECONDS)
@@ -167,11 +169,10 @@ def _wait_for_bundle(server: str, task: str, digest: str) -> None:
 def _classify(server: str, task: str, bundle: Bundle, clips: list[Clip]) -> tuple[list[AnsweredClip], str]:
     answers = []
     variant = ""
-    target = Target(server, task=task, version=str(bundle.manifest.version), top_k=1)
-    with InferenceClient(target) as client:
+    with Client(server, task=task, version=str(bundle.manifest.version), top_k=1) as client:
         for clip in clips:
             begin = time.perf_counter()
-            answer = client.classify_file(clip.path)
+            answer = client.classify(clip.path)
             seconds = time.perf_counter() - begin
             variant = answer.model.variant
             answers.append(_judge(clip, answer, bundle, seconds))
@@ -193,6 +194,6 @@ def _judge(clip: Clip, answer: Answer, bundle: Bundle, seconds: float) -> Answer
         score=round(top.score, 4),
         detected=top.detected,
         right=(top.label == expected and top.detected) or (expected == background and not alarms),
-        server_ms=round(answer.times_us.total / 1000, 2),
+        server_ms=round(answer.times.total * 1000, 2),
         round_trip_ms=round(seconds * 1000, 2),
     )

@@ -1,4 +1,4 @@
-"""What the demo trains on: real clips where they are, otherwise sounds that the task's domain synthesises."""
+"""What the demo trains on: real data where they are, otherwise what the task's domain synthesises."""
 
 from __future__ import annotations
 
@@ -8,23 +8,24 @@ from pathlib import Path
 from typing import Any
 
 from pipit.cli.training import open_trainer
-from pipit.data.sources import BACKBONES_FOLDER, ESC50, YAMNET_ONNX
+from pipit.data.demo import load_demo
 from pipit.data.synthetic import SYNTHETIC_RECIPE, synthesise
 from pipit.training.trainer import Trainer
-
-_SMALL_RECIPE = "small"
-"""Needs no pretrained network."""
 
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """data: folder of data sets. recipe: by name; empty for the task's own. description: in words, for people."""
+    """data: folder of data sets. recipe: by name; empty for the task's own.
+
+    trained_on: in two words. description: in one sentence, for people.
+    """
 
     task: str
     data: Path
     recipe: str
     overrides: Mapping[str, Any]
     synthetic: bool
+    trained_on: str
     description: str
 
     def trainer(self) -> Trainer:
@@ -35,14 +36,17 @@ class Subject:
 def choose_subject(
     task: str, state: Path, data: Path | None, synthetic: bool, recipe: str, overrides: Mapping[str, Any]
 ) -> Subject:
-    """Real clips if `data` has them and `synthetic` does not forbid it. recipe: empty for the one that fits the data.
+    """Real data if `data` has them and `synthetic` does not forbid it.
 
-    Raises NotFound if sounds have to be synthesised and the task's domain can't.
+    task: empty for the one that is installed. recipe: empty for the one that fits the data.
+    Raises NotFound if no installed domain has a demo of the task, or data have to be synthesised and it can't.
     """
-    if data is not None and not synthetic and (data / ESC50.folder / "meta" / "esc50.csv").is_file():
-        if not recipe and not (data / BACKBONES_FOLDER / YAMNET_ONNX).is_file():
-            recipe = _SMALL_RECIPE
-        return Subject(task, data, recipe, overrides, False, f"real clips in {data / ESC50.folder}")
+    task, demo = load_demo(task)
+    real = None if data is None or synthetic else demo.find(data)
+    if data is not None and real is not None:
+        kind = f"real {demo.real}"
+        return Subject(task, data, recipe or real.recipe, overrides, False, kind, f"{kind} in {real.folder}")
     folder = synthesise(task, state / "data")
-    description = f"SYNTHETIC sounds, made by a program, in {folder}: they say nothing about real houses"
-    return Subject(task, folder.parent, recipe or SYNTHETIC_RECIPE, overrides, True, description)
+    kind = f"SYNTHETIC {demo.synthetic}"
+    description = f"{kind}, made by a program, in {folder}: they say nothing about {demo.caution}"
+    return Subject(task, folder.parent, recipe or SYNTHETIC_RECIPE, overrides, True, kind, description)

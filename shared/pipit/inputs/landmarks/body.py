@@ -35,7 +35,10 @@ _LEAST_DIAMETER = 1e-6
 
 @dataclass(frozen=True, slots=True)
 class BodyPoints:
-    """points: float32, shape (39, 4): x, y, z in pixels, z in the scale of x; visibility 0..1. presence: 0..1."""
+    """points: float32, shape (39, 4): x, y, z in pixels, z in the scale of x; visibility 0..1. presence: 0..1.
+
+    Read-only: tasks share them.
+    """
 
     points: NDArray[np.float32]
     presence: float
@@ -71,6 +74,7 @@ class BodyFinder:
     def __init__(self, detector: Runtime, landmarks: Runtime) -> None:
         self._detector = Detector(detector, (8, 16, 32, 32, 32), "Identity", "Identity_1")
         self._landmarks = landmarks
+        self.digests = (detector.digest, landmarks.digest)
         (spec,) = landmarks.inputs
         self._input, self._size = spec.name, spec.shape[0]
 
@@ -90,6 +94,7 @@ class BodyFinder:
         points[:, :2] = rectangle.to_picture(local)
         points[:, 2] = raw[:, 2] / self._size * rectangle.width
         points[:, 3] = 1 / (1 + np.exp(-raw[:, 3]))
+        points.setflags(write=False)
         return BodyPoints(points, float(answers["Identity_1"].item()))
 
 

@@ -29,13 +29,10 @@ from pipit.inputs.landmarks.files import (
     read_landmarks,
     write_landmarks,
 )
-from pipit.inputs.landmarks.find import FaceAndBody, Found
+from pipit.inputs.landmarks.find import SHORTER_SIDE, FaceAndBody, Found
 from pipit.inputs.landmarks.layout import FEATURES
+from pipit.inputs.suffixes import PICTURES, VIDEOS
 
-PICTURES = frozenset({".jpeg", ".jpg", ".png", ".webp"})
-VIDEOS = frozenset({".avi", ".m4v", ".mkv", ".mov", ".mp4", ".mpg", ".webm"})
-ENOUGH = 720
-"""Pixels of the shorter side to which large JPEGs are reduced: a face of a fifth of it still fills its crop."""
 _PORTION = 32
 _LIMITS = ImageLimits(max_bytes=256 * 1024 * 1024, max_pixels=150_000_000)
 """The owner's own files: larger ones than a server takes."""
@@ -84,7 +81,7 @@ def extract_folder(
     """Finds landmarks in every picture and video below `folder` and writes them to `output`.
 
     A file that can't be read is listed with its problem and stops nothing. processes: None for one a core.
-    models: see `FaceAndBody`.
+    models: see `folder` of `FaceAndBody.load`.
     Raises NotFound if there is no such folder, nothing in it or a network is missing; InvalidInput if `output` was
     made with other options.
     """
@@ -97,7 +94,8 @@ def extract_folder(
     finished = len(sources) - len(left)
     if advance:
         advance(finished, len(sources))
-    FaceAndBody(models)  # a missing network is told of here, once, and not by each process
+    # A missing network is told of here, once, and not by each process.
+    FaceAndBody.load(models, body=options.body).close()
     parts.mkdir(parents=True, exist_ok=True)
     for table in _search(_portions(left), options, models, processes or len(os.sched_getaffinity(0))):
         write_landmarks(_new_part(parts), table)
@@ -194,7 +192,7 @@ class _Worker:
 def _start_worker(models: Path | None, options: ExtractOptions) -> None:
     # An interrupt from the keyboard reaches all processes; the first one ends the others in order.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    _Worker.networks = FaceAndBody(models)
+    _Worker.networks = FaceAndBody.load(models, body=options.body)
     _Worker.options = options
 
 
@@ -219,7 +217,7 @@ class _Rows:
         self._found: list[tuple[int, float, int, Found]] = []
 
     def add_picture(self, source: _Source, networks: FaceAndBody, options: ExtractOptions) -> None:
-        picture = decode_with_size(EncodedImage(source.path.read_bytes()), _LIMITS, ENOUGH)
+        picture = decode_with_size(EncodedImage(source.path.read_bytes()), _LIMITS, SHORTER_SIDE)
         found = networks.find(picture.pixels, options.faces, body=options.body, full_size=picture.full_size)
         self._add(np.nan, found)
         self._sources.append((source, 1, int(not found), ""))

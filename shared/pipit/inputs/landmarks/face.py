@@ -34,7 +34,7 @@ _SAME_FACE = 0.5
 class FacePoints:
     """points: float32, shape (468, 3), in pixels; z in the scale of x, smaller is nearer to the camera.
 
-    presence: 0..1, that there is a face. looked_at: the rectangle that the network saw.
+    Read-only: tasks share them. presence: 0..1, that there is a face. looked_at: the rectangle that the network saw.
     """
 
     points: NDArray[np.float32]
@@ -72,6 +72,7 @@ class FaceFinder:
     def __init__(self, detector: Runtime, landmarks: Runtime) -> None:
         self._detector = Detector(detector, (8, 16, 16, 16), "regressors", "classificators")
         self._landmarks = landmarks
+        self.digests = (detector.digest, landmarks.digest)
         (spec,) = landmarks.inputs
         self._input, self._size = spec.name, spec.shape[0]
 
@@ -93,6 +94,7 @@ class FaceFinder:
         points = np.empty_like(local)
         points[:, :2] = rectangle.to_picture(local[:, :2])
         points[:, 2] = local[:, 2] * rectangle.width
+        points.setflags(write=False)
         return FacePoints(points, 1 / (1 + math.exp(-float(answers["conv2d_31"].item()))), rectangle)
 
 

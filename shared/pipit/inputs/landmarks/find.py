@@ -2,30 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import hashlib
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pipit.data.landmark_networks import (
-    BODY_DETECTOR,
-    BODY_LANDMARKS,
-    FACE_DETECTOR,
-    FACE_LANDMARKS,
-    NetworkFile,
-)
 from pipit.errors import InvalidInput
+from pipit.inputs import EncodedImage
+from pipit.inputs.image import decode_with_size
 from pipit.inputs.landmarks.body import BodyFinder, BodyPoints, BodyTrack
 from pipit.inputs.landmarks.crop import Picture, crop
 from pipit.inputs.landmarks.face import FaceFinder, FacePoints, add_new
 from pipit.inputs.landmarks.geometry import Rectangle
 from pipit.inputs.landmarks.layout import BODY_FEATURES, BODY_POINT_NAMES
-from pipit.inputs.landmarks.networks import network_paths
+from pipit.inputs.landmarks.memory import RECENT, Asker, Findings
+from pipit.inputs.landmarks.networks import BODY_NETWORKS, FACE_NETWORKS, RUNTIME, network_paths
 from pipit.runtimes.base import Runtime
 from pipit.runtimes.loader import load_runtime
 from pipit.types import Box
+
+T = TypeVar("T")
+
+SHORTER_SIDE = 720
+"""Pixels that a picture needs; a larger JPEG is decoded at a reduced scale. A face of a fifth of it fills its crop."""
+_RECTANGLE = 256
+"""Bytes, roughly."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,33 +63,79 @@ class Thresholds:
     body_presence: float = 0.5
 
 
+@dataclass(frozen=True, slots=True)
+class Searched:
+    """pixels: the decoded picture, RGB. found: largest face first."""
+
+    pixels: Picture
+    found: list[Found]
+
+
 class FaceAndBody:
-    """The four networks. Keeps nothing of what it sees; safe for several threads."""
+    """The networks. Safe for several threads. Keeps nothing of pictures; see `Tracker.find_encoded`."""
 
     def __init__(
         self,
-        models: Path | None = None,
+        networks: Mapping[str, Runtime],
+        thresholds: Thresholds | None = None,
+        *,
+        tight_faces: bool = True,
+        findings: Findings = RECENT,
+    ) -> None:
+        """networks: opened, by the names of `pipit.inputs.landmarks.networks`; without the body's, no body is found.
+
+        tight_faces: where no face is detected, look once more for one that fills the picture. MediaPipe does not.
+        findings: of all who may share what they find. Raises InvalidInput if a network is missing.
+        """
+        missing = FACE_NETWORKS.keys() - networks.keys()
+        if BODY_NETWORKS.keys() & networks.keys():
+            missing |= BODY_NETWORKS.keys() - networks.keys()
+        if missing:
+            raise InvalidInput(f"the networks {', '.join(sorted(missing))} are missing; make the bundle anew")
+        self._networks = networks
+        self._faces = FaceFinder(*(networks[name] for name in FACE_NETWORKS))
+        self._bodies = None
+        if BODY_NETWORKS.keys() <= networks.keys():
+            self._bodies = BodyFinder(*(networks[name] for name in BODY_NETWORKS))
+        self._thresholds = thresholds or Thresholds()
+        self._tight_faces = tight_faces
+        self._asker = Asker(findings)
+
+    @classmethod
+    def load(
+        cls,
+        folder: Path | None = None,
         threads: int = 1,
         instances: int = 1,
         thresholds: Thresholds | None = None,
         *,
+        body: bool = True,
         tight_faces: bool = True,
-    ) -> None:
-        """models: folder of the networks; not given, the one that the settings name.
+    ) -> FaceAndBody:
+        """From files, for trainers and tools; a device has them from its bundle.
 
-        threads: cores that one picture may use. instances: pictures that may be searched at the same time.
-        tight_faces: where no face is detected, look once more for one that fills the picture. MediaPipe does not.
+        folder: of the networks; not given, the one of this environment. threads: cores that one picture may use.
+        instances: pictures that may be searched at the same time. body: False leaves the body's networks out.
         Raises NotFound if a network is missing, InvalidInput if one is none.
         """
-        paths = network_paths(models)
+        with ExitStack() as stack:
+            networks: dict[str, Runtime] = {}
+            for name, path in network_paths(folder, body=body).items():
+                networks[name] = load_runtime(path, RUNTIME, threads, instances)
+                stack.callback(networks[name].close)
+            loaded = cls(networks, thresholds, tight_faces=tight_faces)
+            stack.pop_all()
+        return loaded
 
-        def load(file: NetworkFile) -> Runtime:
-            return load_runtime(paths[file], "litert", threads, instances)
+    def close(self) -> None:
+        """For who called `load`: frees the networks."""
+        for network in self._networks.values():
+            network.close()
 
-        self._faces = FaceFinder(load(FACE_DETECTOR), load(FACE_LANDMARKS))
-        self._bodies = BodyFinder(load(BODY_DETECTOR), load(BODY_LANDMARKS))
-        self._thresholds = thresholds or Thresholds()
-        self._tight_faces = tight_faces
+    @property
+    def finds_bodies(self) -> bool:
+        """Whether the body's networks are here."""
+        return self._bodies is not None
 
     def find(
         self,
@@ -104,7 +157,10 @@ class FaceAndBody:
         """For pictures that follow each other. See `find`."""
         if faces is not None and faces < 1:
             raise InvalidInput(f"faces must be at least 1, not {faces}; leave it out for the largest one")
-        return Tracker(self._faces, self._bodies if body else None, faces, self._thresholds, tight=self._tight_faces)
+        if body and self._bodies is None:
+            raise InvalidInput("the body's networks are not here; look for faces alone (body=False)")
+        bodies = self._bodies if body else None
+        return Tracker(self._faces, bodies, faces, self._thresholds, self._asker, tight=self._tight_faces)
 
 
 class Tracker:
@@ -119,6 +175,7 @@ class Tracker:
         bodies: BodyFinder | None,
         most_faces: int | None,
         thresholds: Thresholds,
+        asker: Asker,
         *,
         tight: bool,
     ) -> None:
@@ -127,10 +184,25 @@ class Tracker:
         self._bodies = bodies
         self._most_faces = most_faces
         self._thresholds = thresholds
+        self._asker = asker
         self._tight = tight
         self._face_rectangles: list[Rectangle] = []
         self._body = BodyTrack()
         self._size: tuple[int, ...] = ()
+        self._picture_digest: bytes | None = None
+
+    def find_encoded(self, item: EncodedImage, seconds: float = 1 / 30) -> Searched:
+        """As `find`, in a picture file, of which large JPEGs are decoded no larger than `SHORTER_SIDE` needs.
+
+        Where another task of this process has just looked at the same file, at the same place, with the same network,
+        what it found is taken; see `pipit.inputs.landmarks.memory`. Raises InvalidInput, InputTooLarge.
+        """
+        picture = decode_with_size(item, shorter_side=SHORTER_SIDE)
+        self._picture_digest = hashlib.blake2b(item.data, digest_size=16).digest()
+        try:
+            return Searched(picture.pixels, self.find(picture.pixels, picture.full_size, seconds))
+        finally:
+            self._picture_digest = None
 
     def find(self, picture: Picture, full_size: tuple[int, int] | None = None, seconds: float = 1 / 30) -> list[Found]:
         """As `FaceAndBody.find`. A picture of another size than the one before starts anew.
@@ -162,12 +234,16 @@ class Tracker:
             held = [face.next_rectangle for face in known]
             least = self._thresholds.face_detection
             # Beside a face that is known already, none fills the picture.
-            seen = self._faces.detect(picture, least, tight=self._tight and not known)
+            seen = self._detect_faces(picture, least, tight=self._tight and not known)
             detected = add_new(held, seen)[len(held) :]
             known += self._look_at_faces(picture, detected, self._most_faces and self._most_faces - len(known))
         known.sort(key=lambda face: -face.bounds.area)
         self._face_rectangles = [face.next_rectangle for face in known]
         return known
+
+    def _detect_faces(self, picture: Picture, least: float, *, tight: bool) -> tuple[Rectangle, ...]:
+        key = ("faces", self._faces.digests, least, tight)
+        return self._shared(key, lambda: tuple(self._faces.detect(picture, least, tight=tight)))
 
     def _look_at_faces(
         self, picture: Picture, rectangles: Sequence[Rectangle], most: int | None = None
@@ -176,7 +252,7 @@ class Tracker:
         for rectangle in rectangles:
             if most is not None and len(present) == most:
                 break
-            face = self._faces.look(picture, rectangle)
+            face = self._shared(("face", self._faces.digests, rectangle), partial(self._faces.look, picture, rectangle))
             if face.presence > self._thresholds.face_presence:
                 present.append(face)
         return present
@@ -187,7 +263,9 @@ class Tracker:
         body = self._look_at_body(picture, self._body.rectangle)
         if body is None:
             self._body.lose()
-            body = self._look_at_body(picture, self._bodies.detect(picture, self._thresholds.body_detection))
+            least = self._thresholds.body_detection
+            detect = partial(self._bodies.detect, picture, least)
+            body = self._look_at_body(picture, self._shared(("bodies", self._bodies.digests, least), detect))
         if body is not None:
             self._body.follow(body, seconds)
         return body
@@ -195,8 +273,15 @@ class Tracker:
     def _look_at_body(self, picture: Picture, rectangle: Rectangle | None) -> BodyPoints | None:
         if self._bodies is None or rectangle is None:
             return None
-        body = self._bodies.look(picture, rectangle)
+        key = ("body", self._bodies.digests, rectangle)
+        body = self._shared(key, partial(self._bodies.look, picture, rectangle))
         return body if body.presence > self._thresholds.body_presence else None
+
+    def _shared(self, key: tuple[Hashable, ...], look: Callable[[], T]) -> T:
+        """What a network says depends on nothing but the picture and the key, so streams may share it, too."""
+        if self._picture_digest is None:
+            return look()
+        return self._asker.once((self._picture_digest, *key), look, _bytes_of)
 
 
 def face_crop(picture: Picture, found: Found, size: int, margin: float = 1.2) -> Picture:
@@ -214,6 +299,13 @@ def check_picture(picture: Picture) -> None:
         raise InvalidInput(
             f"a picture must be uint8 of shape (height, width, 3), not {picture.dtype} of shape {picture.shape}"
         )
+
+
+def _bytes_of(finding: object) -> int:
+    """Of one finding, roughly."""
+    if isinstance(finding, FacePoints | BodyPoints):
+        return finding.points.nbytes + _RECTANGLE
+    return _RECTANGLE * (1 + len(finding) if isinstance(finding, tuple) else 1)
 
 
 def _bearer(faces: Sequence[FacePoints], body: BodyPoints | None) -> int | None:

@@ -1,32 +1,42 @@
-"""Where the four networks lie."""
+"""The four networks by the names that bundles give them, and where they lie in an environment that trains."""
 
 from __future__ import annotations
 
-import sys
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Final
 
-from pipit.data.landmark_networks import NETWORK_FILES, NetworkFile
+from pipit.data.landmark_networks import (
+    BODY_DETECTOR,
+    BODY_LANDMARKS,
+    FACE_DETECTOR,
+    FACE_LANDMARKS,
+    FOLDER,
+    NetworkFile,
+)
 from pipit.errors import NotFound
-from pipit.settings import Settings, load_settings
+from pipit.settings import Settings
+
+FACE_NETWORKS: Mapping[str, NetworkFile] = {"face_detector": FACE_DETECTOR, "face_landmarks": FACE_LANDMARKS}
+BODY_NETWORKS: Mapping[str, NetworkFile] = {"body_detector": BODY_DETECTOR, "body_landmarks": BODY_LANDMARKS}
+RUNTIME: Final = "litert"
 
 
 class LandmarkSettings(Settings):
     """The networks that find faces and bodies."""
 
-    landmarks: Path = Path(sys.prefix) / "share" / "pipit" / "landmarks"
-    """Folder with the four .tflite files. Not set: in the environment that runs."""
     landmarks_wheel: str | None = None
     """File, folder or URL of mediapipe's wheel, which they are taken from. Not set: the index that pip uses."""
 
 
-def network_paths(folder: Path | None = None) -> dict[NetworkFile, Path]:
-    """folder: not given, the one that the settings name. Raises NotFound that says how to get them."""
-    folder = folder or load_settings(LandmarkSettings).landmarks
-    paths = {file: folder / file.name for file in NETWORK_FILES}
-    missing = [file.name for file, path in paths.items() if not path.is_file()]
+def network_paths(folder: Path | None = None, *, body: bool = True) -> dict[str, Path]:
+    """By name, for a bundle's `networks`. body: False leaves those out that only a body needs.
+
+    folder: not given, the one of this environment. Raises NotFound that says how to get them.
+    """
+    folder = folder or FOLDER
+    wanted = {**FACE_NETWORKS, **(BODY_NETWORKS if body else {})}
+    missing = [file.name for file in wanted.values() if not (folder / file.name).is_file()]
     if missing:
-        raise NotFound(
-            f"{folder} lacks {', '.join(missing)}; run: python -m pipit.data.landmark_networks "
-            "(PIPIT_LANDMARKS names another folder)"
-        )
-    return paths
+        raise NotFound(f"{folder} lacks {', '.join(missing)}; run: python -m pipit.data.landmark_networks")
+    return {name: folder / file.name for name, file in wanted.items()}

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from pipit.data.landmark_networks import install
+from pipit.data.landmark_networks import FOLDER, install
 from pipit.errors import Unavailable
 from pipit.inputs.landmarks import FaceAndBody
 from pipit.inputs.landmarks.networks import LandmarkSettings
@@ -21,17 +21,16 @@ from pipit.settings import load_settings
 @pytest.fixture(scope="session")
 def networks_folder() -> Path:
     """The four networks, fetched where they are not there yet. Skips where they can't be had."""
-    settings = load_settings(LandmarkSettings)
     try:
-        install(settings.landmarks, settings.landmarks_wheel)
+        install(FOLDER, load_settings(LandmarkSettings).landmarks_wheel)
     except Unavailable as error:
         pytest.skip(str(error))
-    return settings.landmarks
+    return FOLDER
 
 
 @pytest.fixture(scope="session")
 def networks(networks_folder: Path) -> FaceAndBody:
-    return FaceAndBody(networks_folder)
+    return FaceAndBody.load(networks_folder)
 
 
 @pytest.fixture(scope="session")

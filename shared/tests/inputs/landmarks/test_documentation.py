@@ -7,9 +7,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from pipit.inputs.landmarks.extract import PICTURES, VIDEOS
 from pipit.inputs.landmarks.files import _DTYPES, FORMAT
 from pipit.inputs.landmarks.networks import LandmarkSettings
+from pipit.inputs.suffixes import PICTURES, VIDEOS
 
 
 @pytest.fixture(scope="module")

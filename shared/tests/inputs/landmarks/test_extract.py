@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -95,7 +96,11 @@ def test_other_options_are_not_mixed(pictures: Path, networks_folder: Path, tmp_
 
 
 def test_an_interrupted_run_goes_on(
-    networks_folder: Path, tmp_path: Path, photograph: NDArray[np.uint8], monkeypatch: pytest.MonkeyPatch
+    networks_folder: Path,
+    tmp_path: Path,
+    photograph: NDArray[np.uint8],
+    monkeypatch: pytest.MonkeyPatch,
+    popen: Callable[..., Any],
 ) -> None:
     folder, output = tmp_path / "in", tmp_path / "faces.npz"
     folder.mkdir()
@@ -109,7 +114,7 @@ def test_an_interrupted_run_goes_on(
     )
     (tmp_path / "run.py").write_text(program)
     command = [sys.executable, str(tmp_path / "run.py"), str(folder), str(output), str(networks_folder)]
-    process = subprocess.Popen(command, stderr=subprocess.PIPE, start_new_session=True)
+    process = popen(command, stderr=subprocess.PIPE)
     parts = tmp_path / "faces.npz.parts"
     deadline = time.monotonic() + 120
     while not list(parts.glob("[0-9]*.npz")) and process.poll() is None and time.monotonic() < deadline:

@@ -84,7 +84,7 @@ def test_a_face_that_fills_the_picture_needs_a_second_look(
 ) -> None:
     (whole,) = networks.find(photograph, body=False)
     tight = np.ascontiguousarray(photograph[90:150, 190:250])
-    assert FaceAndBody(networks_folder, tight_faces=False).find(tight) == []
+    assert FaceAndBody.load(networks_folder, tight_faces=False).find(tight) == []
     (found,) = networks.find(tight, body=False)
     off = face_pixels(found.features, tight) + np.array([190, 90]) - face_pixels(whole.features, photograph)
     assert np.hypot(*off.T).mean() < 6
@@ -198,12 +198,12 @@ def test_no_face_wanted(networks: FaceAndBody) -> None:
 def test_missing_networks_say_how_to_get_them(tmp_path: Path) -> None:
     (tmp_path / "face_landmark.tflite").write_bytes(b"")
     with pytest.raises(NotFound, match=r"lacks face_detection_short_range\.tflite, .*python -m pipit\.data\.landmark"):
-        FaceAndBody(tmp_path)
+        FaceAndBody.load(tmp_path)
 
 
 def test_high_thresholds_find_nothing(networks_folder: Path, photograph: Picture) -> None:
-    assert FaceAndBody(networks_folder, thresholds=Thresholds(face_detection=0.999)).find(photograph) == []
-    strict = FaceAndBody(networks_folder, thresholds=Thresholds(body_presence=1.0))
+    assert FaceAndBody.load(networks_folder, thresholds=Thresholds(face_detection=0.999)).find(photograph) == []
+    strict = FaceAndBody.load(networks_folder, thresholds=Thresholds(body_presence=1.0))
     assert strict.find(photograph)[0].body_presence == 0
 
 
@@ -261,7 +261,7 @@ class TestStreams:
 
     def test_streams_can_not_see_each_other(self, networks_folder: Path, made: Any, photograph: Picture) -> None:
         """Two streams side by side in threads over the same networks give what each gives alone."""
-        shared = FaceAndBody(networks_folder, instances=2)
+        shared = FaceAndBody.load(networks_folder, instances=2)
         forwards = made.frames(photograph)
         streams = [forwards, forwards[::-1]]
 

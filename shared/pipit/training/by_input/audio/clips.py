@@ -18,7 +18,10 @@ from typing import Literal
 
 from pipit.data.tables import rows_of
 from pipit.training.by_input.audio.settings import SoundSource
+from pipit.training.recipe import Split
+from pipit.training.sides import SIDES
 from pipit.training.source_set import Listing
+from pipit.training.splits import split_samples
 
 ENDINGS = (".wav", ".flac", ".ogg", ".mp3", ".oga", ".opus", ".aiff", ".aif", ".au", ".caf", ".w64")
 """What soundfile reads. Of two files with one stem the earlier ending counts."""
@@ -147,3 +150,18 @@ def find_audio(folder: Path, filename: str) -> Path | None:
     if path.is_file():
         return path
     return next((other for ending in ENDINGS if (other := path.with_suffix(ending)).is_file()), None)
+
+
+def split_clips(rule: Split, clips: Sequence[Clip], seed: int) -> dict[str, list[Clip]]:
+    """The clips of each side, by recording, stratified by category where groups are drawn.
+
+    Clips that may only train join the training side; those whose recording validates or tests are left out. Raises
+    InvalidInput for a side without clips.
+    """
+    free = [clip for clip in clips if not clip.train_only]
+    recordings = [clip.recording for clip in free]
+    found = split_samples(rule, [clip.category for clip in free], recordings, [clip.fold for clip in free], seed)
+    sides = {side: [free[i] for i in getattr(found, side)] for side in SIDES}
+    held_out = {clip.recording for side in ("validation", "test") for clip in sides[side]}
+    sides["train"] += [clip for clip in clips if clip.train_only and clip.recording not in held_out]
+    return sides

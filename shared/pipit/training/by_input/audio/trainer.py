@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from pipit.bundle.manifest import InputDescription
 from pipit.errors import InvalidInput
 from pipit.pipelines.audio_windows import FrontEnd
-from pipit.training.by_input.audio.clips import Clip, read_clips
+from pipit.training.by_input.audio.clips import Clip, read_clips, split_clips
 from pipit.training.by_input.audio.features import FeatureMaker
 from pipit.training.by_input.audio.settings import SoundRecipe
 from pipit.training.cache import ArrayCache
@@ -22,7 +22,6 @@ from pipit.training.datasets import file_digests
 from pipit.training.run import Facts, Run
 from pipit.training.sides import describe_split
 from pipit.training.source_set import Listing
-from pipit.training.splits import split_samples
 
 RecipeT = TypeVar("RecipeT", bound=SoundRecipe)
 
@@ -56,22 +55,9 @@ class SoundTrainer(ClassifierTrainer[RecipeT, Clip, SoundSide], Generic[RecipeT]
         return [clip for clip in items if clip.name in features], problems, {}
 
     def split_items(self, run: Run, items: Sequence[Clip]) -> tuple[list[Entry], Facts]:
-        """By recording, stratified by category where groups are drawn.
-
-        Clips that may only train join the training side; those whose recording validates or tests are left out.
-        """
-        free = [clip for clip in items if not clip.train_only]
-        sides = split_samples(
-            self.recipe.split,
-            [clip.category for clip in free],
-            [clip.recording for clip in free],
-            [clip.fold for clip in free],
-            self.recipe.seed,
-        )
-        of_side = {side: [free[i] for i in getattr(sides, side)] for side in ("train", "validation", "test")}
-        held_out = {clip.recording for side in ("validation", "test") for clip in of_side[side]}
-        of_side["train"] += [clip for clip in items if clip.train_only and clip.recording not in held_out]
-        return [_entry(clip, side) for side, clips in of_side.items() for clip in clips], {}
+        """See `split_clips`."""
+        sides = split_clips(self.recipe.split, items, self.recipe.seed)
+        return [_entry(clip, side) for side, clips in sides.items() for clip in clips], {}
 
     def split_rule(self) -> str:
         """See `ClassifierTrainer`."""

@@ -1,0 +1,35 @@
+# Written by `make domains` from services/*/domain.toml; don't change it here.
+variable "DOMAINS" {
+  default = [
+    {
+      package   = "emotion"
+      name      = "emotion"
+      title     = "emotion"
+      server    = "Answers which expression a face shows, and how stressed somebody seems"
+      trainer   = "Trains what faces and bodies show, and publishes it"
+      landmarks = "yes"
+      beside    = ""
+      licences  = "Apache-2.0"
+    },
+    {
+      package   = "footprints"
+      name      = "footprints"
+      title     = "footprints"
+      server    = "Answers where prints are, and which animal left them"
+      trainer   = "Trains where prints are and which animal left them, and publishes it"
+      landmarks = ""
+      beside    = "detector"
+      licences  = "Apache-2.0 AND AGPL-3.0-only"
+    },
+    {
+      package   = "home_security"
+      name      = "home-security"
+      title     = "home security"
+      server    = "Answers what is to be heard in a house"
+      trainer   = "Trains what is to be heard in a house, and publishes it"
+      landmarks = ""
+      beside    = ""
+      licences  = "Apache-2.0"
+    },
+  ]
+}

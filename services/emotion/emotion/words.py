@@ -1,0 +1,3 @@
+"""What the model cards of both tasks say."""
+
+FORGOTTEN = "Pictures are looked at on the device and forgotten."

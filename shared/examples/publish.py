@@ -1,0 +1,29 @@
+"""A bundle to the registry, and an environment to its version. The commands pipit publish and promote do the same.
+
+python publish.py nas.local:50050 runs/TASK/RUN/publish/bundle --environment staging
+"""
+
+import argparse
+import sys
+from pathlib import Path
+
+from pipit.errors import GatesFailed
+from pipit.registry import RegistryClient
+
+parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+parser.add_argument("registry", help="host:port")
+parser.add_argument("bundle", type=Path, help="folder with a bundle.yaml")
+parser.add_argument("--environment", default="", help="point it to the new version, if its gates pass")
+parser.add_argument("--reason", default="", help="kept in the history")
+options = parser.parse_args()
+
+with RegistryClient(options.registry) as registry:
+    published = registry.publish(options.bundle)
+    version = published.version
+    print(f"{version.task} {version.version}: {'published' if published.created else 'was there, the same'}")
+    if options.environment:
+        try:
+            registry.promote(version.task, version.version, options.environment, reason=options.reason)
+        except GatesFailed as refusal:
+            sys.exit(f"not promoted: {refusal}")
+        print(f"{options.environment} points to {version.version}")

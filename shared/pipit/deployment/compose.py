@@ -1,0 +1,117 @@
+"""Servers and trainers of each domain for the compose files, which include them, and what Prometheus scrapes there."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from pipit.deployment.facts import Domain
+from pipit.deployment.text import HEADING, fill
+
+_SERVER = """\
+  @name@:
+    extends: {file: compose.domain.yaml, service: server}
+@depends@    build:
+      args:
+        DOMAIN: @package@
+        TITLE: "@title@"
+        DESCRIPTION: "@server@"
+    image: ${PIPIT_IMAGES:-pipit}/@name@-inference:${PIPIT_TAG:-dev}
+    environment:
+@registry@      PIPIT_SERVING_TASKS: @tasks@
+      PIPIT_SERVING_DEVICE_ID: @device@-@name@
+    mem_limit: ${@variable@_MEMORY:-@server_mib@m}
+    ports: ["${PIPIT_BIND:-127.0.0.1}:${@variable@_PORT:-@port@}:50051"]
+    volumes: [@name@-cache:/var/lib/pipit/cache]
+"""
+_IN_THE_STACK = fill(_SERVER, depends="", registry="", device="${PIPIT_DEVICE:-stack}")
+_ALONE = fill(
+    _SERVER,
+    depends="    depends_on: !reset {}\n",
+    registry="      PIPIT_SERVING_REGISTRY: ${PIPIT_REGISTRY:?set it to host:port of the registry}\n",
+    device="${PIPIT_DEVICE:?set it to a name that no other device has}",
+)
+_TRAINER = """\
+  @name@-trainer:
+    extends: {file: compose.domain.yaml, service: trainer}
+    build:
+      args:
+        DOMAIN: @package@
+        TITLE: "@title@"
+        DESCRIPTION: "@trainer@"
+        LANDMARKS: "@landmarks@"
+        BESIDE: "@beside@"
+        LICENCES: "@licences@"
+    image: ${PIPIT_IMAGES:-pipit}/@name@-trainer:${PIPIT_TAG:-dev}
+    mem_limit: ${@variable@_TRAINER_MEMORY:-@trainer_mib@m}
+    command: [@task@]
+"""
+_DEVELOPMENT = """\
+  @name@:
+    environment:
+      PYTHONPATH: /src/shared:/src/services/@package@
+      PYTHONDONTWRITEBYTECODE: "1"
+      PIPIT_SERVING_LOG_LEVEL: DEBUG
+      PIPIT_SERVING_LOG_FORMAT: console
+    ports: ["127.0.0.1:${@variable@_METRICS_PORT:-@metrics_port@}:9464"]
+    volumes:
+      - {type: bind, source: .., target: /src, read_only: true}
+"""
+_VARIABLES = """\
+@variable@_PORT=@port@
+@variable@_METRICS_PORT=@metrics_port@
+@variable@_MEMORY=@server_mib@m
+@variable@_TRAINER_MEMORY=@trainer_mib@m
+"""
+_TARGETS = """\
+# @heading@
+# A server with `processes` over 1 has a port for each: 9464, 9465, …
+- targets:
+@targets@
+"""
+
+
+def compose(domains: Sequence[Domain]) -> dict[str, str]:
+    """Text by path from the repository's root."""
+    heading = f"# {HEADING}\n"
+    volumes = "\nvolumes:\n" + "".join(f"  {each.name}-cache: {{}}\n" for each in domains)
+    explanation = (
+        f"{heading}# Variables of the compose files that are a domain's own, with their defaults: where its server is\n"
+        "# reached, where the layer dev opens its metrics, and the memory of its server and its trainer.\n"
+    )
+    targets = "\n".join(f"    - {each.name}:9464" for each in domains)
+    return {
+        "compose/domains/servers.yaml": _services(_IN_THE_STACK, domains) + volumes,
+        "compose/domains/trainers.yaml": _services(_TRAINER, domains),
+        "compose/domains/dev.yaml": _services(_DEVELOPMENT, domains),
+        "compose/domains/device.yaml": _services(_ALONE, domains) + volumes,
+        "compose/domains/variables.env": explanation + "".join(map(_filler(_VARIABLES), domains)),
+        "compose/prometheus/targets/inference.yml": fill(_TARGETS, heading=HEADING, targets=targets),
+    }
+
+
+def _services(template: str, domains: Sequence[Domain]) -> str:
+    return f"# {HEADING}\nservices:\n" + "\n".join(map(_filler(template), domains))
+
+
+def _filler(template: str) -> Callable[[Domain], str]:
+    def filled(domain: Domain) -> str:
+        return fill(
+            template,
+            name=domain.name,
+            package=domain.package,
+            title=domain.title,
+            server=domain.server,
+            server_mib=domain.server_mib,
+            trainer=domain.trainer,
+            trainer_mib=domain.trainer_mib,
+            tasks=",".join(domain.tasks),
+            task=domain.trained[0],
+            variable=domain.variable,
+            port=domain.port,
+            metrics_port=domain.metrics_port,
+            landmarks="yes" if domain.landmarks else "",
+            beside=domain.beside,
+            licences=domain.licences,
+        )
+
+    return filled

@@ -1,0 +1,175 @@
+"""Manifests of each domain that k8s/base and k8s/components take in."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from pipit.deployment.facts import Domain
+from pipit.deployment.text import HEADING, fill
+
+_FOLDER = "k8s/domains"
+_RESOURCES = """\
+# @heading@
+apiVersion: kustomize.config.k8s.io/v1beta1
+kind: Kustomization
+resources:
+@resources@
+"""
+_DOMAIN = """\
+# @heading@
+apiVersion: kustomize.config.k8s.io/v1beta1
+kind: Kustomization
+namePrefix: @name@-
+resources:
+  - ../../../base/inference
+@trainers@
+configMapGenerator:
+  - name: inference
+    behavior: merge
+    literals:
+      - PIPIT_SERVING_TASKS=@tasks@
+patches:
+  - target: {kind: StatefulSet, name: inference}
+    patch: |
+      - op: replace
+        path: /spec/template/spec/containers/0/resources/limits/memory
+        value: @server_mib@Mi
+labels:
+  - pairs:
+      app.kubernetes.io/instance: @name@
+    includeSelectors: true
+    includeTemplates: true
+images:
+  - name: inference
+    newName: pipit/@name@-inference
+    newTag: dev
+  - name: trainer
+    newName: pipit/@name@-trainer
+    newTag: dev
+"""
+_TRAINER = """\
+# @heading@
+apiVersion: kustomize.config.k8s.io/v1beta1
+kind: Kustomization
+namePrefix: @task_name@-
+resources:
+  - ../../../../base/trainer
+patches:
+  - target: {kind: CronJob, name: trainer}
+    patch: |
+      - op: replace
+        path: /spec/jobTemplate/spec/template/spec/containers/0/args/0
+        value: @task@
+labels:
+  - pairs:
+      app.kubernetes.io/name: @name@-@task_name@-trainer
+    includeTemplates: true
+"""
+_AUTOSCALER = """\
+# @heading@
+apiVersion: autoscaling/v2
+kind: HorizontalPodAutoscaler
+metadata:
+  name: @name@-inference
+spec:
+  scaleTargetRef:
+    apiVersion: apps/v1
+    kind: StatefulSet
+    name: @name@-inference
+  minReplicas: 1
+  maxReplicas: 3
+  metrics:
+    - type: Resource
+      resource:
+        name: cpu
+        target:
+          type: AverageValue
+          # Two of the three cores that a replica may use.
+          averageValue: "2"
+  behavior:
+    scaleUp:
+      # Loading a model takes the processor too; that is no load to scale for.
+      stabilizationWindowSeconds: 60
+      policies:
+        - {type: Pods, value: 1, periodSeconds: 60}
+    scaleDown:
+      stabilizationWindowSeconds: 600
+      policies:
+        - {type: Pods, value: 1, periodSeconds: 300}
+"""
+_CERTIFICATE = """\
+# @heading@
+# 127.0.0.1 is for the probes, which run in the container.
+apiVersion: cert-manager.io/v1
+kind: Certificate
+metadata:
+  name: @name@-inference
+spec:
+  secretName: @name@-inference-tls
+  duration: 8760h
+  renewBefore: 720h
+  privateKey: {algorithm: ECDSA, size: 256}
+  issuerRef: {name: tls-authority, kind: Issuer}
+  dnsNames:
+    - @name@-inference
+    - @name@-inference.pipit
+    - @name@-inference.pipit.svc
+    - @name@-inference.pipit.svc.cluster.local
+    - "*.inference-pods"
+    - localhost
+  ipAddresses: [127.0.0.1]
+"""
+_TLS = """\
+# @heading@
+# Each server mounts the secret that is named after it.
+apiVersion: kustomize.config.k8s.io/v1alpha1
+kind: Component
+patches:
+"""
+_TLS_VOLUME = """\
+  - target: {kind: StatefulSet, name: @name@-inference}
+    patch: |
+      - op: add
+        path: /spec/template/spec/volumes/-
+        value:
+          name: tls
+          secret: {secretName: @name@-inference-tls, defaultMode: 0440}
+"""
+
+
+def kubernetes(domains: Sequence[Domain]) -> dict[str, str]:
+    """Text by path from the repository's root."""
+    names = [each.name for each in domains]
+    found = {
+        f"{_FOLDER}/servers/kustomization.yaml": _resources(names),
+        f"{_FOLDER}/autoscalers/kustomization.yaml": _resources(f"{name}.yaml" for name in names),
+        f"{_FOLDER}/certificates/kustomization.yaml": _resources(f"{name}.yaml" for name in names),
+        f"{_FOLDER}/tls/kustomization.yaml": fill(_TLS, heading=HEADING)
+        + "".join(fill(_TLS_VOLUME, name=name) for name in names),
+    }
+    for domain in domains:
+        found[f"{_FOLDER}/autoscalers/{domain.name}.yaml"] = fill(_AUTOSCALER, heading=HEADING, name=domain.name)
+        found[f"{_FOLDER}/certificates/{domain.name}.yaml"] = fill(_CERTIFICATE, heading=HEADING, name=domain.name)
+        folder = f"{_FOLDER}/servers/{domain.name}"
+        found[f"{folder}/kustomization.yaml"] = fill(
+            _DOMAIN,
+            heading=HEADING,
+            name=domain.name,
+            trainers="\n".join(f"  - {_task_name(task)}" for task in sorted(domain.trained)),
+            tasks=",".join(domain.tasks),
+            server_mib=domain.server_mib,
+        )
+        for task in domain.trained:
+            found[f"{folder}/{_task_name(task)}/kustomization.yaml"] = fill(
+                _TRAINER, heading=HEADING, name=domain.name, task=task, task_name=_task_name(task)
+            )
+    return found
+
+
+def _resources(resources: Iterable[str]) -> str:
+    lines = "\n".join(f"  - {each}" for each in resources)
+    return fill(_RESOURCES, heading=HEADING, resources=lines)
+
+
+def _task_name(task: str) -> str:
+    return task.partition(".")[2].replace("_", "-")

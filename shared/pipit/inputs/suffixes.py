@@ -1,0 +1,6 @@
+"""How the names of files end, lower case: which are pictures, which are videos."""
+
+from __future__ import annotations
+
+PICTURES = frozenset({".jpeg", ".jpg", ".png", ".webp"})
+VIDEOS = frozenset({".avi", ".m4v", ".mkv", ".mov", ".mp4", ".mpg", ".webm"})

@@ -1,0 +1,88 @@
+"""The settings that every server has. A subclass adds its own, and says which ports are its usual ones."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated, Self
+
+from pydantic import Field, field_validator, model_validator
+from pydantic_settings import NoDecode
+
+from pipit.logging import LogFormat
+from pipit.rpc.targets import is_loopback_host
+from pipit.settings import Settings
+
+Port = Annotated[int, Field(ge=0, le=65535)]
+Count = Annotated[int, Field(ge=1)]
+Seconds = Annotated[float, Field(ge=0.0)]
+Paths = Annotated[tuple[Path, ...], NoDecode]
+"""Separated by commas, or as a JSON list; `split` them."""
+
+
+def split(value: object) -> object:
+    """A list as one string: separated by commas, or JSON. Anything else as it is."""
+    if not isinstance(value, str):
+        return value
+    if value.startswith("["):
+        return json.loads(value)
+    return tuple(part.strip() for part in value.split(",") if part.strip())
+
+
+class ServiceSettings(Settings):
+    """Ports, who is let in through them, and how the process speaks and ends."""
+
+    host: str = "127.0.0.1"
+    """Address to listen on, for calls; 0.0.0.0 is every network this machine is in. Any but loopback needs `tokens`,
+    `tls_certificate` and `tls_key`, or `insecure`."""
+    port: Port = 0
+    """Port for calls; 0: the system chooses."""
+    metrics_host: str = "127.0.0.1"
+    """Address to listen on, for Prometheus, in plain text and without tokens: metrics hold no secrets."""
+    metrics_port: Port = 0
+    """Port for Prometheus; 0: the system chooses."""
+    tls_certificate: Path | None = None
+    """PEM file with the certificate chain. With `tls_key`, calls are encrypted."""
+    tls_key: Path | None = None
+    """PEM file with the certificate's key."""
+    tokens: Path | None = None
+    """File of the callers that are let in, and their roles (see `pipit.rpc.auth`). Not set: everybody may do all."""
+    insecure: bool = False
+    """Whether more than loopback may be listened on without tokens, or without encryption."""
+    trusted_keys: Paths = ()
+    """Public keys (PEM files), separated by commas. Where there is any, one of them must have signed a bundle."""
+    reflection: bool = True
+    """Whether clients may ask which services there are, as grpcurl and `buf curl` do."""
+    grace_seconds: Seconds = 10.0
+    """Seconds that calls have to end in when the server stops."""
+    max_connection_age_seconds: Seconds = 0.0
+    """Seconds after which a client is asked to connect anew, so that it finds new replicas; 0: never."""
+    log_level: str = "INFO"
+    """DEBUG, INFO, WARNING or ERROR."""
+    log_format: LogFormat = "auto"
+    """`console`, `json`, or `auto`: console on a terminal."""
+
+    @field_validator("trusted_keys", mode="before")
+    @classmethod
+    def _split_keys(cls, value: object) -> object:
+        return split(value)
+
+    @model_validator(mode="after")
+    def _check_doors(self) -> Self:
+        if (self.tls_certificate is None) != (self.tls_key is None):
+            raise ValueError("set both of tls_certificate and tls_key, or none")
+        if self.is_exposed and not self.insecure:
+            prefix = str(self.model_config["env_prefix"])
+            missing = ["TOKENS"] * (self.tokens is None)
+            missing += ["TLS_CERTIFICATE", "TLS_KEY"] * (self.tls_certificate is None)
+            raise ValueError(
+                f"other machines can reach {self.host}: set {', '.join(prefix + name for name in missing)} as well, or "
+                f"{prefix}INSECURE=true in a network whose members may all call, and listen to each other's calls"
+            )
+        return self
+
+    @property
+    def is_exposed(self) -> bool:
+        """Whether strangers could call, or listen to calls."""
+        is_guarded = self.tokens is not None and self.tls_certificate is not None
+        return not is_guarded and not is_loopback_host(self.host)
