@@ -139,8 +139,9 @@ class Watch(LogProgress):
         return bar()
 
 
-def test_it_learns_and_tells_every_epoch(train: Any, tmp_path: Path) -> None:
+def test_it_learns_and_tells_every_epoch(train: Any, keras_fit: Any, tmp_path: Path) -> None:
     model, fitted = train(recipe())
+    assert keras_fit.fitted_before(tmp_path / "run" / "scratch") == fitted
     assert len(fitted.history["loss"]) == len(fitted.history["val_loss"]) == 6
     assert fitted.history["loss"][-1] < fitted.history["loss"][0]
     assert fitted.best_epoch == int(np.argmin(fitted.history["val_loss"]))
