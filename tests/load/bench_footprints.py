@@ -20,7 +20,6 @@ from pathlib import Path
 import grpc
 import numpy as np
 from ai_edge_litert.interpreter import Interpreter
-from footprints.crops import square_crop
 from footprints.prints import PrintFinder
 from footprints.species import pipeline as species
 from footprints.species.pipeline import SpeciesPipeline
@@ -33,6 +32,7 @@ from pipit.bundle import Bundle, open_bundle
 from pipit.bundle.manifest import Variant
 from pipit.inputs import EncodedImage
 from pipit.inputs.boxes import letterbox
+from pipit.inputs.crops import square_crop
 from pipit.inputs.image import decode_with_size
 from pipit.runtimes import Runtime, load_runtime
 from pipit.runtimes.networks import open_networks

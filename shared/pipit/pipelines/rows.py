@@ -5,9 +5,11 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from pipit.answers import predict
+from pipit.bundle.manifest import Decision
 from pipit.errors import InvalidInput
 from pipit.inputs import TensorInput, describe
-from pipit.types import Decoded, Tensors
+from pipit.types import Decoded, Prediction, Tensors
 
 
 def take_rows(item: TensorInput, name: str, shape: tuple[int, ...], otherwise: str = "") -> Decoded:
@@ -27,6 +29,13 @@ def take_rows(item: TensorInput, name: str, shape: tuple[int, ...], otherwise: s
     if not np.isfinite(values).all():
         raise InvalidInput(f"{name} holds NaN or infinite values")
     return Decoded({name: values}, (None,) * len(values))
+
+
+def predictions(
+    scores: NDArray[np.float32], labels: tuple[str, ...], decision: Decision, decoded: Decoded
+) -> list[Prediction]:
+    """One for each row, every label scored. scores: (rows, labels)."""
+    return [predict(row, labels, decision, region) for row, region in zip(scores, decoded.regions, strict=True)]
 
 
 def outputs_of(outputs: Tensors, name: str, decoded: Decoded, columns: int) -> NDArray[np.float32]:

@@ -1,7 +1,7 @@
 """The trainer of a task that sorts inputs into labels: the six steps, once for all such tasks.
 
 prepare   reads every item, names the bad ones, splits by group                    the task: `read_items`, `split_items`
-fit       trains the recipe's network                                              the task: `fit_network`
+fit       trains the recipe's network                                              the task: `build`
 evaluate  thresholds from the validation side, the report from the test side, both of the trained network
 export    every variant of the recipe
 verify    every variant beside the trained network, and the metrics of the one that will serve
@@ -119,16 +119,8 @@ class ClassifierTrainer(ABC, Generic[RecipeT, ItemT, SideT]):
         raise NotImplementedError
 
     @abstractmethod
-    def labels(self, run: Run) -> tuple[str, ...]:
-        """In the order of the bundle's."""
-
-    @abstractmethod
     def side(self, run: Run, side: str) -> SideT:
         """A side as `prepare` left it. Raises InvalidInput if a file can't be read any more."""
-
-    @abstractmethod
-    def fit_network(self, run: Run, scratch: Path, logs: Path) -> Trained:
-        """Trains; goes on from what an interrupted call left in `scratch`. logs: TensorBoard's."""
 
     @abstractmethod
     def input(self, run: Run) -> InputDescription:
@@ -152,13 +144,34 @@ class ClassifierTrainer(ABC, Generic[RecipeT, ItemT, SideT]):
 
     # What a task may bring.
 
+    def labels(self, run: Run) -> tuple[str, ...]:
+        """In the order of the bundle's: every label that a prepared item has, sorted."""
+        return tuple(sorted({str(entry["label"]) for side in SIDES for entry in self.entries(run, side)}))
+
     def weights_files(self) -> Mapping[str, Path]:
         """Weights that a network begins with; they count as data. Raises NotFound."""
         return {}
 
     def build(self, run: Run) -> Any:
-        """The network without its weights, for kits that keep no more than those."""
+        """The network before its training, for `fit_network` as it stands here and for kits that keep weights alone."""
         raise NotImplementedError
+
+    def fit_network(self, run: Run, scratch: Path, logs: Path) -> Trained:
+        """Trains what `build` gives on the rows of the training side as they are; see `Kit.fit`.
+
+        A task whose rows are varied, or that begins with weights, trains by itself. It goes on from what an interrupted
+        call left in `scratch`. logs: TensorBoard's.
+        """
+        train, validation = self.side(run, "train"), self.side(run, "validation")
+        return self.kit.fit(
+            lambda: self.build(run),
+            self.recipe,
+            (train.rows, train.truth),
+            (validation.rows, validation.truth),
+            scratch,
+            logs,
+            run.progress,
+        )
 
     def settle_scores(self, run: Run, outputs: Outputs, validation: SideT) -> None:
         """Called in `evaluate` before scores are made: leaves what `scores` needs. outputs: of the validation side."""
@@ -393,3 +406,12 @@ class ClassifierTrainer(ABC, Generic[RecipeT, ItemT, SideT]):
             packages=self.packages or self.kit.packages,
         )
         write_model_card(run.output("verify") / "report" / "model_card.md", card)
+
+
+def require_trained(entries: Sequence[Entry]) -> None:
+    """Raises InvalidInput for labels that the split leaves nothing to train on."""
+    untrained = {entry.label for entry in entries} - {entry.label for entry in entries if entry.side == "train"}
+    if untrained:
+        raise InvalidInput(
+            f"the split leaves nothing to train {', '.join(sorted(untrained))} on; add data, or change the split"
+        )

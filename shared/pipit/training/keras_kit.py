@@ -12,8 +12,13 @@ from typing import Any, ClassVar, Literal
 import keras
 import numpy as np
 
-from pipit.training.kit import Kit, Outputs, Rows
+from pipit.training.fitting import balanced_weights
+from pipit.training.keras_batches import CopiedBatches
+from pipit.training.keras_fit import epochs_done, fit, make_optimiser, seed_everything
+from pipit.training.kit import Kit, Labelled, Outputs, Rows, Trained
+from pipit.training.progress import Progress
 from pipit.training.quantise import export_litert
+from pipit.training.recipe import Recipe
 
 FILE = "network.keras"
 
@@ -28,6 +33,32 @@ class KerasKit(Kit):
     def __init__(self, batch: int = 64) -> None:
         """batch: rows that the network is asked about at a time."""
         self.batch = batch
+
+    def fit(
+        self,
+        build: Callable[[], keras.Model],
+        recipe: Recipe,
+        train: Labelled,
+        validation: Labelled,
+        scratch: Path,
+        logs: Path,
+        progress: Progress,
+    ) -> Trained:
+        """See `Kit`."""
+        seed_everything(recipe.seed)
+        network = build()
+        outputs = int(network.output_shape[-1])
+        network.compile(
+            make_optimiser(recipe.optimiser),
+            keras.losses.CategoricalCrossentropy(from_logits=True),
+            metrics=["accuracy"],
+        )
+        targets = np.eye(outputs, dtype=np.float32)
+        rows, truth = train
+        batches = CopiedBatches([rows], targets[truth], recipe.batch_size, recipe.seed, epochs_done(scratch))
+        given = (np.asarray(validation[0], np.float32), targets[validation[1]])
+        weights = balanced_weights(truth, outputs) if recipe.class_weights else None
+        return Trained(network, fit(network, recipe, batches, given, scratch, logs, progress, weights))
 
     def save(self, network: keras.Model, folder: Path) -> None:
         """See `Kit`."""

@@ -19,12 +19,16 @@ from numpy.typing import NDArray
 
 from pipit.runtimes import load_runtime
 from pipit.training.fitting import Fitted
+from pipit.training.progress import Progress
+from pipit.training.recipe import Recipe
 from pipit.training.run import Facts
 
 Rows = NDArray[Any]
 """As a network takes them, (n, …)."""
 Outputs = NDArray[np.float32]
 """As it gives them, (n, …)."""
+Labelled = tuple[Rows, NDArray[np.int64]]
+"""Rows of one side, and the position of each one's label."""
 Ask = Callable[[Rows], Outputs]
 """What a network, trained or exported, says to rows."""
 
@@ -50,6 +54,23 @@ class Kit(ABC):
     """Of an exported file."""
     packages: ClassVar[tuple[str, ...]]
     """Whose versions decide what comes out; reports tell them."""
+
+    @abstractmethod
+    def fit(
+        self,
+        build: Callable[[], Any],
+        recipe: Recipe,
+        train: Labelled,
+        validation: Labelled,
+        scratch: Path,
+        logs: Path,
+        progress: Progress,
+    ) -> Trained:
+        """Trains what `build` makes on rows as they are, to tell labels apart; goes on from what lies in `scratch`.
+
+        For networks that give logits, (n, labels), and for estimators that give probabilities. logs: TensorBoard's.
+        Raises InvalidInput for a training that comes to nothing.
+        """
 
     @abstractmethod
     def save(self, network: Any, folder: Path) -> None:

@@ -16,7 +16,6 @@ from typing import Any, ClassVar, Literal
 
 import joblib
 import numpy as np
-from numpy.typing import NDArray
 from skl2onnx import to_onnx
 from skl2onnx.helpers.onnx_helper import select_model_inputs_outputs
 from sklearn.metrics import log_loss
@@ -24,8 +23,10 @@ from sklearn.metrics import log_loss
 from pipit.errors import InvalidInput
 from pipit.files import write_atomically
 from pipit.training.fitting import fitted
-from pipit.training.kit import Kit, Outputs, Rows, Trained
+from pipit.training.kit import Kit, Labelled, Outputs, Rows, Trained
 from pipit.training.onnx_names import rename
+from pipit.training.progress import Progress
+from pipit.training.recipe import Recipe
 
 FILE = "estimator.joblib"
 OPSETS = {"": 21, "ai.onnx.ml": 3}
@@ -38,6 +39,36 @@ class SklearnKit(Kit):
     runtime: ClassVar[Literal["onnx"]] = "onnx"
     ending: ClassVar[str] = ".onnx"
     packages: ClassVar[tuple[str, ...]] = ("scikit-learn", "skl2onnx", "onnx", "onnxruntime")
+
+    def fit(
+        self,
+        build: Callable[[], Any],
+        recipe: Recipe,
+        train: Labelled,
+        validation: Labelled,
+        scratch: Path,
+        logs: Path,
+        progress: Progress,
+    ) -> Trained:
+        """See `Kit`: fits once, so that the history has one epoch, the log loss of both sides.
+
+        Raises InvalidInput unless the training side has every label from 0 to the largest of both sides.
+        """
+        classes = np.unique(train[1])
+        wanted = np.arange(max(int(train[1].max()), int(validation[1].max())) + 1)
+        if not np.array_equal(classes, wanted):
+            raise InvalidInput(
+                f"the training side lacks labels: it has {classes.tolist()} of {len(wanted)}; add samples"
+            )
+        estimator = build()
+        with progress.track("training", 1) as bar:
+            estimator.fit(*train)
+            history = {
+                name: [float(log_loss(truth, estimator.predict_proba(rows), labels=classes))]
+                for name, (rows, truth) in (("loss", train), ("val_loss", validation))
+            }
+            bar.advance(1, f"validation {history['val_loss'][0]:.3f}")
+        return Trained(estimator, fitted(history))
 
     def save(self, network: Any, folder: Path) -> None:
         """See `Kit`."""
@@ -64,22 +95,3 @@ class SklearnKit(Kit):
             model = select_model_inputs_outputs(model, PROBABILITIES)
         rename(model, {model.graph.input[0].name: names[0], PROBABILITIES: names[1]})
         write_atomically(path, model.SerializeToString(deterministic=True))
-
-
-def train_estimator(
-    estimator: Any, train: tuple[Rows, NDArray[np.int64]], validation: tuple[Rows, NDArray[np.int64]]
-) -> Trained:
-    """Fits an estimator once; its history has one epoch, with the log loss of both sides. truth: positions of labels.
-
-    Raises InvalidInput unless the training side has every label from 0 to the largest of both sides.
-    """
-    classes = np.unique(train[1])
-    wanted = np.arange(max(int(train[1].max()), int(validation[1].max())) + 1)
-    if not np.array_equal(classes, wanted):
-        raise InvalidInput(f"the training side lacks labels: it has {classes.tolist()} of {len(wanted)}; add samples")
-    estimator.fit(*train)
-    history = {
-        name: [float(log_loss(truth, estimator.predict_proba(rows), labels=classes))]
-        for name, (rows, truth) in (("loss", train), ("val_loss", validation))
-    }
-    return Trained(estimator, fitted(history))

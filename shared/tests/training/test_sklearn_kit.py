@@ -1,13 +1,15 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 from pipit.errors import InvalidInput
 from pipit.training.kit import exported
-from pipit.training.sklearn_kit import SklearnKit, train_estimator
+from pipit.training.recipe import Recipe
+from pipit.training.sklearn_kit import SklearnKit
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -15,6 +17,15 @@ from sklearn.svm import SVC
 
 NAMES = ("embedding", "scores")
 KIT = SklearnKit()
+RECIPE = Recipe.model_validate(
+    {
+        "task": "test.clouds",
+        "name": "clouds",
+        "network": "svm",
+        "data": [{"kind": "none", "path": ".", "licence": "made here"}],
+        "split": {"rule": "group"},
+    }
+)
 
 Points = tuple[NDArray[np.float32], NDArray[np.int64]]
 
@@ -31,8 +42,8 @@ def estimator() -> object:
     return make_pipeline(StandardScaler(), CalibratedClassifierCV(SVC(), ensemble=False))
 
 
-def test_an_estimator_learns_is_kept_and_answers_the_same_in_onnx_runtime(tmp_path: Path) -> None:
-    trained = train_estimator(estimator(), points(150, 1), points(60, 2))
+def test_an_estimator_learns_is_kept_and_answers_the_same_in_onnx_runtime(tmp_path: Path, quiet: Any) -> None:
+    trained = KIT.fit(estimator, RECIPE, points(150, 1), points(60, 2), tmp_path, tmp_path, quiet)
     assert trained.fitted.best_epoch == 0
     assert 0.0 < trained.fitted.history["val_loss"][0] < 0.3
     KIT.save(trained.network, tmp_path)
@@ -54,7 +65,7 @@ def test_there_is_no_8_bit_form(tmp_path: Path) -> None:
     assert not list(tmp_path.iterdir())
 
 
-def test_a_label_that_is_not_trained_is_missed_by_name() -> None:
+def test_a_label_that_is_not_trained_is_missed_by_name(tmp_path: Path, quiet: Any) -> None:
     rows, truth = points(30, 1)
     with pytest.raises(InvalidInput, match=r"it has \[0, 1\] of 3"):
-        train_estimator(estimator(), (rows[truth < 2], truth[truth < 2]), (rows, truth))
+        KIT.fit(estimator, RECIPE, (rows[truth < 2], truth[truth < 2]), (rows, truth), tmp_path, tmp_path, quiet)

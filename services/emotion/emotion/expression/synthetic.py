@@ -14,8 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 from pipit.inputs import Input, Landmarks, TensorInput
 from pipit.inputs.landmarks import FACE_MIRROR, FACE_POINTS, join_features
-from pipit.inputs.landmarks.files import LandmarkTable, Sources, write_landmarks
+from pipit.inputs.landmarks.files import write_landmarks
 from pipit.inputs.landmarks.layout import BODY_POINT_NAMES
+from pipit.training.by_input.faces.examples import landmark_table
 from pipit.training.by_input.faces.labelled import LANDMARKS, PERSON_MARK
 
 from emotion.expression.classes import LABELS
@@ -76,7 +77,7 @@ def write_synthetic_set(folder: Path) -> Path:
             for number in range(PICTURES):
                 names.append(f"{label}/synthetic{person:02d}{PERSON_MARK}{number}.jpg")
                 rows.append(synthesise(label, person, generator))
-    write_landmarks(folder / LANDMARKS, _table(names, np.stack(rows)))
+    write_landmarks(folder / LANDMARKS, landmark_table(names, np.stack(rows), SIZE))
     return folder
 
 
@@ -99,25 +100,6 @@ def golden_inputs(settings: Settings, count: int, seed: int) -> Sequence[Input]:
         row[ALIGNED:] = (0.5 + 0.4 * waves).ravel()
         inputs.append(TensorInput("", row))
     return inputs
-
-
-def _table(names: list[str], features: NDArray[np.float32]) -> LandmarkTable:
-    count = len(names)
-    points = features[:, : FACE_POINTS * 3].reshape(count, FACE_POINTS, 3)[..., :2] * SIZE
-    box = np.concatenate([points.min(axis=1), np.ptp(points, axis=1)], axis=1).astype(np.float32)
-    zeros, ones = np.zeros(count, np.int32), np.ones(count, np.int32)
-    sources = Sources(np.array(names), zeros.astype(np.int64), zeros.astype(np.int64), ones, zeros, np.full(count, ""))
-    return LandmarkTable(
-        features=features,
-        source=np.arange(count, dtype=np.int32),
-        seconds=np.full(count, np.nan),
-        face=zeros,
-        presence=np.ones(count, np.float32),
-        body_presence=np.zeros(count, np.float32),
-        box=box,
-        sources=sources,
-        options={"synthetic": True},
-    )
 
 
 def _neutral(generator: np.random.Generator) -> NDArray[np.float64]:

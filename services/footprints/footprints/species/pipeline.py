@@ -20,12 +20,12 @@ from pipit.answers import predict
 from pipit.bundle.manifest import Manifest
 from pipit.errors import InvalidInput
 from pipit.inputs import Input
+from pipit.inputs.crops import square_around, square_crop
 from pipit.inputs.image import DecodedImage, decode_with_size
 from pipit.pipelines.rows import outputs_of
 from pipit.runtimes import Runtime
 from pipit.types import Box, Decoded, Prediction, Tensors
 
-from footprints.crops import square_around, square_crop
 from footprints.prints import FinderSettings, Print, PrintFinder, finder_settings
 
 DETECTOR = "detector"
@@ -37,7 +37,7 @@ OUTPUT = "scores"
 CROP = 224
 """Side of a crop, pixels."""
 MARGIN = 0.1
-"""Around a box, in its longer sides; see `footprints.crops`."""
+"""Around a box, in its longer sides; see `pipit.inputs.crops`."""
 SHORTER_SIDE = 640
 """Pixels of a picture that prints are looked for in; a larger JPEG is decoded at a reduced scale."""
 NONE: Mapping[str, Runtime] = MappingProxyType({})

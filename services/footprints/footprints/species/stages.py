@@ -18,9 +18,9 @@ import numpy as np
 from numpy.typing import NDArray
 from pipit.files import sha256_bytes
 from pipit.training.by_input.pictures.augmentation import augmenter, vary
-from pipit.training.by_input.pictures.batches import CopiedBatches, Rows
 from pipit.training.cache import ArrayCache
 from pipit.training.fitting import Fitted, balanced_weights
+from pipit.training.keras_batches import CopiedBatches, Rows
 from pipit.training.keras_distributed import weights_digest
 from pipit.training.keras_fit import epochs_done, fit, fitted_before, make_optimiser, seed_everything
 from pipit.training.progress import Progress

@@ -16,6 +16,7 @@ import keras
 import numpy as np
 from pipit.bundle.manifest import Decision, InputDescription, Metric
 from pipit.inputs import Input
+from pipit.inputs.crops import square_crop
 from pipit.training.by_input.pictures.listing import Picture, Pixels, read_pixels
 from pipit.training.by_input.pictures.trainer import Crop, Cropper, PictureTrainer
 from pipit.training.classifier import Entry, Side
@@ -31,7 +32,6 @@ from pipit.training.run import Facts, Run
 from pipit.training.source_set import Listing
 from pipit.training.trainer import NetworkFile
 
-from footprints.crops import square_crop
 from footprints.names import name_of, names_of
 from footprints.photographs import pictures_without_prints, read_photographs
 from footprints.species.backbone import FILE, backbone_file

@@ -4,7 +4,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from footprints.crops import square_crop
 from footprints.detector.pipeline import DetectorPipeline
 from footprints.species import pipeline as species_module
 from footprints.species.pipeline import SpeciesPipeline, SpeciesSettings, settings_of
@@ -12,6 +11,7 @@ from PIL import Image
 from pipit.bundle import Manifest
 from pipit.errors import InvalidInput
 from pipit.inputs import EncodedImage, PcmAudio
+from pipit.inputs.crops import square_crop
 from pipit.inputs.image import decode_with_size
 from pipit.pipelines import load_pipeline
 from pipit.types import Box, Decoded, Prediction

@@ -8,7 +8,6 @@ import keras
 import numpy as np
 import onnxruntime
 import pytest
-from footprints.crops import square_crop
 from footprints.species.backbone import backbone_file, build_backbone
 from footprints.species.network import build_network, load_checkpoint, settle_norms, split_network
 from footprints.species.recipe import BACKBONE_LAYERS, Head, SpeciesRecipe
@@ -17,6 +16,7 @@ from footprints.species.stages import Crops, Places, train_network
 from footprints.species.task import SpeciesTrainer
 from pipit.errors import InvalidInput, NotFound, Unavailable
 from pipit.inputs import EncodedImage
+from pipit.inputs.crops import square_crop
 from pipit.inputs.image import decode_image
 
 # Of Keras' own code.

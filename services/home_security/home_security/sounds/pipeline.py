@@ -9,11 +9,11 @@ from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
-from pipit.answers import predict, softmax
+from pipit.answers import softmax
 from pipit.bundle.manifest import Manifest
 from pipit.errors import InvalidInput
 from pipit.pipelines.audio_windows import AudioWindows, front_end_of
-from pipit.pipelines.rows import outputs_of
+from pipit.pipelines.rows import outputs_of, predictions
 from pipit.types import Decoded, Prediction, Tensors
 
 OUTPUT = "logits"
@@ -37,10 +37,7 @@ class SoundsPipeline(AudioWindows):
     def interpret(self, outputs: Tensors, decoded: Decoded) -> list[Prediction]:
         """outputs: `logits`, shape (windows, outputs). One prediction a window, every label scored."""
         scores = self._collapse(outputs_of(outputs, OUTPUT, decoded, self._collapse.outputs))
-        return [
-            predict(row, self._labels, self._decision, region)
-            for row, region in zip(scores, decoded.regions, strict=True)
-        ]
+        return predictions(scores, self._labels, self._decision, decoded)
 
 
 class Collapse:

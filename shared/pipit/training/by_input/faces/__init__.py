@@ -6,4 +6,5 @@ groups     who is on which picture, as far as the data tells, and look-alikes
 settings   the parts of a recipe
 trainer    a trainer without its network
 check      `pipit data check`
+examples   a small set that a program makes
 """

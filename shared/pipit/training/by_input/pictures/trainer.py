@@ -22,10 +22,9 @@ from pipit.training.by_input.pictures.listing import Picture, Pixels, Seen
 from pipit.training.by_input.pictures.mistakes import write_contact_sheet
 from pipit.training.by_input.pictures.settings import PictureRecipe
 from pipit.training.by_input.pictures.sides import describe_sides, split_pictures
-from pipit.training.classifier import ClassifierTrainer, Entry, Side
+from pipit.training.classifier import ClassifierTrainer, Entry, Side, require_trained
 from pipit.training.evaluation import Scores
 from pipit.training.run import Facts, Run
-from pipit.training.sides import SIDES
 
 RecipeT = TypeVar("RecipeT", bound=PictureRecipe)
 
@@ -98,19 +97,13 @@ class PictureTrainer(ClassifierTrainer[RecipeT, Picture, Side], Generic[RecipeT]
             for picture, one, side, group in zip(items, seen, sides.sides, sides.groups, strict=True)
             if side
         ]
-        untrained = {entry.label for entry in entries} - {entry.label for entry in entries if entry.side == "train"}
-        if untrained:
-            raise InvalidInput(f"the split leaves nothing to train {', '.join(sorted(untrained))} on; add pictures")
+        require_trained(entries)
         facts = {"near_duplicates": len(pairs), "torn_pairs": len(sides.torn)}
         return sorted(entries, key=lambda entry: entry.label), facts
 
     def split_rule(self) -> str:
         """See `ClassifierTrainer`."""
         return describe_sides(self.recipe.split, self.recipe.seed)
-
-    def labels(self, run: Run) -> tuple[str, ...]:
-        """Every class that has pictures, sorted."""
-        return tuple(sorted({str(entry["label"]) for side in SIDES for entry in self.entries(run, side)}))
 
     def side(self, run: Run, side: str) -> Side:
         """See `ClassifierTrainer`."""

@@ -3,8 +3,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from pipit.training.by_input.pictures.augmentation import augmenter, vary
-from pipit.training.by_input.pictures.batches import CopiedBatches
 from pipit.training.by_input.pictures.settings import Augmentation
+from pipit.training.keras_batches import CopiedBatches
 
 # Of Keras' own code.
 pytestmark = [

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
-from footprints.crops import FILL, square_around, square_crop
 from hypothesis import given
 from hypothesis import strategies as st
+from pipit.inputs.crops import FILL, square_around, square_crop
 from pipit.types import Box
 
 PICTURE = np.random.default_rng(0).integers(0, 100, (150, 200, 3), np.uint8)

@@ -1,4 +1,4 @@
-"""Batches of crops and their copies for a training with Keras. Importing this imports Keras."""
+"""Batches of rows and their copies for a training with Keras. Importing this imports Keras."""
 
 from __future__ import annotations
 

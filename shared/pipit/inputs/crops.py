@@ -1,4 +1,4 @@
-"""The crop rule: what the classifier sees of a picture. The same code in the trainer and on the Pi."""
+"""Square crops: what a classifier sees of a picture. The same code in the trainer and on the Pi."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
+
 from pipit.types import Box
 
 FILL = 114
@@ -40,7 +41,7 @@ def square_crop(pixels: NDArray[np.uint8], box: Box | None, margin: float, size:
 
 
 def square_around(box: Box | None, margin: float, width: int, height: int) -> Box:
-    """A square around a print, in a picture of `width` x `height`. Without a box, the largest square in the middle.
+    """A square around a box, in a picture of `width` x `height`. Without a box, the largest square in the middle.
 
     margin: added on each side, in longer sides of the box. The square is moved to lie inside the picture. Where it is
     longer than the picture's shorter side it hangs over equally on both sides; it is never longer than the longer one.
