@@ -24,8 +24,8 @@ settings.load_profile("pipit")
 ONE_WORKER = ("services/emotion/tests/serving/", "tests/images/", "tests/k8s/", "tests/monitoring/", "tests/stack/")
 """Folders whose files share what takes long to make: bundles, a running stack, rendered manifests."""
 
-# Tests side by side share the processors: libraries for networks would each start a thread for every core. They read this
-# when they are first imported, and so do the processes that tests start.
+# Tests side by side share the processors; libraries for networks would each start a thread for every core. They read
+# this when they are first imported, and so do the processes that tests start.
 if "PYTEST_XDIST_WORKER" in os.environ:
     share = max(1, (os.cpu_count() or 1) // int(os.environ["PYTEST_XDIST_WORKER_COUNT"]))
     for variable in ("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"):
