@@ -155,10 +155,10 @@ format: .venv/dev/.ready ## bring code and protos into shape
 	$(DEV)/buf format --write protos
 
 domains: ## write what stands outside of a domain's folder, from services/*/domain.toml
-	@PYTHONPATH=shared $(PYTHON) -m pipit.domains
+	@PYTHONPATH=shared $(PYTHON) -m pipit.deployment
 
 domains-check: ## fail if that is not up to date
-	@PYTHONPATH=shared $(PYTHON) -m pipit.domains --check
+	@PYTHONPATH=shared $(PYTHON) -m pipit.deployment --check
 
 # The mapped include path gives the generated modules their place in the package, `pipit._pb`.
 PROTOS := $(shell cd protos && find . -name '*.proto' | sort)

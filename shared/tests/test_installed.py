@@ -5,7 +5,7 @@ from importlib.metadata import EntryPoint, EntryPoints, entry_points
 from pathlib import Path
 
 import pytest
-from pipit import domains
+from pipit import installed
 from pipit.errors import NotFound
 from pipit.installed import how_to_install, installed_domains, own_packages, tasks_beside
 from pipit.training.trainer import load_trainer
@@ -17,7 +17,7 @@ DOMAINS = sorted(path.parent.name for path in ROOT.glob("services/*/configs"))
 def install(monkeypatch: pytest.MonkeyPatch, *tasks: str) -> None:
     """As if just these tasks were installed."""
     points = EntryPoints(EntryPoint(task, f"{task}.train:Trainer", "pipit.trainers") for task in tasks)
-    monkeypatch.setattr(domains, "entry_points", lambda group: points.select(group=group))
+    monkeypatch.setattr(installed, "entry_points", lambda group: points.select(group=group))
 
 
 def test_the_domains_of_this_repository_are_found() -> None:

@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 import yaml
-from pipit.domains import differences, read_domains
-from pipit.domains.write import FOLDERS
+from pipit.deployment import differences, read_domains
+from pipit.deployment.write import FOLDERS
 
 REPOSITORY = Path(__file__).parents[2]
 BY_HAND = {

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
-from pipit.domains import read_domains
+from pipit.deployment import read_domains
 
 pytestmark = pytest.mark.docker
 

@@ -12,10 +12,10 @@ import tomllib
 from pathlib import Path
 
 import pytest
-from pipit.domains import read_domains
+from pipit.deployment import read_domains
 
 REPOSITORY = Path(__file__).parents[2]
-TRAINING = {"training", "cli", "data", "domains"}
+TRAINING = {"training", "cli", "data", "deployment"}
 """Packages of pipit that no server needs. All others may run on a Pi."""
 TRAINERS_LIBRARIES = (
     *("pipit.training", "pipit.cli", "tensorflow", "keras", "torch", "lightning", "onnxscript", "mediapipe", "cv2"),

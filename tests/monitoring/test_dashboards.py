@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import yaml
 from dashboard_queries import DASHBOARDS, FOLDER, panels
-from pipit.domains import read_domains
+from pipit.deployment import read_domains
 from prometheus_server import COMPOSE
 
 PANELS = [

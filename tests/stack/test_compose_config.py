@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from pipit.domains import read_domains
+from pipit.deployment import read_domains
 
 pytestmark = pytest.mark.docker
 

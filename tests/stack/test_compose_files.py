@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 import yaml
-from pipit.domains import read_domains
+from pipit.deployment import read_domains
 
 REPOSITORY = Path(__file__).parents[2]
 COMPOSE = REPOSITORY / "compose"

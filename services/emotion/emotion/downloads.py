@@ -20,8 +20,6 @@ MOBILEFACENET_CHECKPOINT = RemoteFile(
 )
 MOBILEFACENET_WEIGHTS = "mobilefacenet_casia_112x96.npz"
 """What trainers read: the checkpoint's weights by name."""
-MOBILEFACENET_WEIGHTS_SHA256 = "37dfd35d987660c9502df27e52476f67bc4d507557aa13227a1b23f27f47e799"
-"""Over the weights themselves, see `emotion.mobilefacenet_conversion.weights_digest`."""
 
 
 def fetch_mobilefacenet(data: Path, options: FetchOptions) -> Fetched:

@@ -19,8 +19,8 @@ from numpy.typing import NDArray
 from pipit.errors import InvalidInput
 from pipit.files import open_atomically
 
-from emotion import downloads
-
+WEIGHTS_SHA256 = "37dfd35d987660c9502df27e52476f67bc4d507557aa13227a1b23f27f47e799"
+"""Over the published weights themselves, see `weights_digest`."""
 _STATE = "net_state_dict"
 _NOT_A_WEIGHT = "num_batches_tracked"
 
@@ -28,7 +28,7 @@ _NOT_A_WEIGHT = "num_batches_tracked"
 def has_pinned_weights(checkpoint: Path) -> bool:
     """Whether the weights in it are the pinned ones. Nothing in the file is run."""
     try:
-        return weights_digest(_read(checkpoint)) == downloads.MOBILEFACENET_WEIGHTS_SHA256
+        return weights_digest(_read(checkpoint)) == WEIGHTS_SHA256
     except InvalidInput:
         return False
 

@@ -33,7 +33,7 @@ def checkpoint_bytes(weights: dict[str, Any], key: str = "net_state_dict") -> by
 @pytest.fixture
 def served(file_server: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
     """A mirror with a small checkpoint in the published one's place."""
-    monkeypatch.setattr(downloads, "MOBILEFACENET_WEIGHTS_SHA256", mobilefacenet.weights_digest(WEIGHTS))
+    monkeypatch.setattr(mobilefacenet, "WEIGHTS_SHA256", mobilefacenet.weights_digest(WEIGHTS))
     file_server.files[downloads.MOBILEFACENET_CHECKPOINT.filename] = checkpoint_bytes(WEIGHTS)
     return file_server
 
@@ -95,4 +95,4 @@ def test_the_pinned_digest_is_that_of_the_real_weights() -> None:
         pytest.skip("needs MobileFaceNet's weights; set PIPIT_DATA")
     with np.load(path, allow_pickle=False) as file:
         weights = {name: file[name] for name in file.files}
-    assert mobilefacenet.weights_digest(weights) == downloads.MOBILEFACENET_WEIGHTS_SHA256
+    assert mobilefacenet.weights_digest(weights) == mobilefacenet.WEIGHTS_SHA256

@@ -11,7 +11,7 @@ from typing import Any
 import grpc
 import pytest
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
-from pipit import domains
+from pipit import installed
 from pipit.cli import checks
 from pipit.cli.checks import Check
 from pipit.cli.doctor import verdict_of
@@ -147,7 +147,7 @@ def test_libraries_of_trainers_are_named_with_the_domain_that_needs_them(monkeyp
     (trainer, _), (check,) = ([EntryPoint(*each, group) for each in named.items()] for group, named in points.items())
     vars(trainer)["dist"] = vars(check)["dist"] = SimpleNamespace(name="pipit-birds")
     by_group = {"pipit.trainers": [trainer], "pipit.checks": [check]}
-    monkeypatch.setattr(domains, "entry_points", lambda group: EntryPoints(by_group.get(group, ())))
+    monkeypatch.setattr(installed, "entry_points", lambda group: EntryPoints(by_group.get(group, ())))
     monkeypatch.setattr(checks.metadata, "entry_points", lambda group: EntryPoints(by_group.get(group, ())))
     monkeypatch.setattr(checks, "_version_of", lambda distribution: None)
     (found,) = [check for check in checks.package_checks() if check.name == "TensorFlow"]
@@ -156,7 +156,7 @@ def test_libraries_of_trainers_are_named_with_the_domain_that_needs_them(monkeyp
 
 
 def test_where_no_domain_is_installed_the_doctor_says_how_to_get_one(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(domains, "entry_points", lambda group: EntryPoints())
+    monkeypatch.setattr(installed, "entry_points", lambda group: EntryPoints())
     monkeypatch.setattr(checks.metadata, "entry_points", lambda group: EntryPoints())
     advice = {check.name: check.advice for check in checks.plugin_checks()}
     assert "pip install --editable 'services/DOMAIN[serve]'" in advice["can be served"]

@@ -7,7 +7,7 @@ from functools import cache
 from pathlib import Path
 
 import yaml
-from pipit.domains import read_domains
+from pipit.deployment import read_domains
 
 ROOT = Path(__file__).parents[3]
 

@@ -3,5 +3,6 @@
 recordings   labelled tables of steps, in folders of their class
 settings     the parts of a recipe
 trainer      a trainer without its network
+check        `pipit data check`
 examples     a small set that a program makes
 """

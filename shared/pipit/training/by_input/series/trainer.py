@@ -13,7 +13,7 @@ from pipit.errors import InvalidInput
 from pipit.pipelines.series import StepWindows
 from pipit.training.by_input.series.recordings import Recording, read_recordings, read_values
 from pipit.training.by_input.series.settings import SeriesRecipe
-from pipit.training.classifier import ClassifierTrainer, Entry, Side
+from pipit.training.classifier import ClassifierTrainer, Entry, Side, require_trained
 from pipit.training.run import Facts, Run
 from pipit.training.sides import SIDES, describe_split
 from pipit.training.source_set import Listing
@@ -61,9 +61,7 @@ class SeriesTrainer(ClassifierTrainer[RecipeT, Recording, Side], Generic[RecipeT
         entries = [
             Entry(items[i].name, items[i].label, items[i].group, side) for side in SIDES for i in getattr(sides, side)
         ]
-        untrained = {entry.label for entry in entries} - {entry.label for entry in entries if entry.side == "train"}
-        if untrained:
-            raise InvalidInput(f"the split leaves nothing to train {', '.join(sorted(untrained))} on; add recordings")
+        require_trained(entries)
         return entries, {}
 
     def split_rule(self) -> str:

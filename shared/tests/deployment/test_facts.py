@@ -4,8 +4,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from pipit.domains import Domain, free_port, read_domain, read_domains
-from pipit.domains.facts import FIRST_PORT, LAST_PORT
+from pipit.deployment import Domain, free_port, read_domain, read_domains
+from pipit.deployment.facts import FIRST_PORT, LAST_PORT
 from pipit.errors import InvalidInput, NotFound
 
 Add = Callable[..., Path]

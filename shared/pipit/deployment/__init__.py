@@ -4,10 +4,10 @@
                                                               ├──▶ compose.py     servers, trainers, Prometheus' targets
                                                               └──▶ kubernetes.py  manifests that kustomize takes in
 
-`make domains` runs `python -m pipit.domains`. It needs Python's own library alone, so that nothing has to be installed.
+`make domains` runs `python -m pipit.deployment`. It needs Python's own library alone: nothing has to be installed.
 """
 
-from pipit.domains.facts import Domain, free_port, read_domain, read_domains
-from pipit.domains.write import differences, rendered, write
+from pipit.deployment.facts import Domain, free_port, read_domain, read_domains
+from pipit.deployment.write import differences, rendered, write
 
 __all__ = ["Domain", "differences", "free_port", "read_domain", "read_domains", "rendered", "write"]

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 import yaml
-from pipit.domains import differences, rendered, write
-from pipit.domains.__main__ import main
-from pipit.domains.write import FOLDERS
+from pipit.deployment import differences, rendered, write
+from pipit.deployment.__main__ import main
+from pipit.deployment.write import FOLDERS
 
 Add = Callable[..., Path]
 

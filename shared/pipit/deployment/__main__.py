@@ -1,4 +1,4 @@
-"""`python -m pipit.domains [--check] [ROOT]`: what `make domains` and `make domains-check` run."""
+"""`python -m pipit.deployment [--check] [ROOT]`: what `make domains` and `make domains-check` run."""
 
 from __future__ import annotations
 
@@ -7,13 +7,15 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from pipit.domains import differences, write
+from pipit.deployment import differences, write
 from pipit.errors import PipitError
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """0; 1 and a line on standard error where a domain's facts are wrong, or, with --check, files are out of date."""
-    parser = argparse.ArgumentParser(prog="python -m pipit.domains", description="Write what domains need elsewhere.")
+    parser = argparse.ArgumentParser(
+        prog="python -m pipit.deployment", description="Write what domains need elsewhere."
+    )
     parser.add_argument("root", nargs="?", type=Path, default=Path(), help="folder of the repository (default: here)")
     parser.add_argument("--check", action="store_true", help="write nothing; fail if something is out of date")
     options = parser.parse_args(arguments)

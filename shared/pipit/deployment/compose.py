@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from pipit.domains.facts import Domain
-from pipit.domains.text import HEADING, fill
+from pipit.deployment.facts import Domain
+from pipit.deployment.text import HEADING, fill
 
 _SERVER = """\
   @name@:

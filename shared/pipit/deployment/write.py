@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pipit.domains.compose import compose
-from pipit.domains.facts import read_domains
-from pipit.domains.images import images
-from pipit.domains.kubernetes import kubernetes
+from pipit.deployment.compose import compose
+from pipit.deployment.facts import read_domains
+from pipit.deployment.images import images
+from pipit.deployment.kubernetes import kubernetes
 
 FOLDERS = ("compose/domains", "compose/prometheus/targets", "k8s/domains")
 """They hold nothing else."""
