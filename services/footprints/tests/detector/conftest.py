@@ -24,7 +24,9 @@ def ultralytics() -> Path:
 
 @pytest.fixture(scope="session")
 def drawn_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_synthetic_set(tmp_path_factory.mktemp("drawn") / "synthetic_detector")
+    folder = tmp_path_factory.mktemp("drawn") / "synthetic_detector"
+    write_synthetic_set(folder)
+    return folder
 
 
 @pytest.fixture
