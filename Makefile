@@ -122,13 +122,17 @@ k8s: .venv/dev/.ready .venv/k8s/.ready ## render the Kubernetes manifests into b
 	$(DEV)/pytest tests/k8s $(ARGS)
 
 ##@ Work on Pipit
-.PHONY: setup setup-detector test test-stack test-arm64 lint format domains domains-check protos protos-check dashboards bench lock clean
+.PHONY: setup setup-detector setup-tests test test-stack test-arm64 lint format domains domains-check protos protos-check dashboards bench lock clean
 setup: .venv/dev/.ready .venv/triton/.ready .venv/k8s/.ready ## make the environment for development and tests
 
 setup-detector: $(BESIDES:%=.venv/%/.ready) ## make the environment that trains detectors (ultralytics, AGPL-3.0)
 
-test: setup setup-detector .venv/serve-home_security/.ready ## run all tests
-	$(DEV)/pytest $(ARGS)
+# `make -j2 setup-tests` makes two environments at a time; each takes one core.
+setup-tests: setup setup-detector .venv/serve-home_security/.ready
+
+# Each worker holds the libraries of every trainer, a gigabyte and a half.
+test: setup-tests ## run all tests, side by side on up to 4 cores; ARGS="-n 0" for a debugger
+	$(DEV)/pytest --numprocesses=logical --maxprocesses=4 $(ARGS)
 
 test-stack: setup ## run the tests that need Docker: images, the stack end to end, its faults
 	$(DEV)/pytest -m "docker and not arm64" $(ARGS)

@@ -15,10 +15,42 @@ from typing import Any
 
 import pytest
 from hypothesis import settings
+from xdist.scheduler import LoadFileScheduling
 
 # How long an example takes depends on the machine and on what else runs there; no test has a time limit.
 settings.register_profile("pipit", deadline=None)
 settings.load_profile("pipit")
+
+ONE_WORKER = ("services/emotion/tests/serving/", "tests/images/", "tests/k8s/", "tests/monitoring/", "tests/stack/")
+"""Folders whose files share what takes long to make: bundles, a running stack, rendered manifests."""
+
+# Tests side by side share the processors; libraries for networks would each start a thread for every core. They read
+# this when they are first imported, and so do the processes that tests start.
+if "PYTEST_XDIST_WORKER" in os.environ:
+    share = max(1, (os.cpu_count() or 1) // int(os.environ["PYTEST_XDIST_WORKER_COUNT"]))
+    for variable in ("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"):
+        os.environ.setdefault(variable, str(share))
+
+
+class _FilesTogether(LoadFileScheduling):  # type: ignore[misc]
+    """Gives each worker a file at a time, or a folder of ONE_WORKER, in the order of the tests."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return next((folder for folder in ONE_WORKER if nodeid.startswith(folder)), super()._split_scope(nodeid))
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> _FilesTogether:
+    """For tests side by side."""
+    config.option.loadscopereorder = False
+    return _FilesTogether(config, log)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Side by side, files with slow tests come first, so that no worker is left alone with one at the end."""
+    if hasattr(config, "workerinput"):
+        slow = {item.path for item in items if item.get_closest_marker("slow")}
+        items.sort(key=lambda item: item.path not in slow)
 
 
 class Quiet:

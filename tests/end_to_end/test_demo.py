@@ -31,7 +31,7 @@ def serve_python() -> Path:
 def command(state: Path, *options: str) -> list[str]:
     return [
         *(sys.executable, "-m", "pipit.cli.demo", "--synthetic", "--json"),
-        *("--state", str(state), "--serve-python", str(serve_python()), "--set", "epochs=20", *options),
+        *("--state", str(state), "--serve-python", str(serve_python()), "--set", "epochs=12", *options),
     ]
 
 

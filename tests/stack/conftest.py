@@ -188,6 +188,8 @@ class Stack:
             "PIPIT_RUNS": str(folder / "runs"),
             "PIPIT_REGISTRY": f"127.0.0.1:{self.ports['PIPIT_REGISTRY_PORT']}",
             "PIPIT_TOKEN": (self.secrets / "trainer_token").read_text().strip(),
+            # Two may train at once, and PyTorch's threads would wait for each other.
+            "OMP_NUM_THREADS": "1",
         }
         train = ("train", task, "--recipe", "synthetic", "--publish", "--promote", "production")
         for arguments in (("data", "synthesise", task), train):

@@ -62,7 +62,9 @@ def test_a_child_that_can_not_stop_does_not_outlive_its_parent(start: Callable[[
     parent.send_signal(signal.SIGKILL)
     said, log = parent.communicate()
     assert said == "told\n"
-    assert [json.loads(line)["event"] for line in log.splitlines()] == ["parent_gone"]
+    # Python's tracker of semaphores may complain of the killed parent, too, in two lines of text.
+    logged = [json.loads(line) for line in log.splitlines() if line.startswith("{")]
+    assert [entry["event"] for entry in logged] == ["parent_gone"]
 
 
 def test_of_several_one_that_can_not_stop_is_killed(start: Callable[[str], Any]) -> None:

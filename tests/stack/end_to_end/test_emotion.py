@@ -7,6 +7,7 @@ environment of these tests, on SYNTHETIC faces and bodies: what is answered to t
 from __future__ import annotations
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -26,15 +27,18 @@ PORT = "PIPIT_EMOTION_PORT"
 @pytest.fixture(scope="module")
 def trained(stack: Any, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     """Both tasks are served; their digests."""
-    digests = {}
-    for task in (EMOTION, STRESS):
-        if stack.environment.get("PIPIT_TORCH_INDEX"):
+    if stack.environment.get("PIPIT_TORCH_INDEX"):
+        for task in (EMOTION, STRESS):
             stack.make("train", f"TASK={task}", "PIPIT_DATA=")
-        else:
-            stack.train_elsewhere(task, tmp_path_factory.mktemp("emotion"))
-        with stack.registry() as registry:
+    else:
+        with ThreadPoolExecutor(2) as pool:
+            folders = [tmp_path_factory.mktemp("emotion") for _ in (EMOTION, STRESS)]
+            list(pool.map(stack.train_elsewhere, (EMOTION, STRESS), folders))
+    digests = {}
+    with stack.registry() as registry:
+        for task in (EMOTION, STRESS):
             (version,) = registry.list_versions(task).versions
-        digests[task] = version.digest
+            digests[task] = version.digest
     for task, digest in digests.items():
         stack.wait(lambda task=task, digest=digest: stack.serving(PORT, task) == digest, f"{task} is taken up")
     return digests

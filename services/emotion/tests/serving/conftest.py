@@ -83,7 +83,7 @@ def bundles(
 ) -> dict[str, Path]:
     """Of both tasks, trained on what programs made; the networks that find faces are put into them."""
     data = tmp_path_factory.mktemp("data")
-    faces = data / "synthetic_emotion"
+    faces = data / "synthetic_expression"
     faces.mkdir()
     write_synthetic_set(faces)
     videos = {

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -21,10 +22,17 @@ def ultralytics() -> Path:
     return python
 
 
+@pytest.fixture(scope="session")
+def drawn_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("drawn") / "synthetic_detector"
+    write_synthetic_set(folder)
+    return folder
+
+
 @pytest.fixture
-def drawn(tmp_path: Path) -> Path:
-    """A folder of data sets that holds `synthetic_detector`."""
-    write_synthetic_set(tmp_path / "synthetic_detector")
+def drawn(drawn_once: Path, tmp_path: Path) -> Path:
+    """A folder of data sets that holds `synthetic_detector`; the test may change it."""
+    shutil.copytree(drawn_once, tmp_path / "synthetic_detector")
     return tmp_path
 
 
