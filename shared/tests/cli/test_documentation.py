@@ -22,7 +22,7 @@ def test_lists_every_exit_code(text: str) -> None:
 
 
 def test_lists_every_command(text: str) -> None:
-    listed = set(re.findall(r"^\| `pipit (\w+)", text, re.MULTILINE))
+    listed = set(re.findall(r"^\| `pipit ([\w-]+)", text, re.MULTILINE))
     assert listed == {*PipitGroup.lazy, "registry"}
 
 
