@@ -22,14 +22,14 @@ def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_tells_what_it_wrote_and_how_to_go_on(pipit: Any, checkout: Path) -> None:
     called = pipit("new-task", "garden.birds", "--input", "series", "--framework", "torch")
     assert called.code == 0
-    lines = called.stdout.splitlines()
+    lines = called.out.splitlines()
     written = {line for line in lines if line.startswith("services/")}
     assert written == {str(path.relative_to(checkout)) for path in (checkout / "services").rglob("*") if path.is_file()}
     assert "services/garden/garden/birds/task.py" in written
     assert any("make lock ARGS=garden" in line for line in lines)
     assert any("make domains" in line for line in lines)
     again = pipit("new-task", "garden.nests", "--input", "audio", "--framework", "keras")
-    assert "make domains" not in again.stdout
+    assert "make domains" not in again.out
 
 
 @pytest.mark.parametrize(
@@ -43,5 +43,5 @@ def test_tells_what_it_wrote_and_how_to_go_on(pipit: Any, checkout: Path) -> Non
 def test_says_what_is_wrong(pipit: Any, checkout: Path, arguments: tuple[str, ...], code: int, said: str) -> None:
     called = pipit("new-task", *arguments)
     assert called.code == code
-    assert said in called.stderr
+    assert said in called.err
     assert list((checkout / "services").iterdir()) == []
