@@ -21,10 +21,10 @@ import numpy as np
 from pipit.data.check import Advance, DataReport
 from pipit.data.tables import rows_of
 from pipit.errors import InvalidInput, NotFound
+from pipit.inputs.suffixes import PICTURES
 from pipit.landmarks.files import read_landmarks
 from pipit.training.by_input.faces.check import check_faces
 from pipit.training.by_input.faces.labelled import (
-    ENDINGS,
     LANDMARKS,
     Face,
     LabelOf,
@@ -131,7 +131,7 @@ def _read_affectnet(folder: Path, label_of: LabelOf) -> Listing[Face]:
     for path in paths:
         name = path.relative_to(folder).as_posix()
         note = path.parents[1] / "annotations" / f"{path.stem}_exp.npy"
-        if path.suffix.lower() not in ENDINGS:
+        if path.suffix.lower() not in PICTURES:
             problems.append(f"{path}: {no_picture(path)}")
             continue
         try:

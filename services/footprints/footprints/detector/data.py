@@ -25,8 +25,8 @@ from pipit.data.check import Advance, DataReport
 from pipit.errors import InputTooLarge, InvalidInput, NotFound
 from pipit.inputs import EncodedImage
 from pipit.inputs.image import decode_with_size
+from pipit.inputs.suffixes import PICTURES
 from pipit.plain_yaml import dump_plain_yaml
-from pipit.training.by_input.pictures.listing import ENDINGS
 from pipit.types import Box
 
 LABEL = "print"
@@ -227,7 +227,7 @@ def _image_folder(path: Path, name: str, given: object) -> Path:
 
 
 def _pictures(images: Path) -> list[Path]:
-    return sorted(path for path in images.iterdir() if path.suffix.lower() in ENDINGS and path.is_file())
+    return sorted(path for path in images.iterdir() if path.suffix.lower() in PICTURES and path.is_file())
 
 
 def _label_file(picture: Path) -> Path:

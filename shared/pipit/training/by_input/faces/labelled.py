@@ -18,10 +18,10 @@ from numpy.typing import NDArray
 
 from pipit.data.tables import rows_of
 from pipit.errors import InvalidInput
+from pipit.inputs.suffixes import PICTURES
 from pipit.landmarks.files import LandmarkTable, aspect_ratios, read_landmarks
 from pipit.training.source_set import Listing
 
-ENDINGS = (".jpg", ".jpeg", ".png", ".webp")
 PARTS = ("train", "test", "val", "valid", "validation")
 """Folders above the classes. They become folds."""
 LANDMARKS = "landmarks.npz"
@@ -74,7 +74,7 @@ def read_folders(folder: Path, label_of: LabelOf) -> Listing[Face]:
         parts = name.split("/")
         if any(part.startswith(".") for part in parts):
             continue
-        if path.suffix.lower() not in ENDINGS:
+        if path.suffix.lower() not in PICTURES:
             problems.append(f"{path}: {no_picture(path)}")
             continue
         fold = parts[0] if len(parts) > 2 and parts[0].lower() in PARTS else ""

@@ -20,11 +20,10 @@ from numpy.typing import NDArray
 from pipit.errors import InvalidInput
 from pipit.inputs import EncodedImage
 from pipit.inputs.image import decode_image
+from pipit.inputs.suffixes import PICTURES
 from pipit.training.by_input.pictures.duplicates import Hash
 from pipit.training.source_set import Listing
 
-ENDINGS = (".jpg", ".jpeg", ".png", ".webp")
-"""What the device reads."""
 FOLDERS: Mapping[str, str] = {"train": "train", "val": "validation", "valid": "validation", "test": "test"}
 """Folders of a split, with the sides that they are."""
 
@@ -94,7 +93,7 @@ def read_pixels(path: Path, shorter_side: int | None = None, smallest: int = 1) 
 
 def pictures_below(folder: Path) -> list[Path]:
     """Every picture at any depth, sorted; none where there is no such folder."""
-    return sorted(path for path in folder.rglob("*") if path.suffix.lower() in ENDINGS and path.is_file())
+    return sorted(path for path in folder.rglob("*") if path.suffix.lower() in PICTURES and path.is_file())
 
 
 def _listing(pictures: list[Picture], problems: list[str]) -> Listing[Picture]:
@@ -117,8 +116,8 @@ def _classes(
     for path in sorted(folder.glob("*/*")):
         if path.name.startswith(".") or path.parent.name.startswith("."):
             continue
-        if path.suffix.lower() not in ENDINGS or not path.is_file():
-            problems.append(f"{path}: {path.suffix or 'no ending'} is no picture; use {', '.join(ENDINGS)}")
+        if path.suffix.lower() not in PICTURES or not path.is_file():
+            problems.append(f"{path}: {path.suffix or 'no ending'} is no picture; use {', '.join(sorted(PICTURES))}")
             continue
         label = path.parent.name
         pictures.append(Picture(path, f"{prefix}/{label}/{path.name}", rename.get(label, label), source, side))
