@@ -32,6 +32,11 @@ if "PYTEST_XDIST_WORKER" in os.environ:
         os.environ.setdefault(variable, str(share))
 
 
+# A shell ignores interrupts for what it starts in the background, and so would the processes that tests interrupt.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
 class _FilesTogether(LoadFileScheduling):  # type: ignore[misc]
     """Gives each worker a file at a time, or a folder of ONE_WORKER, in the order of the tests."""
 

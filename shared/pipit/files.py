@@ -11,6 +11,7 @@ import errno
 import hashlib
 import os
 import secrets
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,6 +20,13 @@ from typing import BinaryIO
 from pipit.errors import Unavailable
 
 _NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+
+reading_arrays = threading.Lock()
+"""To be held while numpy reads a file, where other threads may read one too.
+
+numpy gives the header of an array to Python's parser, and CPython 3.11 counts the depth of all threads' syntax
+trees in one place: a thread that was interrupted there by another raises SystemError.
+"""
 
 
 def sha256_bytes(data: bytes) -> str:

@@ -19,7 +19,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from pipit.bundle.golden_inputs import input_from_arrays, input_to_arrays
 from pipit.errors import InputTooLarge, IntegrityError, InvalidInput
-from pipit.files import write_atomically
+from pipit.files import reading_arrays, write_atomically
 from pipit.inputs import Input
 from pipit.types import Prediction
 
@@ -93,7 +93,7 @@ def read_golden(path: Path) -> tuple[GoldenSample, ...]:
     """The samples of a `golden.npz`. Raises IntegrityError for anything that `write_golden` would not write."""
     try:
         _check_unpacked_size(path)
-        with np.load(path, allow_pickle=False) as stored:
+        with reading_arrays, np.load(path, allow_pickle=False) as stored:
             return _samples({name: stored[name] for name in stored.files})
     except IntegrityError:
         raise

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pipit.files import write_atomically
+from pipit.files import reading_arrays, write_atomically
 
 
 class ArrayCache:
@@ -30,7 +30,8 @@ class ArrayCache:
         digest = hashlib.sha256(text.encode()).hexdigest()
         path = self.folder / digest[:2] / f"{digest}.npy"
         try:
-            kept: NDArray[Any] = np.load(path, allow_pickle=False)
+            with reading_arrays:
+                kept: NDArray[Any] = np.load(path, allow_pickle=False)
         except (FileNotFoundError, ValueError, EOFError):
             path.parent.mkdir(parents=True, exist_ok=True)
             made = make()

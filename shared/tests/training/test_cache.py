@@ -1,5 +1,9 @@
 from __future__ import annotations
 
+import gc
+import sys
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -67,3 +71,34 @@ def test_what_fails_to_be_made_leaves_nothing(tmp_path: Path) -> None:
     with pytest.raises(RuntimeError, match="no clip"):
         ArrayCache(tmp_path).get({"clip": "a"}, broken)
     assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
+
+
+@pytest.fixture
+def restless() -> Iterator[None]:
+    """Threads take turns wherever they can, within the parser too: whenever it collects garbage."""
+    interval, thresholds = sys.getswitchinterval(), gc.get_threshold()
+
+    def collected(phase: str, info: dict[str, int]) -> None:
+        """Python's own code, in which another thread may go on."""
+
+    gc.callbacks.append(collected)
+    gc.set_threshold(5)
+    sys.setswitchinterval(1e-6)
+    yield
+    sys.setswitchinterval(interval)
+    gc.set_threshold(*thresholds)
+    gc.callbacks.remove(collected)
+
+
+def test_threads_may_share_it(tmp_path: Path, restless: None) -> None:
+    cache, make = ArrayCache(tmp_path), Maker(VALUES)
+    cache.get({"clip": "a"}, make)
+
+    def read(depth: int) -> NDArray[np.float32]:
+        return read(depth - 1) if depth else cache.get({"clip": "a"}, make)
+
+    with ThreadPoolExecutor(8) as pool:
+        found = list(pool.map(read, [10 * (number % 8) for number in range(2000)]))
+    assert make.calls == 1
+    for each in found:
+        np.testing.assert_array_equal(each, VALUES)
