@@ -104,7 +104,7 @@ def golden_inputs(settings: Settings, count: int, seed: int) -> Sequence[Input]:
 
 def _neutral(generator: np.random.Generator) -> NDArray[np.float64]:
     """A symmetric face, its eyes 1 apart about 0."""
-    points = np.empty((FACE_POINTS, 3))
+    points = np.zeros((FACE_POINTS, 3))
     spots = np.random.default_rng(0).uniform(-1.0, 1.0, (FACE_POINTS, 2))
     points[:, 0], points[:, 1] = spots[:, 0], 0.4 + spots[:, 1] * 1.1
     for group in (_MOUTH, _EYES, _LIDS, _BROWS, {152: (0.0, 1.5)}):
