@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -40,10 +41,14 @@ def try_exclusive_lock(path: Path) -> Iterator[bool]:
 
 @contextmanager
 def record_lock(descriptor: int) -> Iterator[None]:
-    """Keeps other processes from the open file that they share, a pipe for example.
+    """Keeps other processes from the pipe or the regular file that they share.
 
-    Where the system can't lock that kind of file, nobody is kept from it.
+    A device is not locked, for others may hold a lock on /dev/null or on a terminal for ever; nor is what can't be locked.
     """
+    mode = os.fstat(descriptor).st_mode
+    if not (stat.S_ISFIFO(mode) or stat.S_ISREG(mode)):
+        yield
+        return
     try:
         fcntl.lockf(descriptor, fcntl.LOCK_EX)
     except OSError:

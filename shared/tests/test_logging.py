@@ -53,6 +53,17 @@ def test_lines_of_several_processes_do_not_mix(tmp_path: Path, popen: Callable[.
     assert sorted((entry["text"], entry["number"]) for entry in entries) == expected
 
 
+def test_a_device_that_somebody_else_has_locked_is_written_to(popen: Callable[..., Any]) -> None:
+    reader, terminal = os.openpty()
+    hold = "import fcntl, sys; fcntl.lockf(2, fcntl.LOCK_EX); print('held', flush=True); sys.stdin.read()"
+    holder = popen([sys.executable, "-c", hold], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=terminal)
+    assert holder.stdout.readline() == b"held\n"
+    with os.fdopen(terminal, "w") as stream:
+        LineLogger(stream).msg("said")
+        assert os.read(reader, 100) == b"said\r\n"
+    os.close(reader)
+
+
 def test_a_stream_without_a_descriptor_gets_the_line() -> None:
     stream = io.StringIO()
     LineLogger(stream).msg("said")
