@@ -43,7 +43,7 @@ def try_exclusive_lock(path: Path) -> Iterator[bool]:
 def record_lock(descriptor: int) -> Iterator[None]:
     """Keeps other processes from the pipe or the regular file that they share.
 
-    A device is not locked, for others may hold a lock on /dev/null or on a terminal for ever; nor is what can't be locked.
+    A device is not locked, for others may hold a lock on /dev/null or a terminal for ever; nor is what can't be locked.
     """
     mode = os.fstat(descriptor).st_mode
     if not (stat.S_ISFIFO(mode) or stat.S_ISREG(mode)):
