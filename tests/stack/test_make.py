@@ -31,7 +31,7 @@ def repository(tmp_path: Path) -> Path:
 
 
 def shell(repository: Path, *arguments: str, typed: str = "") -> str:
-    environment = {name: value for name, value in os.environ.items() if not name.startswith(("PIPIT_", "MAKE"))}
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(("PIPIT_", "MAKE", "ARGS"))}
     done = subprocess.run(
         ["make", "shell", "TASK=toys.blocks", *arguments],
         cwd=repository,
@@ -61,7 +61,7 @@ def planned(tmp_path: Path, *arguments: str) -> str:
     fake = tmp_path / "docker"
     fake.write_text("#!/bin/sh\nexit 1\n")
     fake.chmod(0o755)
-    environment = {name: value for name, value in os.environ.items() if not name.startswith(("PIPIT_", "MAKE"))}
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(("PIPIT_", "MAKE", "ARGS"))}
     done = subprocess.run(
         ["make", "--dry-run", *arguments],
         cwd=REPOSITORY,
