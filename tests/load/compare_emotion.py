@@ -22,11 +22,11 @@ from numpy.typing import NDArray
 from pipit.bundle.manifest import Metric
 from pipit.runtimes import load_runtime
 from pipit.settings import DataSettings, load_settings
-from pipit.training.classifier import Side
 from pipit.training.intervals import bootstrap_groups
 from pipit.training.kit import exported
 from pipit.training.recipe import find_recipe, load_recipe
 from pipit.training.run import Run, open_run
+from pipit.training.sides import Side
 from pipit.training.steps import actions_of, run_steps
 
 RECIPES = ("guide", "temporal", "aligned", "joined", "mobilefacenet")

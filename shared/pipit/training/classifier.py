@@ -21,12 +21,10 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar, Generic, TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
 
 from pipit.answers import softmax
 from pipit.bundle.manifest import Decision, InputDescription, Metric, PipelineReference, ScoreHistogram
@@ -42,7 +40,7 @@ from pipit.training.recipe import Recipe
 from pipit.training.report import write_report
 from pipit.training.run import Facts, Run
 from pipit.training.score_histogram import score_histogram
-from pipit.training.sides import SIDES
+from pipit.training.sides import ITEMS_FILE, SIDES, Entry, Side
 from pipit.training.source_set import Item, Listing, SourceSet, settle_problems
 from pipit.training.thresholds import choose_decision
 from pipit.training.trainer import BundleDraft, NetworkFile, VariantFile
@@ -50,33 +48,7 @@ from pipit.training.trainer import BundleDraft, NetworkFile, VariantFile
 RecipeT = TypeVar("RecipeT", bound=Recipe)
 ItemT = TypeVar("ItemT", bound=Item)
 
-ITEMS_FILE = "items.json"
-
-
-@dataclass(frozen=True, slots=True)
-class Side:
-    """One side of the split, as a network takes it. rows: (n, …). truth: positions of labels, (n,).
-
-    groups: names of what each row was cut from, (n,); rows of one group are not independent.
-    """
-
-    rows: Rows
-    truth: NDArray[np.int64]
-    groups: NDArray[Any]
-
-
 SideT = TypeVar("SideT", bound=Side)
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """An item with its place in the split, as `items.json` keeps it. extra: what else is kept, of JSON's types."""
-
-    name: str
-    label: str
-    group: str
-    side: str
-    extra: Mapping[str, Any] = field(default_factory=dict)
 
 
 class ClassifierTrainer(ABC, Generic[RecipeT, ItemT, SideT]):
@@ -406,12 +378,3 @@ class ClassifierTrainer(ABC, Generic[RecipeT, ItemT, SideT]):
             packages=self.packages or self.kit.packages,
         )
         write_model_card(run.output("verify") / "report" / "model_card.md", card)
-
-
-def require_trained(entries: Sequence[Entry]) -> None:
-    """Raises InvalidInput for labels that the split leaves nothing to train on."""
-    untrained = {entry.label for entry in entries} - {entry.label for entry in entries if entry.side == "train"}
-    if untrained:
-        raise InvalidInput(
-            f"the split leaves nothing to train {', '.join(sorted(untrained))} on; add data, or change the split"
-        )

@@ -19,13 +19,12 @@ from pipit.landmarks import face_crop
 from pipit.training.by_input.faces.faces import Crop, FaceSamples
 from pipit.training.by_input.faces.labelled import Face
 from pipit.training.by_input.faces.trainer import FaceTrainer
-from pipit.training.classifier import Entry, Side
 from pipit.training.evaluation import Evaluation, Scores
 from pipit.training.kit import Ask, Kit, Rows, Trained
 from pipit.training.model_card import CardWords
 from pipit.training.recipe import recipe_folder
 from pipit.training.run import Facts, Run
-from pipit.training.sides import SIDES
+from pipit.training.sides import SIDES, Entry, Side
 from pipit.training.source_set import Listing
 from pipit.training.torch_kit import TorchKit
 from torch import nn

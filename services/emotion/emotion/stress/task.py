@@ -18,13 +18,13 @@ from pipit.bundle.manifest import Decision, InputDescription, Metric
 from pipit.errors import InvalidInput
 from pipit.inputs import Input
 from pipit.landmarks.networks import RUNTIME, network_paths
-from pipit.training.classifier import ClassifierTrainer, Side
+from pipit.training.classifier import ClassifierTrainer
 from pipit.training.evaluation import Evaluation, Scores
 from pipit.training.kit import Ask, Kit, Outputs, Rows, Trained
 from pipit.training.model_card import CardWords
 from pipit.training.recipe import recipe_folder
 from pipit.training.run import Facts, Run
-from pipit.training.sides import SIDES, describe_split
+from pipit.training.sides import SIDES, Side, describe_split
 from pipit.training.source_set import Listing, settle_problems
 from pipit.training.torch_kit import TorchKit
 from pipit.training.trainer import NetworkFile

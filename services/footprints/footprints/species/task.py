@@ -19,7 +19,6 @@ from pipit.inputs import Input
 from pipit.inputs.crops import square_crop
 from pipit.training.by_input.pictures.listing import Picture, Pixels, read_pixels
 from pipit.training.by_input.pictures.trainer import Crop, Cropper, PictureTrainer
-from pipit.training.classifier import Entry, Side
 from pipit.training.evaluation import Evaluation, Scores
 from pipit.training.fitting import history_to_json
 from pipit.training.keras_distributed import weights_digest
@@ -29,6 +28,7 @@ from pipit.training.model_card import CardWords
 from pipit.training.parity import Parity
 from pipit.training.recipe import recipe_folder
 from pipit.training.run import Facts, Run
+from pipit.training.sides import Entry, Side
 from pipit.training.source_set import Listing
 from pipit.training.trainer import NetworkFile
 

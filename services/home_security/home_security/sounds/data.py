@@ -7,7 +7,7 @@ from pathlib import Path
 from pipit.data.check import Advance, DataReport
 from pipit.errors import InvalidInput
 from pipit.training.by_input.audio.check import check_clips
-from pipit.training.classifier import Entry
+from pipit.training.sides import Entry
 
 from home_security.sounds.classes import SECURITY_NAMES, Labels
 

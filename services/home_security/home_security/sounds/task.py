@@ -23,7 +23,6 @@ from pipit.training.alarms import FalseAlarms, alarmed, false_alarms_per_hour
 from pipit.training.by_input.audio.batches import Samples
 from pipit.training.by_input.audio.clips import Clip
 from pipit.training.by_input.audio.trainer import SoundSide, SoundTrainer
-from pipit.training.classifier import Entry
 from pipit.training.evaluation import Evaluation, Scores, evaluate
 from pipit.training.keras_distributed import weights_digest
 from pipit.training.keras_group import joined
@@ -32,7 +31,7 @@ from pipit.training.kit import Kit, Outputs, Trained
 from pipit.training.model_card import CardWords
 from pipit.training.recipe import recipe_folder
 from pipit.training.run import Facts, Run
-from pipit.training.sides import SIDES
+from pipit.training.sides import SIDES, Entry
 
 from home_security.sounds.classes import SECURITY_NAMES, Labels, choose_labels
 from home_security.sounds.data import require_alarms, require_trained

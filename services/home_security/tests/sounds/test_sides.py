@@ -11,9 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pipit.errors import InvalidInput
 from pipit.training.by_input.audio.clips import Clip, split_clips
-from pipit.training.classifier import Entry
 from pipit.training.recipe import Split
-from pipit.training.sides import describe_split
+from pipit.training.sides import Entry, describe_split
 from pipit.training.source_set import Listing
 
 Read = Callable[..., Listing[Clip]]

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pipit.errors import NotFound
-from pipit.training.classifier import ITEMS_FILE
 from pipit.training.run import Run
+from pipit.training.sides import ITEMS_FILE
 from pipit.training.trainer import Trainer
 
 _BACKGROUND_CLASSES = 3

@@ -17,10 +17,10 @@ from pipit.training.by_input.audio.clips import Clip, read_clips, split_clips
 from pipit.training.by_input.audio.features import FeatureMaker
 from pipit.training.by_input.audio.settings import SoundRecipe
 from pipit.training.cache import ArrayCache
-from pipit.training.classifier import ClassifierTrainer, Entry, Side
+from pipit.training.classifier import ClassifierTrainer
 from pipit.training.datasets import file_digests
 from pipit.training.run import Facts, Run
-from pipit.training.sides import describe_split
+from pipit.training.sides import Entry, Side, describe_split
 from pipit.training.source_set import Listing
 
 RecipeT = TypeVar("RecipeT", bound=SoundRecipe)

@@ -18,12 +18,12 @@ from pipit.training.by_input.faces.groups import group_names
 from pipit.training.by_input.faces.labelled import Face
 from pipit.training.by_input.faces.settings import FaceRecipe
 from pipit.training.cache import ArrayCache
-from pipit.training.classifier import ITEMS_FILE, ClassifierTrainer, Entry, Side
+from pipit.training.classifier import ClassifierTrainer
 from pipit.training.datasets import file_digests
 from pipit.training.intervals import wilson
 from pipit.training.kit import Rows
 from pipit.training.run import Facts, Run
-from pipit.training.sides import SIDES, describe_split
+from pipit.training.sides import ITEMS_FILE, SIDES, Entry, Side, describe_split
 from pipit.training.splits import split_samples
 from pipit.training.trainer import NetworkFile
 

@@ -22,9 +22,10 @@ from pipit.training.by_input.pictures.listing import Picture, Pixels, Seen
 from pipit.training.by_input.pictures.mistakes import write_contact_sheet
 from pipit.training.by_input.pictures.settings import PictureRecipe
 from pipit.training.by_input.pictures.sides import describe_sides, split_pictures
-from pipit.training.classifier import ClassifierTrainer, Entry, Side, require_trained
+from pipit.training.classifier import ClassifierTrainer
 from pipit.training.evaluation import Scores
 from pipit.training.run import Facts, Run
+from pipit.training.sides import Entry, Side, require_trained
 
 RecipeT = TypeVar("RecipeT", bound=PictureRecipe)
 

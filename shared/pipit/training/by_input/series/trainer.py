@@ -13,9 +13,9 @@ from pipit.errors import InvalidInput
 from pipit.pipelines.series import StepWindows
 from pipit.training.by_input.series.recordings import Recording, read_recordings, read_values
 from pipit.training.by_input.series.settings import SeriesRecipe
-from pipit.training.classifier import ClassifierTrainer, Entry, Side, require_trained
+from pipit.training.classifier import ClassifierTrainer
 from pipit.training.run import Facts, Run
-from pipit.training.sides import SIDES, describe_split
+from pipit.training.sides import SIDES, Entry, Side, describe_split, require_trained
 from pipit.training.source_set import Listing
 from pipit.training.splits import split_samples
 
