@@ -6,8 +6,10 @@ import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import numpy as np
 import pytest
 from pipit.errors import Unavailable
+from pipit.inputs import PcmAudio
 
 pytestmark = [pytest.mark.docker, pytest.mark.slow, pytest.mark.timeout(2400), pytest.mark.usefixtures("knowledge")]
 
@@ -27,17 +29,17 @@ except OSError as error:
 
 def test_it_crashes_in_the_middle_of_a_stream(stack: Any, tone: Callable[[int], bytes], follows: Any) -> None:
     before = stack.serving()
-    second = tone(RATE)
+    second = PcmAudio(np.frombuffer(tone(RATE), "<i2").reshape(-1, 1).astype(np.float32) / np.float32(32_768), RATE)
     crashed = threading.Event()
     answers = []
 
-    def recording() -> Iterator[bytes]:
+    def recording() -> Iterator[PcmAudio]:
         while not crashed.is_set():
             yield second
 
     def listen() -> None:
         with stack.server() as server:
-            for answer in server.classify_pcm(recording(), RATE, 1):
+            for answer in server.stream(recording()):
                 answers.append(answer)
                 if len(answers) == 1:
                     stack.crash("home-security")
@@ -48,7 +50,7 @@ def test_it_crashes_in_the_middle_of_a_stream(stack: Any, tone: Callable[[int], 
     assert {answer.model.digest for answer in answers} == {before}
     stack.wait(lambda: stack.serving() == before, "the server answers again")
     with stack.server() as server:
-        again = list(server.classify_pcm([second] * 10, RATE, 1))
+        again = list(server.stream([second] * 10))
     assert again
     assert {answer.model.digest for answer in again} == {before}
     follows()
