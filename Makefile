@@ -33,7 +33,7 @@ help: ## show this list
 	@printf '\nVariables: TASK=%s REGISTRY=%s ARGS="more options" PYTHON=python3.12\n' $(TASK) $(REGISTRY)
 
 demo: .venv/train-home_security/.ready .venv/serve-home_security/.ready .venv/registry/.ready ## train, register, serve and classify sounds, all on this machine
-	$(TRAIN)/pipit demo --serve-python $(SERVE)/python --registry-python $(REGISTRY_BIN)/python $(ARGS)
+	$(TRAIN)/pipit demo --serve-python $(SERVE)/python --registry-python $(REGISTRY_BIN)/python --shell 'make shell' $(ARGS)
 
 train: ## train TASK: in the stack where it is up, which also publishes and promotes; else here, leaving a bundle under runs/
 	@where='$(WHERE)'; [ -n "$$where" ] || where=$$($(STACK) ps --status running --quiet registry 2>/dev/null | grep -q . && echo stack || echo here); $(MAKE) train-$$where

@@ -41,6 +41,9 @@ def demo(
     registry_python: Annotated[
         Path, typer.Option(help="Interpreter of the registry's environment. (default: this one)")
     ] = _INTERPRETER,
+    shell: Annotated[
+        str, typer.Option(help="Command that opens a shell with this pipit; for the advice at the end.")
+    ] = "",
     json: JsonOption = False,
 ) -> None:
     """Do the whole way once: data, training, registry, promotion, a server, and answers on the wire.
@@ -70,10 +73,10 @@ def demo(
     if json:
         print_json({**plain(result), "right": result.right})
     else:
-        _show(result, options)
+        _show(result, options, shell)
 
 
-def _show(result: DemoResult, options: DemoOptions) -> None:
+def _show(result: DemoResult, options: DemoOptions, shell: str) -> None:
     print_gates(result.gates)
     if result.gates_overridden:
         print_line("[yellow]promoted against its gates, for the demo alone; the history says so[/yellow]")
@@ -102,24 +105,28 @@ def _show(result: DemoResult, options: DemoOptions) -> None:
     took = ", ".join(f"{act} {seconds:.1f} s" for act, seconds in result.seconds.items())
     print_line(f"took {sum(result.seconds.values()):.0f} s: {took}")
     print_line(f"report: {escape(_short(result.bundle / 'report'))}")
-    for line in _next_steps(result, options):
+    for line in next_steps(result, options, shell):
         print_line(escape(line))
 
 
-def _next_steps(result: DemoResult, options: DemoOptions) -> tuple[str, ...]:
-    """Commands that work in the environments of this demo."""
-    here, there = (_short(python.parent / "pipit") for python in (_INTERPRETER, options.registry_python))
-    bundle = _short(result.bundle)
+def next_steps(result: DemoResult, options: DemoOptions, shell: str) -> tuple[str, ...]:
+    """Commands that work in the environments of this demo. shell: opens one in which `pipit` is this one."""
+    here, there = (
+        "pipit" if shell else _short(python.parent / "pipit") for python in (_INTERPRETER, options.registry_python)
+    )
+    bundle, store = _short(result.bundle), _short(options.state / "registry")
+    registry = f'make registry ARGS="--store {store}"' if shell else f"{there} registry serve --store {store}"
+    serve = "pipit serve" if shell else f"{_short(options.serve_python)} -m pipit.serving"
     return (
         "",
-        "try next, in one terminal:",
-        f"  {_short(options.serve_python)} -m pipit.serving --bundle {bundle}",
+        *((f"try next, in terminals with {shell}:",) if shell else ("try next, in one terminal:",)),
+        f"  {serve} --bundle {bundle}",
         "and in another:",
         f"  {here} classify YOUR_RECORDING.wav",
         f"  {here} bench {bundle}",
         f"  {here} doctor",
         "or look into the registry:",
-        f"  {there} registry serve --store {_short(options.state / 'registry')}",
+        f"  {registry}",
         f"  {here} history {result.task}",
     )
 
