@@ -2,9 +2,9 @@
 
 Needs an environment of its own, because this MediaPipe takes neither numpy 2 nor protobuf 5:
 
-    python3.11 -m venv /tmp/mediapipe
-    /tmp/mediapipe/bin/pip install mediapipe==0.10.18 numpy==1.26.4 protobuf==4.25.9 scikit-image==0.26.0
-    /tmp/mediapipe/bin/python shared/tests/landmarks/make_reference.py
+    python3.11 -m venv .venv/mediapipe
+    .venv/mediapipe/bin/pip install mediapipe==0.10.18 numpy==1.26.4 protobuf==4.25.9 scikit-image==0.26.0
+    .venv/mediapipe/bin/python shared/tests/landmarks/make_reference.py
 
 The pictures are made from one photograph that scikit-image carries: the astronaut Eileen Collins, by NASA, public
 domain. Coordinates are stored as MediaPipe gives them: divided by the picture's width and height.
