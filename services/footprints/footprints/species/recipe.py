@@ -11,8 +11,8 @@ from pydantic import Field, model_validator
 
 from footprints.species.pipeline import MARGIN, SHORTER_SIDE
 
-BACKBONE_LAYERS = 156
-"""Of MobileNetV3-Small as Keras has it, its input left out."""
+BACKBONE_LAYERS = {"mobilenet_v3_small": 156, "efficientnet_lite0": 141}
+"""Of each network as Keras has it, its input left out."""
 OF_STAGES = "each of `stages` has its own; set it there"
 
 
@@ -41,7 +41,7 @@ class Stage(RecipePart):
     name: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,40}$")]
     data: tuple[str, ...] = ()
     """Paths of the recipe's data sets that it trains on; none, or none that is there: all."""
-    last_layers: Annotated[int, Field(ge=0, le=BACKBONE_LAYERS)] = 0
+    last_layers: Annotated[int, Field(ge=0)] = 0
     """Layers of the backbone that are trained, counted from its end; the head always is."""
     optimiser: Optimiser = Optimiser()
     epochs: Count = 50
@@ -52,7 +52,8 @@ class Stage(RecipePart):
 class Head(RecipePart):
     """What comes after the backbone's mean features."""
 
-    units: Count = 512
+    units: Annotated[int, Field(ge=0)] = 512
+    """Of a layer between them and the species; 0: none."""
     dropout: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.3
     label_smoothing: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.0
 
@@ -64,7 +65,7 @@ class SpeciesRecipe(PictureRecipe):
         ("optimiser", "epochs", "batch_size", "early_stopping_patience"), OF_STAGES
     )
 
-    network: Literal["mobilenet_v3_small"]
+    network: Literal["mobilenet_v3_small", "efficientnet_lite0"]
     weights: Literal["imagenet", "none"] = "imagenet"
     """Of the backbone, to begin with."""
     start_from: str | None = None
@@ -87,6 +88,9 @@ class SpeciesRecipe(PictureRecipe):
         unknown = sorted({path for stage in self.stages for path in stage.data} - known)
         if unknown:
             raise ValueError(f"stages name data that the recipe has not: {', '.join(unknown)}")
+        most = BACKBONE_LAYERS[self.network]
+        if any(stage.last_layers > most for stage in self.stages):
+            raise ValueError(f"last_layers is over {most}: {self.network} has no more")
         return self
 
     def for_stage(self, stage: Stage) -> SpeciesRecipe:

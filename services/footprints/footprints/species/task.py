@@ -34,7 +34,7 @@ from pipit.training.trainer import NetworkFile
 
 from footprints.names import name_of, names_of
 from footprints.photographs import pictures_without_prints, read_photographs
-from footprints.species.backbone import FILE, backbone_file
+from footprints.species.backbones import BACKBONES
 from footprints.species.data import detector_of, opened_finder
 from footprints.species.measure import further_metrics
 from footprints.species.network import build_network, load_checkpoint, settle_norms
@@ -79,7 +79,7 @@ class SpeciesTrainer(PictureTrainer[SpeciesRecipe]):
         """The backbone's weights, the checkpoint and the detector, where they come from files."""
         backbone, detector = self._backbone(), detector_of(self.recipe.crops, self.data)
         files = {
-            FILE.as_posix(): backbone,
+            BACKBONES[self.recipe.network].file.as_posix(): backbone,
             "start_from.keras": self.start_from,
             "detector": None if detector is None else detector.weights(),
         }
@@ -209,12 +209,14 @@ class SpeciesTrainer(PictureTrainer[SpeciesRecipe]):
         )
 
     def _backbone(self) -> Path | None:
-        return backbone_file(self.data) if self.recipe.weights == "imagenet" else None
+        return BACKBONES[self.recipe.network].weights_file(self.data) if self.recipe.weights == "imagenet" else None
 
     def _begun(self, outputs: int, crops: Pixels) -> keras.Model:
         """The network as its training begins. crops: of the training."""
         pretrained = self.recipe.weights == "imagenet" and self.start_from is None
-        network = build_network(self._backbone(), outputs, self.recipe.head, pretrained=pretrained)
+        network = build_network(
+            self.recipe.network, self._backbone(), outputs, self.recipe.head, pretrained=pretrained
+        )
         if self.start_from is not None:
             load_checkpoint(network, self.start_from)
         elif not pretrained:
