@@ -72,14 +72,19 @@ def names_of(labels: Iterable[str]) -> dict[str, dict[str, str]]:
     return {label: {"english": name.english, "latin": name.latin} for label, name in found.items()}
 
 
+def family_of(label: str) -> str:
+    """A label that is not known here is a family of its own."""
+    name = name_of(label)
+    return label if name is None else name.family
+
+
 def families_of(labels: Iterable[str]) -> dict[str, tuple[str, ...]]:
     """Families that several of the labels belong to, with these, both sorted.
 
     A family of one label says no more than the label; one whose name is a label itself would be taken for it.
     """
     members: dict[str, list[str]] = {}
-    for label in sorted(labels):
-        name = name_of(label)
-        members.setdefault("" if name is None else name.family, []).append(label)
-    taken = {"", *labels}
-    return {name: tuple(found) for name, found in sorted(members.items()) if len(found) > 1 and name not in taken}
+    known = set(labels)
+    for label in sorted(known):
+        members.setdefault(family_of(label), []).append(label)
+    return {name: tuple(found) for name, found in sorted(members.items()) if len(found) > 1 and name not in known}

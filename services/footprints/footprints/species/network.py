@@ -1,4 +1,4 @@
-"""The network, whole and in two parts: crops to scores.
+"""A network, whole and in two parts: crops to the share of each species. `whole` makes of it what answers.
 
     crops -> scaling -> backbone -> mean -> Dense(512) -> Dropout -> Dense(species) -> softmax
              `---------- body, frozen ----------´  `------ tail, trained: from where the last layers begin ------´
@@ -13,17 +13,16 @@ from pathlib import Path
 
 import keras
 import numpy as np
-from keras import layers, ops
+from keras import layers
 from numpy.typing import NDArray
 from pipit.errors import InvalidInput, NotFound
 
 from footprints.species.backbones import BACKBONES
-from footprints.species.pipeline import INPUT, OUTPUT
 from footprints.species.recipe import Head
 
 FLOAT_BYTES = 4
-VIEWS = (None, (2,), (1,), (1, 2))
-"""Axes of (rows, height, width, channels) along which a crop is turned; see `look_again`."""
+SHARES = "shares"
+"""The layer that gives each species its share; they add up to 1."""
 FEATURES = "features"
 """The layer that takes the mean over places; what is before it is the backbone."""
 
@@ -31,7 +30,7 @@ FEATURES = "features"
 def build_network(
     name: str, weights: Path | None, outputs: int, head: Head, *, pretrained: bool = True
 ) -> keras.Model:
-    """Crops, RGB 0..255, (224, 224, 3), to a score for each of `outputs` species. name: of `BACKBONES`.
+    """Crops, RGB 0..255, (224, 224, 3), to the share of each of `outputs` species. name: of `BACKBONES`.
 
     Raises Unavailable where the backbone's weights are not there, InvalidInput for a file with other ones.
     """
@@ -41,22 +40,7 @@ def build_network(
         value = layers.Dense(head.units, activation="relu", name="hidden")(value)
     value = layers.Dropout(head.dropout, name="dropout")(value)
     value = layers.Dense(outputs, name="logits")(value)
-    return keras.Model(backbone.input, layers.Softmax(name=OUTPUT)(value), name=name)
-
-
-def look_again(network: keras.Model, views: int) -> keras.Model:
-    """A network that looks at each crop `views` times and answers with the mean of what it sees.
-
-    As it is; mirrored; upside down; both. A print has no side that is up. In the file of LiteRT the views are rows of one
-    batch, so that the weights lie in it once.
-    """
-    if views == 1:
-        return network
-    crops = keras.Input(network.input_shape[1:], name=INPUT)
-    turned = [crops if axes is None else ops.flip(crops, axes) for axes in VIEWS[:views]]
-    several = network(layers.Concatenate(axis=0)(turned))
-    each = ops.reshape(several, (views, -1, int(network.output_shape[-1])))
-    return keras.Model(crops, layers.Identity(name=OUTPUT)(ops.mean(each, axis=0)), name=f"{network.name}_{views}_views")
+    return keras.Model(backbone.input, layers.Softmax(name=SHARES)(value), name=name)
 
 
 def split_network(network: keras.Model, last_layers: int) -> tuple[keras.Model, keras.Model]:

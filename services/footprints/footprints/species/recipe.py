@@ -16,6 +16,9 @@ BACKBONE_LAYERS = {"mobilenet_v3_small": 156, "efficientnet_lite0": 141}
 OF_STAGES = "each of `stages` has its own; set it there"
 
 
+NetworkName = Literal["mobilenet_v3_small", "efficientnet_lite0"]
+
+
 class Crops(RecipePart):
     """What the classifier is shown."""
 
@@ -58,6 +61,14 @@ class Head(RecipePart):
     label_smoothing: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.0
 
 
+class Beside(RecipePart):
+    """A second network, trained on the same copies by its own stages; both answer, by the mean of their shares."""
+
+    network: NetworkName
+    head: Head = Head()
+    stages: Annotated[tuple[Stage, ...], Field(min_length=1)]
+
+
 class SpeciesRecipe(PictureRecipe):
     """See `pipit.training.recipe.Recipe`."""
 
@@ -65,7 +76,7 @@ class SpeciesRecipe(PictureRecipe):
         ("optimiser", "epochs", "batch_size", "early_stopping_patience"), OF_STAGES
     )
 
-    network: Literal["mobilenet_v3_small", "efficientnet_lite0"]
+    network: NetworkName
     weights: Literal["imagenet", "none"] = "imagenet"
     """Of the backbone, to begin with."""
     start_from: str | None = None
@@ -73,6 +84,10 @@ class SpeciesRecipe(PictureRecipe):
     crops: Crops = Crops()
     head: Head = Head()
     stages: Annotated[tuple[Stage, ...], Field(min_length=1)]
+    beside: Beside | None = None
+    """None: one network."""
+    views: Literal[1, 2, 4] = 1
+    """Sides that a crop is shown from when it is answered; each costs as much as one."""
     without_print: tuple[str, ...] = ()
     """Folders below PIPIT_DATA with pictures that hold no print: how many are called unknown is measured on them."""
     without_print_samples: Count = 200
@@ -88,11 +103,21 @@ class SpeciesRecipe(PictureRecipe):
         unknown = sorted({path for stage in self.stages for path in stage.data} - known)
         if unknown:
             raise ValueError(f"stages name data that the recipe has not: {', '.join(unknown)}")
-        most = BACKBONE_LAYERS[self.network]
-        if any(stage.last_layers > most for stage in self.stages):
-            raise ValueError(f"last_layers is over {most}: {self.network} has no more")
+        for one in self.networks():
+            most = BACKBONE_LAYERS[one.network]
+            if any(stage.last_layers > most for stage in one.stages):
+                raise ValueError(f"last_layers is over {most}: {one.network} has no more")
+        if self.beside is not None and (self.beside.network == self.network or self.start_from is not None):
+            raise ValueError("beside names another network than `network`, and neither goes on from a checkpoint")
         return self
 
     def for_stage(self, stage: Stage) -> SpeciesRecipe:
         """As `pipit.training.keras_fit` reads it."""
         return self.model_copy(update={name: getattr(stage, name) for name in self.unheeded})
+
+    def networks(self) -> tuple[SpeciesRecipe, ...]:
+        """A recipe for each network."""
+        if self.beside is None:
+            return (self,)
+        own = {name: getattr(self.beside, name) for name in type(self.beside).model_fields}
+        return self.model_copy(update={"beside": None}), self.model_copy(update={**own, "beside": None})
