@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 from emotion.expression.classes import LABELS
 from emotion.expression.features import ALIGNED, LEFT_EYE, RIGHT_EYE, aligned_points, feature_count, make_features
-from emotion.expression.network import Variation, rows_of, warp
+from emotion.expression.network import rows_of
 from emotion.expression.recipe import ExpressionRecipe
 from emotion.expression.synthetic import synthesise
+from emotion.expression.training import Variation, warp
 from numpy.typing import NDArray
 from pipit.errors import InvalidInput
 from pipit.landmarks import FACE_MIRROR, join_features, split_features
