@@ -152,7 +152,8 @@ class _Training(lightning.LightningModule):
         self.network = network
         self.averaged = None
         if averaging:
-            self.averaged = AveragedModel(network, multi_avg_fn=get_ema_multi_avg_fn(averaging), use_buffers=True)
+            moving = get_ema_multi_avg_fn(averaging)  # type: ignore[no-untyped-call]
+            self.averaged = AveragedModel(network, multi_avg_fn=moving, use_buffers=True)
         self._loss = loss
         self._recipe = recipe
         self._measures = measures

@@ -86,7 +86,7 @@ class _PReLU(nn.PReLU):
     def forward(self, value: Tensor) -> Tensor:
         if not self.training:
             return super().forward(value)
-        result: Tensor = _VectorisedPReLU.apply(value, self.weight)
+        result: Tensor = _VectorisedPReLU.apply(value, self.weight)  # type: ignore[no-untyped-call]
         return result
 
 

@@ -46,8 +46,7 @@ def train_network(
     network = build_network(recipe, rows.shape[-1])
     if weights is not None:
         load_pretrained(next(part for part in network.modules() if isinstance(part, MobileFaceNet)), weights)
-        # The same sums in another order of memory, 1.4 times as fast.
-        network.to(memory_format=torch.channels_last)
+        _channels_last(network)
     spread = _learn_standard(network, rows)
     smoothing = recipe.network_options.label_smoothing
     targets = soft_targets(train.truth, smoothing)
@@ -147,9 +146,17 @@ def mix(
 
     def mixed(values: NDArray[np.float32]) -> NDArray[np.float32]:
         share = shares.reshape(-1, *[1] * (values.ndim - 1))
-        return share * values + (1.0 - share) * values[partners]
+        both: NDArray[np.float32] = share * values + (1.0 - share) * values[partners]
+        return both
 
     return mixed(rows), mixed(targets)
+
+
+def _channels_last(network: nn.Module) -> None:
+    """Lays the weights of convolutions so that their results lie so too, which is 1.4 times as fast to train."""
+    for weights in network.parameters():
+        if weights.dim() == 4:
+            weights.data = weights.data.contiguous(memory_format=torch.channels_last)
 
 
 def _learn_standard(network: nn.Module, rows: NDArray[np.float32]) -> NDArray[np.float32]:
