@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -18,6 +18,7 @@ from pipit.pipelines.audio_windows import INPUT, AudioWindows, FrontEnd
 from pipit.pipelines.rows import predictions
 from pipit.training.by_input.audio.clips import Clip, read_clips, split_clips
 from pipit.training.by_input.audio.features import FeatureMaker, read_clip
+from pipit.training.by_input.audio.listening import Listened, find_recordings, listen_to_background
 from pipit.training.by_input.audio.robustness import LabelledSound, Robustness, measure_robustness
 from pipit.training.by_input.audio.settings import SoundRecipe
 from pipit.training.cache import ArrayCache
@@ -27,7 +28,7 @@ from pipit.training.kit import Ask
 from pipit.training.run import Facts, Run
 from pipit.training.sides import Entry, Side, describe_split
 from pipit.training.source_set import Listing
-from pipit.types import Prediction
+from pipit.types import Decoded, Prediction
 
 RecipeT = TypeVar("RecipeT", bound=SoundRecipe)
 
@@ -134,6 +135,23 @@ class SoundTrainer(ClassifierTrainer[RecipeT, Clip, SoundSide], Generic[RecipeT]
             seed=self.recipe.seed,
             progress=run.progress,
         )
+
+    def listen(self, run: Run, ask: Ask, decision: Decision, folder: Path) -> Listened:
+        """False alarms of the network in a folder of recordings without events. ask: of the variant that will serve."""
+        pipeline, labels = AudioWindows(self.front_end), self.labels(run)
+
+        def answered(decoded: Decoded | None) -> list[Prediction]:
+            if decoded is None or not decoded.regions:
+                return []
+            return predictions(self.scores(run, ask(decoded.tensors[INPUT])), labels, decision, decoded)
+
+        def listen(pieces: Iterable[PcmAudio]) -> Iterator[Prediction]:
+            stream = pipeline.open_stream()
+            for piece in pieces:
+                yield from answered(stream.push(piece))
+            yield from answered(stream.finish())
+
+        return listen_to_background(listen, find_recordings(folder), run.progress)
 
     def input(self, run: Run) -> InputDescription:
         """See `ClassifierTrainer`."""
