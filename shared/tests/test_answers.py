@@ -183,9 +183,7 @@ FAMILIES = Decision(
         ((0.25, 0.25, 0.25, 0.25), "", True),
     ],
 )
-def test_where_no_label_is_sure_a_group_of_them_may_be(
-    scores: tuple[float, ...], label: str, unknown: bool
-) -> None:
+def test_where_no_label_is_sure_a_group_of_them_may_be(scores: tuple[float, ...], label: str, unknown: bool) -> None:
     answer = predict(np.array(scores, np.float32), SPECIES, FAMILIES)
     assert (answer.label, answer.unknown) == (label, unknown)
     by_label = {one.label: one for one in answer.scores}

@@ -2,9 +2,9 @@
 
     crop ─> body, which no stage trains ─> mean over places ─> (x - mean) / spread ─> mean of |…| ─> likeness 0..1
 
-A network that knows 13 species gives its shares to whatever it is shown, and is as sure of a face as of a print. How far
-a crop lies from those of training, channel by channel, needs no pictures of anything else to learn from, so that what
-nobody thought of is told apart as well.
+A network that knows 13 species gives its shares to whatever it is shown, and is as sure of a face as of a print. How
+far a crop lies from those of training, channel by channel, needs no pictures of anything else to learn from, so that
+what nobody thought of is told apart as well.
 
 Source: K. Lee et al., A Simple Unified Framework for Detecting Out-of-Distribution Samples, https://arxiv.org/abs/1807.03888,
 whose distance this is with one class and without correlations.

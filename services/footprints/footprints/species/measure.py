@@ -2,7 +2,8 @@
 
 mean_class_accuracy           mean over species of the share answered rightly: rare ones count as much
 top3_accuracy                 share of prints whose species is among the three best
-family_accuracy               share of prints whose family has the highest sum of scores; baseline.family_accuracy beside it
+family_accuracy               share of prints whose family has the highest sum of scores
+baseline.family_accuracy      the same of the best constant answer
 said.share, said.right        share of prints of which a species or a family is said, and share of these that are right
 said.{species,family}_share, said.{species,family}_right    the same of each level
 risk_coverage_area            mean share of wrong answers among the surest 1, 2, … all; of a chance order, 1 - accuracy
@@ -51,7 +52,7 @@ def further_metrics(
     labels, seed = evaluation.labels, evaluation.seed
     said = decide(scores, labels, decision)
     right = scores.argmax(axis=1) == truth
-    families, members = _families(labels)
+    members = _families(labels)
     of_truth = members[:, truth].argmax(axis=0)
     found: dict[str, Estimate | None] = {
         "mean_class_accuracy": mean_class_accuracy(scores, truth, groups, seed),
@@ -97,10 +98,10 @@ def top_accuracy(scores: Scores, truth: Truth, count: int) -> Estimate | None:
     return _share((best == truth[:, np.newaxis]).any(axis=1))
 
 
-def _families(labels: Sequence[str]) -> tuple[list[str], NDArray[np.float32]]:
-    """Every family, of one species too, and which labels are of it, (families, labels)."""
+def _families(labels: Sequence[str]) -> NDArray[np.float32]:
+    """Which labels are of each family, those of one species too, (families, labels)."""
     families = sorted({family_of(label) for label in labels})
-    return families, np.array([[family_of(label) == name for label in labels] for name in families], np.float32)
+    return np.array([[family_of(label) == name for label in labels] for name in families], np.float32)
 
 
 def _of_what_is_said(

@@ -27,9 +27,7 @@ FEATURES = "features"
 """The layer that takes the mean over places; what is before it is the backbone."""
 
 
-def build_network(
-    name: str, weights: Path | None, outputs: int, head: Head, *, pretrained: bool = True
-) -> keras.Model:
+def build_network(name: str, weights: Path | None, outputs: int, head: Head, *, pretrained: bool = True) -> keras.Model:
     """Crops, RGB 0..255, (224, 224, 3), to the share of each of `outputs` species. name: of `BACKBONES`.
 
     Raises Unavailable where the backbone's weights are not there, InvalidInput for a file with other ones.

@@ -155,7 +155,7 @@ def _seen(body: keras.Model, pixels: NDArray[np.uint8], recipe: SpeciesRecipe, c
 
 
 def assemble(networks: Sequence[keras.Model], recipe: SpeciesRecipe, train: Crops, cache: Path) -> keras.Model:
-    """What answers, of trained networks; see `footprints.species.whole`. The likeness is that of what no stage trains."""
+    """What answers, of trained networks; see `footprints.species.whole`. Likeness is by what no stage trains."""
     body, tail = split_network(networks[0], max(stage.last_layers for stage in recipe.stages))
     likeness = learn_likeness(_seen(body, train.pixels, recipe, 0, ArrayCache(cache)))
     return answer_together(body, tail, likeness, networks[1:], recipe.views)

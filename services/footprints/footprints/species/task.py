@@ -33,8 +33,8 @@ from pipit.training.sides import Entry, Side
 from pipit.training.source_set import Listing
 from pipit.training.trainer import NetworkFile
 
+from footprints.detector.material import bare_ground
 from footprints.names import families_of, name_of, names_of
-from footprints.detector.cutouts import bare_ground
 from footprints.photographs import pictures_without_prints, read_photographs
 from footprints.species.backbones import BACKBONES
 from footprints.species.data import detector_of, opened_finder

@@ -1,5 +1,6 @@
-"""EfficientNet-Lite0 as Keras has layers for it: EfficientNet-B0 without squeeze and excitation, with ReLU6, so that 8
-bits serve it well; stem and top are not scaled.
+"""EfficientNet-Lite0 as Keras has layers for it.
+
+That is EfficientNet-B0 without squeeze and excitation and with ReLU6, so that 8 bits serve it well.
 
     pixels 0..255 -> (x - 127) / 128 -> stem -> 16 inverted bottlenecks -> top -> features (7, 7, 1280)
 

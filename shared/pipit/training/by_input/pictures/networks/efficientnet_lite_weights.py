@@ -79,6 +79,8 @@ class _Reader(pickle.Unpickler):
         known = {("collections", "OrderedDict"): OrderedDict, ("torch._utils", "_rebuild_tensor_v2"): self._tensor}
         if module == "torch" and name in _TYPES:
             return name
+        if (module, name) not in known:
+            raise pickle.UnpicklingError(f"{module}.{name} is no part of a network's weights")
         return known[module, name]
 
     def persistent_load(self, pid: Any) -> str:
