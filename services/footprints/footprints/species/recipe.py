@@ -86,8 +86,6 @@ class SpeciesRecipe(PictureRecipe):
     stages: Annotated[tuple[Stage, ...], Field(min_length=1)]
     beside: Beside | None = None
     """None: one network."""
-    views: Literal[1, 2, 4] = 1
-    """Sides that a crop is shown from when it is answered; each costs as much as one."""
     without_print: tuple[str, ...] = ()
     """Folders below PIPIT_DATA with pictures that hold no print: how many are called unknown is measured on them."""
     without_print_samples: Count = 200

@@ -158,4 +158,4 @@ def assemble(networks: Sequence[keras.Model], recipe: SpeciesRecipe, train: Crop
     """What answers, of trained networks; see `footprints.species.whole`. Likeness is by what no stage trains."""
     body, tail = split_network(networks[0], max(stage.last_layers for stage in recipe.stages))
     likeness = learn_likeness(_seen(body, train.pixels, recipe, 0, ArrayCache(cache)))
-    return answer_together(body, tail, likeness, networks[1:], recipe.views)
+    return answer_together(body, tail, likeness, networks[1:])

@@ -207,6 +207,8 @@ class SpeciesTrainer(PictureTrainer[SpeciesRecipe]):
                 "Photographs are chosen, and show the print large and sharp; what people send is neither.",
                 "It knows no track, no size and no place, by which people tell one animal from another.",
                 "A species that it was not trained on is named as one that it was, unless its scores are low.",
+                "Unknown is what looks like no photograph of training, and what it would more often be wrong about than "
+                "right. That bare ground bears no print, it does not see.",
             ),
         )
 
