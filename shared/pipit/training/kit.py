@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from pipit.runtimes import load_runtime
 from pipit.training.fitting import Fitted
+from pipit.training.native_lines import without_chatter
 from pipit.training.progress import Progress
 from pipit.training.recipe import Recipe
 from pipit.training.run import Facts
@@ -102,7 +103,9 @@ def exported(path: Path, runtime: str, names: tuple[str, str], at_once: int = MO
     Rows of another type are given as float32. at_once: rows of one run.
     """
     source, target = names
-    with closing(load_runtime(path, runtime)) as network:
+    with without_chatter():
+        opened = load_runtime(path, runtime)
+    with closing(opened) as network:
 
         def ask(rows: Rows) -> Outputs:
             parts = [

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from typing import Protocol
 
@@ -36,13 +37,13 @@ class Progress(Protocol):
 
 
 class LogProgress:
-    """For no terminal: a line in the log when a piece of work begins and ends, and one for each message."""
+    """For programs: a line in the log when a piece of work begins and ends, for each note, and for each message."""
 
     @contextmanager
     def track(self, description: str, total: float) -> Iterator[Bar]:
         """See `Progress`."""
         _log.info("work_started", work=description, total=total)
-        bar = _CountingBar()
+        bar = _LogBar(description)
         yield bar
         _log.info("work_finished", work=description, done=bar.done, note=bar.note)
 
@@ -51,18 +52,24 @@ class LogProgress:
         _log.info("message", text=message)
 
 
-class _CountingBar:
-    def __init__(self) -> None:
+class _LogBar:
+    def __init__(self, description: str) -> None:
+        self._description = description
         self.done = 0.0
         self.note = ""
 
     def advance(self, amount: float = 1, note: str = "") -> None:
         self.done += amount
         self.note = note or self.note
+        if note:
+            _log.info("work_advanced", work=self._description, done=self.done, note=note)
 
 
 class RichProgress:
-    """For a terminal: rich's bars, with time gone and time left."""
+    """For people: rich's bars with time gone and time left on a terminal, plain lines in a file or a pipe.
+
+    A line is written for each note, such as an epoch's loss, and for each tenth of a piece of work.
+    """
 
     def __init__(self, console: Console | None = None) -> None:
         self.console = console or Console(stderr=True)
@@ -70,6 +77,9 @@ class RichProgress:
     @contextmanager
     def track(self, description: str, total: float) -> Iterator[Bar]:
         """See `Progress`."""
+        if not self.console.is_terminal:
+            yield _LineBar(self.say, description, total)
+            return
         columns = (
             TextColumn("{task.description}"),
             BarColumn(),
@@ -83,7 +93,8 @@ class RichProgress:
 
     def say(self, message: str) -> None:
         """See `Progress`."""
-        self.console.print(message, highlight=False, markup=False)
+        # Soft: what is no terminal has no width.
+        self.console.print(message, highlight=False, markup=False, soft_wrap=not self.console.is_terminal)
 
 
 class _RichBar:
@@ -95,3 +106,22 @@ class _RichBar:
         if note:
             self._bars.update(self._task, note=note)
         self._bars.advance(self._task, amount)
+
+
+class _LineBar:
+    def __init__(self, say: Callable[[str], None], description: str, total: float) -> None:
+        self._say = say
+        self._description = description
+        self._total = total
+        self._begun = time.monotonic()
+        self._done = 0.0
+        self._tenths = 0
+
+    def advance(self, amount: float = 1, note: str = "") -> None:
+        self._done += amount
+        tenths = int(10 * self._done / self._total) if self._total else 10
+        if not note and tenths == self._tenths:
+            return
+        self._tenths = tenths
+        words = f"{self._description}: {self._done:g} of {self._total:g} after {time.monotonic() - self._begun:.0f} s"
+        self._say(f"{words}, {note}" if note else words)

@@ -13,6 +13,7 @@ import torch
 from torch import nn
 
 from pipit.training.fitting import LOWEST_LEARNING_RATE, PLATEAU_FACTOR, learning_rate_at, plateau_patience
+from pipit.training.processors import idle_processors
 from pipit.training.progress import Bar, Progress
 from pipit.training.recipe import Optimiser, Recipe
 
@@ -27,6 +28,15 @@ def make_optimiser(settings: Optimiser, parameters: Iterable[nn.Parameter]) -> t
     if settings.name == "adamax":
         return torch.optim.Adamax(parameters, lr=rate, weight_decay=decay)
     return torch.optim.Adam(parameters, lr=rate, weight_decay=decay)
+
+
+class IdleCores(lightning.Callback):
+    """Gives each epoch as many threads as there are idle cores when it begins; see `pipit.training.processors`."""
+
+    def on_train_epoch_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
+        """Looks, unless a GPU does the work."""
+        if pl_module.device.type == "cpu":
+            torch.set_num_threads(idle_processors())
 
 
 class Schedule(lightning.Callback):

@@ -28,7 +28,7 @@ from pipit.errors import InvalidInput
 from pipit.training.fitting import Fitted, fitted
 from pipit.training.progress import Progress
 from pipit.training.recipe import Recipe
-from pipit.training.torch_callbacks import EpochBar, History, Schedule, make_optimiser
+from pipit.training.torch_callbacks import EpochBar, History, IdleCores, Schedule, make_optimiser
 from pipit.training.torch_data import Batch, Samples, SeededBatches, Vary, batches_in_order
 
 Loss = Callable[[Tensor, Tensor], Tensor]
@@ -57,7 +57,8 @@ def fit(
 
     The best epoch is the one of the lowest validation loss. vary: changes each training batch. measures: numbers kept
     beside the loss, by name. scratch: where an interrupted training goes on from; logs: TensorBoard's. threads: of the
-    processor, all where not given; a small network only waits for a second one, and sums in one order with one alone.
+    processor; where not given, as many as there are idle cores when an epoch begins. A small network only waits for a
+    second one, and sums in one order with one alone.
     Raises InvalidInput for too few samples, or if the loss was never a number.
     """
     if not len(train) or not len(validation):
@@ -67,6 +68,7 @@ def fit(
     best = ModelCheckpoint(filename=BEST, monitor="val_loss", save_top_k=1, save_weights_only=True, **kept)
     patience = recipe.early_stopping_patience
     callbacks = [
+        *([] if threads else [IdleCores()]),
         Schedule(recipe),
         history,
         bar,

@@ -23,6 +23,7 @@ from pipit.bundle.manifest import Decision, InputDescription, Metric, PipelineRe
 from pipit.errors import NotFound
 from pipit.inputs import Input
 from pipit.installed import domain_of, how_to_install, own_packages
+from pipit.training.native_lines import without_chatter
 from pipit.training.recipe import Recipe
 from pipit.training.run import Facts, Run
 
@@ -124,7 +125,9 @@ def load_trainer(task: str) -> type[Trainer]:
     """The trainer of `task`. Raises NotFound if no installed package brings it, or lacks what it needs."""
     for point in entry_points(group="pipit.trainers", name=task):
         try:
-            trainer: type[Trainer] = point.load()
+            # It imports its framework.
+            with without_chatter():
+                trainer: type[Trainer] = point.load()
         except ModuleNotFoundError as error:
             if (error.name or "").partition(".")[0] in own_packages():
                 raise

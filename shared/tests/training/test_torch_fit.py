@@ -121,6 +121,7 @@ def train(
         watch or Watch(),
         vary=vary,
         measures={"accuracy": accuracy},
+        threads=1,
     )
     return network, fitted
 
@@ -253,25 +254,42 @@ def test_an_epoch_holds_every_sample_once_in_an_order_of_its_own() -> None:
     assert [value for batch in in_order for value in batch] == list(range(33))
 
 
-def test_a_training_takes_the_threads_it_is_given_and_gives_them_back(tmp_path: Path) -> None:
-    seen: set[int] = set()
+def threads_seen(folder: Path, epochs: int, threads: int | None) -> list[int]:
+    """Of each batch, in order."""
+    seen = []
 
     def noted(outputs: Tensor, targets: Tensor) -> Tensor:
-        seen.add(torch.get_num_threads())
+        seen.append(torch.get_num_threads())
         return accuracy(outputs, targets)
 
-    (tmp_path / "scratch").mkdir()
+    (folder / "scratch").mkdir()
     fit(
         small(),
         loss,
-        recipe(epochs=1),
+        recipe(epochs=epochs),
         points(32, 1),
         points(32, 2),
-        tmp_path / "scratch",
-        tmp_path / "logs",
+        folder / "scratch",
+        folder / "logs",
         Watch(),
         measures={"accuracy": noted},
-        threads=3,
+        threads=threads,
     )
-    assert seen == {3}
+    return seen
+
+
+def test_a_training_takes_the_threads_it_is_given_and_gives_them_back(tmp_path: Path) -> None:
+    assert set(threads_seen(tmp_path, 1, threads=3)) == {3}
+    assert torch.get_num_threads() == 1
+
+
+def test_a_training_that_is_given_none_takes_the_cores_that_idle_when_an_epoch_begins(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    idle = iter([2, 1, 3])
+    monkeypatch.setattr("pipit.training.torch_callbacks.idle_processors", lambda: next(idle))
+
+    seen = threads_seen(tmp_path, 3, threads=None)
+
+    assert list(dict.fromkeys(seen)) == [2, 1, 3]
     assert torch.get_num_threads() == 1
