@@ -4,7 +4,8 @@
        │
        ├─ detected    labels whose score reaches their threshold (0.5 where none is set), but never the background, and
        │              never an experimental label
-       ├─ unknown     nothing is detected, and even the best score is under `unknown_below`
+       ├─ unknown     nothing is detected, and even the best score is under `unknown_below`, or every label of the
+       │              bundle is experimental
        ├─ uncertain   the two best scores lie closer than `uncertain_margin`: a person's label would help. It says
        │              nothing of the answer, and may stand beside any
        └─ label       what the answer says:
@@ -64,7 +65,7 @@ def decide(scores: NDArray[np.floating], labels: Sequence[str], decision: Decisi
     best = scores.argmax(axis=1)
     ranked = np.sort(scores, axis=1)[:, ::-1]
     margin = ranked[:, 0] - ranked[:, 1] if len(labels) > 1 else ranked[:, 0]
-    unknown = ~anything & (ranked[:, 0] < decision.unknown_below)
+    unknown = ~anything & ((ranked[:, 0] < decision.unknown_below) | experimental.all())
     label = (
         np.where(experimental[best], NOTHING, best) if not background.any() else np.full_like(best, background.argmax())
     )

@@ -36,7 +36,7 @@ from emotion.stress.network import build_network, train_network
 from emotion.stress.past import Prior
 from emotion.stress.pipeline import INPUT, OUTPUT, Calibration, parameters_of
 from emotion.stress.recipe import StressRecipe
-from emotion.stress.recordings import CALM, LABELS, Recording
+from emotion.stress.recordings import CALM, LABELS, STRESSED, Recording
 from emotion.stress.rounds import ALL, WITHIN, crossvalidate, why_experimental
 from emotion.stress.scores import counts_of, fit_calibration, measure, ranking, references
 from emotion.stress.signals import LANDMARKS
@@ -133,8 +133,8 @@ class StressTrainer(ClassifierTrainer[StressRecipe, Recording, StressSide]):
         return LABELS
 
     def background(self, run: Run) -> str | None:
-        """See `ClassifierTrainer`."""
-        return CALM
+        """Calm, which an answer says where it does not say stressed; None where it may say neither."""
+        return None if self._reasons(run) else CALM
 
     def counts(self, run: Run) -> dict[str, dict[str, int]]:
         """Windows."""
@@ -152,20 +152,20 @@ class StressTrainer(ClassifierTrainer[StressRecipe, Recording, StressSide]):
         return build_network(self.recipe.network, self.recipe.signals.channels, self.recipe.network_options)
 
     def settle_scores(self, run: Run, outputs: Outputs, validation: StressSide) -> None:
-        """Fits what makes a score of a logit."""
+        """Fits what makes a score of a logit, and cross-validates: whether a score says anything."""
         calibration = fit_calibration(outputs[:, 0], validation.truth)
         run.write_json("evaluate", "calibration.json", asdict(calibration))
-
-    def experimental(self, run: Run, validation: StressSide, scores: Scores) -> tuple[str, ...]:
-        """Both labels, unless people held back show that scores rank stress above calm; see `emotion.stress.rounds`."""
         recordings = self.sources.items()
         found = crossvalidate(self.recipe, recordings, self.kit, run.scratch("evaluate"), run.progress)
-        reasons = why_experimental(found, self._calibration(run))
+        reasons = why_experimental(found, calibration)
         kept = {name: area.to_json() for name, area in found.items()}
         run.write_json("evaluate", "crossvalidation.json", {"areas": kept, "experimental": reasons})
         if reasons:
             run.progress.say(f"experimental, so that no answer says calm or stressed: {'; '.join(reasons)}")
-        return LABELS if reasons else ()
+
+    def experimental(self, run: Run, validation: StressSide, scores: Scores) -> tuple[str, ...]:
+        """Both labels, unless people held back show that scores rank stress above calm; see `emotion.stress.rounds`."""
+        return LABELS if self._reasons(run) else ()
 
     def scores(self, run: Run, outputs: Outputs) -> Scores:
         """See `ClassifierTrainer`. outputs: logits, (windows, 1)."""
@@ -209,7 +209,8 @@ class StressTrainer(ClassifierTrainer[StressRecipe, Recording, StressSide]):
         features, signals = self.recipe.features, self.recipe.signals
         participants = run.read_json("prepare", "participants.json")
         people = ", ".join(f"{len(names)} {side}" for side, names in participants.items())
-        reasons = run.read_json("evaluate", "crossvalidation.json")["experimental"]
+        missed, right = evaluation.confusion[LABELS.index(STRESSED)]
+        reasons = self._reasons(run)
         return CardWords(
             purpose=(
                 f"Scores stress from 0 to 1 over {features.window} steps of {features.step_seconds:g} s "
@@ -218,6 +219,7 @@ class StressTrainer(ClassifierTrainer[StressRecipe, Recording, StressSide]):
             not_for=NOT_FOR,
             limits=(
                 *(f"**Experimental, so that no answer says calm or stressed**: {reason}." for reason in reasons),
+                f"Of {missed + right} windows of stress of people who test, {missed} have the higher score for calm.",
                 f"Participants: {people}. Windows of one person are alike; the intervals of accuracy and AUC draw "
                 "people.",
                 *(OF_LANDMARKS if signals is LANDMARKS else OF_PHYSIOLOGY),
@@ -237,6 +239,11 @@ class StressTrainer(ClassifierTrainer[StressRecipe, Recording, StressSide]):
         """What the device does with steps."""
         features = self.recipe.features
         return StepReader(self.recipe.signals, self._prior(run), features.window, features.hop, features.step_seconds)
+
+    def _reasons(self, run: Run) -> list[str]:
+        """Why labels are experimental; none where they are not."""
+        reasons: list[str] = run.read_json("evaluate", "crossvalidation.json")["experimental"]
+        return reasons
 
     def _calibration(self, run: Run) -> Calibration:
         return Calibration(**run.read_json("evaluate", "calibration.json"))

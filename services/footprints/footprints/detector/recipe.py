@@ -85,8 +85,8 @@ class Finding(RecipePart):
 class WithoutPrints(RecipePart):
     """How pictures without a print are used; their data sets are named under `data`."""
 
-    train: Count = 200
-    """Of each kind at most, drawn by the seed: the more, the quieter, and the slower."""
+    train: Annotated[int, Field(ge=0)] = 200
+    """Of each kind at most, drawn by the seed: the more, the quieter, and the slower. 0: they choose and test alone."""
     found: Fraction = 0.02
     """The threshold is raised until at most this share of each kind's validation pictures has a print found in it."""
 
