@@ -28,10 +28,11 @@ SURE, SCALED = Estimate(0.8, 100, 0.7, 0.9), Calibration(2.0, 0.0)
 
 
 def test_everybody_is_tested_once_by_others(make_recipe: Make, synthetic: Path) -> None:
-    recordings = StressTrainer(make_recipe(), synthetic.parent).sources.items()
+    recipe = make_recipe(crossvalidation_rounds=5)
+    recordings = StressTrainer(recipe, synthetic.parent).sources.items()
     people = {recording.participant for recording in recordings}
     tested: list[str] = []
-    rounds = list(deal(make_recipe(), recordings))
+    rounds = list(deal(recipe, recordings))
     assert len(rounds) == 5
     for one in rounds:
         sides = [set(side.participant) for side in (one.train, one.validation, one.test)]
@@ -39,11 +40,11 @@ def test_everybody_is_tested_once_by_others(make_recipe: Make, synthetic: Path) 
         assert set.union(*sides) == people
         tested += sides[2]
     assert sorted(tested) == sorted(people)
-    again = [set(one.test.participant) for one in deal(make_recipe(seed=2), recordings)]
+    again = [set(one.test.participant) for one in deal(make_recipe(seed=2, crossvalidation_rounds=5), recordings)]
     assert again != [set(one.test.participant) for one in rounds]
     # Of three people each is tested; more rounds than people there are not.
     few = [recording for recording in recordings if recording.participant in sorted(people)[:3]]
-    assert [len(set(one.test.participant)) for one in deal(make_recipe(), few)] == [1, 1, 1]
+    assert [len(set(one.test.participant)) for one in deal(recipe, few)] == [1, 1, 1]
     with pytest.raises(ValidationError, match="crossvalidation_rounds"):
         make_recipe(crossvalidation_rounds=1)
 
@@ -52,7 +53,7 @@ def test_everybody_is_tested_once_by_others(make_recipe: Make, synthetic: Path) 
 def test_scores_of_bodies_that_show_stress_are_no_experiment(
     make_recipe: Make, synthetic: Path, quiet: Any, tmp_path: Path
 ) -> None:
-    recipe = make_recipe(epochs=4, crossvalidation_rounds=2)
+    recipe = make_recipe(epochs=4)
     trainer = StressTrainer(recipe, synthetic.parent)
     found = crossvalidate(recipe, trainer.sources.items(), trainer.kit, tmp_path, quiet)
     assert found[ALL].value > 0.75

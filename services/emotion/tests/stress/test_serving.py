@@ -24,13 +24,14 @@ from pipit.training.steps import actions_of, run_steps
 from pipit.types import Prediction, TimeSpan
 
 pytestmark = pytest.mark.slow
+FEW = {"crossvalidation_rounds": 2}
 
 
 @pytest.fixture(scope="module")
 def address(synthetic: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     folder = tmp_path_factory.mktemp("served")
     recipe = load_recipe(
-        find_recipe(StressTrainer.recipe_folder, "emotion.stress", "synthetic"), StressRecipe, {"epochs": 6}
+        find_recipe(StressTrainer.recipe_folder, "emotion.stress", "synthetic"), StressRecipe, {"epochs": 6, **FEW}
     )
     trainer = StressTrainer(recipe, synthetic.parent)
     with open_run(trainer, folder / "runs") as run:
@@ -140,7 +141,8 @@ def test_minutes_from_the_command_line(pipit: Any, address: str, client: Client,
     found = [{score["label"]: score["score"] for score in part["scores"]} for part in result["predictions"]]
     assert [scores["stressed"] for scores in found] == pytest.approx(expected, abs=1e-4)
     shown = pipit("classify", path, "--server", address)
-    assert re.search(r"minutes\.csv +0\.0-300\.0 s +(calm|stressed) +[01]\.\d{3}", shown.out)
+    assert re.search(r"minutes\.csv +0\.0-300\.0 s +(calm|stressed) +(calm|stressed) +[01]\.\d{3}", shown.out)
+    assert "experimental" not in shown.out
     path.write_text("heart_rate,rmssd,skin_conductance\n" + "\n".join(rows[:3]) + "\n")
     short = pipit("classify", path, "--server", address)
     assert (short.code, "3 steps are fewer than a window of 5" in short.err) == (3, True)

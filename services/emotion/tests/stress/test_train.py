@@ -29,7 +29,9 @@ Make = Callable[..., StressRecipe]
 
 
 def _recipe(name: str, **overrides: object) -> StressRecipe:
-    return load_recipe(find_recipe(StressTrainer.recipe_folder, "emotion.stress", name), StressRecipe, overrides)
+    """Two rounds of cross-validation: every participant is tested all the same."""
+    changes = {"crossvalidation_rounds": 2, **overrides}
+    return load_recipe(find_recipe(StressTrainer.recipe_folder, "emotion.stress", name), StressRecipe, changes)
 
 
 def _bundle(recipe: StressRecipe, data: Path, folder: Path) -> tuple[Any, dict[str, list[str]], StressTrainer]:
