@@ -153,5 +153,5 @@ def test_every_task_reads_examples_and_says_where_there_are_none(task: str, tmp_
 
 def test_every_task_that_is_trained_can_be_evaluated() -> None:
     assert entry_points(group="pipit.trainers").names == entry_points(group="pipit.examples").names
-    with pytest.raises(NotFound, match="no installed domain reads labelled data of 'garden.birds'"):
+    with pytest.raises(NotFound, match=r"no installed domain reads labelled data of 'garden\.birds'"):
         load_examples("garden.birds")
