@@ -15,7 +15,7 @@ import keras
 import numpy as np
 from keras import layers, ops
 from numpy.typing import NDArray
-from pipit.errors import InvalidInput
+from pipit.inputs.audio import PATCH_FRAMES
 from pipit.pipelines.audio_windows import INPUT
 from pipit.runtimes import load_runtime
 from pipit.training.by_input.audio.augmentation import mask_bands_and_frames
@@ -29,7 +29,7 @@ from pipit.training.quantise import export_litert
 from home_security.sounds.equalise import CEILING, channel_ranges, equalise
 from home_security.sounds.pipeline import OUTPUT
 from home_security.sounds.recipe import Network, SoundsRecipe
-from home_security.sounds.yamnet import EMBEDDING, FRAMES, build_body, yamnet_file
+from home_security.sounds.yamnet import BANDS, EMBEDDING, build_body, yamnet_file
 
 Listener = Callable[[Rows], Rows]
 """From log-mel to embeddings."""
@@ -107,27 +107,22 @@ def small(shape: Shape, outputs: int, options: Network) -> keras.Model:
 def yamnet_embedder(shape: Shape, weights: Path, windows: NDArray[np.float32]) -> keras.Model:
     """Log-mel of a window to one embedding of 1,024, the mean over its patches. Nothing in it is trained.
 
-    windows: log-mel of training clips, (clips, bands, frames, 1), by which the body is made fit for 8 bits.
+    shape: patches side by side, as the front end gives them. windows: of training clips, (clips, *shape), by which the
+    body is made fit for 8 bits.
     """
-    starts = patch_starts(shape[1])
     body = build_body(weights, CEILING)
-    heard = np.concatenate([windows[:, :, start : start + FRAMES].swapaxes(1, 2) for start in starts])
     convolutions = [layer for layer in body.layers if isinstance(layer, layers.Conv2D | layers.DepthwiseConv2D)]
-    equalise(convolutions, channel_ranges(build_body(weights), heard))
+    equalise(convolutions, channel_ranges(build_body(weights), patches_of(windows)))
     inputs = keras.Input(shape, name=INPUT)
-    # All patches go through the body as one batch, patch by patch within it.
-    frames_first = layers.Permute((2, 1, 3))(inputs)
-    patches = ops.concatenate([frames_first[:, start : start + FRAMES] for start in starts], axis=0)
-    embeddings = ops.reshape(body(patches), (len(starts), -1, EMBEDDING))
-    return keras.Model(inputs, ops.mean(embeddings, axis=0), name="embedder")
+    # All patches go through the body as one batch.
+    patches = ops.reshape(layers.Permute((2, 1, 3))(inputs), (-1, PATCH_FRAMES, BANDS, 1))
+    embeddings = ops.reshape(body(patches), (-1, shape[1] // PATCH_FRAMES, EMBEDDING))
+    return keras.Model(inputs, ops.mean(embeddings, axis=1), name="embedder")
 
 
-def patch_starts(frames: int) -> list[int]:
-    """First frames of the fewest patches that hear the whole window, evenly spread. Raises InvalidInput."""
-    if frames < FRAMES:
-        raise InvalidInput(f"YAMNet needs windows of at least 0.98 s; {frames} frames are too few")
-    count = -(-frames // FRAMES)
-    return [round(index * (frames - FRAMES) / max(1, count - 1)) for index in range(count)]
+def patches_of(windows: Rows) -> Rows:
+    """(windows, bands, patches * 96, 1) to what the body is given one by one, (windows * patches, 96, bands, 1)."""
+    return windows.swapaxes(1, 2).reshape(-1, PATCH_FRAMES, BANDS, 1)
 
 
 def yamnet_head(outputs: int, options: Network, embeddings: NDArray[np.float32]) -> keras.Model:

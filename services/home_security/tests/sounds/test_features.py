@@ -22,7 +22,7 @@ from pipit.training.source_set import Listing
 
 Read = Callable[..., Listing[Clip]]
 
-SHAPES = {"librosa_22k": (128, 216, 1), "yamnet": (64, 498, 1)}
+SHAPES = {"librosa_22k": (128, 216, 1), "yamnet": (64, 576, 1)}
 
 
 def _make(clips: list[Clip], cache: Path, front_end: str, copies: int = 0, seed: int = 1) -> dict[str, np.ndarray]:

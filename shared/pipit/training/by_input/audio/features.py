@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 
 from pipit.errors import InputTooLarge, InvalidInput
 from pipit.inputs import EncodedAudio, PcmAudio
-from pipit.inputs.audio import LogMel, cut_windows, decode_audio, resample
-from pipit.pipelines.audio_windows import FrontEnd
+from pipit.inputs.audio import cut_windows, decode_audio, resample
+from pipit.pipelines.audio_windows import AudioWindows, FrontEnd
 from pipit.training.by_input.audio.augmentation import vary
 from pipit.training.by_input.audio.clips import Clip
 from pipit.training.by_input.audio.settings import Augmentation
@@ -23,7 +23,7 @@ from pipit.training.cache import ArrayCache
 from pipit.training.progress import Progress
 
 DEVICE_ENDINGS = (".wav", ".flac", ".ogg", ".mp3")
-FORMAT = 2
+FORMAT = 3
 """Of what is kept; counts up when the code that makes features changes."""
 
 
@@ -53,7 +53,7 @@ class FeatureMaker:
         self._seed = seed
         self._cache = cache
         self._workers = workers
-        self._log_mel = LogMel(front_end.log_mel)
+        self._heard = AudioWindows(front_end)
 
     def make(
         self, clips: Sequence[Clip], digests: Mapping[str, str], copies: int, progress: Progress, title: str
@@ -96,7 +96,7 @@ class FeatureMaker:
         # Each clip's variations follow from its content and the seed, whatever the order or the threads.
         generator = np.random.default_rng([self._seed, *bytes.fromhex(digest[:16])])
         varied = [vary(samples, rate, front_end.samples, self._augmentation, generator) for _ in range(copies)]
-        return self._log_mel(np.stack([windows[0], *varied]))[..., np.newaxis]
+        return self._heard.log_mel(np.stack([windows[0], *varied]))
 
     def _key(self, digest: str, copies: int) -> dict[str, Any]:
         key: dict[str, Any] = {
