@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any
@@ -60,26 +60,39 @@ class Decoded:
 
 @dataclass(frozen=True, slots=True)
 class LabelScore:
-    """score: 0..1. detected: the score reaches the bundle's threshold for the label."""
+    """score: 0..1. detected, experimental: see `pipit.answers`; never both."""
 
     label: str
     score: float
     detected: bool = False
+    experimental: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Prediction:
-    """The answer for one region. scores: best first.
+    """The answer for one region. scores: best first. label, unknown, uncertain: what it says; see `pipit.answers`.
 
-    region_score: 0..1, how sure the detector was that something lies in `region`; 0 where it found nothing and the
-    region is a stand-in. None: no detector looked for it.
+    label: "" where it says nothing. region_score: 0..1, how sure the detector was that something lies in `region`; 0
+    where it found nothing and the region is a stand-in. None: no detector looked for it.
     """
 
     scores: tuple[LabelScore, ...]
     region: Region = None
+    label: str = ""
     unknown: bool = False
     uncertain: bool = False
     region_score: float | None = None
+
+    @property
+    def answer(self) -> LabelScore | None:
+        """The score of `label`; None where the answer says nothing."""
+        return next((score for score in self.scores if score.label == self.label), None) if self.label else None
+
+
+def said(predictions: Iterable[Prediction]) -> LabelScore | None:
+    """What an input of several parts says, with its score; None where no part says anything. See `pipit.answers`."""
+    answers = [answer for answer in (prediction.answer for prediction in predictions) if answer is not None]
+    return max(answers, key=lambda answer: (answer.detected, answer.score), default=None)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,10 +6,11 @@ import io
 
 import numpy as np
 from PIL import Image
+from pipit.answers import predict
 from pipit.bundle.manifest import Manifest
 from pipit.inputs import Input
 from pipit.inputs.image import decode_image
-from pipit.types import Decoded, LabelScore, Prediction, Tensors
+from pipit.types import Decoded, Prediction, Tensors
 
 TASK = "test.brightness"
 
@@ -18,7 +19,7 @@ class BrightnessPipeline:
     """The mean of all pixels, 0..1, is the row; the network calls it bright from 0.5 on."""
 
     def __init__(self, manifest: Manifest) -> None:
-        self._labels = manifest.labels
+        self._labels, self._decision = manifest.labels, manifest.decision
 
     def decode(self, item: Input) -> Decoded:
         mean = decode_image(item).mean(dtype=np.float64) / 255
@@ -26,8 +27,7 @@ class BrightnessPipeline:
 
     def interpret(self, outputs: Tensors, decoded: Decoded) -> list[Prediction]:
         (row,) = outputs["scores"]
-        order = np.argsort(-row)
-        return [Prediction(tuple(LabelScore(self._labels[i], float(row[i]), bool(row[i] >= 0.5)) for i in order))]
+        return [predict(row, self._labels, self._decision)]
 
     def open_stream(self) -> None:
         return None

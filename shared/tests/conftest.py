@@ -104,7 +104,7 @@ def _manifest(task: str, labels: tuple[str, str], kind: str, version: str, accur
             "pipeline": {"name": task, "parameters": {"note": note}},
             "variants": [{"name": "float32", "runtime": "onnx", "file": "float32.onnx"}],
             "default_variant": "float32",
-            "decision": {"background": labels[1]},
+            "decision": {"background": labels[1], "uncertain_margin": 0.5},
             "metrics": {"accuracy": {"value": accuracy, "samples": 100}},
             "gates": [{"name": "good enough", "metric": "accuracy", "comparison": ">", "limit": 0.7}],
             "golden": {"tolerance": {"float32": 1e-4}},

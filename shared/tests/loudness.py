@@ -10,6 +10,7 @@ import numpy as np
 import soundfile
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
+from pipit.answers import predict
 from pipit.bundle.manifest import Decision, InputDescription, Manifest, Metric, PipelineReference
 from pipit.errors import InvalidInput
 from pipit.inputs import EncodedAudio, Input, PcmAudio
@@ -18,7 +19,7 @@ from pipit.training.recipe import Recipe
 from pipit.training.run import Facts, Run
 from pipit.training.score_histogram import score_histogram
 from pipit.training.trainer import BundleDraft, VariantFile
-from pipit.types import Decoded, LabelScore, Prediction, Tensors, TimeSpan
+from pipit.types import Decoded, Prediction, Tensors, TimeSpan
 
 TASK = "test.loudness"
 RATE = 8_000
@@ -39,7 +40,7 @@ class LoudnessPipeline:
 
     def interpret(self, outputs: Tensors, decoded: Decoded) -> list[Prediction]:
         return [
-            Prediction(self._ranked(row), region, uncertain=bool(abs(row[0] - row[1]) < 0.5))
+            predict(row, self._manifest.labels, self._manifest.decision, region)
             for row, region in zip(outputs["scores"], decoded.regions, strict=True)
         ]
 
@@ -49,10 +50,6 @@ class LoudnessPipeline:
     @staticmethod
     def _features(rows: NDArray[np.float32], spans: Sequence[TimeSpan]) -> Decoded:
         return Decoded({"x": np.sqrt(np.mean(rows**2, axis=1, keepdims=True))}, tuple(spans))
-
-    def _ranked(self, row: NDArray[np.float32]) -> tuple[LabelScore, ...]:
-        order = np.argsort(-row)
-        return tuple(LabelScore(self._manifest.labels[i], float(row[i]), bool(row[i] >= 0.5)) for i in order)
 
 
 class LoudnessStream:
@@ -166,7 +163,7 @@ class LoudnessTrainer:
             input=InputDescription(kind="audio", shape=(1,)),
             pipeline=PipelineReference(name=TASK),
             variants=(VariantFile("float32", "onnx", run.output("export") / "float32.onnx"),),
-            decision=Decision(background="quiet"),
+            decision=Decision(background="quiet", uncertain_margin=0.5),
             metrics={name: Metric.model_validate(value) for name, value in metrics.items()},
             golden=[PcmAudio(tone(1.0, level)[:, np.newaxis], RATE) for level in (0.5, 0.02)],
             best_scores=score_histogram(np.array([[0.95, 0.05], [0.3, 0.7]])),

@@ -6,18 +6,19 @@ Copied into a folder of packages by the fixture `staged`; tests reach it through
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
-from pipit.answers import softmax
+from pipit.answers import predict, softmax
 from pipit.bundle import Bundle, Manifest, write_bundle, write_golden
+from pipit.bundle.manifest import Decision
 from pipit.inputs import Input, Landmarks
 from pipit.runtimes import Runtime
-from pipit.types import Box, Decoded, LabelScore, Prediction, Tensors
+from pipit.types import Box, Decoded, Prediction, Tensors
 
 TASK = "test.staged"
 LABELS = ("low", "high")
@@ -66,9 +67,7 @@ class StagedPipeline:
     def interpret(self, outputs: Tensors, decoded: Decoded) -> list[Prediction]:
         assert isinstance(decoded, Found)
         return [
-            Prediction(
-                tuple(LabelScore(LABELS[i], float(row[i])) for i in np.argsort(-row)), region, region_score=found
-            )
+            replace(predict(row, LABELS, Decision(), region), region_score=found)
             for row, region, found in zip(softmax(outputs["y"]), decoded.regions, decoded.region_scores, strict=True)
         ]
 

@@ -201,7 +201,7 @@ def _played(sound: Sound, bottom: float) -> list[str]:
 
 
 def _lane(index: int, label: str, parts: Sequence[Mapping[str, Any]], sound: Sound) -> list[str]:
-    """A bar for each window that was answered, about its middle; bright where the label was detected and was best."""
+    """A bar for each window that was answered, about its middle; bright where the answer said the label."""
     colour = COLOURS[index % len(COLOURS)]
     floor = TOP + LANE * (index + 1) - 6
     drawn = [
@@ -212,7 +212,7 @@ def _lane(index: int, label: str, parts: Sequence[Mapping[str, Any]], sound: Sou
     for part in parts:
         middle = (part["span"]["start"] + part["span"]["end"]) / 2
         (score,) = [score for score in part["scores"] if score["label"] == label]
-        heard = score["detected"] and part["scores"][0]["label"] == label
+        heard = part["label"] == label
         left, right = _x(middle - hop / 2, sound) + 1.5, _x(middle + hop / 2, sound) - 1.5
         height = max(1.0, BAR * score["score"])
         drawn.append(

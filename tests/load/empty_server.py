@@ -34,7 +34,7 @@ class NothingPipeline:
 
     def __init__(self, manifest: Manifest) -> None:
         self._decoded = Decoded({"x": np.zeros((1, 1), np.float32)}, (None,))
-        self._answer = [Prediction((LabelScore("nothing", 1.0, detected=True),))]
+        self._answer = [Prediction((LabelScore("nothing", 1.0, detected=True),), label="nothing")]
 
     def decode(self, item: Input) -> Decoded:
         """Always the same."""

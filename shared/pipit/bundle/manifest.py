@@ -83,14 +83,16 @@ class Network(Part):
 
 
 class Decision(Part):
-    """How scores become an answer."""
+    """How scores become an answer; `pipit.answers` is the rule."""
 
     thresholds: dict[Label, Probability] = {}
     """A label is detected if its score reaches this; chosen on validation data. Labels without one: 0.5."""
     background: Label | None = None
     """The label that means "nothing of interest"."""
+    experimental: tuple[Label, ...] = ()
+    """Labels of which too little is known: their scores are shown and marked, never detected, never the answer."""
     unknown_below: Probability = 0.0
-    """If even the best score is lower, no label describes the input."""
+    """If even the best score is lower, and nothing is detected, no label describes the input."""
     uncertain_margin: Probability = 0.0
     """If the two best scores lie closer than this, the input is worth a label by a person."""
 

@@ -84,12 +84,21 @@ def _cross_problems(manifest: Manifest) -> Iterator[str]:
             yield f"networks.{name}.file: {network.file!r} is not in files"
     if manifest.golden.file not in manifest.files:
         yield f"golden.file: {manifest.golden.file!r} is not in files"
+    yield from _decision_problems(manifest)
+    yield from _path_problems(manifest)
+
+
+def _decision_problems(manifest: Manifest) -> Iterator[str]:
     for label in manifest.decision.thresholds:
         if label not in manifest.labels:
             yield f"decision.thresholds: {label!r} is not a label"
+    for label in manifest.decision.experimental:
+        if label not in manifest.labels:
+            yield f"decision.experimental: {label!r} is not a label"
+        if label == manifest.decision.background:
+            yield f"decision.experimental: {label!r} is the background, which is never detected anyway"
     if manifest.decision.background not in {None, *manifest.labels}:
         yield f"decision.background: {manifest.decision.background!r} is not a label"
-    yield from _path_problems(manifest)
 
 
 def _path_problems(manifest: Manifest) -> Iterator[str]:

@@ -20,7 +20,7 @@ from pipit.errors import InvalidInput, NotFound, PipitError
 from pipit.settings import load_settings
 from pipit.types import Box, Prediction, TimeSpan
 
-_COLUMNS = ("file", "where", "label", ">score", "detected", "")
+_COLUMNS = ("file", "where", "answer", "label", ">score", "detected", "")
 
 
 def classify(
@@ -57,17 +57,17 @@ def classify(
 ) -> None:
     """Ask a server what is in recordings or pictures.
 
-    Shows for each part of a file the best labels, whether each reaches its threshold ("detected"), which version
-    answered and where the time went. A file that can't be answered does not stop the others; its error decides the
-    exit code. Videos and cameras are shown picture by picture, with what holds over time beside; a camera goes on until
-    Ctrl-C, and leaves out what the server can't keep up with.
+    Shows for each part of a file what the answer says, the best labels, whether each reaches its threshold
+    ("detected"), which version answered and where the time went. A file that can't be answered does not stop the
+    others; its error decides the exit code. Videos and cameras are shown picture by picture, with what holds over time
+    beside; a camera goes on until Ctrl-C, and leaves out what the server can't keep up with.
 
     For example:
       pipit classify doorbell.wav
       pipit classify --stream --top 1 night.flac
       pipit classify --camera 0 --task TASK
       pipit classify minutes.csv --task TASK
-      pipit classify --json clips/*.ogg | jq '.[] | select(.predictions[].scores[0].detected) | .file'
+      pipit classify --json clips/*.ogg | jq '.[] | select(any(.predictions[]; .label == "dog")) | .file'
     """
     if version and environment:
         raise InvalidInput("give --version or --environment, not both")
@@ -197,20 +197,17 @@ def _rows(path: Path, answers: list[Answer]) -> Iterator[tuple[str, ...]]:
     name = escape(path.name)
     for prediction in (part for answer in answers for part in answer.predictions):
         where = _where(prediction)
-        remark = " ".join(word for word in ("unknown", "uncertain") if getattr(prediction, word))
+        answer = escape(prediction.label) or ("unknown" if prediction.unknown else "-")
+        remark = "uncertain" if prediction.uncertain else ""
+        first = (name, where, answer, remark)
         if not prediction.scores:
-            yield name, where, "-", "", "", remark
-        for place, score in enumerate(prediction.scores):
-            detected = "[bold green]yes[/bold green]" if score.detected else ""
-            first = place == 0
-            yield (
-                name if first else "",
-                where if first else "",
-                escape(score.label),
-                f"{score.score:.3f}",
-                detected,
-                remark if first else "",
+            yield name, where, answer, "-", "", "", remark
+        for score in prediction.scores:
+            detected = (
+                "[bold green]yes[/bold green]" if score.detected else "experimental" if score.experimental else ""
             )
+            yield *first[:3], escape(score.label), f"{score.score:.3f}", detected, first[3]
+            first = ("", "", "", "")
         name = ""
 
 

@@ -17,9 +17,10 @@ from PIL import Image, ImageDraw, ImageFont
 from pipit.errors import InvalidInput, NotFound
 from pipit.inputs import EncodedImage
 from pipit.inputs.image import decode_image
-from pipit.types import Box, Prediction
+from pipit.types import Box, LabelScore, Prediction
 
-LINE, POINT, TEXT, SHADE = (255, 196, 0), (0, 220, 130), (255, 255, 255), (0, 0, 0)
+LINE, OTHER, POINT, TEXT, SHADE = (255, 196, 0), (150, 130, 70), (0, 220, 130), (255, 255, 255), (0, 0, 0)
+"""OTHER: bars of what the answer does not say."""
 BAR_SHARE = 0.3
 """Width of a full bar, of the picture's."""
 LEAST_TEXT = 10
@@ -69,16 +70,21 @@ def draw_over(pixels: NDArray[np.uint8], predictions: Sequence[Prediction], outp
 
 
 def _bars(pen: ImageDraw.ImageDraw, prediction: Prediction, left: float, top: float, width: float, height: int) -> None:
-    """width: of a full bar. What would leave the picture is moved inside."""
-    texts = [f"{score.label} {score.score:.2f}" for score in prediction.scores]
+    """width: of a full bar; the brightest is what the answer says. What would leave the picture is moved inside."""
+    texts = [_text(score) for score in prediction.scores]
     font, (across, down) = ImageFont.load_default(height), pen.im.size
     widest = max([width, *(pen.textlength(text, font) + 4 for text in texts)])
     left = max(0.0, min(left, across - widest))
     top = max(0.0, min(top, down - len(texts) * height * LINE_HEIGHT))
     for place, (text, score) in enumerate(zip(texts, prediction.scores, strict=True)):
         y = top + place * height * LINE_HEIGHT
-        pen.rectangle((left, y, left + width * score.score, y + height * 1.2), fill=LINE)
+        fill = LINE if score.label == prediction.label else OTHER
+        pen.rectangle((left, y, left + width * score.score, y + height * 1.2), fill=fill)
         _write(pen, (left + 2, y), text, height)
+
+
+def _text(score: LabelScore) -> str:
+    return f"{score.label} {score.score:.2f}{' experimental' if score.experimental else ''}"
 
 
 def _write(pen: ImageDraw.ImageDraw, place: tuple[float, float], text: str, height: int) -> None:

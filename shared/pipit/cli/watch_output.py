@@ -99,13 +99,15 @@ class MomentView:
 
 
 def _best(prediction: Prediction) -> str:
-    if not prediction.scores:
-        return "-"
+    """What the answer says; where it says nothing, the best score only if that is experimental."""
+    said = prediction.answer
+    if said is not None:
+        text = f"{escape(said.label)} {said.score:.2f}"
+        return f"[bold green]{text}[/bold green]" if said.detected else text
     if prediction.unknown:
         return "unknown"
-    best = prediction.scores[0]
-    text = f"{escape(best.label)} {best.score:.2f}"
-    return f"[bold green]{text}[/bold green]" if best.detected else text
+    best = prediction.scores[0] if prediction.scores else None
+    return f"({escape(best.label)} {best.score:.2f})" if best is not None and best.experimental else "-"
 
 
 def _line(cells: Sequence[str]) -> str:

@@ -92,9 +92,11 @@ def _identity(model: pb.ModelIdentity) -> Identity:
 
 
 def _prediction(prediction: pb.Prediction) -> Prediction:
-    scores = tuple(LabelScore(score.label, score.score, score.detected) for score in prediction.scores)
+    scores = tuple(LabelScore(s.label, s.score, s.detected, s.experimental) for s in prediction.scores)
     region_score = prediction.region_score if prediction.HasField("region_score") else None
-    return Prediction(scores, _region(prediction), prediction.unknown, prediction.uncertain, region_score)
+    return Prediction(
+        scores, _region(prediction), prediction.label, prediction.unknown, prediction.uncertain, region_score
+    )
 
 
 def _region(prediction: pb.Prediction) -> Region:

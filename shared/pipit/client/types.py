@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from pipit.errors import PipitError
 from pipit.rpc.client import error_of
-from pipit.types import Identity, LabelScore, Prediction, StageTimes
+from pipit.types import Identity, LabelScore, Prediction, StageTimes, said
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +17,12 @@ class Answer:
     predictions: tuple[Prediction, ...]
     model: Identity
     times: StageTimes
+
+    @property
+    def label(self) -> str:
+        """What the answer says of the whole input, "" for nothing; `pipit.answers` is the rule."""
+        answer = said(self.predictions)
+        return "" if answer is None else answer.label
 
     @property
     def detected(self) -> tuple[LabelScore, ...]:
@@ -44,7 +50,7 @@ class Refusal:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What an answer had detected ("" for nothing), and whether that was right."""
+    """What an answer had said ("" for nothing), and whether that was right."""
 
     model: Identity
     predicted: str

@@ -154,7 +154,11 @@ def _times(times: StageTimes) -> pb.StageTimes:
 
 def _prediction(prediction: Prediction) -> pb.Prediction:
     message = pb.Prediction(
-        scores=[pb.LabelScore(label=s.label, score=s.score, detected=s.detected) for s in prediction.scores],
+        scores=[
+            pb.LabelScore(label=s.label, score=s.score, detected=s.detected, experimental=s.experimental)
+            for s in prediction.scores
+        ],
+        label=prediction.label,
         unknown=prediction.unknown,
         uncertain=prediction.uncertain,
         region_score=prediction.region_score,

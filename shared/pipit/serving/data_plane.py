@@ -117,7 +117,7 @@ class DataPlane:
         predictions = model.pipeline.interpret(outputs, decoded)
         times = StageTimes(decoding, queued + waited, ran - begun - waited, perf_counter() - ran)
         model.meters.answered(times, predictions)
-        return Answer(chosen(predictions, options), model.identity, times, model.vocabulary)
+        return Answer(chosen(predictions, options), model.identity, times, model.labels)
 
     def infer(
         self,
@@ -175,14 +175,18 @@ def _rows(tensors: Tensors) -> int:
 
 
 def chosen(predictions: Iterable[Prediction], options: Options) -> list[Prediction]:
-    """The predictions with the labels that `options` ask for."""
+    """The predictions with the labels that `options` ask for, and what they say in any case."""
     if not options.top_k and options.min_score <= 0.0:
         return list(predictions)
     return [
         replace(
             prediction,
             scores=tuple(
-                score for score in prediction.scores[: options.top_k or None] if score.score >= options.min_score
+                score
+                for place, score in enumerate(prediction.scores)
+                if ((not options.top_k or place < options.top_k) and score.score >= options.min_score)
+                or score.detected
+                or score.label == prediction.label
             ),
         )
         for prediction in predictions

@@ -27,8 +27,8 @@ class ModelMeters:
         self._interpret = stages.labels(*version, "interpret")
         self.batch_rows = metrics.histogram("pipit_batch_rows").labels(*version)
         self._score = metrics.histogram("pipit_score").labels(*version)
-        best = metrics.counter("pipit_labels_total")
-        self._labels = {label: best.labels(*version, label) for label in labels}
+        said = metrics.counter("pipit_labels_total")
+        self._labels = {label: said.labels(*version, label) for label in labels}
         self._unknown = metrics.counter("pipit_unknown_total").labels(*version)
         self._hard = metrics.counter("pipit_hard_examples_total").labels(*version)
 
@@ -41,11 +41,10 @@ class ModelMeters:
         self._interpret.observe(times.interpret)
         for prediction in predictions:
             if prediction.scores:
-                best = prediction.scores[0]
-                self._score.observe(best.score)
-                counter = self._labels.get(best.label)
-                if counter is not None:
-                    counter.inc()
+                self._score.observe(prediction.scores[0].score)
+            counter = self._labels.get(prediction.label)
+            if counter is not None:
+                counter.inc()
             if prediction.unknown:
                 self._unknown.inc()
             if prediction.uncertain:

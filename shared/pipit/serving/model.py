@@ -20,7 +20,7 @@ from pipit.pipelines import Pipeline
 from pipit.runtimes.base import Runtime
 from pipit.serving.batching import Batcher
 from pipit.serving.meters import ModelMeters
-from pipit.serving.types import Identity, Vocabulary
+from pipit.serving.types import Identity
 from pipit.types import Decoded, Tensors
 
 Outputs = dict[str, NDArray[Any]]
@@ -45,7 +45,7 @@ class LoadedModel:
         self.pipeline = pipeline
         self.runtime = runtime
         self.meters = meters
-        self.vocabulary = Vocabulary(frozenset(manifest.labels), manifest.decision.background or "")
+        self.labels = frozenset(manifest.labels)
         self._batcher = batcher
         self._free = free or runtime.close
         self._lock = threading.Lock()

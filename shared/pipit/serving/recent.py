@@ -7,8 +7,8 @@ from collections import OrderedDict
 from dataclasses import dataclass
 
 from pipit.errors import InvalidInput, NotFound
-from pipit.serving.types import Answer, Identity, Vocabulary
-from pipit.types import LabelScore
+from pipit.serving.types import Answer, Identity
+from pipit.types import said
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,13 +31,14 @@ class RecentAnswers:
     def __init__(self, size: int) -> None:
         """size: answers; 0 remembers nothing."""
         self._size = size
-        self._answers: OrderedDict[str, tuple[Identity, str, Vocabulary]] = OrderedDict()
+        self._answers: OrderedDict[str, tuple[Identity, str, frozenset[str]]] = OrderedDict()
         self._lock = threading.Lock()
 
     def remember(self, request_id: str, answer: Answer) -> None:
         """Keeps an answer. Of two to the same request the later one counts."""
         # Not the answer itself: that of an hour's recording is large.
-        kept = (answer.model, _predicted(answer), answer.vocabulary)
+        best = said(answer.predictions)
+        kept = (answer.model, "" if best is None else best.label, answer.labels)
         with self._lock:
             self._answers[request_id] = kept
             self._answers.move_to_end(request_id)
@@ -56,22 +57,11 @@ class RecentAnswers:
                     f"no answer to request {request_id[:200]!r} waits for a label: only the last {self._size} of this "
                     "server do, and each takes one"
                 )
-            model, predicted, vocabulary = kept
-            if label and label not in vocabulary.labels:
+            model, predicted, labels = kept
+            if label and label not in labels:
                 raise InvalidInput(
                     f"{model.task} {model.version} has no label {label[:200]!r}; send one of "
-                    f"{', '.join(sorted(vocabulary.labels))}, or an empty one if the input is something else"
+                    f"{', '.join(sorted(labels))}, or an empty one if the input is something else"
                 )
             del self._answers[request_id]
         return Verdict(model, predicted, label)
-
-
-def _predicted(answer: Answer) -> str:
-    """The best label detected anywhere in the input; the background only where nothing else is."""
-    detected = (score for prediction in answer.predictions for score in prediction.scores if score.detected)
-
-    def rank(score: LabelScore) -> tuple[bool, float]:
-        return score.label != answer.vocabulary.background, score.score
-
-    best = max(detected, key=rank, default=None)
-    return "" if best is None else best.label

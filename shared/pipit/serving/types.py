@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from pipit.types import Identity, ModelState, ModelStatus, Prediction, StageTimes
 
-__all__ = ["Answer", "Identity", "ModelState", "ModelStatus", "Options", "Selector", "StageTimes", "Vocabulary"]
+__all__ = ["Answer", "Identity", "ModelState", "ModelStatus", "Options", "Selector", "StageTimes"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,25 +21,20 @@ class Selector:
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What of an answer the caller wants. top_k: labels per prediction, 0 for all. min_score: 0..1."""
+    """What of an answer the caller wants. top_k: labels per prediction, 0 for all. min_score: 0..1.
+
+    What the answer says, and what was detected, is never left out.
+    """
 
     top_k: int = 0
     min_score: float = 0.0
 
 
-@dataclass(frozen=True, slots=True)
-class Vocabulary:
-    """What a model can say. background: the label for nothing of interest; "" if it has none."""
-
-    labels: frozenset[str]
-    background: str = ""
-
-
 @dataclass(slots=True)
 class Answer:
-    """predictions: one for each part of the input that was looked at."""
+    """predictions: one for each part of the input that was looked at. labels: all that the model knows."""
 
     predictions: Sequence[Prediction]
     model: Identity
     times: StageTimes
-    vocabulary: Vocabulary
+    labels: frozenset[str]

@@ -13,12 +13,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pipit.bundle.manifest import Metric
+from pipit.answers import DEFAULT_THRESHOLD, reached
+from pipit.bundle.manifest import Decision, Metric
 from pipit.errors import InvalidInput
 from pipit.training.intervals import Estimate, poisson_rate, proportion
-
-DEFAULT_THRESHOLD = 0.5
-"""Of a label that has none, as `pipit.bundle.manifest.Decision` says."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,13 +53,9 @@ class FalseAlarms:
         return asdict(self)
 
 
-def detections(
-    labels: Sequence[str], scores: NDArray[np.floating], thresholds: Mapping[str, float]
-) -> NDArray[np.bool_]:
-    """Which labels reach their thresholds, shape (samples, labels); by the same rule as on the device."""
-    limits = np.array([thresholds.get(label, DEFAULT_THRESHOLD) for label in labels], scores.dtype)
-    reached: NDArray[np.bool_] = np.greater_equal(scores, limits)
-    return reached
+def alarm_labels_of(labels: Sequence[str], decision: Decision) -> tuple[str, ...]:
+    """Those of `labels` that a device may detect: neither the background nor experimental."""
+    return tuple(label for label in labels if label != decision.background and label not in decision.experimental)
 
 
 def alarm_rates(
@@ -72,7 +66,7 @@ def alarm_rates(
     alarm_labels: Sequence[str],
 ) -> tuple[AlarmRate, ...]:
     """One for each of `alarm_labels`. truth: (samples,), scores: (samples, labels)."""
-    detected = detections(labels, scores, thresholds)
+    detected = reached(scores, labels, thresholds)
     rates = []
     for label in alarm_labels:
         position = list(labels).index(label)
@@ -96,7 +90,7 @@ def alarmed(
 ) -> NDArray[np.bool_]:
     """Samples in which at least one of `alarm_labels` is detected, shape (samples,)."""
     chosen = np.isin(np.asarray(labels, dtype=object), list(alarm_labels))
-    return np.asarray(detections(labels, scores, thresholds)[:, chosen].any(axis=1))
+    return np.asarray(reached(scores, labels, thresholds)[:, chosen].any(axis=1))
 
 
 def count_events(

@@ -42,7 +42,7 @@ from pipit.training.run import Facts, Run
 from pipit.training.score_histogram import score_histogram
 from pipit.training.sides import ITEMS_FILE, SIDES, Entry, Side
 from pipit.training.source_set import Item, Listing, SourceSet, settle_problems
-from pipit.training.thresholds import choose_decision
+from pipit.training.thresholds import choose_decision, rare_labels
 from pipit.training.trainer import BundleDraft, NetworkFile, VariantFile
 
 RecipeT = TypeVar("RecipeT", bound=Recipe)
@@ -156,6 +156,21 @@ class ClassifierTrainer(ABC, Generic[RecipeT, ItemT, SideT]):
         """The label on which no other should be detected."""
         return None
 
+    def label_of(self, run: Run, entry: Mapping[str, Any]) -> str:
+        """The label of a prepared item; of a task whose items have finer categories, the one that stands for them."""
+        return str(entry["label"])
+
+    def experimental(self, run: Run, validation: SideT, scores: Scores) -> tuple[str, ...]:
+        """Labels of which too little is known to say them; see `pipit.answers`. scores: of the validation side.
+
+        Those that the recipe's `thresholds.experimental_under` means; a task that knows of more adds its own.
+        """
+        least = self.recipe.thresholds.experimental_under
+        if not least:
+            return ()
+        groups = ((self.label_of(run, entry), str(entry["group"])) for entry in self.entries(run, "train"))
+        return rare_labels(self.labels(run), groups, least, self.background(run))
+
     def measure(self, run: Run, scores: Scores, side: SideT, decision: Decision) -> Evaluation:
         """scores: (n, labels)."""
         return evaluate(self.labels(run), side.truth, scores, side.groups, seed=self.recipe.seed)
@@ -241,12 +256,14 @@ class ClassifierTrainer(ABC, Generic[RecipeT, ItemT, SideT]):
         validation = self.side(run, "validation")
         outputs = ask(validation.rows)
         self.settle_scores(run, outputs, validation)
+        validation_scores = self.scores(run, outputs)
         decision = choose_decision(
             self.labels(run),
             validation.truth,
-            self.scores(run, outputs),
+            validation_scores,
             self.recipe.thresholds,
             self.background(run),
+            experimental=self.experimental(run, validation, validation_scores),
         )
         run.write_json("evaluate", "decision.json", decision.model_dump(mode="json"))
         test = self.side(run, "test")

@@ -210,7 +210,12 @@ def _thresholds(card: ModelCard) -> Iterator[str]:
         ]
         rows.append((label, f"{threshold:.3f}", *rates))
     yield from _table(("label", "threshold", "false positive rate (test)", "detected (test)"), rows)
-    yield f"- Unknown: the best score is below {decision.unknown_below:.3f}."
+    if decision.experimental:
+        names = ", ".join(f"`{_text(label)}`" for label in decision.experimental)
+        yield f"- Experimental: {names}. Their scores are shown, but never detected, and never the answer."
+        if rule.experimental_under:
+            yield f"- Experimental is what has fewer than {rule.experimental_under} recordings or people to train on."
+    yield f"- Unknown: nothing is detected, and the best score is below {decision.unknown_below:.3f}."
     yield f"- Uncertain: the two best scores lie closer than {decision.uncertain_margin:.3f}.\n"
 
 

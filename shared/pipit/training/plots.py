@@ -20,8 +20,8 @@ from matplotlib.ticker import MaxNLocator, PercentFormatter
 from numpy.typing import NDArray
 from sklearn.metrics import average_precision_score, precision_recall_curve
 
+from pipit.answers import reached
 from pipit.files import write_atomically
-from pipit.training.alarms import detections
 from pipit.training.calibration import Calibration
 from pipit.training.intervals import wilson
 
@@ -76,7 +76,7 @@ def plot_precision_recall(
     figure = _figure(0.6 + rows * max(1.8, min(3.2, WIDTH / columns)))
     grid = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False)
     limits = thresholds or {}
-    detected = detections(labels, scores, limits)
+    detected = reached(scores, labels, limits)
     for axes, index in zip(grid.flat, drawn, strict=False):
         own = truth == index
         precision, recall, _ = precision_recall_curve(own, scores[:, index])

@@ -142,6 +142,8 @@ class ThresholdRule(RecipePart):
     """Share of validation samples, answered rightly, that may be called unknown."""
     uncertain_share: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.1
     """Share of validation samples that may be marked uncertain."""
+    experimental_under: Annotated[int, Field(ge=0)] = 0
+    """Labels with fewer groups (recordings, people) than these to train on are experimental: never detected."""
 
 
 class Golden(RecipePart):

@@ -19,13 +19,15 @@ negative with the score 1: if there are too many of them, the threshold is 1 and
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
+from pipit.answers import DEFAULT_THRESHOLD
 from pipit.bundle.manifest import Decision
-from pipit.training.alarms import DEFAULT_THRESHOLD, alarmed
+from pipit.training.alarms import alarmed
 from pipit.training.evaluation import Scores, Truth, check_inputs
 from pipit.training.recipe import ThresholdRule
 
@@ -37,11 +39,13 @@ def choose_decision(
     rule: ThresholdRule,
     background: str | None = None,
     lowest: float = 0.0,
+    experimental: Sequence[str] = (),
 ) -> Decision:
     """All that a bundle needs to turn scores into answers. Arguments: as for `choose_thresholds`."""
     return Decision(
-        thresholds=choose_thresholds(labels, truth, scores, rule.false_positive_rate, background, lowest),
+        thresholds=choose_thresholds(labels, truth, scores, rule.false_positive_rate, background, lowest, experimental),
         background=background,
+        experimental=tuple(experimental),
         unknown_below=unknown_below(truth, scores, rule.unknown_share),
         uncertain_margin=uncertain_margin(scores, rule.uncertain_share),
     )
@@ -54,16 +58,18 @@ def choose_thresholds(
     false_positive_rate: float,
     background: str | None = None,
     lowest: float = 0.0,
+    experimental: Sequence[str] = (),
 ) -> dict[str, float]:
     """A threshold for each label but `background`; see above. truth: (samples,); scores: 0..1, (samples, labels).
 
     background: a label on which no other may be detected. With it, all thresholds are raised together until the share
     of its samples with any detection is under the limit too: ten labels with 5 % each would be a noisy house.
-    lowest: no threshold lies below it, however clean the samples are.
+    lowest: no threshold lies below it, however clean the samples are. experimental: labels that are never detected, so
+    that they raise nobody else's threshold; they get one all the same, for whoever wants to try.
     Raises InvalidInput for no samples, shapes that do not fit, scores that are not finite.
     """
     check_inputs(labels, truth, scores, None, {background} if background else set())
-    wanted = [label for label in labels if label != background]
+    wanted = [label for label in labels if label != background and label not in experimental]
 
     def at(limit: float) -> dict[str, float]:
         return {
@@ -95,6 +101,14 @@ def uncertain_margin(scores: Scores, share: float) -> float:
         return 0.0
     second, best = np.sort(scores, axis=1)[:, -2:].T
     return _lowest_share(best - second, share)
+
+
+def rare_labels(
+    labels: Sequence[str], groups: Iterable[tuple[str, str]], least: int, background: str | None
+) -> tuple[str, ...]:
+    """Those of `labels`, but not the background, with fewer than `least` groups. groups: label and group of samples."""
+    counts = Counter(label for label, _ in set(groups))
+    return tuple(label for label in labels if counts[label] < least and label != background)
 
 
 def _may_pass(negatives: int, limit: float) -> int:

@@ -146,6 +146,12 @@ def with_value(document: Document, path: str, value: object) -> bytes:
         ("golden/file", "proof.npz", "golden.file: 'proof.npz' is not in files"),
         ("decision/thresholds/bang", 0.5, "decision.thresholds: 'bang' is not a label"),
         ("decision/thresholds/loud", 1.5, "decision.thresholds.loud: "),
+        ("decision/experimental", ["bang"], "decision.experimental: 'bang' is not a label"),
+        (
+            "decision",
+            {"background": "loud", "experimental": ["loud"]},
+            "decision.experimental: 'loud' is the backg",
+        ),
         ("decision/background", "none", "decision.background: 'none' is not a label"),
         ("metrics/accuracy/value", math.inf, "metrics.accuracy.value: the number is not finite"),
         ("metrics/accuracy/samples", -1, "metrics.accuracy.samples: "),

@@ -19,11 +19,12 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 from pipit._pb.open_inference.v2 import open_inference_pb2_grpc
 from pipit._pb.pipit.inference.v1 import inference_pb2_grpc
+from pipit.answers import predict
 from pipit.bundle import Bundle, Manifest, write_bundle, write_golden
 from pipit.errors import InputTooLarge, InvalidInput, NotFound
 from pipit.inputs import EncodedImage, Input, InputSequence, Landmarks, PcmAudio, TensorInput
 from pipit.serving import InferenceServer, ServingSettings
-from pipit.types import Decoded, LabelScore, Prediction, Tensors, TimeSpan
+from pipit.types import Decoded, Prediction, Tensors, TimeSpan
 
 TASK = "test.tiny"
 LABELS = ("low", "middle", "high")
@@ -83,7 +84,7 @@ class TinyPipeline:
     """Takes four landmarks, a sequence of such, rows of tenfold ones, or PCM, of which every four samples are a row."""
 
     def __init__(self, manifest: Manifest, gate: Gate) -> None:
-        self._labels = manifest.labels
+        self._labels, self._decision = manifest.labels, manifest.decision
         self._gate = gate
 
     def decode(self, item: Input) -> Decoded:
@@ -112,13 +113,9 @@ class TinyPipeline:
         if not decoded.regions:
             return []
         return [
-            Prediction(self._ranked(row), region)
+            predict(row, self._labels, self._decision, region)
             for row, region in zip(outputs["scores"], decoded.regions, strict=True)
         ]
-
-    def _ranked(self, row: NDArray[np.float32]) -> tuple[LabelScore, ...]:
-        order = np.argsort(-row)
-        return tuple(LabelScore(self._labels[i], float(row[i]), bool(row[i] >= 0.5)) for i in order)
 
     def open_stream(self) -> TinyStream:
         return TinyStream()

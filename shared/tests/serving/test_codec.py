@@ -12,7 +12,7 @@ from pipit._pb.pipit.inference.v1 import inference_pb2 as pb
 from pipit.errors import InputTooLarge, InvalidInput
 from pipit.inputs import EncodedAudio, EncodedImage, Input, InputSequence, Landmarks, PcmAudio, TensorInput
 from pipit.serving import codec
-from pipit.serving.types import Answer, Identity, ModelState, ModelStatus, Options, Selector, StageTimes, Vocabulary
+from pipit.serving.types import Answer, Identity, ModelState, ModelStatus, Options, Selector, StageTimes
 from pipit.types import Box, LabelScore, Prediction, TimeSpan
 
 
@@ -165,13 +165,18 @@ def test_a_minimum_that_is_no_score_is_refused(score: float) -> None:
 def test_an_answer_is_told_whole() -> None:
     answer = Answer(
         [
-            Prediction((LabelScore("siren", 0.75, True), LabelScore("dog", 0.25)), TimeSpan(0.5, 5.5), uncertain=True),
+            Prediction(
+                (LabelScore("siren", 0.75, True), LabelScore("dog", 0.25, experimental=True)),
+                TimeSpan(0.5, 5.5),
+                "siren",
+                uncertain=True,
+            ),
             Prediction((), Box(1.0, 2.0, 3.0, 4.0), unknown=True),
             Prediction((LabelScore("dog", 1.0),)),
         ],
         Identity("a.b", "1.2.0", "f" * 64, "int8"),
         StageTimes(0.001, 0.002, 0.003, 0.0040005),
-        Vocabulary(frozenset({"dog", "siren"})),
+        frozenset({"dog", "siren"}),
     )
     message = codec.answer_to_message(answer, "42")
     assert message == pb.ClassifyResponse(
@@ -181,8 +186,9 @@ def test_an_answer_is_told_whole() -> None:
                 span=pb.TimeSpan(start_seconds=0.5, end_seconds=5.5),
                 scores=[
                     pb.LabelScore(label="siren", score=0.75, detected=True),
-                    pb.LabelScore(label="dog", score=0.25),
+                    pb.LabelScore(label="dog", score=0.25, experimental=True),
                 ],
+                label="siren",
                 uncertain=True,
             ),
             pb.Prediction(box=pb.Box(left=1, top=2, width=3, height=4), unknown=True),

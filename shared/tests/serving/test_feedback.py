@@ -13,16 +13,17 @@ from pipit.errors import NotFound
 from pipit.metrics import Metrics
 from pipit.serving.meters import ModelMeters
 from pipit.serving.recent import RecentAnswers
-from pipit.serving.types import Answer, Identity, StageTimes, Vocabulary
+from pipit.serving.types import Answer, Identity, StageTimes
 from pipit.types import LabelScore, Prediction
 
 Serve = Callable[..., Any]
 IDENTITY = Identity("test.tiny", "1.0.0", "f" * 64, "float32")
+NONE, DOG = LabelScore("none", 0.99), LabelScore("dog", 0.6, True)
+UNKNOWN = Prediction((LabelScore("dog", 0.3),), unknown=True)
 
 
-def answer(*predictions: tuple[LabelScore, ...]) -> Answer:
-    vocabulary = Vocabulary(frozenset({"none", "dog", "siren"}), "none")
-    return Answer([Prediction(scores) for scores in predictions], IDENTITY, StageTimes(0, 0, 0, 0), vocabulary)
+def answer(*predictions: Prediction) -> Answer:
+    return Answer(predictions, IDENTITY, StageTimes(0, 0, 0, 0), frozenset({"none", "dog", "siren"}))
 
 
 def classify(running: Any, request_id: str) -> None:
@@ -73,13 +74,13 @@ def test_answers_of_streams_take_labels_too(serve: Serve) -> None:
     ("predictions", "predicted"),
     [
         ([], ""),
-        ([(LabelScore("dog", 0.3, False),)], ""),
-        ([(LabelScore("none", 0.99, True), LabelScore("dog", 0.4, False))], "none"),
-        ([(LabelScore("none", 0.99, True),), (LabelScore("dog", 0.6, True), LabelScore("none", 0.3))], "dog"),
-        ([(LabelScore("dog", 0.6, True),), (LabelScore("siren", 0.7, True),)], "siren"),
+        ([UNKNOWN], ""),
+        ([Prediction((NONE, LabelScore("dog", 0.4)), label="none"), UNKNOWN], "none"),
+        ([Prediction((NONE,), label="none"), Prediction((DOG, LabelScore("none", 0.3)), label="dog")], "dog"),
+        ([Prediction((DOG,), label="dog"), Prediction((LabelScore("siren", 0.7, True),), label="siren")], "siren"),
     ],
 )
-def test_what_an_answer_of_several_parts_predicts(predictions: list[tuple[LabelScore, ...]], predicted: str) -> None:
+def test_what_an_answer_of_several_parts_predicts(predictions: list[Prediction], predicted: str) -> None:
     recent = RecentAnswers(4)
     recent.remember("1", answer(*predictions))
     assert recent.judge("1", "dog").predicted == predicted
@@ -88,7 +89,7 @@ def test_what_an_answer_of_several_parts_predicts(predictions: list[tuple[LabelS
 def test_of_two_answers_to_one_request_the_later_one_counts_and_lives() -> None:
     recent = RecentAnswers(2)
     for request_id, label in (("1", "dog"), ("2", "dog"), ("1", "siren"), ("3", "dog")):
-        recent.remember(request_id, answer((LabelScore(label, 0.9, True),)))
+        recent.remember(request_id, answer(Prediction((LabelScore(label, 0.9, True),), label=label)))
     with pytest.raises(NotFound, match="only the last 2"):
         recent.judge("2", "dog")
     assert recent.judge("1", "dog").predicted == "siren"
@@ -108,9 +109,13 @@ def test_expectations_are_exposed_with_the_ends_of_the_servers_own_buckets() -> 
     reference = ScoreHistogram(upper=ends, share=tuple(end / 2 for end in ends), samples=20)
     meters = ModelMeters(metrics, IDENTITY, ("low", "high"))
     meters.show_expectations(Expectations(latency_budget_ms=40.0, best_scores=reference))
-    meters.answered(StageTimes(0, 0, 0, 0), [Prediction((LabelScore("low", 0.5),))])
+    spoken = Prediction((LabelScore("low", 0.5), LabelScore("high", 0.3, True)), label="high", uncertain=True)
+    meters.answered(StageTimes(0, 0, 0, 0), [spoken, Prediction((LabelScore("low", 0.2),), unknown=True)])
     value = metrics.registry.get_sample_value
     version = {"task": "test.tiny", "version": "1.0.0"}
+    assert [value("pipit_labels_total", version | {"label": label}) for label in ("low", "high")] == [0.0, 1.0]
+    assert value("pipit_score_sum", version) == 0.7
+    assert value("pipit_unknown_total", version) == value("pipit_hard_examples_total", version) == 1.0
     assert value("pipit_latency_budget_seconds", version) == 0.04
     for end in ("0.1", "0.5", "1.0"):
         assert value("pipit_score_reference_ratio", version | {"le": end}) == float(end) / 2

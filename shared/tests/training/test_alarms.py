@@ -6,8 +6,10 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pipit.answers import reached
+from pipit.bundle.manifest import Decision
 from pipit.errors import InvalidInput
-from pipit.training.alarms import alarm_rates, alarmed, count_events, detections, false_alarms_per_hour
+from pipit.training.alarms import alarm_labels_of, alarm_rates, alarmed, count_events, false_alarms_per_hour
 from pipit.training.intervals import proportion
 
 LABELS = ("glass", "siren", "none")
@@ -126,5 +128,11 @@ def test_a_label_without_samples_has_no_detection_rate() -> None:
 def test_a_score_is_held_to_its_threshold_as_on_the_device() -> None:
     # 0.1 as float32 is more than 0.1 as float64; the device compares in float32, where both are the same number.
     scores = np.array([[0.1, 0.9]], np.float32)
-    assert detections(("a", "b"), scores, {"a": 0.1, "b": 0.9}).tolist() == [[True, True]]
+    assert reached(scores, ("a", "b"), {"a": 0.1, "b": 0.9}).tolist() == [[True, True]]
     assert bool(scores[0, 1] >= 0.9) is True
+
+
+def test_neither_the_background_nor_what_is_experimental_raises_an_alarm() -> None:
+    decision = Decision(background="none", experimental=("siren",))
+    assert alarm_labels_of(("none", "glass", "siren", "dog"), decision) == ("glass", "dog")
+    assert alarm_labels_of(("calm", "stressed"), Decision()) == ("calm", "stressed")

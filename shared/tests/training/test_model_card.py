@@ -103,6 +103,9 @@ def test_labels_thresholds_variants_and_counts(card: ModelCard, tmp_path: Path) 
     thresholds = rows(text, "Thresholds")
     assert thresholds["glass"] == ["0.500", "0.143 (0.026 to 0.513)", "0.667 (0.208 to 0.939)"]
     assert thresholds["dog\\|cat"] == ["0.250", "not measured", "not measured"]
+    assert "Experimental" not in text
+    proven = card.decision.model_copy(update={"experimental": ("dog|cat",)})
+    assert "- Experimental: `dog\\|cat`. Their scores are shown" in written(replace(card, decision=proven), tmp_path)
     variants = rows(text, "Variants")
     assert variants["**float32**"] == ["1.25", "0.800", "0.0", "100.0%", "0"]
     assert variants["int8"] == ["0.40", *["not measured"] * 4]

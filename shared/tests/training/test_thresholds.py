@@ -9,10 +9,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
+from pipit.answers import decide, reached
 from pipit.errors import InvalidInput
-from pipit.training.alarms import alarmed, detections
+from pipit.training.alarms import alarmed
 from pipit.training.recipe import ThresholdRule
-from pipit.training.thresholds import choose_decision, choose_thresholds, uncertain_margin, unknown_below
+from pipit.training.thresholds import choose_decision, choose_thresholds, rare_labels, uncertain_margin, unknown_below
 
 LABELS = ("a", "b", "none")
 
@@ -41,7 +42,7 @@ def test_the_limit_is_kept_on_its_own_data(
     truth, scores = given_answers
     thresholds = choose_thresholds(LABELS, truth, scores, limit, background)
     assert set(thresholds) == set(LABELS) - {background}
-    detected = detections(LABELS, scores, thresholds)
+    detected = reached(scores, LABELS, thresholds)
     for index, label in enumerate(LABELS):
         if label in thresholds:
             assert 0.0 <= thresholds[label] <= 1.0
@@ -130,7 +131,7 @@ def test_neighbours_of_float32_are_told_apart() -> None:
     above = np.nextafter(below, np.float32(1.0))
     scores = np.array([[below, 0.3], [above, 0.3]], np.float32)
     threshold = choose_thresholds(("a", "b"), np.array([1, 0]), scores, 0.05)["a"]
-    assert detections(("a", "b"), scores, {"a": threshold})[:, 0].tolist() == [False, True]
+    assert reached(scores, ("a", "b"), {"a": threshold})[:, 0].tolist() == [False, True]
 
 
 @pytest.mark.parametrize("seed", range(20))
@@ -194,6 +195,28 @@ def test_a_decision_is_all_of_it() -> None:
     assert decision.background == "none"
     assert decision.unknown_below == unknown_below(truth, scores, 0.1)
     assert decision.uncertain_margin == uncertain_margin(scores, 0.2)
+
+
+def test_what_is_experimental_raises_no_threshold_of_others() -> None:
+    labels, truth = ("a", "b", "none"), np.array([0] * 40 + [1] * 4 + [2] * 40)
+    scores = np.full((84, 3), 0.05)
+    scores[np.arange(84), truth] = 0.9
+    scores[44:46, 1] = scores[46:48, 0] = 0.92  # Four samples of the background score higher than what they resemble.
+    rule = ThresholdRule(false_positive_rate=0.08)
+    both = choose_decision(labels, truth, scores, rule, "none")
+    one = choose_decision(labels, truth, scores, rule, "none", experimental=("b",))
+    assert (both.experimental, one.experimental) == ((), ("b",))
+    assert not decide(scores[:40], labels, both).detected[:, 0].any()
+    assert decide(scores[:40], labels, one).detected[:, 0].all()
+    assert not decide(scores, labels, one).detected[:, 1].any()
+
+
+def test_labels_of_few_groups_are_rare_however_many_samples_they_have() -> None:
+    groups = [("glass", "a"), ("glass", "a"), ("glass", "a"), ("glass", "b"), ("dog", "a"), ("dog", "b"), ("dog", "c")]
+    labels = ("none", "glass", "dog", "gone")
+    assert rare_labels(labels, groups, 3, "none") == ("glass", "gone")
+    assert rare_labels(labels, groups, 2, None) == ("none", "gone")
+    assert rare_labels(labels, groups, 0, None) == ()
 
 
 def test_wrong_input_is_named() -> None:

@@ -12,13 +12,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from pipit.answers import predict
+from pipit.answers import nothing_measured, predict
 from pipit.bundle.manifest import Manifest
 from pipit.errors import InvalidInput
 from pipit.inputs import Input, InputSequence, TensorInput, describe
@@ -115,7 +115,7 @@ class StressPipeline:
         predictions = []
         for scores, region, is_known in zip(self._calibration(logits[:, 0]), decoded.regions, known, strict=True):
             prediction = predict(scores, LABELS, self._decision, region)
-            predictions.append(prediction if is_known else replace(prediction, unknown=True))
+            predictions.append(prediction if is_known else nothing_measured(prediction))
         return predictions
 
     def open_stream(self) -> StressStream:

@@ -19,7 +19,7 @@ import numpy as np
 from pipit.bundle.manifest import Decision
 from pipit.inputs import Input
 from pipit.pipelines.audio_windows import INPUT
-from pipit.training.alarms import FalseAlarms, alarmed, false_alarms_per_hour
+from pipit.training.alarms import FalseAlarms, alarm_labels_of, alarmed, false_alarms_per_hour
 from pipit.training.by_input.audio.batches import Samples
 from pipit.training.by_input.audio.clips import Clip
 from pipit.training.by_input.audio.trainer import SoundSide, SoundTrainer
@@ -182,7 +182,7 @@ def measure(
         side.truth,
         scores,
         side.groups,
-        alarm_labels=labels.alarms,
+        alarm_labels=alarm_labels_of(labels.alarms, decision),
         thresholds=decision.thresholds,
         background=background,
         subsets={"security": labels.alarms},
@@ -199,7 +199,7 @@ def _false_alarms(
         return None
     names = [clip.name for clip, chosen in zip(side.clips, quiet, strict=True) if chosen]
     return false_alarms_per_hour(
-        alarmed(labels.names, scores[quiet], decision.thresholds, labels.alarms),
+        alarmed(labels.names, scores[quiet], decision.thresholds, alarm_labels_of(labels.alarms, decision)),
         names,
         np.zeros(len(names)),
         np.full(len(names), window_seconds),

@@ -27,6 +27,7 @@ from pipit.registry import RegistryClient
 from pipit.registry.types import Promotion
 from pipit.training.progress import Progress
 from pipit.training.run import open_run
+from pipit.types import said
 
 _START_SECONDS = 90.0
 _POLL_SECONDS = 0.1
@@ -180,20 +181,19 @@ def _classify(server: str, task: str, bundle: Bundle, clips: list[Clip]) -> tupl
 
 
 def _judge(clip: Clip, answer: Answer, bundle: Bundle, seconds: float) -> AnsweredClip:
-    """A clip of several windows is answered by its surest alarm, or by its first window if none was detected."""
+    """A clip of several windows says what `pipit.answers` makes of them; unknown ones show their best score."""
     background = bundle.manifest.decision.background
     expected = clip.category if clip.category in bundle.manifest.labels or background is None else background
-    best = [part.scores[0] for part in answer.predictions]
-    alarms = [score for score in best if score.detected and score.label != background]
-    top = max(alarms, key=lambda score: score.score) if alarms else best[0]
+    top = said(answer.predictions)
+    shown = answer.predictions[0].scores[0] if top is None else top
     return AnsweredClip(
         file=clip.path,
         category=clip.category,
         expected=expected,
-        label=top.label,
-        score=round(top.score, 4),
-        detected=top.detected,
-        right=(top.label == expected and top.detected) or (expected == background and not alarms),
+        label=shown.label,
+        score=round(shown.score, 4),
+        detected=shown.detected,
+        right=shown.label == expected if top is not None else expected == background,
         server_ms=round(answer.times.total * 1000, 2),
         round_trip_ms=round(seconds * 1000, 2),
     )

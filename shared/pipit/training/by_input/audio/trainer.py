@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Generic, TypeVar
@@ -91,6 +91,10 @@ class SoundTrainer(ClassifierTrainer[RecipeT, Clip, SoundSide], Generic[RecipeT]
         truth = np.array([self.label_index(run, clip.category) for clip in clips], np.int64)
         groups = np.array([clip.recording for clip in clips], dtype=object)
         return SoundSide(rows[:, 0], truth, groups, tuple(clips))
+
+    def label_of(self, run: Run, entry: Mapping[str, Any]) -> str:
+        """See `ClassifierTrainer`."""
+        return self.labels(run)[self.label_index(run, entry["label"])]
 
     def label_index(self, run: Run, category: str) -> int:
         """Position of a category's label."""

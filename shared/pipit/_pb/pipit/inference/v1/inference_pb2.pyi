@@ -112,30 +112,34 @@ class ClassifyResponse(_message.Message):
     def __init__(self, request_id: _Optional[str] = ..., predictions: _Optional[_Iterable[_Union[Prediction, _Mapping]]] = ..., model: _Optional[_Union[ModelIdentity, _Mapping]] = ..., times: _Optional[_Union[StageTimes, _Mapping]] = ...) -> None: ...
 
 class Prediction(_message.Message):
-    __slots__ = ("box", "span", "scores", "unknown", "uncertain", "region_score")
+    __slots__ = ("box", "span", "scores", "unknown", "uncertain", "region_score", "label")
     BOX_FIELD_NUMBER: _ClassVar[int]
     SPAN_FIELD_NUMBER: _ClassVar[int]
     SCORES_FIELD_NUMBER: _ClassVar[int]
     UNKNOWN_FIELD_NUMBER: _ClassVar[int]
     UNCERTAIN_FIELD_NUMBER: _ClassVar[int]
     REGION_SCORE_FIELD_NUMBER: _ClassVar[int]
+    LABEL_FIELD_NUMBER: _ClassVar[int]
     box: Box
     span: TimeSpan
     scores: _containers.RepeatedCompositeFieldContainer[LabelScore]
     unknown: bool
     uncertain: bool
     region_score: float
-    def __init__(self, box: _Optional[_Union[Box, _Mapping]] = ..., span: _Optional[_Union[TimeSpan, _Mapping]] = ..., scores: _Optional[_Iterable[_Union[LabelScore, _Mapping]]] = ..., unknown: _Optional[bool] = ..., uncertain: _Optional[bool] = ..., region_score: _Optional[float] = ...) -> None: ...
+    label: str
+    def __init__(self, box: _Optional[_Union[Box, _Mapping]] = ..., span: _Optional[_Union[TimeSpan, _Mapping]] = ..., scores: _Optional[_Iterable[_Union[LabelScore, _Mapping]]] = ..., unknown: _Optional[bool] = ..., uncertain: _Optional[bool] = ..., region_score: _Optional[float] = ..., label: _Optional[str] = ...) -> None: ...
 
 class LabelScore(_message.Message):
-    __slots__ = ("label", "score", "detected")
+    __slots__ = ("label", "score", "detected", "experimental")
     LABEL_FIELD_NUMBER: _ClassVar[int]
     SCORE_FIELD_NUMBER: _ClassVar[int]
     DETECTED_FIELD_NUMBER: _ClassVar[int]
+    EXPERIMENTAL_FIELD_NUMBER: _ClassVar[int]
     label: str
     score: float
     detected: bool
-    def __init__(self, label: _Optional[str] = ..., score: _Optional[float] = ..., detected: _Optional[bool] = ...) -> None: ...
+    experimental: bool
+    def __init__(self, label: _Optional[str] = ..., score: _Optional[float] = ..., detected: _Optional[bool] = ..., experimental: _Optional[bool] = ...) -> None: ...
 
 class Box(_message.Message):
     __slots__ = ("left", "top", "width", "height")
