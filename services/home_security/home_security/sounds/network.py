@@ -201,9 +201,11 @@ def _fit(
     if group is not None:
         (done,) = group.from_chief([np.array(epochs_done(scratch))])
         batches = AugmentedBatches(train, outputs, recipe, int(done), group.index, group.count)
-    targets = np.eye(outputs, dtype=np.float32)[validation.truth]
+    # Copies too: a network that hears whole clips best is not the one that hears the short and the distant best.
+    copies = validation.rows.shape[1]
+    targets = np.eye(outputs, dtype=np.float32)[validation.truth.repeat(copies)]
     class_weights = balanced_weights(train.truth, outputs) if recipe.class_weights else None
-    given = (validation.rows[:, 0], targets)
+    given = (validation.rows.reshape(-1, *validation.rows.shape[2:]), targets)
     return fit(network, recipe, batches, given, scratch, logs, progress, class_weights, group)
 
 
