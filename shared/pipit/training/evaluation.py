@@ -34,7 +34,7 @@ from pipit.bundle.manifest import Metric
 from pipit.errors import InvalidInput
 from pipit.training.alarms import AlarmRate, FalseAlarms, alarm_rates, alarmed
 from pipit.training.calibration import Calibration, calibrate, log_loss
-from pipit.training.intervals import Estimate, Statistic, bootstrap_groups, proportion, wilson
+from pipit.training.intervals import Estimate, Statistic, bootstrap_groups, grouped_share, proportion
 
 FORMAT = 1
 PACKAGES = ("pipit-shared", "numpy", "scipy", "scikit-learn")
@@ -156,11 +156,13 @@ def evaluate(
         quiet = truth == labels.index(background)
         hits = alarmed(labels, scores, limits, alarm_labels)[quiet]
         on_background = proportion(int(hits.sum()), int(quiet.sum()))
+    accuracy = grouped_share(truth == best, groups, seed)
+    assert accuracy is not None  # There are samples: `check_inputs` has seen to it.
     return Evaluation(
         labels=labels,
         samples=len(truth),
         groups=len(np.unique(groups)),
-        accuracy=_accuracy(truth, best, groups, seed),
+        accuracy=accuracy,
         macro_f1=_macro_f1(truth, best, groups, seed, len(labels)),
         baseline=_baseline(labels, confusion),
         subsets={name: subset_accuracy(labels, truth, scores, subset) for name, subset in subsets.items()},
@@ -206,18 +208,6 @@ def check_inputs(
 def software_versions(packages: Sequence[str]) -> dict[str, str]:
     """Python's version, and that of each package."""
     return {"python": platform.python_version(), **{name: version(name) for name in packages}}
-
-
-def _accuracy(truth: Truth, best: Truth, groups: NDArray[Any], seed: int) -> Estimate:
-    right = (truth == best).astype(np.float64)
-    value = float(right.mean())
-    interval = _interval(groups, lambda weights: weights @ right / weights.sum(axis=1), seed)
-    if interval is not None and interval[0] == interval[1]:
-        # All recordings are answered alike, so that drawing them shows no spread. That proves no more than so many
-        # recordings can.
-        count = len(np.unique(groups))
-        interval = wilson(value * count, count)
-    return Estimate(value, len(truth), *(interval or (None, None)))
 
 
 def _macro_f1(truth: Truth, best: Truth, groups: NDArray[Any], seed: int, count: int) -> Estimate:

@@ -74,6 +74,21 @@ def proportion(successes: int, trials: int) -> Estimate | None:
     return Estimate(successes / trials, trials, low, high)
 
 
+def grouped_share(hits: NDArray[np.bool_], groups: NDArray[Any], seed: int) -> Estimate | None:
+    """A share whose interval is over groups, of which samples are alike; None without samples. Both: (samples,)."""
+    if not len(hits):
+        return None
+    right = hits.astype(np.float64)
+    value, count = float(right.mean()), len(np.unique(groups))
+    if count < 2:
+        return Estimate(value, len(hits))
+    low, high = bootstrap_groups(groups, lambda weights: weights @ right / weights.sum(axis=1), seed)
+    if low == high:
+        # All groups are alike, so that drawing them shows no spread. That proves no more than so many groups can.
+        low, high = wilson(value * count, count)
+    return Estimate(value, len(hits), low, high)
+
+
 def poisson_rate(events: int, exposure: float) -> tuple[float, float, float]:
     """Events per unit of exposure, with the exact interval: (rate, low, high).
 

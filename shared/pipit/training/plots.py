@@ -23,7 +23,7 @@ from sklearn.metrics import average_precision_score, precision_recall_curve
 from pipit.answers import reached
 from pipit.files import write_atomically
 from pipit.training.calibration import Calibration
-from pipit.training.intervals import wilson
+from pipit.training.intervals import Estimate, wilson
 
 WIDTH = 9.0
 """Inches."""
@@ -158,6 +158,27 @@ def plot_scores(
     axes.set(xlim=(0, 1), ylim=(0, highest), xlabel="score of the best label", ylabel="samples")
     axes.yaxis.set_major_locator(MaxNLocator(integer=True))
     axes.legend(frameon=False, fontsize=SMALL, loc="upper left")
+    _quiet(axes)
+    _save(figure, path)
+
+
+def plot_shares(
+    path: Path, rows: Sequence[tuple[str, Estimate | None, Estimate | None]], first: str, second: str
+) -> None:
+    """Two shares of each row with their intervals, the first row on top; None is not drawn. first, second: names."""
+    figure = _figure(1.0 + 0.26 * len(rows))
+    axes = figure.subplots()
+    for column, (name, colour, mark, shift) in enumerate(((first, BLUE, "o", -0.14), (second, ORANGE, "s", 0.14)), 1):
+        places = [place for place, row in enumerate(rows) if row[column] is not None]
+        found = [estimate for row in rows if isinstance(estimate := row[column], Estimate)]
+        values = np.array([one.value for one in found])
+        low = np.array([one.value if one.low is None else one.low for one in found])
+        high = np.array([one.value if one.high is None else one.high for one in found])
+        y = np.array(places) + shift
+        axes.errorbar(values, y, xerr=(values - low, high - values), fmt=mark, color=colour, capsize=2, label=name)
+    axes.set_yticks(range(len(rows)), [row[0] for row in rows], fontsize=SMALL)
+    axes.set(xlim=(-0.02, 1.02), ylim=(len(rows) - 0.5, -0.5), xlabel="share of samples, with 95 % intervals")
+    axes.legend(frameon=False, fontsize=SMALL, loc="upper center", bbox_to_anchor=(0.5, 1.0 + 0.4 / len(rows)), ncols=2)
     _quiet(axes)
     _save(figure, path)
 

@@ -17,6 +17,7 @@ PICTURES: Mapping[str, str] = {
     "precision_recall.png": "Precision against recall, and where the thresholds lie",
     "reliability.png": "Accuracy by score",
     "scores.png": "Scores of right and wrong answers",
+    "robustness.png": "What is detected where the input is changed, and what where nothing is",
     "training.png": "The training",
 }
 """By file name: what it shows."""
@@ -48,4 +49,4 @@ def write_report(
     plots.plot_scores(folder / "scores.png", truth, scores, decision.unknown_below)
     if history:
         plots.plot_training(folder / "training.png", history, best_epoch)
-    return (path, *(folder / name for name in PICTURES if (history or name != "training.png")))
+    return (path, *(folder / name for name in PICTURES if (folder / name).exists()))

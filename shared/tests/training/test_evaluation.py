@@ -14,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pipit.errors import InvalidInput
 from pipit.training import evaluation as module
+from pipit.training import intervals
 from pipit.training.alarms import FalseAlarms, alarm_rates
 from pipit.training.evaluation import Evaluation, evaluate, subset_accuracy
 from pipit.training.intervals import Estimate, proportion, wilson
@@ -130,6 +131,7 @@ def test_macro_f1_of_each_round_is_that_of_its_samples(monkeypatch: pytest.Monke
         return 0.1, 0.9
 
     monkeypatch.setattr(module, "bootstrap_groups", bootstrap)
+    monkeypatch.setattr(intervals, "bootstrap_groups", bootstrap)
     evaluate(LABELS, truth, scores, groups)
     for weights, accuracy, macro in zip(drawn, *seen, strict=True):
         chosen = np.repeat(np.arange(40), weights.astype(int))

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from pipit.training import plots
 from pipit.training.calibration import calibrate
+from pipit.training.intervals import proportion
 
 LABELS = tuple(f"label_{number}" for number in range(5))
 MANY = tuple(f"label_{number}" for number in range(18))
@@ -44,6 +45,9 @@ def drawings(labels: tuple[str, ...], seed: int = 0) -> dict[str, Draw]:
         "precision_recall": lambda path: plots.plot_precision_recall(path, labels, truth, scores, limits),
         "reliability": lambda path: plots.plot_reliability(path, calibrate(truth, scores)),
         "scores": lambda path: plots.plot_scores(path, truth, scores, 0.3),
+        "shares": lambda path: plots.plot_shares(
+            path, [(n, proportion(3, 9), proportion(seed, 9)) for n in labels], "a", "b"
+        ),
         "training": lambda path: plots.plot_training(path, history, 1),
     }
 

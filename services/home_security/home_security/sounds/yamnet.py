@@ -3,8 +3,8 @@
 Source: https://github.com/tensorflow/models/tree/master/research/audioset/yamnet (Apache-2.0). Its 8-bit weights are
 read from `backbones/yamnet_logmel96x64_w8.onnx`, which `pipit data fetch yamnet` makes. Batch norm is folded there.
 
-It hears patches of 96 frames (0.96 s), as the front end gives them, and only so: running its convolutions over 5 s in one
-piece is cheaper, but its last layers then see hardly any of the zeros at the edges that they were trained with, and
+It hears patches of 96 frames (0.96 s), as the front end gives them, and only so: running its convolutions over 5 s in
+one piece is cheaper, but its last layers then see hardly any of the zeros at the edges that they were trained with, and
 what they give is no longer an embedding of YAMNet's.
 """
 

@@ -2,27 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar, Generic, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pipit.bundle.manifest import InputDescription
+from pipit.bundle.manifest import Decision, InputDescription
 from pipit.errors import InvalidInput
-from pipit.pipelines.audio_windows import FrontEnd
+from pipit.inputs import PcmAudio
+from pipit.pipelines.audio_windows import INPUT, AudioWindows, FrontEnd
+from pipit.pipelines.rows import predictions
 from pipit.training.by_input.audio.clips import Clip, read_clips, split_clips
-from pipit.training.by_input.audio.features import FeatureMaker
+from pipit.training.by_input.audio.features import FeatureMaker, read_clip
+from pipit.training.by_input.audio.listening import Listened, listen_to_background
 from pipit.training.by_input.audio.quiet import QUIET_CATEGORY
+from pipit.training.by_input.audio.robustness import LabelledSound, Robustness, measure_robustness
 from pipit.training.by_input.audio.settings import SoundRecipe
 from pipit.training.cache import ArrayCache
 from pipit.training.classifier import ClassifierTrainer
 from pipit.training.datasets import file_digests
+from pipit.training.kit import Ask
 from pipit.training.run import Facts, Run
 from pipit.training.sides import SIDES, Entry, Side, describe_split
 from pipit.training.source_set import Listing
+from pipit.types import Decoded, Prediction
 
 RecipeT = TypeVar("RecipeT", bound=SoundRecipe)
 
@@ -121,6 +128,55 @@ class SoundTrainer(ClassifierTrainer[RecipeT, Clip, SoundSide], Generic[RecipeT]
     def label_index(self, run: Run, category: str) -> int:
         """Position of a category's label."""
         return self.labels(run).index(category)
+
+    def robustness(
+        self, run: Run, ask: Ask, decision: Decision, side: str = "test", clips_a_label: int = 12
+    ) -> Robustness:
+        """What the network says to clips of a side as a house changes them, and to sounds without events.
+
+        ask: of the variant that will serve. Asked the whole way that a device goes; see `measure_robustness`.
+        """
+        pipeline, labels = AudioWindows(self.front_end), self.labels(run)
+
+        def answer(samples: NDArray[np.float32], rate: int) -> list[Prediction]:
+            decoded = pipeline.decode(PcmAudio(samples[:, np.newaxis], rate))
+            return predictions(self.scores(run, ask(decoded.tensors[INPUT])), labels, decision, decoded)
+
+        sounds = [
+            LabelledSound(
+                clip.name,
+                labels[self.label_index(run, clip.category)],
+                clip.recording,
+                partial(read_clip, clip.path, clip.start, clip.end),
+            )
+            for clip in self.items(run, side)
+        ]
+        return measure_robustness(
+            answer,
+            sounds,
+            decision.background,
+            experimental=decision.experimental,
+            clips_a_label=clips_a_label,
+            seed=self.recipe.seed,
+            progress=run.progress,
+        )
+
+    def listen(self, run: Run, ask: Ask, decision: Decision, recordings: Mapping[str, Path]) -> Listened:
+        """False alarms of the network in recordings without events, by name. ask: of the variant that will serve."""
+        pipeline, labels = AudioWindows(self.front_end), self.labels(run)
+
+        def answered(decoded: Decoded | None) -> list[Prediction]:
+            if decoded is None or not decoded.regions:
+                return []
+            return predictions(self.scores(run, ask(decoded.tensors[INPUT])), labels, decision, decoded)
+
+        def listen(pieces: Iterable[PcmAudio]) -> Iterator[Prediction]:
+            stream = pipeline.open_stream()
+            for piece in pieces:
+                yield from answered(stream.push(piece))
+            yield from answered(stream.finish())
+
+        return listen_to_background(listen, recordings, run.progress)
 
     def input(self, run: Run) -> InputDescription:
         """See `ClassifierTrainer`."""
