@@ -6,8 +6,8 @@ The security subset: clips whose label is a security class. The background: clip
     false_positive_rate     of the worst security class: share of the clips of all other labels in which it is detected
     background_alarm_rate   share of the background clips in which any security class is detected
     false_alarms_per_hour   the same, per hour of background: one window of each clip is heard, so neither more nor less
-    background.…            false alarms in whole recordings of the test side in which nothing happens, heard as a device
-                            hears them; see `pipit.training.by_input.audio.listening`. Without any: in background clips
+    background.…            false alarms in whole recordings of the test side in which nothing happens, heard as by a
+                            device; see `pipit.training.by_input.audio.listening`. Without any: in background clips
     quiet.…, robust.…       see `pipit.training.by_input.audio.robustness`
 """
 
