@@ -69,12 +69,26 @@ def train_network(
     windows = _chosen(train.rows[:, 0], recipe.seed)
     embedder = yamnet_embedder(shape, weights or yamnet_file(None), windows)
     # The head learns from what it will be given: float embeddings in one variant, 8-bit ones in another.
-    with _in_int8(embedder, windows, scratch) as rounded:
+    with in_int8(embedder, windows, scratch) as rounded:
         train = _embedded([embedder.predict_on_batch, rounded], train, recipe, progress)
         validation = _embedded([embedder.predict_on_batch], validation, recipe, progress)
-    head = yamnet_head(outputs, recipe.network_options, train.rows[:, 0])
-    fitted = _fit(head, recipe, train, validation, scratch, logs, progress, group)
+    head, fitted = train_head(recipe, outputs, train, validation, scratch, logs, progress, group)
     return yamnet(embedder, head), fitted
+
+
+def train_head(
+    recipe: SoundsRecipe,
+    outputs: int,
+    train: Samples,
+    validation: Samples,
+    scratch: Path,
+    logs: Path,
+    progress: Progress,
+    group: Group | None = None,
+) -> tuple[keras.Model, Fitted]:
+    """What decides on YAMNet's embeddings. rows of the samples: (clips, variants of each, 1024)."""
+    head = yamnet_head(outputs, recipe.network_options, train.rows[:, 0])
+    return head, _fit(head, recipe, train, validation, scratch, logs, progress, group)
 
 
 def guide(shape: Shape, outputs: int, options: Network) -> keras.Model:
@@ -201,6 +215,9 @@ def _fit(
     if group is not None:
         (done,) = group.from_chief([np.array(epochs_done(scratch))])
         batches = AugmentedBatches(train, outputs, recipe, int(done), group.index, group.count)
+    # What was never trained on can't be told: its loss grows with every epoch, and would stop the training at once.
+    trained = np.isin(validation.truth, train.truth)
+    validation = Samples(validation.rows[trained], validation.truth[trained])
     # Copies too: a network that hears whole clips best is not the one that hears the short and the distant best.
     copies = validation.rows.shape[1]
     targets = np.eye(outputs, dtype=np.float32)[validation.truth.repeat(copies)]
@@ -237,7 +254,7 @@ def _embedded(listeners: Sequence[Listener], samples: Samples, recipe: SoundsRec
 
 
 @contextmanager
-def _in_int8(embedder: keras.Model, windows: Rows, scratch: Path) -> Iterator[Listener]:
+def in_int8(embedder: keras.Model, windows: Rows, scratch: Path) -> Iterator[Listener]:
     """The embedder as 8 bits will make it. Its body is frozen, so that this is known before the head is trained."""
     path = scratch / "embedder.tflite"
     export_litert(embedder, "int8", path, windows)
