@@ -135,7 +135,7 @@ class CrossValidation:
             return stored["exact"], stored["rounded"]
 
     def train(self, key: str, *, extra: bool = False) -> Round:
-        """The network of a round, and what it says to clips that it never heard. extra: what only trains is trained on."""
+        """The network of a round, and what it says to clips that it never heard. extra: see `Clip.train_only`."""
         exact, rounded = self.embeddings
         sides = self._sides(key, extra=extra)
         truth = np.array([self.labels.outputs.index(category) for category in self._categories()], np.int64)

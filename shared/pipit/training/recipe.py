@@ -68,16 +68,17 @@ class Split(RecipePart):
     """`fold`: the data set's own folds, by name. `group`: groups drawn by the seed, stratified by label."""
     test_folds: tuple[str, ...] = ()
     validation_folds: tuple[str, ...] = ()
+    """For `fold`; if there are none, groups that the seed draws from the other folds validate."""
     test_share: Share = 0.2
     """Of all samples; for `group`."""
     validation_share: Share = 0.2
-    """Of all samples; for `group`."""
+    """Of all samples; for `group`, and of those that do not test for `fold` without validation_folds."""
 
     @model_validator(mode="after")
     def _folds_are_named(self) -> Split:
         if self.rule == "fold":
-            if not self.test_folds or not self.validation_folds:
-                raise ValueError("a split by fold names test_folds and validation_folds")
+            if not self.test_folds:
+                raise ValueError("a split by fold names test_folds")
             both = set(self.test_folds) & set(self.validation_folds)
             if both:
                 raise ValueError(f"folds {sorted(both)} can't both test and validate")

@@ -31,9 +31,16 @@ class Sides:
 def split_samples(rule: Split, labels: Sequence[str], groups: Sequence[str], folds: Sequence[str], seed: int) -> Sides:
     """Splits as the recipe's rule says. labels, groups, folds: one for each sample.
 
-    A sample without a fold (an empty one) trains. Raises InvalidInput if a side stays empty or a group is torn.
+    A sample without a fold (an empty one) trains. Where a recipe names no folds that validate, groups of the others do;
+    who shares a group with a test sample is on no side then. Raises InvalidInput if a side stays empty or a group is
+    torn.
     """
-    sides = _by_fold(rule, folds) if rule.rule == "fold" else _by_group(rule, labels, groups, seed)
+    if rule.rule == "group":
+        sides = _by_group(rule, labels, groups, seed)
+    elif rule.validation_folds:
+        sides = _by_fold(rule, folds)
+    else:
+        sides = _beside_test_folds(rule, labels, groups, folds, seed)
     check_groups(sides, groups)
     for name in ("train", "validation", "test"):
         if not len(getattr(sides, name)):
@@ -64,6 +71,17 @@ def _by_fold(rule: Split, folds: Sequence[str]) -> Sides:
     test = np.isin(names, rule.test_folds)
     validation = np.isin(names, rule.validation_folds)
     return Sides(np.flatnonzero(~test & ~validation), np.flatnonzero(validation), np.flatnonzero(test))
+
+
+def _beside_test_folds(
+    rule: Split, labels: Sequence[str], groups: Sequence[str], folds: Sequence[str], seed: int
+) -> Sides:
+    names, grouped = np.asarray(folds, dtype=object), np.asarray(groups, dtype=object)
+    test = np.isin(names, rule.test_folds)
+    rest = np.flatnonzero(~np.isin(grouped, grouped[test]))
+    if not len(rest):
+        raise InvalidInput("the split leaves nothing to train on beside the test folds; check the recipe's split")
+    return Sides(*_cut(rest, rule.validation_share, labels, groups, seed), np.flatnonzero(test))
 
 
 def _by_group(rule: Split, labels: Sequence[str], groups: Sequence[str], seed: int) -> Sides:

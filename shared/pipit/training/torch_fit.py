@@ -23,6 +23,7 @@ from lightning.pytorch.callbacks import EarlyStopping, ModelCheckpoint
 from lightning.pytorch.loggers import TensorBoardLogger
 from numpy.typing import NDArray
 from torch import Tensor, nn
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from pipit.errors import InvalidInput
 from pipit.training.fitting import Fitted, fitted
@@ -37,6 +38,8 @@ Measure = Callable[[Tensor, Tensor], Tensor]
 """From outputs and targets of a batch to one number, such as its accuracy; averaged over the samples."""
 
 LAST, BEST = "last", "best"
+_NETWORK, _AVERAGED = "network.", "averaged.module."
+"""Before the names of weights in a checkpoint."""
 
 
 def fit(
@@ -52,6 +55,7 @@ def fit(
     vary: Vary | None = None,
     measures: Mapping[str, Measure] | None = None,
     threads: int | None = None,
+    averaging: float = 0.0,
 ) -> Fitted:
     """Trains `network`, and leaves the weights of its best epoch in it, on the processor and in evaluation mode.
 
@@ -59,6 +63,8 @@ def fit(
     beside the loss, by name. scratch: where an interrupted training goes on from; logs: TensorBoard's. threads: of the
     processor; where not given, as many as there are idle cores when an epoch begins. A small network only waits for a
     second one, and sums in one order with one alone.
+    averaging: 0 for none; else validated and kept is the moving average of the weights and of batch norm's statistics,
+    of which this share stays with each batch (0.998: it looks back on some 500).
     Raises InvalidInput for too few samples, or if the loss was never a number.
     """
     if not len(train) or not len(validation):
@@ -92,7 +98,7 @@ def fit(
         )
         last = scratch / f"{LAST}.ckpt"
         trainer.fit(
-            _Training(network, loss, recipe, measures or {}),
+            _Training(network, loss, recipe, measures or {}, averaging),
             SeededBatches(train, recipe.batch_size, recipe.seed, vary).loader(),
             batches_in_order(validation, recipe.batch_size),
             ckpt_path=str(last) if last.is_file() else None,
@@ -101,7 +107,9 @@ def fit(
     found = fitted(history.values)
     network.to("cpu").eval()
     state = torch.load(best.best_model_path, map_location="cpu", weights_only=True)["state_dict"]
-    network.load_state_dict({name.removeprefix("network."): value for name, value in state.items()})
+    prefix = _AVERAGED if averaging else _NETWORK
+    kept_weights = {name.removeprefix(prefix): value for name, value in state.items() if name.startswith(prefix)}
+    network.load_state_dict(kept_weights)
     return found
 
 
@@ -137,9 +145,15 @@ def load_weights(network: nn.Module, path: Path) -> None:
 class _Training(lightning.LightningModule):
     """A network and its loss, as Lightning wants them."""
 
-    def __init__(self, network: nn.Module, loss: Loss, recipe: Recipe, measures: Mapping[str, Measure]) -> None:
+    def __init__(
+        self, network: nn.Module, loss: Loss, recipe: Recipe, measures: Mapping[str, Measure], averaging: float
+    ) -> None:
         super().__init__()
         self.network = network
+        self.averaged = None
+        if averaging:
+            moving = get_ema_multi_avg_fn(averaging)  # type: ignore[no-untyped-call]
+            self.averaged = AveragedModel(network, multi_avg_fn=moving, use_buffers=True)
         self._loss = loss
         self._recipe = recipe
         self._measures = measures
@@ -151,14 +165,18 @@ class _Training(lightning.LightningModule):
         # For dropout's draws: Lightning does not keep the generator's state between processes.
         state = np.random.SeedSequence([self._recipe.seed, self.current_epoch, number])
         torch.manual_seed(int(state.generate_state(1)[0]))
-        return self._step(batch, "")
+        return self._step(self.network, batch, "")
+
+    def on_train_batch_end(self, outputs: Any, batch: Batch, batch_idx: int) -> None:
+        if self.averaged is not None:
+            self.averaged.update_parameters(self.network)
 
     def validation_step(self, batch: Batch, _: int) -> None:
-        self._step(batch, "val_")
+        self._step(self.network if self.averaged is None else self.averaged, batch, "val_")
 
-    def _step(self, batch: Batch, prefix: str) -> Tensor:
+    def _step(self, network: nn.Module, batch: Batch, prefix: str) -> Tensor:
         inputs, targets, weights = batch
-        outputs = self.network(*inputs)
+        outputs = network(*inputs)
         loss = (self._loss(outputs, targets) * weights).mean()
         found = {"loss": loss, **{name: measure(outputs, targets) for name, measure in self._measures.items()}}
         for name, value in found.items():

@@ -88,7 +88,7 @@ def test_an_override_with_a_typing_error(path: Path) -> None:
         (TEXT + "optimiser_2: {\n", "not YAML"),
         (TEXT.replace("test.words", "words"), "task: String should match pattern"),
         (TEXT.replace('["3"]', '["4"]'), r"folds \['4'\] can't both test and validate"),
-        (TEXT.replace('["3"]', "[]"), "names test_folds and validation_folds"),
+        (TEXT.replace('test_folds: ["4"]', "test_folds: []"), "names test_folds"),
         (TEXT + "export: {variants: [float32], default_variant: int8}\n", "default_variant 'int8' is none of"),
         (
             TEXT + "golden: {tolerance: {float32: 0.001}}\n",

@@ -26,6 +26,21 @@ def test_the_folds_of_the_data_set_decide() -> None:
     assert sides.train.tolist() == [0, 3, 4]
 
 
+def test_groups_validate_beside_test_folds_and_who_is_like_a_test_sample_is_on_no_side() -> None:
+    rule = Split(rule="fold", test_folds=("test",), validation_share=0.25)
+    labels = ["a", "b"] * 100
+    groups = [f"g{i // 4}" for i in range(200)]
+    folds = ["test" if i < 18 else "train" for i in range(200)]
+    sides = split_samples(rule, labels, groups, folds, seed=1)
+    assert sides.test.tolist() == list(range(18))
+    # The 19th and the 20th are of the group of the 17th, which tests.
+    assert sorted([*sides.train, *sides.validation]) == list(range(20, 200))
+    assert len(sides.validation) == pytest.approx(0.25 * 180, abs=4)
+    check_groups(sides, groups)
+    with pytest.raises(InvalidInput, match="nothing to train on beside the test folds"):
+        split_samples(rule, labels, groups, ["test"] * 200, seed=1)
+
+
 def test_a_recording_that_lies_in_two_folds_is_refused_by_name() -> None:
     with pytest.raises(InvalidInput, match="1 groups stand on more than one side of the split, for example torn"):
         split_samples(FOLDS, ["a"] * 3, ["torn", "torn", "r"], ["1", "4", "3"], seed=1)

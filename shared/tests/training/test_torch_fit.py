@@ -178,6 +178,57 @@ def test_an_interrupted_training_ends_as_if_it_had_not_been(
     np.testing.assert_array_equal(weights_of(resumed), weights_of(whole))
 
 
+class Walk(nn.Module):
+    """Its only weight has the gradient 1 and goes down by the learning rate with each batch; its buffer counts them."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.zeros(1))
+        self.register_buffer("batches", torch.zeros(1))
+
+    def forward(self, values: Tensor) -> Tensor:
+        if self.training:
+            self.batches += 1.0
+        return self.weight + 0.0 * values[:, :1]
+
+
+def walk(folder: Path, averaging: float, watch: Watch | None = None) -> tuple[NDArray[np.float32], Any]:
+    """Four epochs of four batches; the loss is the weight itself. Gives weight and buffer at the end."""
+    optimiser = {"name": "sgd", "learning_rate": 1.0, "schedule": "constant", "momentum": 0.0}
+    settings = recipe(epochs=4, optimiser=optimiser)
+    seed_everything(1)
+    network = Walk()
+    data, rest = points(64, 1), {"measures": None, "threads": 1, "averaging": averaging}
+    folder.mkdir(exist_ok=True)
+    found = fit(
+        network, lambda outputs, _: outputs[:, 0], settings, data, data, folder, folder, watch or Watch(), **rest
+    )
+    return weights_of(network), found
+
+
+def test_averaged_weights_and_buffers_look_back_and_are_what_is_validated_and_kept(tmp_path: Path) -> None:
+    expected = np.array([-1.0, 1.0])
+    losses = []
+    for batch in range(2, 17):
+        expected = 0.75 * expected + 0.25 * np.array([-batch, batch])
+        if batch % 4 == 0:
+            losses.append(expected[0])
+    kept, fitted = walk(tmp_path, 0.75)
+    np.testing.assert_allclose(kept, expected, rtol=1e-6)
+    np.testing.assert_allclose(fitted.history["val_loss"], losses, rtol=1e-6)
+    plain, _ = walk(tmp_path / "plain", 0.0)
+    np.testing.assert_array_equal(plain, [-16.0, 16.0])
+
+
+def test_averages_go_on_after_an_interruption(tmp_path: Path) -> None:
+    whole, expected = walk(tmp_path / "whole", 0.75)
+    with pytest.raises(Interrupted):
+        walk(tmp_path / "cut", 0.75, Watch(cut=3))
+    resumed, fitted = walk(tmp_path / "cut", 0.75)
+    np.testing.assert_array_equal(resumed, whole)
+    assert fitted.history == expected.history
+
+
 def test_best_weights_of_before_an_interruption_are_kept(tmp_path: Path) -> None:
     # From the third epoch on nothing is a number, so that the best one lies before the interruption on any processor.
     settings = recipe(early_stopping_patience=4)

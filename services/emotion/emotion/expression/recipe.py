@@ -44,6 +44,13 @@ class Augmentation(RecipePart):
     """How far the crop is moved, turned and stretched: standard deviation, 1 is half its side."""
     crop_dropout: Fraction = 0.0
     """How often the crop is left out. A network that learnt to do without answers landmarks alone, too."""
+    crop_cutout: Fraction = 0.0
+    """How often a rectangle of the crop, a tenth to a third of its area, becomes its mean."""
+    mixup: NotNegative = 0.0
+    """Each sample is mixed with another and its label with that one's, by shares of a beta distribution of this alpha.
+
+    0: not at all. Source: H. Zhang et al., mixup, https://arxiv.org/abs/1710.09412.
+    """
 
 
 class NetworkOptions(RecipePart):
@@ -61,6 +68,10 @@ class ExpressionRecipe(FaceRecipe):
     features: Features
     augmentation: Augmentation = Augmentation()
     network_options: NetworkOptions = NetworkOptions()
+    class_balance: Annotated[float, Field(gt=0.0, le=1.0)] = 1.0
+    """Power of the weights that make classes weigh the same, where `class_weights` is true: 0.5 goes half the way."""
+    weight_averaging: Fraction = 0.0
+    """Share of the averaged weights that stays with each batch; 0: the weights are as the last batch left them."""
     export: OnnxExport = OnnxExport()
 
     @model_validator(mode="after")
@@ -78,6 +89,10 @@ class ExpressionRecipe(FaceRecipe):
             raise ValueError("landmark files hold no pictures to cut faces from; take other features")
         if self.features.body and self.features.kind != "raw":
             raise ValueError("features.body is for raw features alone; the others are of the face")
-        if (self.augmentation.crop_warp or self.augmentation.crop_dropout) and self.features.kind != "aligned_crop":
-            raise ValueError("crop_warp and crop_dropout are for the features aligned_crop; the others have no crop")
+        augmentation = self.augmentation
+        of_crops = augmentation.crop_warp or augmentation.crop_dropout or augmentation.crop_cutout
+        if of_crops and self.features.kind != "aligned_crop":
+            raise ValueError(
+                "crop_warp, crop_dropout and crop_cutout are for the features aligned_crop; the others have no crop"
+            )
         return self

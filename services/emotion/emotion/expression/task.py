@@ -3,23 +3,29 @@
 detection_rate            share of all pictures in which a face was found
 accuracy.all_pictures     the accuracy over all pictures, of which one without a face is answered by nothing
 accuracy.landmarks_alone  of a network that looks at the crop, without it
+
+Of each data set that tests, by the name of its folder: accuracy, macro_f1 and f1 as above, for example
+`accuracy.fer2013`; where its own folds test, `accuracy.all_pictures.fer2013` too, counted picture by picture.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, ClassVar
 
+import numpy as np
 from pipit.bundle.manifest import Decision, InputDescription, Metric
 from pipit.errors import InvalidInput
 from pipit.inputs import Input
 from pipit.landmarks import face_crop
 from pipit.training.by_input.faces.faces import Crop, FaceSamples
 from pipit.training.by_input.faces.labelled import Face
-from pipit.training.by_input.faces.trainer import FaceTrainer
+from pipit.training.by_input.faces.trainer import WITHOUT_FACE_FILE, FaceTrainer
 from pipit.training.evaluation import Evaluation, Scores
+from pipit.training.intervals import wilson
 from pipit.training.kit import Ask, Kit, Rows, Trained
 from pipit.training.model_card import CardWords
 from pipit.training.recipe import recipe_folder
@@ -33,10 +39,11 @@ from emotion.expression import mobilefacenet
 from emotion.expression.classes import LABELS
 from emotion.expression.data import read_dataset
 from emotion.expression.features import ALIGNED, CROP, feature_count, grey
-from emotion.expression.network import build_network, rows_of, train_network
+from emotion.expression.network import build_network, rows_of
 from emotion.expression.recipe import ExpressionRecipe
 from emotion.expression.settings import INPUT, OUTPUT, Settings
 from emotion.expression.synthetic import golden_inputs
+from emotion.expression.training import train_network
 from emotion.words import FORGOTTEN
 
 NOT_FOR = (
@@ -67,6 +74,7 @@ class ExpressionTrainer(FaceTrainer[ExpressionRecipe]):
     crop: ClassVar[Crop] = Crop("grey 48", CROP, lambda picture, found: grey(face_crop(picture, found, CROP)))
     shown: ClassVar[tuple[str, ...]] = (
         "accuracy",
+        "accuracy.fer2013",
         "accuracy.all_pictures",
         "accuracy.landmarks_alone",
         "macro_f1",
@@ -132,7 +140,30 @@ class ExpressionTrainer(FaceTrainer[ExpressionRecipe]):
             rows[:, ALIGNED:] = 0.0
             alone = self.measure(run, self.scores(run, ask(rows)), test, decision).metrics()
             metrics |= {f"{name}.landmarks_alone": alone[name] for name in ("accuracy", "macro_f1")}
+        return {**metrics, **self._by_source(run, scores, test, decision)}
+
+    def _by_source(self, run: Run, scores: Scores, test: Side, decision: Decision) -> Mapping[str, Metric]:
+        metrics: dict[str, Metric] = {}
+        sources = np.array([_source_of(entry["name"]) for entry in self.entries(run, "test")])
+        missed = self._missed_in_test(run)
+        for source in sorted(set(sources.tolist())):
+            rows = np.flatnonzero(sources == source)
+            side = Side(test.rows[rows], test.truth[rows], test.groups[rows])
+            found = self.measure(run, scores[rows], side, decision).metrics()
+            kept = ("accuracy", "macro_f1", *(f"f1.{label}" for label in LABELS))
+            metrics |= {f"{name}.{source}": found[name] for name in kept}
+            if self.recipe.split.rule == "fold":
+                right, pictures = int((scores[rows].argmax(axis=1) == side.truth).sum()), len(rows) + missed[source]
+                low, high = wilson(right, pictures)
+                over_all = Metric(value=right / pictures, samples=pictures, low=low, high=high)
+                metrics[f"accuracy.all_pictures.{source}"] = over_all
         return metrics
+
+    def _missed_in_test(self, run: Run) -> Counter[str]:
+        """Pictures without a face that would have tested, by data set."""
+        faces = self.sources.by_name()
+        names = run.read_json("prepare", WITHOUT_FACE_FILE)
+        return Counter(_source_of(name) for name in names if faces[name].fold in self.recipe.split.test_folds)
 
     def input(self, run: Run) -> InputDescription:
         """Landmarks, where no data set holds pictures."""
@@ -172,3 +203,8 @@ class ExpressionTrainer(FaceTrainer[ExpressionRecipe]):
 
     def _weights(self) -> Path | None:
         return mobilefacenet.weights_file(self.data) if self.recipe.network == "mobilefacenet" else None
+
+
+def _source_of(name: str) -> str:
+    """The folder of the data set that a face is of."""
+    return name.partition("/")[0]

@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 from emotion.expression.classes import LABELS
 from emotion.expression.features import ALIGNED, LEFT_EYE, RIGHT_EYE, aligned_points, feature_count, make_features
-from emotion.expression.network import Variation, rows_of, warp
+from emotion.expression.network import rows_of
 from emotion.expression.recipe import ExpressionRecipe
 from emotion.expression.synthetic import synthesise
+from emotion.expression.training import Variation, cut_out, mix, soft_targets, warp
 from numpy.typing import NDArray
 from pipit.errors import InvalidInput
 from pipit.landmarks import FACE_MIRROR, join_features, split_features
@@ -100,6 +101,36 @@ def test_a_warp_of_nothing_changes_nothing_and_one_of_something_moves_pixels() -
     crops = np.random.default_rng(1).random((3, 48 * 48), np.float32)
     np.testing.assert_allclose(warp(crops, 0.0, np.random.default_rng(1)), crops, atol=1e-4)
     assert np.abs(warp(crops, 0.1, np.random.default_rng(1)) - crops).mean() > 0.05
+
+
+def test_a_cut_out_is_one_rectangle_inside_of_the_crop_that_holds_its_mean() -> None:
+    crops = np.random.default_rng(1).random((40, 48 * 48), np.float32)
+    cut = cut_out(crops, np.random.default_rng(2)).reshape(-1, 48, 48)
+    shares = []
+    for before, after in zip(crops.reshape(-1, 48, 48), cut, strict=True):
+        rows, columns = np.nonzero(before != after)
+        inside = after[rows.min() : rows.max() + 1, columns.min() : columns.max() + 1]
+        assert len(rows) == inside.size
+        np.testing.assert_allclose(inside, before.mean(), rtol=1e-5)
+        shares.append(inside.size / before.size)
+    assert 0.09 < min(shares) < 0.15
+    assert 0.28 < max(shares) < 0.36
+
+
+def test_a_mix_takes_the_same_share_of_features_and_of_labels_and_more_of_the_first() -> None:
+    targets = np.eye(7, dtype=np.float32)
+    rows = targets * 10.0
+    mixed, shares = mix(rows, targets, 0.4, np.random.default_rng(1))
+    np.testing.assert_allclose(mixed, shares * 10.0, rtol=1e-6)
+    np.testing.assert_allclose(shares.sum(axis=1), 1.0, rtol=1e-6)
+    assert (shares.argmax(axis=1) == np.arange(7)).all()
+    assert (shares.max(axis=1) < 1.0).sum() >= 5
+
+
+def test_soft_targets_spread_their_smoothing_evenly() -> None:
+    targets = soft_targets(np.array([2, 0]), 0.07)
+    np.testing.assert_allclose(targets[0], [0.01, 0.01, 0.94, 0.01, 0.01, 0.01, 0.01], rtol=1e-5)
+    assert targets[1].argmax() == 0
 
 
 def test_frames_are_kept_apart(make_recipe: type[ExpressionRecipe]) -> None:

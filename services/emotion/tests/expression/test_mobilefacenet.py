@@ -76,3 +76,17 @@ def test_other_weights_are_refused(tmp_path: Path) -> None:
         path.write_bytes(broken)
         with pytest.raises(InvalidInput, match="no weights of MobileFaceNet"):
             load_pretrained(MobileFaceNet(), path)
+
+
+def test_the_gradient_of_its_activation_is_that_of_pytorch() -> None:
+    network, other = MobileFaceNet().conv1.prelu, torch.nn.PReLU(64)
+    assert network.training
+    generator = torch.Generator().manual_seed(1)
+    values, gradient = (torch.randn(3, 64, 5, 4, generator=generator) for _ in range(2))
+    found, expected = (
+        torch.autograd.grad(part(given), (given, part.weight), gradient)
+        for part in (network, other)
+        for given in (values.clone().requires_grad_(),)
+    )
+    torch.testing.assert_close(found[0], expected[0], rtol=0.0, atol=0.0)
+    torch.testing.assert_close(found[1], expected[1])

@@ -15,6 +15,7 @@ from pipit.bundle.golden import check_golden
 from pipit.errors import InvalidInput, NotFound
 from pipit.inputs import Landmarks
 from pipit.runtimes import load_runtime
+from pipit.training.bundle_evaluation import evaluate_bundle
 from pipit.training.publish import FIRST_VERSION, make_bundle
 from pipit.training.recipe import find_recipe, load_recipe, recipe_names
 from pipit.training.run import open_run
@@ -31,7 +32,8 @@ def test_recipes_are_valid_and_refuse_what_does_not_fit(make_recipe: Make) -> No
     assert names == ("aligned", "guide", "joined", "mobilefacenet", "synthetic", "temporal")
     for name in names:
         recipe = load_recipe(find_recipe(ExpressionTrainer.recipe_folder, "emotion.expression", name), ExpressionRecipe)
-        assert [gate.metric for gate in recipe.gates] == ["accuracy", *(f"f1.{label}" for label in LABELS)]
+        of = "" if name == "synthetic" else ".fer2013"
+        assert [gate.metric for gate in recipe.gates] == [f"accuracy{of}", *(f"f1.{label}{of}" for label in LABELS)]
     with pytest.raises(ValidationError, match="several frames"):
         make_recipe(network="temporal")
     for network in ("joined", "mobilefacenet"):
@@ -47,7 +49,7 @@ def test_a_recipe_can_not_ask_for_what_its_features_do_not_hold(make_recipe: Mak
     assert make_recipe(network="guide", features={"kind": "raw", "body": True}).features.body
     with pytest.raises(ValidationError, match="body is for raw features alone"):
         make_recipe(features={"kind": "aligned", "body": True})
-    for wanted in ({"crop_warp": 0.1}, {"crop_dropout": 0.1}):
+    for wanted in ({"crop_warp": 0.1}, {"crop_dropout": 0.1}, {"crop_cutout": 0.1}):
         with pytest.raises(ValidationError, match="the others have no crop"):
             make_recipe(augmentation=wanted)
 
@@ -77,7 +79,7 @@ def test_from_synthetic_landmarks_to_a_bundle_that_answers(
         run_steps(run, actions_of(trainer))
         _check_sides(run)
         parity = run.read_json("verify", "parity.json")
-        bundle = make_bundle(trainer, run, FIRST_VERSION, tmp_path / "bundle")
+        bundle = make_bundle(trainer, run, FIRST_VERSION, run.output("publish") / "bundle")
     assert parity["float32"]["largest_difference"] < 1e-5
     assert parity["int8"]["agreement"] > 0.9
     manifest = bundle.manifest
@@ -92,6 +94,9 @@ def test_from_synthetic_landmarks_to_a_bundle_that_answers(
         runtime = load_runtime(bundle.weights(variant), "onnx")
         assert check_golden(bundle, variant, pipeline, runtime) < 1e-6
         runtime.close()
+    found = evaluate_bundle(bundle, [synthetic])
+    for name in ("accuracy", "macro_f1", "recall.happy"):
+        assert found.metrics[name] == manifest.metrics[name], name
     if changes["epochs"] < 8:
         return
     runtime = load_runtime(bundle.weights("float32"), "onnx")
@@ -138,15 +143,19 @@ def test_from_a_few_real_pictures_to_a_bundle(
             pytest.skip("needs MobileFaceNet's weights: set PIPIT_DATA to a folder that holds backbones")
         (tmp_path / "backbones").symlink_to(real_data / "backbones")
     own = tmp_path / "few"
-    for folder in sorted((real_data / "expressions/fer2013/train").iterdir()):
-        (own / folder.name).mkdir(parents=True)
-        for path in sorted(folder.iterdir())[:40]:
-            (own / folder.name / path.name).symlink_to(path)
+    for part, count in (("train", 32), ("test", 8)):
+        for folder in sorted((real_data / "expressions/fer2013" / part).iterdir()):
+            (own / part / folder.name).mkdir(parents=True)
+            for path in sorted(folder.iterdir())[:count]:
+                (own / part / folder.name / path.name).symlink_to(path)
     recipe = make_recipe(
         network=network,
         features={"kind": "aligned_crop"},
-        augmentation={"crop_warp": 0.05, "crop_dropout": 0.2},
+        augmentation={"crop_warp": 0.05, "crop_cutout": 0.3, "crop_dropout": 0.2, "mixup": 0.2},
+        class_balance=0.75,
+        weight_averaging=0.5,
         data=[{"kind": "fer2013", "path": "few", "licence": "research"}],
+        split={"rule": "fold", "test_folds": ["test"]},
         epochs=4 if network == "joined" else 2,
     )
     trainer = ExpressionTrainer(recipe, tmp_path)
@@ -155,12 +164,22 @@ def test_from_a_few_real_pictures_to_a_bundle(
         _check_sides(run)
         bundle = make_bundle(trainer, run, FIRST_VERSION, tmp_path / "bundle")
     prepared = outcomes[0].record.facts
-    assert prepared["without_face"] + sum(prepared[side] for side in ("train", "validation", "test")) == 280
+    on_sides = sum(prepared[side] for side in ("train", "validation", "test"))
+    assert prepared["without_face"] + prepared["like_test_faces"] + on_sides == 280
     assert bundle.manifest.input.kind == "image"
     assert 0.8 < bundle.manifest.metrics["detection_rate"].value <= 1.0
     found, over_all = (bundle.manifest.metrics[name] for name in ("accuracy", "accuracy.all_pictures"))
     assert over_all.value == pytest.approx(found.value * bundle.manifest.metrics["detection_rate"].value)
     assert over_all.low is None
+    # One data set tests, so its own figures are those of the whole; those over all its pictures are counted.
+    metrics = bundle.manifest.metrics
+    for name in ("accuracy", "macro_f1", *(f"f1.{label}" for label in LABELS)):
+        assert metrics[f"{name}.few"] == metrics[name]
+    counted = metrics["accuracy.all_pictures.few"]
+    assert counted.samples == 56
+    assert counted.value * 56 == pytest.approx(metrics["accuracy"].value * prepared["test"])
+    assert counted.low is not None
+    assert counted.low < counted.value
     assert bundle.manifest.pipeline.parameters["landmarks_alone"]
     assert bundle.manifest.metrics["accuracy.landmarks_alone"].samples == prepared["test"]
 

@@ -71,7 +71,10 @@ class FaceTrainer(ClassifierTrainer[RecipeT, Face, Side], Generic[RecipeT]):
         return grouped, list(search.problems), {"without_face": len(without), "look_alikes": alike}
 
     def split_items(self, run: Run, items: Sequence[Face]) -> tuple[list[Entry], Facts]:
-        """By person and by look-alike, stratified by label where groups are drawn."""
+        """By person and by look-alike, stratified by label where groups are drawn.
+
+        Where folds test and groups validate, faces that look like one that tests are on no side.
+        """
         sides = split_samples(
             self.recipe.split,
             [face.label for face in items],
@@ -82,7 +85,7 @@ class FaceTrainer(ClassifierTrainer[RecipeT, Face, Side], Generic[RecipeT]):
         entries = [
             Entry(items[i].name, items[i].label, items[i].person, side) for side in SIDES for i in getattr(sides, side)
         ]
-        return entries, {}
+        return entries, {"like_test_faces": len(items) - len(entries)}
 
     def split_rule(self) -> str:
         """See `ClassifierTrainer`."""
