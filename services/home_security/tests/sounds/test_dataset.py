@@ -146,9 +146,7 @@ def test_long_recordings_are_cut_into_pieces_that_share_their_recording(tmp_path
     (tmp_path / "README.md").write_text("Where they come from.")
     (tmp_path / "broken.ogg").write_bytes(b"OggS")
     listing = read_set(tmp_path, "background", {"gravel": "footsteps"})
-    pieces = [
-        (clip.name.split("/")[-1], clip.category, clip.background, clip.start, clip.end) for clip in listing.items
-    ]
+    pieces = [(clip.path.name, clip.category, clip.background, clip.start, clip.end) for clip in listing.items]
     assert pieces == [
         ("gravel.wav", "footsteps", False, 0.0, 5.0),
         ("hall.wav", "background", True, 0.0, 2.0),

@@ -197,7 +197,7 @@ def test_from_synthetic_clips_to_a_bundle_that_answers(synthetic: Path, tmp_path
     assert set(manifest.decision.thresholds) == {"glass_breaking", "siren", "dog", "crying_baby"}
     assert {"report/evaluation.json", "report/model_card.md", "report/confusion.png"} <= set(manifest.files)
     assert {gate.metric for gate in manifest.gates} <= set(manifest.metrics)
-    assert len(check_gates(manifest.gates, manifest.metrics)) == 5
+    assert len(check_gates(manifest.gates, manifest.metrics)) == 9
     assert manifest.metrics["size_mb"].value < 0.5
     pipeline = SoundsPipeline(manifest)
     for variant in ("float32", "dynamic", "int8"):
