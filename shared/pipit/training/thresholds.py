@@ -41,7 +41,6 @@ def choose_decision(
     scores: Scores,
     rule: ThresholdRule,
     background: str | None = None,
-    lowest: float = 0.0,
     experimental: Sequence[str] = (),
     groups: Mapping[str, tuple[str, ...]] | None = None,
 ) -> Decision:
@@ -50,7 +49,7 @@ def choose_decision(
     groups: labels that belong together, by a name that is no label; see `pipit.answers`.
     """
     groups = groups or {}
-    below = unknown_below(truth, scores, rule.unknown_share)
+    below, lowest = unknown_below(truth, scores, rule.unknown_share), rule.lowest
     if rule.right_share:
         # What is not said must not be detected either.
         below = answered_from(scores.argmax(axis=1) == truth, scores.max(axis=1), rule.right_share)

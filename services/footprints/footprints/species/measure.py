@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from pipit.answers import Decided, decide
 from pipit.bundle.manifest import Decision, Metric
 from pipit.training.calibration import coverage_curve
-from pipit.training.evaluation import Evaluation
+from pipit.training.examples import Asked, Further
 from pipit.training.intervals import Estimate, bootstrap_groups, proportion
 from pipit.training.roc import area_under_curve
 
@@ -37,19 +37,19 @@ BARE_GROUND = "bare_ground"
 
 
 def further_metrics(
-    evaluation: Evaluation,
+    labels: Sequence[str],
     scores: Scores,
     truth: Truth,
     groups: NDArray[Any],
     decision: Decision,
     without_print: Mapping[str, Scores],
     region_scores: NDArray[np.floating] | None,
+    seed: int,
 ) -> dict[str, Metric]:
     """scores, truth, groups: of test prints. without_print: scores of crops without one, by their kind.
 
     region_scores: of the test prints, None without a detector.
     """
-    labels, seed = evaluation.labels, evaluation.seed
     said = decide(scores, labels, decision)
     right = scores.argmax(axis=1) == truth
     members = _families(labels)
@@ -74,6 +74,23 @@ def further_metrics(
         names = np.concatenate([groups, [f"{kind} {number}" for number in range(len(given))]])
         found[f"likeness_area.{kind}"] = area_under_curve(is_print.astype(np.int64), both, names, seed)
     return {name: estimate.to_metric() for name, estimate in found.items() if estimate is not None}
+
+
+def measure_asked(asked: Asked) -> Further:
+    """The same of a bundle that was asked about photographs; those without a print are strangers there."""
+    regions = [prediction.region_score for prediction in asked.predictions]
+    known = np.array([score for score in regions if score is not None])
+    found = further_metrics(
+        asked.labels,
+        asked.scores,
+        asked.truth,
+        asked.groups,
+        asked.decision,
+        {},
+        known if len(known) == len(regions) else None,
+        asked.seed,
+    )
+    return Further(found, "species")
 
 
 def mean_class_accuracy(scores: Scores, truth: Truth, groups: NDArray[Any], seed: int) -> Estimate:

@@ -152,7 +152,9 @@ class SpeciesTrainer(PictureTrainer[SpeciesRecipe]):
         found = np.array([entry["region_score"] for entry in self.entries(run, "test")], np.float64)
         without = {kind: ask(np.stack(crops)) for kind, crops in self._crops_without_prints(run).items()}
         region_scores = found if self.recipe.crops.detector else None
-        return further_metrics(evaluation, scores, test.truth, test.groups, decision, without, region_scores)
+        return further_metrics(
+            evaluation.labels, scores, test.truth, test.groups, decision, without, region_scores, self.recipe.seed
+        )
 
     def variant_metrics(self, parity: Mapping[str, Parity], sizes: Mapping[str, int]) -> Mapping[str, Metric]:
         """See `ClassifierTrainer`; the size of each, too."""
@@ -207,8 +209,8 @@ class SpeciesTrainer(PictureTrainer[SpeciesRecipe]):
                 "Photographs are chosen, and show the print large and sharp; what people send is neither.",
                 "It knows no track, no size and no place, by which people tell one animal from another.",
                 "A species that it was not trained on is named as one that it was, unless its scores are low.",
-                "Unknown is what looks like no photograph of training, and what it would more often be wrong about than "
-                "right. That bare ground bears no print, it does not see.",
+                "Unknown is what looks like no photograph of training, and what it would be wrong about more often "
+                "than right. That bare ground bears no print, it often does not see.",
             ),
         )
 

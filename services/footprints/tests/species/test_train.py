@@ -19,7 +19,7 @@ from pipit.errors import InvalidInput
 from pipit.inputs import EncodedImage
 from pipit.pipelines.networks import open_pipeline
 from pipit.runtimes import load_runtime
-from pipit.training.evaluation import evaluate
+from pipit.training.bundle_evaluation import evaluate_bundle
 from pipit.training.publish import FIRST_VERSION, make_bundle
 from pipit.training.recipe import find_recipe, load_recipe, recipe_names
 from pipit.training.run import Run, open_run
@@ -40,7 +40,7 @@ PLATEAU = {"schedule": "plateau", "warmup_epochs": 1}
 def train(trainer: SpeciesTrainer, folder: Path, quiet: Any) -> tuple[Run, Bundle, Mapping[str, Any]]:
     with open_run(trainer, folder / "runs", quiet) as run:
         outcomes = run_steps(run, actions_of(trainer))
-        bundle = make_bundle(trainer, run, FIRST_VERSION, folder / "bundle")
+        bundle = make_bundle(trainer, run, FIRST_VERSION, run.output("publish") / "bundle")
     return run, bundle, outcomes[0].record.facts
 
 
@@ -126,6 +126,22 @@ def test_from_drawn_prints_to_a_bundle_that_answers(make_recipe: Make, drawn: Pa
             ]
             runtime.close()
             assert np.mean(right) > 0.6
+    _check_evaluation(bundle, drawn / "synthetic_species", tmp_path)
+
+
+def _check_evaluation(bundle: Any, data: Path, folder: Path) -> None:
+    """A bundle in its run is asked about the test side alone; a server's way gives what training measured."""
+    found = evaluate_bundle(bundle, [data])
+    for name in ("accuracy", "macro_f1", "mean_class_accuracy", "top3_accuracy", "unknown_rate.prints"):
+        assert found.metrics[name] == bundle.manifest.metrics[name], name
+    (folder / "own/dodo").mkdir(parents=True)
+    (folder / "own/drawn_cat").mkdir()
+    for kind, name in (("dodo", "a.png"), ("drawn_cat", "b.png")):
+        Image.new("RGB", (128, 128), (90, 90, 90)).save(folder / "own" / kind / name)
+    other = evaluate_bundle(bundle, [folder / "own"])
+    assert other.answers is not None
+    assert {label: len(said) for label, said in other.answers.strangers.items()} == {"dodo": 1}
+    assert other.metrics["accuracy"].samples == other.metrics["strangers.unknown_rate"].samples == 1
 
 
 def test_bad_files_and_torn_pairs_are_named(make_recipe: Make, drawn: Path, tmp_path: Path, quiet: Any) -> None:
@@ -170,9 +186,8 @@ def test_what_only_species_measure() -> None:
     scores = np.array([[0.7, 0.2, 0.1], [0.35, 0.2, 0.3], [0.1, 0.2, 0.6], [0.4, 0.45, 0.1]], np.float32)
     truth, groups = np.array([0, 0, 1, 1]), np.array(list("abcd"), dtype=object)
     without = {"faces": scores[3:] / 10, BARE_GROUND: scores[:2]}
-    evaluation = evaluate(labels, truth, scores, groups)
     region_scores = np.array([0.9, 0.0, 0.8, 0.0])
-    found = further_metrics(evaluation, scores, truth, groups, decision, without, region_scores)
+    found = further_metrics(labels, scores, truth, groups, decision, without, region_scores, 1)
     # Said: chien, canid, loup (wrong), nothing.
     expected = {
         "mean_class_accuracy": 0.75,
@@ -195,7 +210,7 @@ def test_what_only_species_measure() -> None:
         "risk_coverage_area": 1 - (1 + 1 / 2 + 2 / 3 + 3 / 4) / 4,
     }
     assert {name: found[name].value for name in expected} == pytest.approx(expected)
-    bare = further_metrics(evaluation, scores, truth, groups, Decision(), {}, None)
+    bare = further_metrics(labels, scores, truth, groups, Decision(), {}, None, 1)
     assert not [
         name for name in bare if name.startswith("unknown_rate.w") or name in ("said.family_right", "detection_rate")
     ]
