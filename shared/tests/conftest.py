@@ -62,6 +62,7 @@ def small_site(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "[pipit.pipelines]\ntest.loudness = loudness:LoudnessPipeline\n"
         "test.brightness = brightness:BrightnessPipeline\n"
         "[pipit.trainers]\ntest.loudness = loudness:LoudnessTrainer\n"
+        "[pipit.examples]\ntest.loudness = pipit.training.by_input.audio.evaluating:clip_examples\n"
     )
     for module in ("loudness.py", "brightness.py"):
         shutil.copy(Path(__file__).parent / module, site)

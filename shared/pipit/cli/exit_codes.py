@@ -33,7 +33,7 @@ MEANINGS = {
     ExitCode.BAD_INPUT: "the input can't be used: not audio, too large, a wrong recipe or setting",
     ExitCode.NOT_FOUND: "no such task, version, environment or file",
     ExitCode.UNAVAILABLE: "a server can't be reached, is still loading or too busy; trying again may help",
-    ExitCode.GATES_FAILED: "quality gates forbid the promotion",
+    ExitCode.GATES_FAILED: "quality gates forbid the promotion, or fail on the data of `pipit evaluate`",
     ExitCode.CONFLICT: "the version exists with other content, or somebody else was first",
     ExitCode.INTEGRITY: "a digest or signature does not match",
     ExitCode.NOT_ALLOWED: "no or wrong credentials, or not this role",

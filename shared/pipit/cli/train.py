@@ -147,25 +147,6 @@ def _show_sent(version: Version, environment: str, failure: GatesFailed | None) 
         print_line(f"next: pipit promote {version.task} {version.version} staging")
 
 
-def evaluate(
-    task: TaskArgument,
-    *,
-    recipe: RecipeOption = "",
-    set_: SetOption = None,
-    force: ForceOption = False,
-    data: DataOption = None,
-    runs: RunsOption = None,
-    json: JsonOption = False,
-) -> None:
-    """Measure a trained network on data it never saw: accuracy, thresholds, false alarms; training it first if need be.
-
-    For example:
-      pipit evaluate TASK
-      pipit evaluate TASK --recipe small --json | jq .facts
-    """
-    _one_step("evaluate", task, recipe, set_, force, data, runs, json)
-
-
 def export(
     task: TaskArgument,
     *,

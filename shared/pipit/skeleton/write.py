@@ -28,6 +28,7 @@ _POINTS: Mapping[str, str] = {
     "pipit.pipelines": "pipeline:{camel}Pipeline",
     "pipit.trainers": "task:{camel}Trainer",
     "pipit.data_checks": "data:check_folder",
+    "pipit.examples": "data:read_examples",
     "pipit.synthetic": "data:write_synthetic_set",
 }
 

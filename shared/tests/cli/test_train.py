@@ -121,16 +121,16 @@ def test_signs_if_a_key_is_set(train: Any, pipit: Any, tmp_path: Path, monkeypat
     assert open_bundle(bundle, [load_public_key(tmp_path / "key.pem.pub")]).signed_by
 
 
-def test_evaluate_and_export_alone(train: Any) -> None:
-    evaluated = train("evaluate", "--json").json()
-    assert evaluated["facts"] == {"accuracy": 1.0, "samples": 4}
-    assert evaluated["ran"] is True
+def test_export_alone(train: Any) -> None:
     exported = train("export", "--json").json()
     assert exported["facts"]["float32_bytes"] == (Path(exported["run"]) / "export" / "float32.onnx").stat().st_size
-    again = train("evaluate")
+    assert exported["ran"] is True
+    again = train("export")
     assert again.code == 0
-    assert ["accuracy", "1"] in [line.split() for line in again.out.splitlines()]
-    assert train("evaluate", "--force", "--json").json()["ran"] is True
+    assert ["float32_bytes", str(exported["facts"]["float32_bytes"])] in [
+        line.split() for line in again.out.splitlines()
+    ]
+    assert train("export", "--force", "--json").json()["ran"] is True
 
 
 def test_bench_times_the_newest_bundle(train: Any, pipit: Any) -> None:

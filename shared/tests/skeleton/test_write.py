@@ -76,7 +76,7 @@ def test_a_second_task_joins_a_domain_and_changes_nothing_else_in_it(root: Path)
         for line in project.read_text().splitlines()
         if line not in before["services/footprints/pyproject.toml"].decode().splitlines()
     }
-    assert len(added) == 4
+    assert len(added) == 5
 
 
 def test_locks_are_those_of_a_domain_that_needs_the_same(root: Path) -> None:

@@ -18,12 +18,14 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
+from pipit.bundle.manifest import Manifest
 from pipit.data.check import Advance, DataReport
 from pipit.data.tables import rows_of
 from pipit.errors import InvalidInput, NotFound
 from pipit.inputs.suffixes import PICTURES
 from pipit.landmarks.files import read_landmarks
 from pipit.training.by_input.faces.check import check_faces
+from pipit.training.by_input.faces.evaluating import face_examples
 from pipit.training.by_input.faces.labelled import (
     LANDMARKS,
     Face,
@@ -35,6 +37,7 @@ from pipit.training.by_input.faces.labelled import (
     read_folders,
     read_landmark_set,
 )
+from pipit.training.examples import ExampleSet
 from pipit.training.source_set import Listing
 
 from emotion.expression.classes import AFFECTNET, DFEW, FER2013, LABELS, RAF_DB, Contempt, label_named
@@ -78,6 +81,13 @@ def layout_of(folder: Path) -> str:
 def check_folder(folder: Path, advance: Advance) -> DataReport:
     """`pipit data check emotion.expression`. Raises NotFound for no folder or no faces."""
     return check_faces(folder, advance, layout_of, read_dataset, LABELS, FEW)
+
+
+def read_examples(folder: Path, manifest: Manifest) -> ExampleSet:
+    """`pipit evaluate`. Raises NotFound for no folder, InvalidInput."""
+    if not folder.is_dir():
+        raise NotFound(f"{folder} is not a folder; name the one that holds the pictures")
+    return face_examples(read_dataset(folder, layout_of(folder)), manifest)
 
 
 def _read_fer2013_csv(folder: Path, label_of: LabelOf) -> Listing[Face]:

@@ -12,24 +12,31 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+from pipit.bundle.manifest import Manifest
 from pipit.data.check import Advance, DataReport
 from pipit.data.tables import rows_of
 from pipit.errors import InvalidInput, NotFound
+from pipit.inputs import Input, TensorInput
+from pipit.training.examples import Asked, Example, ExampleSet, Further
+from pipit.training.roc import area_under_curve
 from pipit.training.sides import SIDES
 from pipit.training.source_set import Listing
 from pipit.training.splits import split_samples
+from pipit.types import TimeSpan
 
 from emotion.stress import own, swell
 from emotion.stress.own import read_own
 from emotion.stress.past import Prior, prior_of
 from emotion.stress.recipe import NO_SCALE, RECORDINGS, SIGNALS_OF, SWELL, StressRecipe
-from emotion.stress.recordings import LABELS, Recording
+from emotion.stress.recordings import LABELS, STRESSED, Recording
 from emotion.stress.swell import read_swell
 from emotion.stress.windows import Windows, cut_windows
 
 SWELL_STEP_SECONDS = 60.0
 FEW_PARTICIPANTS = 10
 """With fewer, what is measured on those who test says little."""
+STRESSED_FROM = 0.5
+"""Score that somebody gave from which on a step counts as stressed, where no recipe says otherwise."""
 STEP_SECONDS = 1.0
 """Of landmark recordings, where no recipe says otherwise."""
 
@@ -100,6 +107,35 @@ def check_folder(folder: Path, advance: Advance) -> DataReport:
         problems=listing.problems,
         notes=tuple(_notes(listing, layout, scale)),
     )
+
+
+def read_examples(folder: Path, manifest: Manifest) -> ExampleSet:
+    """`pipit evaluate`: every window of which somebody said how it was. Raises NotFound, InvalidInput."""
+    if not folder.is_dir():
+        raise NotFound(f"{folder} is not a folder; name the one that holds the recordings")
+    layout, step = layout_of(folder), float(manifest.pipeline.parameters["step_seconds"])
+    listing = read_dataset(folder, layout, step, NO_SCALE if layout == SWELL else _scale(folder / own.FILE))
+    window, signals = int(manifest.pipeline.parameters["window"]), str(manifest.pipeline.parameters["signals"])
+
+    def example(recording: Recording) -> Example:
+        def label_at(span: TimeSpan) -> str | None:
+            last = round(span.end / step) - 1
+            score = recording.score[last]
+            measured = np.isfinite(recording.values[last + 1 - window : last + 1]).any()
+            return LABELS[int(score >= STRESSED_FROM)] if measured and np.isfinite(score) else None
+
+        def read() -> Input:
+            return TensorInput(signals, recording.values)
+
+        return Example(recording.name, LABELS[0], recording.participant, read, label_at)
+
+    return ExampleSet(tuple(example(one) for one in listing.items), listing.problems, further=(rank_asked,))
+
+
+def rank_asked(asked: Asked) -> Further:
+    """How well scores rank windows, whatever the threshold."""
+    area = area_under_curve(asked.truth, asked.scores[:, LABELS.index(STRESSED)], asked.groups, asked.seed)
+    return Further({} if area is None else {"auc": area.to_metric()}, "ranking of windows")
 
 
 def layout_of(folder: Path) -> str:

@@ -15,6 +15,7 @@ from pipit.bundle.golden import check_golden
 from pipit.errors import InvalidInput, NotFound
 from pipit.inputs import Landmarks
 from pipit.runtimes import load_runtime
+from pipit.training.bundle_evaluation import evaluate_bundle
 from pipit.training.publish import FIRST_VERSION, make_bundle
 from pipit.training.recipe import find_recipe, load_recipe, recipe_names
 from pipit.training.run import open_run
@@ -78,7 +79,7 @@ def test_from_synthetic_landmarks_to_a_bundle_that_answers(
         run_steps(run, actions_of(trainer))
         _check_sides(run)
         parity = run.read_json("verify", "parity.json")
-        bundle = make_bundle(trainer, run, FIRST_VERSION, tmp_path / "bundle")
+        bundle = make_bundle(trainer, run, FIRST_VERSION, run.output("publish") / "bundle")
     assert parity["float32"]["largest_difference"] < 1e-5
     assert parity["int8"]["agreement"] > 0.9
     manifest = bundle.manifest
@@ -93,6 +94,9 @@ def test_from_synthetic_landmarks_to_a_bundle_that_answers(
         runtime = load_runtime(bundle.weights(variant), "onnx")
         assert check_golden(bundle, variant, pipeline, runtime) < 1e-6
         runtime.close()
+    found = evaluate_bundle(bundle, [synthetic])
+    for name in ("accuracy", "macro_f1", "recall.happy"):
+        assert found.metrics[name] == manifest.metrics[name], name
     if changes["epochs"] < 8:
         return
     runtime = load_runtime(bundle.weights("float32"), "onnx")

@@ -20,6 +20,7 @@ from pipit.errors import InvalidInput, NotFound
 from pipit.inputs import InputSequence, Landmarks, TensorInput
 from pipit.landmarks.extract import extract_folder
 from pipit.runtimes import load_runtime
+from pipit.training.bundle_evaluation import evaluate_bundle
 from pipit.training.publish import FIRST_VERSION, make_bundle
 from pipit.training.recipe import find_recipe, load_recipe
 from pipit.training.run import open_run
@@ -38,7 +39,7 @@ def _bundle(recipe: StressRecipe, data: Path, folder: Path) -> tuple[Any, dict[s
         outcomes = run_steps(run, actions_of(trainer))
         assert [outcome.ran for outcome in outcomes] == [True] * 5
         assert not any(outcome.ran for outcome in run_steps(run, actions_of(trainer)))
-        bundle = make_bundle(trainer, run, FIRST_VERSION, folder / "bundle")
+        bundle = make_bundle(trainer, run, FIRST_VERSION, run.output("publish") / "bundle")
         return bundle, run.read_json("prepare", "participants.json"), trainer
 
 
@@ -84,6 +85,9 @@ def test_from_synthetic_minutes_to_a_bundle_that_answers(synthetic: Path, tmp_pa
                 count += 1
     assert count == manifest.metrics["accuracy"].samples
     assert right / count == pytest.approx(manifest.metrics["accuracy"].value)
+    measured = evaluate_bundle(bundle, [synthetic])
+    for name in ("accuracy", "auc", "detection_rate.stressed", "background_alarm_rate"):
+        assert measured.metrics[name] == manifest.metrics[name], name
 
 
 @pytest.mark.slow

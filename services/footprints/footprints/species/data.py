@@ -8,13 +8,18 @@ from dataclasses import replace
 from pathlib import Path
 
 from pipit.bundle import Bundle, open_bundle
+from pipit.bundle.manifest import Manifest
 from pipit.data.check import Advance, DataReport
+from pipit.errors import NotFound
 from pipit.runtimes import load_runtime
 from pipit.training.by_input.pictures.check import check_pictures
+from pipit.training.by_input.pictures.evaluating import picture_examples
+from pipit.training.examples import ExampleSet
 
 from footprints.names import name_of
 from footprints.photographs import read_photographs
 from footprints.prints import PrintFinder, finder_settings
+from footprints.species.measure import measure_asked
 from footprints.species.recipe import Crops
 
 
@@ -24,6 +29,13 @@ def check_folder(folder: Path, advance: Advance) -> DataReport:
     unnamed = [label for label in report.classes if name_of(label) is None]
     notes = (f"{label}: its English and Latin names are not known here" for label in unnamed)
     return replace(report, notes=(*notes, *report.notes))
+
+
+def read_examples(folder: Path, manifest: Manifest) -> ExampleSet:
+    """`pipit evaluate`: photographs in folders by species; others than the bundle's are strangers. Raises NotFound."""
+    if not folder.is_dir():
+        raise NotFound(f"{folder} is not a folder; name the one that holds the photographs")
+    return replace(picture_examples(read_photographs(folder)), further=(measure_asked,))
 
 
 def detector_of(crops: Crops, data: Path | None) -> Bundle | None:

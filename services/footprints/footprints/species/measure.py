@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from pipit.bundle.manifest import Decision, Metric
+from pipit.training.examples import Asked, Further
 from pipit.training.intervals import Estimate, bootstrap_groups, proportion
 
 Scores = NDArray[np.float32]
@@ -42,6 +43,23 @@ def further_metrics(
         "detection_rate": None if region_scores is None else _share(region_scores > 0),
     }
     return {name: estimate.to_metric() for name, estimate in found.items() if estimate is not None}
+
+
+def measure_asked(asked: Asked) -> Further:
+    """The same of a bundle that was asked about photographs; those without a print are strangers there."""
+    regions = [prediction.region_score for prediction in asked.predictions]
+    known = np.array([score for score in regions if score is not None])
+    none = np.zeros((0, len(asked.labels)), np.float32)
+    found = further_metrics(
+        asked.scores,
+        asked.truth,
+        asked.groups,
+        asked.decision,
+        none,
+        known if len(known) == len(regions) else None,
+        asked.seed,
+    )
+    return Further(found, "species")
 
 
 def mean_class_accuracy(scores: Scores, truth: Truth, groups: NDArray[Any], seed: int) -> Estimate:

@@ -19,6 +19,7 @@ from pipit.errors import InvalidInput
 from pipit.inputs import EncodedImage
 from pipit.pipelines.networks import open_pipeline
 from pipit.runtimes import load_runtime
+from pipit.training.bundle_evaluation import evaluate_bundle
 from pipit.training.publish import FIRST_VERSION, make_bundle
 from pipit.training.recipe import find_recipe, load_recipe, recipe_names
 from pipit.training.run import Run, open_run
@@ -39,7 +40,7 @@ PLATEAU = {"schedule": "plateau", "warmup_epochs": 1}
 def train(trainer: SpeciesTrainer, folder: Path, quiet: Any) -> tuple[Run, Bundle, Mapping[str, Any]]:
     with open_run(trainer, folder / "runs", quiet) as run:
         outcomes = run_steps(run, actions_of(trainer))
-        bundle = make_bundle(trainer, run, FIRST_VERSION, folder / "bundle")
+        bundle = make_bundle(trainer, run, FIRST_VERSION, run.output("publish") / "bundle")
     return run, bundle, outcomes[0].record.facts
 
 
@@ -121,6 +122,22 @@ def test_from_drawn_prints_to_a_bundle_that_answers(make_recipe: Make, drawn: Pa
             ]
             runtime.close()
             assert np.mean(right) > 0.6
+    _check_evaluation(bundle, drawn / "synthetic_species", tmp_path)
+
+
+def _check_evaluation(bundle: Any, data: Path, folder: Path) -> None:
+    """A bundle in its run is asked about the test side alone; a server's way gives what training measured."""
+    found = evaluate_bundle(bundle, [data])
+    for name in ("accuracy", "macro_f1", "mean_class_accuracy", "top3_accuracy", "unknown_rate.prints"):
+        assert found.metrics[name] == bundle.manifest.metrics[name], name
+    (folder / "own/dodo").mkdir(parents=True)
+    (folder / "own/drawn_cat").mkdir()
+    for kind, name in (("dodo", "a.png"), ("drawn_cat", "b.png")):
+        Image.new("RGB", (128, 128), (90, 90, 90)).save(folder / "own" / kind / name)
+    other = evaluate_bundle(bundle, [folder / "own"])
+    assert other.answers is not None
+    assert {label: len(said) for label, said in other.answers.strangers.items()} == {"dodo": 1}
+    assert other.metrics["accuracy"].samples == other.metrics["strangers.unknown_rate"].samples == 1
 
 
 def test_bad_files_and_torn_pairs_are_named(make_recipe: Make, drawn: Path, tmp_path: Path, quiet: Any) -> None:

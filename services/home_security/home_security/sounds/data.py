@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
+from pipit.bundle.manifest import Manifest
 from pipit.data.check import Advance, DataReport
 from pipit.errors import InvalidInput
 from pipit.training.by_input.audio.check import check_clips
+from pipit.training.by_input.audio.evaluating import clip_examples
+from pipit.training.examples import ExampleSet
 from pipit.training.sides import Entry
 
 from home_security.sounds.classes import SECURITY_NAMES, Labels
@@ -15,6 +19,12 @@ from home_security.sounds.classes import SECURITY_NAMES, Labels
 def check_folder(folder: Path, advance: Advance) -> DataReport:
     """`pipit data check home_security.sounds`. Raises NotFound, InvalidInput."""
     return check_clips(folder, advance, SECURITY_NAMES, "siren")
+
+
+def read_examples(folder: Path, manifest: Manifest) -> ExampleSet:
+    """`pipit evaluate`. Raises NotFound, InvalidInput."""
+    alarms = [label for label in manifest.labels if label != manifest.decision.background]
+    return replace(clip_examples(folder, manifest, SECURITY_NAMES), subsets={"security": alarms})
 
 
 def require_alarms(labels: Labels) -> None:

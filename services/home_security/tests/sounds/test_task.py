@@ -18,6 +18,7 @@ from pipit.bundle.golden import check_golden
 from pipit.errors import InvalidInput, NotFound
 from pipit.inputs import EncodedAudio
 from pipit.runtimes import load_runtime
+from pipit.training.bundle_evaluation import evaluate_bundle
 from pipit.training.by_input.audio.batches import AugmentedBatches, Samples
 from pipit.training.publish import FIRST_VERSION, make_bundle
 from pipit.training.recipe import find_recipe, load_recipe
@@ -168,7 +169,7 @@ def _bundle(recipe: SoundsRecipe, data: Path, folder: Path) -> tuple[Any, list[d
         outcomes = run_steps(run, actions_of(trainer))
         assert [outcome.ran for outcome in outcomes] == [True] * 5
         assert not any(outcome.ran for outcome in run_steps(run, actions_of(trainer)))
-        bundle = make_bundle(trainer, run, FIRST_VERSION, folder / "bundle")
+        bundle = make_bundle(trainer, run, FIRST_VERSION, run.output("publish") / "bundle")
         return bundle, run.read_json("prepare", "items.json"), trainer
 
 
@@ -208,6 +209,23 @@ def test_from_synthetic_clips_to_a_bundle_that_answers(synthetic: Path, tmp_path
     expected = [entry["label"] if entry["label"] in manifest.labels else "none" for entry in tested]
     found = _answers(bundle, [files[entry["name"]] for entry in tested])
     assert np.mean([a == b for a, b in zip(found, expected, strict=True)]) > 0.7
+    _check_evaluation(bundle, synthetic)
+
+
+def _check_evaluation(bundle: Any, data: Path) -> None:
+    """A bundle in its run is asked about the test side alone; a server's way gives what training measured."""
+    found = evaluate_bundle(bundle, [data], background=data / "audio")
+    kept = bundle.manifest.metrics
+    for name in ("accuracy", "macro_f1", "accuracy.security", "background_alarm_rate", "false_alarms_per_hour"):
+        assert found.metrics[name] == kept[name], name
+    assert found.answers is not None
+    assert found.answers.trained_on > 0
+    assert found.answers.as_background
+    assert found.metrics["quiet.alarm_rate"].samples > 50
+    assert found.metrics["background.false_alarms_per_hour"].value > 0.0  # Its events are no background.
+    measured = [gate.metric for gate in found.gates if gate.result is not None]
+    assert "accuracy.security" in measured
+    assert "int8_loss_points" not in measured
 
 
 @pytest.mark.slow
