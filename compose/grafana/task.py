@@ -150,8 +150,8 @@ def _answers() -> list[object]:
     active = "and on (instance, task, version) pipit_model_active_info"
     return [
         graph(
-            "Best labels",
-            "Predictions by the label with the best score, whether it reached its threshold or not.",
+            "What it says",
+            "Predictions by what they say: a detected label, else the background, else the best label. None: unknown.",
             "reqps",
             [query(f"sum by (label) (task_version_label:pipit_labels:rate5m{{{OF}}})", "{{label}}")],
             stacked=True,

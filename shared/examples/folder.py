@@ -1,4 +1,6 @@
-"""Everything in a folder, as CSV: file, label, score. A file that can't be answered does not stop the others.
+"""What the answer to each file of a folder says, as CSV: file, label, score; both are empty where it says nothing.
+
+A file that can't be answered does not stop the others.
 
 python folder.py pi.local:50051 recordings > answers.csv
 """
@@ -11,6 +13,7 @@ from pathlib import Path
 
 from pipit.client import Answer, Client
 from pipit.errors import PipitError
+from pipit.types import said
 
 parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
 parser.add_argument("server", help="host:port")
@@ -38,6 +41,7 @@ with Client(options.server, task=options.task) as client, ThreadPoolExecutor(opt
             failed += 1
             print(f"{path}: {answer}", file=sys.stderr)
             continue
-        for score in answer.detected:
-            table.writerow((path.relative_to(options.folder), score.label, f"{score.score:.4f}"))
+        best = said(answer.predictions)
+        label, score = (best.label, f"{best.score:.4f}") if best else ("", "")
+        table.writerow((path.relative_to(options.folder), label, score))
 sys.exit(1 if failed else 0)

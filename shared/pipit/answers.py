@@ -4,7 +4,8 @@
        │
        ├─ detected    labels whose score reaches their threshold (0.5 where none is set), but never the background, and
        │              never an experimental label
-       ├─ unknown     nothing is detected, and even the best score is under `unknown_below`
+       ├─ unknown     nothing is detected, and even the best score is under `unknown_below`, or every label of the
+       │              bundle is experimental
        ├─ uncertain   the two best scores lie closer than `uncertain_margin`: a person's label would help. It says
        │              nothing of the answer, and may stand beside any
        └─ label       what the answer says:
@@ -87,7 +88,8 @@ def _decide(scores: NDArray[np.floating], labels: Sequence[str], decision: Decis
     best = order[0]
     margin = values[best] - values[order[1]] if len(order) > 1 else values[best]
     found = next((i for i in order if detected[i]), NOTHING)
-    unknown = found == NOTHING and values[best] < decision.unknown_below
+    proven = len(decision.experimental) < len(labels)
+    unknown = found == NOTHING and (values[best] < decision.unknown_below or not proven)
     if found != NOTHING:
         label = found
     elif unknown:

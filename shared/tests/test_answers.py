@@ -93,7 +93,8 @@ def said_of(scores: list[float], **decision: Any) -> tuple[str, list[str], bool]
         ([0.1, 0.8, 0.1], {"background": "none", "experimental": ("glass",)}, ("none", [], False)),
         ([0.1, 0.8, 0.1], {"experimental": ("glass",)}, ("", [], False)),
         ([0.3, 0.6, 0.1], {"experimental": ("glass",), "thresholds": {"none": 0.3}}, ("none", ["none"], False)),
-        ([0.3, 0.6, 0.1], {"experimental": LABELS, "unknown_below": 0.7}, ("", [], True)),
+        # Where nothing was proven, no label describes the input, however high its score.
+        ([0.0, 1.0, 0.0], {"experimental": LABELS}, ("", [], True)),
     ],
 )
 def test_what_an_answer_says(

@@ -1,9 +1,11 @@
-"""The footprints detector: what the guide's recipe reaches, and what 8 bits would take and give.
+"""The footprints detector: what the guide's recipe reaches, what it would without pictures that hold no print, and what
+8 bits would take and give.
 
-    python tests/load/compare_detector.py RUNS
+    python tests/load/compare_detector.py RUNS [KIND=FOLDER ...]
 
-Needs PIPIT_DATA with `footprints`, `backbones` and `faces`. RUNS is a folder for the runs; what was trained there is
-not trained again.
+Needs PIPIT_DATA with `footprints`, `backbones`, `faces`, `expressions` and `tv_ad_frames`. RUNS is a folder for the
+runs; what was trained there is not trained again. KIND=FOLDER: further pictures without a print, at any depth, of a
+kind that no training saw. Of those that are nearly the same one counts.
 """
 
 from __future__ import annotations
@@ -16,7 +18,6 @@ from typing import Any
 
 import numpy as np
 from footprints.detector.recipe import DetectorRecipe
-from footprints.detector.report import evaluate_boxes, mean_side
 from footprints.detector.searching import LOWEST, exported_outputs, read_outputs, read_squares
 from footprints.detector.task import DetectorTrainer
 from footprints.prints import INPUT
@@ -24,44 +25,72 @@ from measure import write_csv
 from pipit.bundle.manifest import Metric
 from pipit.runtimes import load_runtime
 from pipit.settings import DataSettings, load_settings
+from pipit.training.by_input.pictures.duplicates import alike, groups_of, perceptual_hash
+from pipit.training.by_input.pictures.listing import pictures_below, read_pixels
+from pipit.training.intervals import proportion
 from pipit.training.recipe import find_recipe, load_recipe
 from pipit.training.run import Run, open_run
 from pipit.training.steps import actions_of, run_steps
 
 TASK = "footprints.detector"
 ROUNDS = 60
-COMPARED = ("average_precision", "precision", "recall", "false_pictures")
+COMPARED = ("average_precision", "precision", "recall", "false_pictures", "real.false", "real.false.unseen")
+GUIDE = "guide"
+RECIPES: dict[str, dict[str, object]] = {
+    GUIDE: {},
+    "scenes alone": {"without_prints.train": 0, "without_prints.found": 1.0},
+}
+TIMED = ("prepare", "fit")
 Row = dict[str, object]
 
 
 def main() -> None:
     """Prints and writes `docs/measured/footprints_detector.csv`."""
-    recipe = load_recipe(find_recipe(DetectorTrainer.recipe_folder, TASK, "guide"), DetectorRecipe)
-    trainer = DetectorTrainer(recipe, load_settings(DataSettings).data)
-    with open_run(trainer, Path(sys.argv[1])) as run:
-        run_steps(run, actions_of(trainer), "verify")
-        metrics = {key: Metric.model_validate(value) for key, value in run.read_json("verify", "metrics.json").items()}
-        rows = [row("guide", key, metric) for key, metric in metrics.items()]
-        seconds = {step: record.seconds for step, record in run.records().items()}
-        rows += [row("guide", f"{step}_seconds", Metric(value=seconds[step], samples=1)) for step in ("prepare", "fit")]
-        rows += eight_bits(trainer, run)
+    kinds = {kind: Path(folder) for kind, _, folder in (argument.partition("=") for argument in sys.argv[2:])}
+    rows: list[Row] = []
+    for name, changes in RECIPES.items():
+        recipe = load_recipe(find_recipe(DetectorTrainer.recipe_folder, TASK, "guide"), DetectorRecipe, changes)
+        trainer = DetectorTrainer(recipe, load_settings(DataSettings).data)
+        with open_run(trainer, Path(sys.argv[1])) as run:
+            run_steps(run, actions_of(trainer), "verify")
+            kept = run.read_json("verify", "metrics.json")
+            rows += [row(name, key, Metric.model_validate(value)) for key, value in kept.items()]
+            rows.append(row(name, "threshold", Metric(value=run.read_json("evaluate", "threshold.json"), samples=0)))
+            rows += [row(name, f"real.false.{kind}", found_in(trainer, run, kind, kinds[kind])) for kind in kinds]
+            seconds = {step: record.seconds for step, record in run.records().items()}
+            rows += [row(name, f"{step}_seconds", Metric(value=seconds[step], samples=1)) for step in TIMED]
+            if name == GUIDE:
+                rows += eight_bits(trainer, run)
     write_csv("footprints_detector", rows)
+
+
+def found_in(trainer: DetectorTrainer, run: Run, kind: str, folder: Path) -> Metric:
+    """Share of the folder's pictures in which the network that would serve finds a print."""
+    size = trainer.recipe.finding.size
+    paths = pictures_below(folder)
+    groups = groups_of(len(paths), alike([perceptual_hash(read_pixels(path, shorter_side=size)) for path in paths]))
+    chosen = [paths[i] for i in sorted(set(groups))]
+    squares, placements = read_squares(chosen, size)
+    network = run.output("export") / f"{trainer.recipe.export.default_variant}.onnx"
+    threshold = run.read_json("evaluate", "threshold.json")
+    found = read_outputs(exported_outputs(network, squares), placements, trainer._finder(threshold))
+    share = proportion(sum(map(bool, found)), len(found))
+    assert share is not None, f"{folder} holds no pictures"
+    return share.to_metric()
 
 
 def eight_bits(trainer: DetectorTrainer, run: Run) -> list[Row]:
     """Float and full int8 on the same pictures, and the time of one picture, taken in turns."""
     size = trainer.recipe.finding.size
-    pictures = trainer._pictures(run)
-    train = [picture for picture in pictures if picture.side == "train"]
-    test = [picture for picture in pictures if picture.side == "test"]
+    test = [picture for picture in trainer._pictures(run) if picture.side == "test"]
     threshold = run.read_json("evaluate", "threshold.json")
     files = {variant: run.output("export") / f"{variant}.onnx" for variant in ("float32", "int8")}
     squares, placements = read_squares([picture.path for picture in test], size)
     rows: list[Row] = []
     for name, path in files.items():
         found = read_outputs(exported_outputs(path, squares), placements, trainer._finder(LOWEST))
-        evaluation = evaluate_boxes(test, found, threshold, mean_side(train), trainer.recipe.seed)
-        rows += [row(name, key, evaluation.metrics()[key]) for key in COMPARED]
+        metrics = trainer._measure(run, test, found, threshold).metrics()
+        rows += [row(name, key, metrics[key]) for key in COMPARED]
         rows.append(row(name, "size_mb", Metric(value=path.stat().st_size / 1e6, samples=0)))
     rows += [
         row(name, "picture_ms", Metric(value=value, samples=ROUNDS))

@@ -2,8 +2,9 @@
 
     python crossvalidate_stress.py
 
-PIPIT_DATA must hold stress. Participants are dealt into five rounds by the seed; of those who are not tested, a quarter
-validates: they stop the training and calibrate the scores. The tested ones decide nothing.
+PIPIT_DATA must hold stress. Participants are dealt into five rounds as in a training (`emotion.stress.rounds`); of
+those who are not tested, a quarter validates: they stop the training and calibrate the scores. The tested ones decide
+nothing.
 
 Beside the networks stand a constant answer, a logistic regression on the means of a window, and the clock: a logistic
 regression on the minutes since a participant began, which is no stress at all. Each is measured on all windows, and on
@@ -15,25 +16,25 @@ Writes `stress_crossvalidation.csv`, `stress_participants.csv` and `stress_relia
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
-from emotion.stress.data import prior_for, recordings_of, windows_for
 from emotion.stress.network import train_network
 from emotion.stress.recipe import StressRecipe
-from emotion.stress.recordings import LABELS, Recording
+from emotion.stress.recordings import LABELS
+from emotion.stress.rounds import area_within, areas_by_person, deal
 from emotion.stress.scores import clock_scores, fit_calibration, logistic_scores
 from emotion.stress.task import StressTrainer
-from emotion.stress.windows import Windows
+from emotion.stress.windows import Windows, joined
 from measure import MEASURED, write_csv
 from numpy.typing import NDArray
 from pipit.settings import DataSettings, load_settings
 from pipit.training.evaluation import evaluate
-from pipit.training.intervals import Estimate, bootstrap_groups
+from pipit.training.intervals import Estimate
 from pipit.training.kit import exported
 from pipit.training.plots import plot_reliability
 from pipit.training.progress import LogProgress
@@ -44,7 +45,6 @@ from torch import nn
 TASK = "emotion.stress"
 KIT = StressTrainer.kit
 PACKAGES = ("numpy", "torch", "lightning", "scikit-learn", "onnxruntime")
-ROUNDS = 5
 LEVEL = 0.5
 FIRST_BLOCK = "1"
 CONSTANT = "constant"
@@ -78,7 +78,7 @@ def main() -> None:
             # The references are the same for every network.
             _round_by_round(recipe, data, models, references=name == arguments.networks[0])
         for name, tested in models.items():
-            windows, scores = _joined(tested)
+            windows, scores = joined(tested.windows), np.concatenate(tested.scores)
             rows += list(_rows(past, name, windows, scores, arguments.seed))
             people += list(_by_participant(past, name, windows, scores))
             if past == "recording" and name == arguments.reliability:
@@ -99,15 +99,11 @@ def _arguments() -> argparse.Namespace:
 
 
 def _round_by_round(recipe: StressRecipe, data: Path, models: dict[str, Tested], *, references: bool) -> None:
-    recordings = StressTrainer(recipe, data).sources.items()
-    for tested, validating, training in _rounds(recordings, recipe.seed):
-        prior = prior_for(recipe, recordings_of(recordings, training))
-        train, validation, test = (
-            windows_for(recipe, recordings_of(recordings, people), prior) for people in (training, validating, tested)
-        )
+    for dealt in deal(recipe, StressTrainer(recipe, data).sources.items()):
+        train, validation, test = dealt.train, dealt.validation, dealt.test
         if references:
             # What decides nothing may learn from everybody who is not tested.
-            rest = windows_for(recipe, recordings_of(recordings, [*training, *validating]), prior)
+            rest = joined([train, validation])
             share = float(rest.truth(LEVEL).mean())
             for name, scores in {
                 CONSTANT: np.full(len(test), share, np.float32),
@@ -126,26 +122,10 @@ def _round_by_round(recipe: StressRecipe, data: Path, models: dict[str, Tested],
             models.setdefault(f"{recipe.name} int8", Tested()).add(test, calibration(rounded)[:, 1])
 
 
-def _rounds(recordings: Sequence[Recording], seed: int) -> Iterator[tuple[list[str], list[str], list[str]]]:
-    """Those who test, validate and train."""
-    people = sorted({recording.participant for recording in recordings})
-    order = np.random.default_rng(seed).permutation(people).tolist()
-    for number in range(ROUNDS):
-        tested = order[number::ROUNDS]
-        rest = [person for person in order if person not in tested]
-        yield tested, rest[: len(rest) // 4], rest[len(rest) // 4 :]
-
-
 def _int8_logits(network: nn.Module, windows: Windows, path: Path) -> Scores:
     KIT.export(network, "int8", path, StressTrainer.names, windows.rows, None)
     with exported(path, KIT.runtime, StressTrainer.names) as ask:
         return ask(windows.rows)[:, 0]
-
-
-def _joined(tested: Tested) -> tuple[Windows, Scores]:
-    fields = Windows.__dataclass_fields__
-    joined = Windows(*(np.concatenate([getattr(part, name) for part in tested.windows]) for name in fields))
-    return joined, np.concatenate(tested.scores)
 
 
 def _rows(past: str, name: str, windows: Windows, scores: Scores, seed: int) -> Iterator[dict[str, Any]]:
@@ -157,7 +137,7 @@ def _rows(past: str, name: str, windows: Windows, scores: Scores, seed: int) -> 
         estimates: dict[str, Estimate | None] = {
             # Each round has a constant of its own, so that they would rank rounds.
             "auc": None if name == CONSTANT else area_under_curve(truth, said, people, seed),
-            "auc.within_participant": None if name == CONSTANT else _mean_within(truth, said, people, seed),
+            "auc.within_participant": None if name == CONSTANT else area_within(truth, said, people, seed),
         }
         if part == "all":
             estimates |= {
@@ -182,27 +162,9 @@ def _rows(past: str, name: str, windows: Windows, scores: Scores, seed: int) -> 
                 }
 
 
-def _mean_within(truth: NDArray[np.int64], scores: Scores, people: Sequence[Any], seed: int) -> Estimate:
-    areas = _areas(truth, scores, np.asarray(people, object))
-    values = np.array(list(areas.values()))
-    low, high = bootstrap_groups(np.array(list(areas)), lambda w: w @ values / w.sum(axis=1), seed)
-    return Estimate(float(values.mean()), len(truth), low, high)
-
-
-def _areas(truth: NDArray[np.int64], scores: Scores, people: NDArray[np.object_]) -> dict[str, float]:
-    """Of those who have windows of both kinds."""
-    found = {}
-    for person in sorted(set(people)):
-        own = people == person
-        area = area_under_curve(truth[own], scores[own], people[own])
-        if area is not None:
-            found[str(person)] = area.value
-    return found
-
-
 def _by_participant(past: str, name: str, windows: Windows, scores: Scores) -> Iterator[dict[str, Any]]:
     truth = windows.truth(LEVEL)
-    for person, area in _areas(truth, scores, windows.participant).items():
+    for person, area in areas_by_person(truth, scores, windows.participant).items():
         own = windows.participant == person
         right = float(((scores[own] > LEVEL) == truth[own]).mean())
         yield {

@@ -21,6 +21,10 @@ from pipit.settings import load_settings
 from pipit.types import Box, Prediction, TimeSpan
 
 _COLUMNS = ("file", "where", "answer", "label", ">score", "detected", "")
+_EXPERIMENTAL = (
+    "experimental: nobody has shown that these scores mean what their labels say, so that no answer says them; the "
+    "bundle's report/model_card.md has the reason"
+)
 
 
 def classify(
@@ -190,6 +194,8 @@ def _show(path: Path, answers: list[Answer], seconds: float) -> None:
         f"{model.task} {model.version} ({model.variant}, {model.digest[:12]}): {seconds * 1000:.1f} ms there and back; "
         f"on the server, in ms: {times}"
     )
+    if any(score.experimental for answer in answers for part in answer.predictions for score in part.scores):
+        print_line(_EXPERIMENTAL)
     print_line(f"if that is wrong: pipit feedback {escape(answers[-1].request_id)} LABEL")
 
 

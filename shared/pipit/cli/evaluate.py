@@ -45,8 +45,9 @@ def evaluate(
         str, typer.Option(metavar="RUN|BUNDLE|TASK", help="Folder of a bundle or a run; or a task: its newest run.")
     ],
     data: Annotated[
-        list[Path], typer.Option(metavar="FOLDER", help="Labelled data in the task's own layout; may be repeated.")
-    ],
+        list[Path] | None,
+        typer.Option(metavar="FOLDER", help="Labelled data in the task's own layout; may be repeated."),
+    ] = None,
     variant: Annotated[str, typer.Option(help="Of the weights. (default: the one that serves)")] = "",
     rename: Annotated[
         list[str] | None,
@@ -75,13 +76,16 @@ def evaluate(
     For example:
       pipit evaluate --bundle TASK --data ~/recordings
       pipit evaluate --bundle runs/TASK/RUN --data ~/recordings --variant int8 --report report
-      pipit evaluate --bundle TASK --data ~/recordings --rename barking=dog --background ~/nights
+      pipit evaluate --bundle TASK --data ~/recordings --rename barking=dog
+      pipit evaluate --bundle TASK --background ~/nights
       pipit evaluate --bundle TASK --data ~/recordings --json | jq '.metrics.accuracy'
     """
+    if not data and background is None:
+        raise typer.BadParameter("give --data, or --background")
     opened = open_bundle(find_bundle(bundle))
     found = evaluate_bundle(
         opened,
-        data,
+        data or (),
         variant=variant or None,
         names=_names(rename or ()),
         background=background,
@@ -141,7 +145,7 @@ def _show(found: BundleEvaluation, bundle: Bundle) -> None:
             escape(gate.metric),
             gate.must_be,
             "-" if gate.trained is None else f"{gate.trained:.4g}",
-            "only in training" if gate.result is None or gate.result.value is None else f"{gate.result.value:.4g}",
+            "not here" if gate.result is None or gate.result.value is None else f"{gate.result.value:.4g}",
             "" if gate.result is None else mark(gate.result.passed),
         )
         for gate in found.gates

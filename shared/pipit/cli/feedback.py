@@ -36,4 +36,4 @@ def feedback(
         return
     predicted = f"[bold]{escape(verdict.predicted)}[/bold]" if verdict.predicted else "nothing"
     word = "right" if verdict.was_right else "wrong"
-    print_line(f"{verdict.model.task} {verdict.model.version} had detected {predicted}: counted as {word}")
+    print_line(f"{verdict.model.task} {verdict.model.version} had said {predicted}: counted as {word}")

@@ -99,15 +99,16 @@ class MomentView:
 
 
 def _best(prediction: Prediction) -> str:
-    """What the answer says; where it says nothing, the best score only if that is experimental."""
+    """What the answer says; where it says nothing, the best score in brackets, only if that is experimental."""
     said = prediction.answer
     if said is not None:
         text = f"{escape(said.label)} {said.score:.2f}"
         return f"[bold green]{text}[/bold green]" if said.detected else text
-    if prediction.unknown:
-        return "unknown"
+    nothing = "unknown" if prediction.unknown else "-"
     best = prediction.scores[0] if prediction.scores else None
-    return f"({escape(best.label)} {best.score:.2f})" if best is not None and best.experimental else "-"
+    if best is None or not best.experimental:
+        return nothing
+    return f"{nothing} (experimental: {escape(best.label)} {best.score:.2f})"
 
 
 def _line(cells: Sequence[str]) -> str:

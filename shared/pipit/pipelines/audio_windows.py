@@ -1,6 +1,9 @@
 """Sound to windows of log-mel, for every task that listens. The same code in the trainer and on the device.
 
 decode_audio -> resample -> cut_windows -> LogMel -> [network]
+
+    librosa_22k    the spectrogram of the window, relative to its loudest moment
+    yamnet         the window's patches at one level, silent ones left out; see `pipit.inputs.audio.patches`
 """
 
 from __future__ import annotations
@@ -16,12 +19,15 @@ from pipit.errors import InvalidInput
 from pipit.inputs import Input, PcmAudio, TensorInput, describe
 from pipit.inputs.audio import (
     LIBROSA_22K,
+    PATCH_FRAMES,
     YAMNET,
     LogMel,
     LogMelParameters,
     StreamWindows,
     cut_windows,
     decode_audio,
+    level_patches,
+    patch_starts,
     resample,
 )
 from pipit.pipelines.rows import take_rows
@@ -61,8 +67,17 @@ class FrontEnd:
 
     @property
     def shape(self) -> tuple[int, int, int]:
-        """Of one row of the network's input: (bands, frames, 1)."""
-        return self.log_mel.bands, self.log_mel.frames(self.samples), 1
+        """Of one row of the network's input: (bands, frames, 1), of patches side by side where it has patches.
+
+        Raises InvalidInput for a window too short for a patch.
+        """
+        frames = self.log_mel.frames(self.samples)
+        return self.log_mel.bands, len(patch_starts(frames)) * PATCH_FRAMES if self.in_patches else frames, 1
+
+    @property
+    def in_patches(self) -> bool:
+        """Whether the network is given patches and no spectrogram in one piece."""
+        return self.name == "yamnet"
 
     @property
     def parameters(self) -> dict[str, Any]:
@@ -108,7 +123,9 @@ class AudioWindows:
         return AudioStream(self)
 
     def log_mel(self, windows: NDArray[np.float32]) -> NDArray[np.float32]:
-        """(windows, samples) to (windows, bands, frames, 1)."""
+        """(windows, samples) to rows of the network's input, (windows, bands, frames, 1)."""
+        if self.front_end.in_patches:
+            return level_patches(self._log_mel.magnitudes(windows), self.front_end.log_mel.floor)[..., np.newaxis]
         return self._log_mel(windows)[..., np.newaxis]
 
 

@@ -1,7 +1,7 @@
 """What a bundle is worth on any labelled data, asked as a server asks it, at its thresholds as they stand.
 
     evaluation                     as of training (`pipit.training.evaluation`), with the same names of metrics
-    said_accuracy                  share whose answer says the right label; an answer that says nothing is not right
+    said_accuracy                  share whose answer says the right label; to say nothing is right of background alone
     unknown_rate, uncertain_rate   share of the answers
     answer_rate                    share of the examples in which anything was found to answer
     strangers.unknown_rate         of examples whose label the bundle does not know: share that is called unknown
@@ -198,6 +198,7 @@ def answer_rates(answers: Answers) -> dict[str, Estimate | None]:
     # What a pipeline says of its own, that nothing was measured in a window, stands in the answer alone.
     unknown = np.array([prediction.unknown for prediction in asked.predictions], bool)
     label = np.where(unknown, NOTHING, decided.label)
+    quiet = np.array([name == asked.decision.background for name in asked.labels])[asked.truth]
     found, missed = len(asked.answered), sum(answers.not_found.values())
     strangers = [prediction for said in answers.strangers.values() for prediction in said]
     names = np.arange(len(strangers)).astype(object)
@@ -209,7 +210,7 @@ def answer_rates(answers: Answers) -> dict[str, Estimate | None]:
         return grouped_share(np.array(hits, bool), names, asked.seed)
 
     return {
-        "said_accuracy": share(label == asked.truth),
+        "said_accuracy": share((label == asked.truth) | ((label == NOTHING) & quiet)),
         "unknown_rate": share(unknown),
         "uncertain_rate": share(decided.uncertain),
         "answer_rate": Estimate(found / (found + missed), found + missed),

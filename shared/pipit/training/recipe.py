@@ -139,6 +139,8 @@ class ThresholdRule(RecipePart):
 
     false_positive_rate: Share = 0.05
     """A label's threshold keeps its false positive rate under this."""
+    lowest: Annotated[float, Field(ge=0.0, le=1.0)] = 0.0
+    """No threshold lies below this, however clean the validation samples are."""
     unknown_share: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.01
     """Share of validation samples, answered rightly, that may be called unknown."""
     uncertain_share: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.1

@@ -38,12 +38,13 @@ def choose_decision(
     scores: Scores,
     rule: ThresholdRule,
     background: str | None = None,
-    lowest: float = 0.0,
     experimental: Sequence[str] = (),
 ) -> Decision:
     """All that a bundle needs to turn scores into answers. Arguments: as for `choose_thresholds`."""
     return Decision(
-        thresholds=choose_thresholds(labels, truth, scores, rule.false_positive_rate, background, lowest, experimental),
+        thresholds=choose_thresholds(
+            labels, truth, scores, rule.false_positive_rate, background, rule.lowest, experimental
+        ),
         background=background,
         experimental=tuple(experimental),
         unknown_below=unknown_below(truth, scores, rule.unknown_share),

@@ -121,7 +121,7 @@ def test_an_answer_takes_its_right_label_once(pipit: Any, inference_server: str,
     request_id = asked[0]["request_id"]
     told = pipit("feedback", request_id, "quiet", "--server", inference_server)
     assert told.code == 0, told.err
-    assert "had detected loud: counted as wrong" in told.out
+    assert "had said loud: counted as wrong" in told.out
     again = pipit("feedback", request_id, "quiet", "--server", inference_server, "--json")
     assert again.code == ExitCode.NOT_FOUND
     assert again.out == ""

@@ -107,6 +107,16 @@ def test_labels_by_other_names_and_long_background(evaluate: Any, data: Path, tm
     assert found["metrics"]["background.false_alarms_per_hour"]["value"] == pytest.approx(1200.0)
 
 
+def test_background_alone(pipit: Any, make_bundle: MakeBundle, data: Path) -> None:
+    bundle = make_bundle()
+    called = pipit("evaluate", "--bundle", bundle.path, "--background", data / "rain")
+    assert called.code == ExitCode.OK, called.err
+    rows = [line.split() for line in called.out.splitlines()]
+    assert ["all", "0.2", "1", "240.0"] in [row[:4] for row in rows]  # One in fifteen seconds.
+    assert ["good", "enough", "accuracy", ">", "0.7", "0.9", "not", "here"] in rows
+    assert pipit("evaluate", "--bundle", bundle.path).code == ExitCode.USAGE
+
+
 def test_a_gate_that_fails_here_decides_the_exit_code(evaluate: Any, data: Path) -> None:
     for name in ("a", "b", "c", "d", "e"):
         (data / "loud" / f"place{name}.wav").unlink()

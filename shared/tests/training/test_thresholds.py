@@ -189,8 +189,8 @@ def test_shares_are_kept(given_answers: tuple[np.ndarray, np.ndarray], share: fl
 def test_a_decision_is_all_of_it() -> None:
     generator = np.random.default_rng(1)
     truth, scores = generator.integers(0, 3, 100), generator.dirichlet(np.ones(3), 100)
-    rule = ThresholdRule(false_positive_rate=0.2, unknown_share=0.1, uncertain_share=0.2)
-    decision = choose_decision(LABELS, truth, scores, rule, "none", lowest=0.3)
+    rule = ThresholdRule(false_positive_rate=0.2, unknown_share=0.1, uncertain_share=0.2, lowest=0.3)
+    decision = choose_decision(LABELS, truth, scores, rule, "none")
     assert decision.thresholds == choose_thresholds(LABELS, truth, scores, 0.2, "none", 0.3)
     assert decision.background == "none"
     assert decision.unknown_below == unknown_below(truth, scores, 0.1)

@@ -67,6 +67,8 @@ class StressRecipe(Recipe):
     data: Annotated[tuple[StressSource, ...], Field(min_length=1)]
     features: Features
     network_options: NetworkOptions = NetworkOptions()
+    crossvalidation_rounds: Annotated[int, Field(ge=2)] = 5
+    """In which every participant is tested once; they decide whether the labels are experimental."""
     export: OnnxExport = OnnxExport()
 
     @model_validator(mode="after")

@@ -16,6 +16,7 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 from pipit.bundle.manifest import Decision
+from pipit.training.alarms import alarm_labels_of
 from pipit.training.evaluation import Evaluation, Scores, evaluate
 from pipit.training.intervals import Estimate
 from pipit.training.roc import area_under_curve
@@ -25,7 +26,7 @@ from sklearn.preprocessing import StandardScaler
 
 from emotion.stress.pipeline import LEAST_SCALE, Calibration
 from emotion.stress.recipe import StressRecipe
-from emotion.stress.recordings import CALM, LABELS, STRESSED
+from emotion.stress.recordings import LABELS, STRESSED
 from emotion.stress.windows import Windows
 
 
@@ -53,9 +54,9 @@ def measure(recipe: StressRecipe, scores: Scores, windows: Windows, decision: De
         windows.truth(recipe.features.stressed_from),
         scores,
         windows.participant,
-        alarm_labels=(STRESSED,),
+        alarm_labels=alarm_labels_of((STRESSED,), decision),
         thresholds=decision.thresholds,
-        background=CALM,
+        background=decision.background,
         seed=recipe.seed,
     )
 

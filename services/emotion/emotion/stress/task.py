@@ -3,7 +3,7 @@
 It has no items that are split one by one: participants are split, and windows are cut from their recordings.
 
     prepare/   participants.json, who is on which side; prior.json, what is expected of a person; counts.json
-    evaluate/  calibration.json
+    evaluate/  calibration.json, crossvalidation.json
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from pipit.inputs import Input
 from pipit.landmarks.networks import RUNTIME, network_paths
 from pipit.training.classifier import ClassifierTrainer
 from pipit.training.evaluation import Evaluation, Scores
+from pipit.training.intervals import Estimate
 from pipit.training.kit import Ask, Kit, Outputs, Rows, Trained
 from pipit.training.model_card import CardWords
 from pipit.training.recipe import recipe_folder
@@ -35,7 +36,8 @@ from emotion.stress.network import build_network, train_network
 from emotion.stress.past import Prior
 from emotion.stress.pipeline import INPUT, OUTPUT, Calibration, parameters_of
 from emotion.stress.recipe import StressRecipe
-from emotion.stress.recordings import CALM, LABELS, Recording
+from emotion.stress.recordings import CALM, LABELS, STRESSED, Recording
+from emotion.stress.rounds import ALL, WITHIN, crossvalidate, why_experimental
 from emotion.stress.scores import counts_of, fit_calibration, measure, ranking, references
 from emotion.stress.signals import LANDMARKS
 from emotion.stress.stream import StepReader
@@ -78,6 +80,8 @@ class StressTrainer(ClassifierTrainer[StressRecipe, Recording, StressSide]):
     shown: ClassVar[tuple[str, ...]] = (
         "accuracy",
         "auc",
+        ALL,
+        WITHIN,
         "baseline.accuracy",
         "reference.logistic.auc",
         "reference.clock.auc",
@@ -129,8 +133,8 @@ class StressTrainer(ClassifierTrainer[StressRecipe, Recording, StressSide]):
         return LABELS
 
     def background(self, run: Run) -> str | None:
-        """See `ClassifierTrainer`."""
-        return CALM
+        """Calm, which an answer says where it does not say stressed; None where it may say neither."""
+        return None if self._reasons(run) else CALM
 
     def counts(self, run: Run) -> dict[str, dict[str, int]]:
         """Windows."""
@@ -148,9 +152,20 @@ class StressTrainer(ClassifierTrainer[StressRecipe, Recording, StressSide]):
         return build_network(self.recipe.network, self.recipe.signals.channels, self.recipe.network_options)
 
     def settle_scores(self, run: Run, outputs: Outputs, validation: StressSide) -> None:
-        """Fits what makes a score of a logit."""
+        """Fits what makes a score of a logit, and cross-validates: whether a score says anything."""
         calibration = fit_calibration(outputs[:, 0], validation.truth)
         run.write_json("evaluate", "calibration.json", asdict(calibration))
+        recordings = self.sources.items()
+        found = crossvalidate(self.recipe, recordings, self.kit, run.scratch("evaluate"), run.progress)
+        reasons = why_experimental(found, calibration)
+        kept = {name: area.to_json() for name, area in found.items()}
+        run.write_json("evaluate", "crossvalidation.json", {"areas": kept, "experimental": reasons})
+        if reasons:
+            run.progress.say(f"experimental, so that no answer says calm or stressed: {'; '.join(reasons)}")
+
+    def experimental(self, run: Run, validation: StressSide, scores: Scores) -> tuple[str, ...]:
+        """Both labels, unless people held back show that scores rank stress above calm; see `emotion.stress.rounds`."""
+        return LABELS if self._reasons(run) else ()
 
     def scores(self, run: Run, outputs: Outputs) -> Scores:
         """See `ClassifierTrainer`. outputs: logits, (windows, 1)."""
@@ -163,9 +178,11 @@ class StressTrainer(ClassifierTrainer[StressRecipe, Recording, StressSide]):
     def further_metrics(
         self, run: Run, evaluation: Evaluation, scores: Scores, test: StressSide, decision: Decision, ask: Ask
     ) -> Mapping[str, Metric]:
-        """The area under the ROC curve, and what a network has to beat."""
+        """The area under the ROC curve, of the test side and cross-validated, and what a network has to beat."""
         area = ranking(self.recipe, scores[:, 1], test.windows)
         found = {} if area is None else {"auc": area}
+        kept = run.read_json("evaluate", "crossvalidation.json")["areas"]
+        found |= {name: Estimate(**values) for name, values in kept.items()}
         found |= references(self.recipe, self.side(run, "train").windows, test.windows)
         return {name: estimate.to_metric() for name, estimate in found.items()}
 
@@ -192,6 +209,8 @@ class StressTrainer(ClassifierTrainer[StressRecipe, Recording, StressSide]):
         features, signals = self.recipe.features, self.recipe.signals
         participants = run.read_json("prepare", "participants.json")
         people = ", ".join(f"{len(names)} {side}" for side, names in participants.items())
+        missed, right = evaluation.confusion[LABELS.index(STRESSED)]
+        reasons = self._reasons(run)
         return CardWords(
             purpose=(
                 f"Scores stress from 0 to 1 over {features.window} steps of {features.step_seconds:g} s "
@@ -199,6 +218,8 @@ class StressTrainer(ClassifierTrainer[StressRecipe, Recording, StressSide]):
             ),
             not_for=NOT_FOR,
             limits=(
+                *(f"**Experimental, so that no answer says calm or stressed**: {reason}." for reason in reasons),
+                f"Of {missed + right} windows of stress of people who test, {missed} have the higher score for calm.",
                 f"Participants: {people}. Windows of one person are alike; the intervals of accuracy and AUC draw "
                 "people.",
                 *(OF_LANDMARKS if signals is LANDMARKS else OF_PHYSIOLOGY),
@@ -218,6 +239,11 @@ class StressTrainer(ClassifierTrainer[StressRecipe, Recording, StressSide]):
         """What the device does with steps."""
         features = self.recipe.features
         return StepReader(self.recipe.signals, self._prior(run), features.window, features.hop, features.step_seconds)
+
+    def _reasons(self, run: Run) -> list[str]:
+        """Why labels are experimental; none where they are not."""
+        reasons: list[str] = run.read_json("evaluate", "crossvalidation.json")["experimental"]
+        return reasons
 
     def _calibration(self, run: Run) -> Calibration:
         return Calibration(**run.read_json("evaluate", "calibration.json"))

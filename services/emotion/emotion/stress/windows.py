@@ -40,6 +40,11 @@ class Windows:
         return (self.score >= stressed_from).astype(np.int64)
 
 
+def joined(parts: Sequence[Windows]) -> Windows:
+    """One after the other. parts: at least one."""
+    return Windows(*(np.concatenate([getattr(p, name) for p in parts]) for name in Windows.__dataclass_fields__))
+
+
 def last_steps(steps: int, window: int, hop: int) -> range:
     """Positions of the last steps of the windows of a recording; none if it is shorter than a window."""
     return range(window - 1, steps, hop)
@@ -83,7 +88,7 @@ def cut_windows(
         )
     if not parts:
         return _none(window, signals)
-    return Windows(*(np.concatenate([getattr(p, name) for p in parts]) for name in Windows.__dataclass_fields__))
+    return joined(parts)
 
 
 def _stacked(channels: Values, ends: NDArray[np.int64], window: int) -> NDArray[np.float32]:

@@ -74,6 +74,7 @@ def make_recipe() -> Callable[..., StressRecipe]:
             "optimiser": {"learning_rate": 0.02, "schedule": "plateau"},
             "epochs": 2,
             "batch_size": 64,
+            "crossvalidation_rounds": 2,
         }
         return StressRecipe.model_validate({**values, **changes})
 

@@ -20,9 +20,10 @@ def test_each_recipe_can_be_read() -> None:
         recipe = load_recipe(find_recipe(StressTrainer.recipe_folder, "emotion.stress", name), StressRecipe)
         assert recipe.name == name
         assert recipe.features.past == "recording"
-        assert [(gate.metric, gate.comparison, gate.limit) for gate in recipe.gates[:2]] == [
+        assert [(gate.metric, gate.comparison, gate.limit) for gate in recipe.gates[:3]] == [
             ("accuracy", ">", 0.70),
-            ("auc", ">", 0.75),
+            ("crossvalidated.auc", ">", 0.75),
+            ("crossvalidated.auc.within_participant", ">", 0.75),
         ]
 
 

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 from emotion.stress.recipe import StressRecipe
+from emotion.stress.recordings import LABELS
 from emotion.stress.synthetic import synthesise_block
 from emotion.stress.task import StressTrainer
 from numpy.typing import NDArray
@@ -24,19 +25,38 @@ from pipit.training.steps import actions_of, run_steps
 from pipit.types import Prediction, TimeSpan
 
 pytestmark = pytest.mark.slow
+FEW = {"crossvalidation_rounds": 2}
 
 
 @pytest.fixture(scope="module")
-def address(synthetic: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def bundles(synthetic: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """Of one network: one that may say its labels, one whose labels are experimental."""
     folder = tmp_path_factory.mktemp("served")
     recipe = load_recipe(
-        find_recipe(StressTrainer.recipe_folder, "emotion.stress", "synthetic"), StressRecipe, {"epochs": 6}
+        find_recipe(StressTrainer.recipe_folder, "emotion.stress", "synthetic"), StressRecipe, {"epochs": 6, **FEW}
     )
     trainer = StressTrainer(recipe, synthetic.parent)
     with open_run(trainer, folder / "runs") as run:
         run_steps(run, actions_of(trainer))
-        bundle = make_bundle(trainer, run, FIRST_VERSION, folder / "bundle")
-    server = InferenceServer(ServingSettings(port=0, metrics_port=0, bundle=(bundle.path,), grace_seconds=5.0))
+        proven = make_bundle(trainer, run, FIRST_VERSION, folder / "bundle")
+        decision = trainer.decision(run).model_dump(mode="json")
+        run.write_json("evaluate", "decision.json", {**decision, "background": None, "experimental": LABELS})
+        experimental = make_bundle(trainer, run, FIRST_VERSION, folder / "experimental")
+    return proven.path, experimental.path
+
+
+@pytest.fixture(scope="module")
+def address(bundles: tuple[Path, Path]) -> Iterator[str]:
+    yield from _served(bundles[0])
+
+
+@pytest.fixture(scope="module")
+def experimental(bundles: tuple[Path, Path]) -> Iterator[str]:
+    yield from _served(bundles[1])
+
+
+def _served(bundle: Path) -> Iterator[str]:
+    server = InferenceServer(ServingSettings(port=0, metrics_port=0, bundle=(bundle,), grace_seconds=5.0))
     server.start()
     deadline = time.monotonic() + 60.0
     while not server.plane.is_ready:
@@ -140,13 +160,34 @@ def test_minutes_from_the_command_line(pipit: Any, address: str, client: Client,
     found = [{score["label"]: score["score"] for score in part["scores"]} for part in result["predictions"]]
     assert [scores["stressed"] for scores in found] == pytest.approx(expected, abs=1e-4)
     shown = pipit("classify", path, "--server", address)
-    assert re.search(r"minutes\.csv +0\.0-300\.0 s +(calm|stressed) +[01]\.\d{3}", shown.out)
+    assert re.search(r"minutes\.csv +0\.0-300\.0 s +(calm|stressed) +(calm|stressed) +[01]\.\d{3}", shown.out)
+    assert "experimental" not in shown.out
     path.write_text("heart_rate,rmssd,skin_conductance\n" + "\n".join(rows[:3]) + "\n")
     short = pipit("classify", path, "--server", address)
     assert (short.code, "3 steps are fewer than a window of 5" in short.err) == (3, True)
     path.write_text("heart_rate\n71\n")
     wrong = pipit("classify", path, "--server", address)
     assert (wrong.code, "has no column rmssd, skin_conductance" in wrong.err) == (3, True)
+
+
+@pytest.mark.usefixtures("silent_log")
+def test_what_was_not_proven_is_shown_and_never_said(
+    pipit: Any, address: str, experimental: str, tmp_path: Path
+) -> None:
+    values = _minutes(8)
+    with Client(address) as sure, Client(experimental) as unsure:
+        said, shown = sure.classify(_tensor(values)).predictions, unsure.classify(_tensor(values)).predictions
+    assert {prediction.label for prediction in said} <= {"calm", "stressed"}
+    # The same numbers, but nobody is called calm.
+    assert [_stressed(prediction) for prediction in shown] == [_stressed(prediction) for prediction in said]
+    assert {(prediction.label, prediction.unknown) for prediction in shown} == {("", True)}
+    assert {(s.detected, s.experimental) for prediction in shown for s in prediction.scores} == {(False, True)}
+    path = tmp_path / "minutes.csv"
+    rows = [",".join(f"{value:.6g}" for value in row) for row in values]
+    path.write_text("heart_rate,rmssd,skin_conductance\n" + "\n".join(rows) + "\n")
+    called = pipit("classify", path, "--server", experimental)
+    assert re.search(r"minutes\.csv +0\.0-300\.0 s +unknown +(calm|stressed) +[01]\.\d{3} +experimental", called.out)
+    assert "experimental: nobody has shown that these scores mean what their labels say" in " ".join(called.out.split())
 
 
 @pytest.mark.usefixtures("silent_log")

@@ -30,7 +30,9 @@ Make = Callable[..., StressRecipe]
 
 
 def _recipe(name: str, **overrides: object) -> StressRecipe:
-    return load_recipe(find_recipe(StressTrainer.recipe_folder, "emotion.stress", name), StressRecipe, overrides)
+    """Two rounds of cross-validation: every participant is tested all the same."""
+    changes = {"crossvalidation_rounds": 2, **overrides}
+    return load_recipe(find_recipe(StressTrainer.recipe_folder, "emotion.stress", name), StressRecipe, changes)
 
 
 def _bundle(recipe: StressRecipe, data: Path, folder: Path) -> tuple[Any, dict[str, list[str]], StressTrainer]:
@@ -62,13 +64,16 @@ def test_from_synthetic_minutes_to_a_bundle_that_answers(synthetic: Path, tmp_pa
     assert [variant.name for variant in manifest.variants] == ["float32", "int8"]
     assert (manifest.input.kind, manifest.input.shape) == ("sequence", (5, 6))
     assert manifest.networks == {}
-    assert manifest.decision.background == "calm"
+    assert (manifest.decision.background, manifest.decision.experimental) == ("calm", ())
     assert {"report/evaluation.json", "report/model_card.md", "report/reliability.png"} <= set(manifest.files)
     assert {gate.metric for gate in manifest.gates} <= set(manifest.metrics)
     assert all(gate.passed for gate in check_gates(manifest.gates, manifest.metrics))
-    area = manifest.metrics["auc"]
-    assert area.low is not None
-    assert area.low < area.value < area.high
+    for name in ("auc", "crossvalidated.auc", "crossvalidated.auc.within_participant"):
+        area = manifest.metrics[name]
+        assert area.low is not None
+        assert area.low < area.value < area.high
+    assert manifest.metrics["crossvalidated.auc"].samples > 2 * manifest.metrics["auc"].samples
+    assert "Experimental" not in (bundle.path / "report" / "model_card.md").read_text()
     assert manifest.metrics["reference.clock.auc"].value < 0.75
     pipeline = StressPipeline(manifest)
     for variant in ("float32", "int8"):
@@ -140,6 +145,24 @@ def test_from_real_minutes_to_a_bundle_whose_card_tells_what_it_is_worth(real_da
     gates = {gate.name: gate.passed for gate in check_gates(bundle.manifest.gates, metrics)}
     assert gates["fits"]
     card = (bundle.path / "report" / "model_card.md").read_text()
+    # Nobody has shown that its scores mean anything: no answer may say that somebody is calm, or stressed.
+    within = metrics["crossvalidated.auc.within_participant"]
+    assert within.low is not None
+    assert within.low < 0.5
+    assert metrics["crossvalidated.auc"].value < 0.75
+    assert metrics["crossvalidated.auc"].samples > 1900
+    assert (bundle.manifest.decision.background, bundle.manifest.decision.experimental) == (None, ("calm", "stressed"))
+    assert not gates["ranks stress above calm"]
+    assert "Experimental, so that no answer says calm or stressed" in card
+    pipeline = StressPipeline(bundle.manifest)
+    runtime = load_runtime(bundle.weights("float32"), "onnx")
+    minutes = np.array([[60, 0.06, 2], [95, 0.02, 9]], np.float32).repeat(8, axis=0)
+    decoded = pipeline.decode(TensorInput("physiology", minutes))
+    answers = pipeline.interpret(runtime.run(decoded.tensors), decoded)
+    runtime.close()
+    assert len(answers) == 12
+    assert {(answer.label, answer.unknown) for answer in answers} == {("", True)}
+    assert {(s.detected, s.experimental) for answer in answers for s in answer.scores} == {(False, True)}
     assert "no medical device" in card
     assert "everybody was neutral first" in card
     assert "reference.clock.auc" in card

@@ -18,6 +18,11 @@ COMPOSED = (
     "other photographs. The numbers say how well it finds such prints on such ground, not how well it finds tracks in "
     "a wood. Nobody drew boxes around the prints of the real photographs; they are judged by eye, on detections.png."
 )
+QUIET = (
+    "`real.false` is the share of real pictures without a print in which one is found, of the kinds that trained too; "
+    "`real.false.unseen` is the same of kinds that the training never saw, and what to expect of other pictures. Their "
+    "intervals count each person or photograph once."
+)
 PICTURES = {
     "scenes.png": "Test pictures: what is there in blue, what was found in yellow",
     "detections.png": "Real photographs that it never saw, with what it found",
@@ -49,6 +54,9 @@ def _lines(
         yield f"**{COMPOSED}**\n"
     yield "## Data\n"
     yield from source_lines(recipe, rule)
+    absent = run.read_json("prepare", "absent.json")
+    if absent:
+        yield f"**Without {', '.join(absent)}, for nothing was there.**\n"
     if recipe.start:
         yield f"Began with the weights `{recipe.start}`. Weights of ultralytics are AGPL-3.0.\n"
     yield "## How good it is\n"
@@ -57,6 +65,8 @@ def _lines(
         interval = "" if metric.low is None or metric.high is None else f"{metric.low:.3f} to {metric.high:.3f}"
         yield f"| {name} | {metric.value:.3f} | {interval} | {metric.samples or ''} |"
     yield ""
+    if any(name.startswith("real.false") for name in metrics):
+        yield f"{QUIET}\n"
     yield from (f"![{PICTURES[name]}]({name})\n" for name in pictures)
     yield "## Gates\n"
     yield from gate_lines(recipe, metrics)

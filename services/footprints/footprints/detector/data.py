@@ -41,13 +41,17 @@ FEW = 300
 
 @dataclass(frozen=True, slots=True)
 class LabelledPicture:
-    """One picture. source: what it shows, its own name if nobody said. size: width and height; boxes: in its pixels."""
+    """One picture. source: what it shows, its own name if nobody said. size: width and height; boxes: in its pixels.
+
+    kind: of a real picture without a print, what it is a picture of; empty for those that prints are learnt from.
+    """
 
     path: Path
     side: str
     source: str
     size: tuple[int, int]
     boxes: tuple[Box, ...]
+    kind: str = ""
 
 
 @dataclass(frozen=True, slots=True)

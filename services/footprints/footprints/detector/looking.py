@@ -1,6 +1,6 @@
-"""Shows a detector real pictures that nobody drew boxes in, and what it found in them to people.
+"""Shows a detector real photographs of prints that nobody drew boxes in, and what it found in them to people.
 
-Photographs of prints, and pictures without any. Contact sheets: many pictures with boxes on one PNG, to be looked at.
+Contact sheets: many pictures with boxes on one PNG, to be looked at.
 """
 
 from __future__ import annotations
@@ -12,15 +12,12 @@ from pathlib import Path
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
-from pipit.errors import InputTooLarge, InvalidInput
 from pipit.files import write_atomically
 from pipit.training.by_input.pictures.listing import Pixels, read_pixels
 from pipit.training.progress import Progress
 from pipit.types import Box
 
-from footprints.detector.recipe import DetectorRecipe
 from footprints.detector.searching import exported_outputs, read_outputs, read_squares
-from footprints.photographs import pictures_without_prints
 from footprints.prints import FinderSettings, Print
 
 ON_SHEET = 64
@@ -37,40 +34,18 @@ class Entry:
     truth: Sequence[Box] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Looked:
-    """found: of so many photographs, those in which a print is found; false: of so many pictures without prints.
-
-    shown: of photographs drawn at random, whatever is found in them.
-    """
-
-    photographs: int
-    found: int
-    without: int
-    false: int
-    shown: list[Entry]
-
-
 def look(
-    network: Path,
-    settings: FinderSettings,
-    photographs: Sequence[Path],
-    recipe: DetectorRecipe,
-    data: Path | None,
-    progress: Progress,
-) -> Looked:
-    """photographs: that neither trained nor chose the threshold."""
-    without = _without_prints(recipe, data)
-    prints = _search(network, settings, photographs, "looking at real photographs", progress)
-    nothing = _search(network, settings, without, "looking at pictures without prints", progress)
-    order = np.random.default_rng(recipe.seed).permutation(len(photographs))[:ON_SHEET]
-    return Looked(
-        photographs=len(photographs),
-        found=sum(map(bool, prints)),
-        without=len(without),
-        false=sum(map(bool, nothing)),
-        shown=[Entry(read_pixels(photographs[i]), prints[i]) for i in order],
-    )
+    network: Path, settings: FinderSettings, photographs: Sequence[Path], seed: int, progress: Progress
+) -> tuple[int, list[Entry]]:
+    """In how many photographs a print is found, and some drawn at random, whatever is found in them.
+
+    photographs: of prints, that neither trained nor chose the threshold.
+    """
+    squares, placements = read_squares(photographs, settings.size)
+    with progress.track("looking at real photographs", len(photographs)) as bar:
+        found = read_outputs(exported_outputs(network, squares, bar.advance), placements, settings)
+    order = np.random.default_rng(seed).permutation(len(photographs))[:ON_SHEET]
+    return sum(map(bool, found)), [Entry(read_pixels(photographs[i]), found[i]) for i in order]
 
 
 def write_sheet(path: Path, entries: Sequence[Entry], columns: int = COLUMNS) -> None:
@@ -82,33 +57,6 @@ def write_sheet(path: Path, entries: Sequence[Entry], columns: int = COLUMNS) ->
     buffer = io.BytesIO()
     sheet.save(buffer, "PNG", optimize=True)
     write_atomically(path, buffer.getvalue())
-
-
-def _search(
-    network: Path, settings: FinderSettings, paths: Sequence[Path], text: str, progress: Progress
-) -> list[tuple[Print, ...]]:
-    if not paths:
-        return []
-    squares, placements = read_squares(paths, settings.size)
-    with progress.track(text, len(paths)) as bar:
-        return read_outputs(exported_outputs(network, squares, bar.advance), placements, settings)
-
-
-def _without_prints(recipe: DetectorRecipe, data: Path | None) -> list[Path]:
-    """Drawn by the seed, about as many from each folder; what can't be read is left out."""
-    generator = np.random.default_rng(recipe.seed)
-    folders = list(pictures_without_prints(data, recipe.looking.without_prints).values())
-    share = -(-recipe.looking.pictures // max(len(folders), 1))
-    chosen = [paths[i] for paths in folders for i in generator.permutation(len(paths))[:share]]
-    return [path for path in chosen[: recipe.looking.pictures] if _is_readable(path)]
-
-
-def _is_readable(path: Path) -> bool:
-    try:
-        read_pixels(path)
-    except (InvalidInput, InputTooLarge, OSError):
-        return False
-    return True
 
 
 def _cell(entry: Entry) -> Image.Image:

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import PurePath
 from typing import Annotated, ClassVar, Literal
 
 from pipit.training.by_input.pictures.settings import Fraction, PictureSplit
 from pipit.training.recipe import Count, DataSource, OnnxExport, Optimiser, Recipe, RecipePart
 from pydantic import Field, model_validator
+
+GROUND = "ground"
+"""Kind of picture without a print: squares of bare ground, real ones, out of the photographs."""
 
 
 class BoxSource(DataSource):
@@ -19,6 +23,22 @@ class BoxSource(DataSource):
     kind: Literal["photographs", "yolo"]
     optional: Literal[False] = False
     """There is no other."""
+
+
+class PrintlessSource(DataSource):
+    """Real pictures in which there is no print, at any depth of the folder."""
+
+    kind: Literal["without_prints"]
+    groups: Literal["folder", "name"] = "folder"
+    """What stays on one side, such as a person: the folder of a picture, or its name without the number at the end. Two
+    data sets that name a group alike share it."""
+    trains: bool = True
+    """False: all of it tests, so that it tells about a kind of picture that the training never saw."""
+
+    @property
+    def name(self) -> str:
+        """Of this kind of picture, in metrics: the folder's last part."""
+        return PurePath(self.path).name
 
 
 class UltralyticsOptimiser(Optimiser):
@@ -62,13 +82,13 @@ class Finding(RecipePart):
     """Prints of one picture; the best ones."""
 
 
-class Looking(RecipePart):
-    """Real pictures that the trained detector is shown, to be judged by eye and counted."""
+class WithoutPrints(RecipePart):
+    """How pictures without a print are used; their data sets are named under `data`."""
 
-    without_prints: tuple[str, ...] = ()
-    """Folders of pictures without prints, relative to the folder of data sets; left out where they are missing."""
-    pictures: Count = 200
-    """Of them at most, drawn by the seed."""
+    train: Annotated[int, Field(ge=0)] = 200
+    """Of each kind at most, drawn by the seed: the more, the quieter, and the slower. 0: they choose and test alone."""
+    found: Fraction = 0.02
+    """The threshold is raised until at most this share of each kind's validation pictures has a print found in it."""
 
 
 class DetectorExport(OnnxExport):
@@ -83,11 +103,14 @@ class DetectorRecipe(Recipe):
 
     unheeded: ClassVar[Mapping[str, str]] = {
         "class_weights": "there is one class; leave it out",
-        "thresholds": "a print counts from the score at which F1 is highest; leave it out",
+        "thresholds": "F1 and without_prints.found decide from which score a print counts; leave it out",
     }
 
     network: Literal["yolov8n"]
-    data: Annotated[tuple[BoxSource, ...], Field(min_length=1, max_length=1)]
+    data: Annotated[
+        tuple[Annotated[BoxSource | PrintlessSource, Field(discriminator="kind")], ...], Field(min_length=1)
+    ]
+    """Photographs or pictures with boxes first; beside photographs, any number of pictures without prints."""
     split: PictureSplit
     """Of photographs. Pictures with boxes have their sides already."""
     optimiser: UltralyticsOptimiser = UltralyticsOptimiser()
@@ -98,7 +121,7 @@ class DetectorRecipe(Recipe):
     scenes: Scenes = Scenes()
     augmentation: Augmentation = Augmentation()
     finding: Finding = Finding()
-    looking: Looking = Looking()
+    without_prints: WithoutPrints = WithoutPrints()
     export: DetectorExport = DetectorExport()
 
     @model_validator(mode="after")
@@ -107,11 +130,36 @@ class DetectorRecipe(Recipe):
             raise ValueError("frozen_layers keeps weights that `start` gives; name a file, or leave it at 0")
         return self
 
+    @property
+    def prints(self) -> BoxSource:
+        """The data set that prints are learnt from."""
+        first = self.data[0]
+        assert isinstance(first, BoxSource)  # The validator has seen to it.
+        return first
+
+    @property
+    def printless(self) -> tuple[PrintlessSource, ...]:
+        """The data sets without prints."""
+        return tuple(source for source in self.data if isinstance(source, PrintlessSource))
+
+    @model_validator(mode="after")
+    def _one_data_set_has_prints(self) -> DetectorRecipe:
+        if not isinstance(self.data[0], BoxSource) or len(self.printless) != len(self.data) - 1:
+            raise ValueError("data begins with photographs or yolo; all others are of the kind without_prints")
+        names = [GROUND, *(source.name for source in self.printless)]
+        if len(set(names)) < len(names):
+            raise ValueError(f"the data sets without prints bear the names {', '.join(names)}; each needs its own")
+        return self
+
     @model_validator(mode="after")
     def _photographs_are_there_for_what_needs_them(self) -> DetectorRecipe:
-        if self.data[0].kind == "photographs":
+        if self.prints.kind == "photographs":
             return self
-        plain = {"split": PictureSplit(rule="group"), "scenes": Scenes(), "looking": Looking()}
+        if self.printless:
+            raise ValueError(
+                "data without_prints goes with photographs; a set of the kind yolo holds pictures without a box itself"
+            )
+        plain = {"split": PictureSplit(rule="group"), "scenes": Scenes(), "without_prints": WithoutPrints()}
         changed = [name for name, value in plain.items() if getattr(self, name) != value]
         if changed:
             raise ValueError(

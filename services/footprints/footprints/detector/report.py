@@ -4,7 +4,9 @@ format, kind           1, "boxes"
 pictures, prints       measured on; sources: photographs that their prints come from
 threshold, overlap     least score of a print; least intersection over union of a right box
 precision, recall, average_precision, false_pictures      {value, samples, low, high}, see `matching.Detection`
-baseline               the same of one box in every picture's middle, as large as a print of the training is on average
+without_prints         share of real pictures without a print in which one is found: "" for all kinds that trained, each
+                       kind, and `unseen` for kinds that never trained
+baseline               what stands before, of one box in every picture's middle, as large as a print is on average
 seed, software         of the bootstrap; names of packages with their versions
 """
 
@@ -12,7 +14,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -34,22 +36,27 @@ FORMAT = 1
 
 @dataclass(frozen=True, slots=True)
 class BoxEvaluation:
-    """Of the test pictures. baseline: of a box in the middle."""
+    """Of the test pictures. baseline: of a box in the middle. without_prints: see `without_prints.shares_found`."""
 
     threshold: float
     found: Detection
     baseline: Detection
     matches: Matches
     seed: int
+    without_prints: Mapping[str, Estimate] = field(default_factory=dict)
 
     def metrics(self) -> dict[str, Metric]:
-        """As a manifest keeps them: precision, recall, average_precision, false_pictures, and each with `baseline.`."""
+        """As a manifest keeps them: precision, recall, average_precision, false_pictures, and each with `baseline.`.
+
+        `real.false` and `real.false.<kind>` are what is found in real pictures without a print.
+        """
         named: dict[str, Estimate | None] = {}
         for prefix, detection in (("", self.found), ("baseline.", self.baseline)):
             named[f"{prefix}precision"] = detection.precision
             named[f"{prefix}recall"] = detection.recall
             named[f"{prefix}average_precision"] = detection.average_precision
             named[f"{prefix}false_pictures"] = detection.false_pictures
+        named |= {f"real.false.{kind}".rstrip("."): share for kind, share in self.without_prints.items()}
         return {name: estimate.to_metric() for name, estimate in named.items() if estimate is not None}
 
 
@@ -59,12 +66,14 @@ def evaluate_boxes(
     threshold: float,
     mean_side: tuple[float, float],
     seed: int,
+    without_prints: Mapping[str, Estimate] | None = None,
 ) -> BoxEvaluation:
     """found: of each picture, every score that counts. mean_side: of a print, in shares of the picture."""
     truths, groups = [picture.boxes for picture in pictures], [picture.source for picture in pictures]
     matches = match(found, truths, groups)
     middle = match([(_middle(picture.size, mean_side),) for picture in pictures], truths, groups)
-    return BoxEvaluation(threshold, measure(matches, threshold, seed), measure(middle, 0.5, seed), matches, seed)
+    found_at, baseline = measure(matches, threshold, seed), measure(middle, 0.5, seed)
+    return BoxEvaluation(threshold, found_at, baseline, matches, seed, without_prints or {})
 
 
 def mean_side(pictures: Sequence[LabelledPicture]) -> tuple[float, float]:
@@ -91,6 +100,7 @@ def write_box_report(
         "threshold": evaluation.threshold,
         "overlap": LEAST_OVERLAP,
         **asdict(evaluation.found),
+        "without_prints": {kind: asdict(share) for kind, share in evaluation.without_prints.items()},
         "baseline": asdict(evaluation.baseline),
         "seed": evaluation.seed,
         "software": software_versions((*PACKAGES, *packages)),

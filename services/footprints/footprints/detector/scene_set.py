@@ -1,4 +1,4 @@
-"""A set of composed scenes in YOLO's layout, out of photographs without boxes.
+"""A set of composed scenes in YOLO's layout, out of photographs without boxes; and the bare ground they were made of.
 
 No photograph gives to two sides, neither a print nor its ground. The same photographs and seed give the same scenes.
 """
@@ -12,6 +12,7 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
+from PIL import Image
 from pipit.errors import InputTooLarge, InvalidInput
 from pipit.files import write_atomically
 from pipit.training.by_input.pictures.duplicates import alike, perceptual_hash
@@ -62,18 +63,10 @@ def split_photographs(folder: Path, rule: Split, seed: int) -> Photographs:
     return Photographs(by_side, tuple(problems), sides.count(""))
 
 
-def write_scenes(
-    folder: Path,
-    photographs: Mapping[str, Sequence[Picture]],
-    counts: Mapping[str, int],
-    seed: int,
-    progress: Progress,
-    workers: int = WORKERS,
-) -> dict[str, dict[str, int]]:
-    """Writes so many scenes of each side; `data.yaml` last. Gives what each side's were made of.
-
-    Raises InvalidInput if a side's photographs give no prints or no ground.
-    """
+def gather(
+    photographs: Mapping[str, Sequence[Picture]], progress: Progress, workers: int = WORKERS
+) -> dict[str, Material]:
+    """What the photographs of each side give. Raises InvalidInput if a side's give no prints or no ground."""
     material, _ = read_material(photographs, workers, progress)
     for side, made_of in material.items():
         if len(made_of.prints) < LEAST_PRINTS or len(made_of.grounds) < LEAST_GROUNDS:
@@ -81,6 +74,18 @@ def write_scenes(
                 f"{len(photographs[side])} photographs of {side} give {len(made_of.prints)} prints and "
                 f"{len(made_of.grounds)} bare grounds that stand out clearly; add photographs"
             )
+    return material
+
+
+def write_scenes(
+    folder: Path,
+    material: Mapping[str, Material],
+    counts: Mapping[str, int],
+    seed: int,
+    progress: Progress,
+    workers: int = WORKERS,
+) -> None:
+    """Writes so many scenes of each side; `data.yaml` last."""
     jobs = [(side, index, (seed, number, index)) for number, side in enumerate(SIDES) for index in range(counts[side])]
     with (
         progress.track("composing scenes", len(jobs)) as bar,
@@ -92,6 +97,24 @@ def write_scenes(
             bar.advance()
     write_atomically(folder / SOURCES_FILE, json.dumps(sources, indent=1).encode())
     write_atomically(folder / DATA_FILE, data_file())
+
+
+def write_grounds(folder: Path, material: Mapping[str, Material]) -> list[tuple[str, str, str]]:
+    """Writes every square of bare ground as it is in its photograph: its name in `folder`, side and photograph."""
+    written = []
+    for side, made_of in material.items():
+        (folder / side).mkdir(parents=True, exist_ok=True)
+        for index, ground in enumerate(made_of.grounds):
+            name = f"{side}/{index:05d}.png"
+            Image.fromarray(ground.pixels).save(folder / name)
+            written.append((name, side, ground.source))
+    return written
+
+
+def describe_material(
+    photographs: Mapping[str, Sequence[Picture]], material: Mapping[str, Material]
+) -> dict[str, dict[str, int]]:
+    """Numbers of photographs, prints, things and grounds, by side."""
     return {
         side: {
             "photographs": len(photographs[side]),

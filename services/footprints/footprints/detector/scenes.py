@@ -11,7 +11,7 @@ from pipit.errors import AlreadyExists, NotFound, PipitError
 from pipit.training.progress import RichProgress
 from pipit.training.recipe import Split
 
-from footprints.detector.scene_set import WORKERS, split_photographs, write_scenes
+from footprints.detector.scene_set import WORKERS, describe_material, gather, split_photographs, write_scenes
 
 
 def scenes(
@@ -51,12 +51,13 @@ def _write(
     partial = to.with_name(f"{to.name}.partial")
     shutil.rmtree(partial, ignore_errors=True)
     try:
-        made_of = write_scenes(partial, found.pictures, counts, seed, progress, workers)
+        material = gather(found.pictures, progress, workers)
+        write_scenes(partial, material, counts, seed, progress, workers)
         partial.rename(to)
     finally:
         shutil.rmtree(partial, ignore_errors=True)
-    for side, material in made_of.items():
-        progress.say(f"{side}: {counts[side]} scenes of {', '.join(f'{n} {name}' for name, n in material.items())}")
+    for side, made_of in describe_material(found.pictures, material).items():
+        progress.say(f"{side}: {counts[side]} scenes of {', '.join(f'{n} {name}' for name, n in made_of.items())}")
 
 
 if __name__ == "__main__":

@@ -1,8 +1,9 @@
 """The trainer of `footprints.detector`: the six steps of `pipit.training.steps`.
 
-prepare   composes scenes of photographs, or reads pictures with boxes; names every bad file and line
+prepare   composes scenes of photographs, or reads pictures with boxes; names every bad file and line; adds pictures
+          without prints
 fit       trains by ultralytics, in an environment of its own
-evaluate  the threshold from validation pictures, precision and recall of test pictures
+evaluate  the threshold from validation pictures, precision and recall of test pictures, what is found in those without
 export    ONNX float32 and int8
 verify    each variant beside the trained network; the one that will serve on real photographs, to be looked at
 """
@@ -28,7 +29,7 @@ from pipit.training.onnx_convolutions import quantise_convolutions
 from pipit.training.recipe import recipe_folder
 from pipit.training.run import Facts, Run
 from pipit.training.score_histogram import score_histogram
-from pipit.training.sides import SIDES
+from pipit.training.sides import SIDES, describe_split
 from pipit.training.source_set import settle_problems
 from pipit.training.trainer import BundleDraft, VariantFile
 from pipit.types import Box
@@ -38,19 +39,29 @@ from footprints.detector.data import LABEL, LabelledPicture, count_pictures, rea
 from footprints.detector.looking import Entry, look, write_sheet
 from footprints.detector.matching import best_threshold, match
 from footprints.detector.network import export_network, start_file, train_network, trained_outputs
-from footprints.detector.recipe import DetectorRecipe
+from footprints.detector.recipe import GROUND, DetectorRecipe
 from footprints.detector.report import BoxEvaluation, evaluate_boxes, mean_side, write_box_report
-from footprints.detector.scene_set import split_photographs, write_scenes
+from footprints.detector.scene_set import describe_material, gather, split_photographs, write_grounds, write_scenes
 from footprints.detector.searching import LOWEST, above, exported_outputs, read_outputs, read_squares
 from footprints.detector.synthetic import golden_inputs
+from footprints.detector.without_prints import (
+    ground_pictures,
+    present_sources,
+    printless_files,
+    quiet_threshold,
+    read_printless,
+    shares_found,
+)
 from footprints.photographs import read_photographs
-from footprints.prints import INPUT, FinderSettings
+from footprints.prints import INPUT, FinderSettings, Print
 
-SHOWN = ("precision", "recall", "average_precision", "false_pictures", "real.found", "real.false", "size_mb")
+SHOWN = ("precision", "recall", "average_precision", "false_pictures", "real.found", "real.false", "real.false.unseen")
 SCENES_ON_SHEET = 40
 LARGEST_DIFFERENCE = {"box": 0.5, "score": 0.005}
 """Between the trained network and its export: of a box's edge in pixels, of a score."""
 PACKAGES = ("onnxruntime",)
+Found = Sequence[Sequence[Print]]
+_Searched = tuple[list[LabelledPicture], list[Sequence[Print]]]
 
 
 class DetectorTrainer:
@@ -64,30 +75,42 @@ class DetectorTrainer:
     def __init__(self, recipe: DetectorRecipe, data: Path | None) -> None:
         self.recipe = recipe
         self._data = data
-        self._source = recipe.data[0]
+        self._source = recipe.prints
 
     def data_files(self) -> Mapping[str, Path]:
         """See `Trainer`. The weights to begin with count as data."""
         folder = self._source.folder(self._data)
         files = set_files(folder) if self._source.kind == "yolo" else read_photographs(folder).files
         start = start_file(self.recipe, self._data)
-        return files if start is None else {**files, f"start/{start.name}": start}
+        others = {} if start is None else {f"start/{start.name}": start}
+        return {**files, **printless_files(self.recipe, self._data), **others}
 
     def prepare(self, run: Run) -> Facts:
-        """Leaves `pictures.json`, and what it composed in `scenes/`."""
+        """Leaves `pictures.json`, and what it composed in `scenes/` and cut out in `ground/`."""
         folder = self._source.folder(self._data)
         facts: dict[str, Any] = {}
+        others = read_printless(self.recipe, self._data)
+        settle_problems(run, others.problems)
+        if others.absent:
+            run.progress.say(f"trained without {', '.join(others.absent)}, which are not there")
+        without = others.pictures
         if self._source.kind == "photographs":
-            folder, facts = self._compose(run, folder)
+            folder, ground, facts = self._compose(run, folder)
+            without = (*ground, *without)
         with run.progress.track("reading pictures and boxes", count_pictures(folder)) as bar:
             found = read_set(folder, lambda _done, _all: bar.advance())
         settle_problems(run, found.problems)
         for side in SIDES:
             if not any(picture.boxes for picture in found.pictures if picture.side == side):
                 raise InvalidInput(f"no picture of {side} has a print; add pictures with boxes")
-        run.write_json("prepare", "pictures.json", [_to_json(picture, folder) for picture in found.pictures])
+        folders = self._folders(run)
+        entries = [_to_json(picture, folders[picture.kind]) for picture in (*found.pictures, *without)]
+        run.write_json("prepare", "pictures.json", entries)
+        run.write_json("prepare", "absent.json", others.absent)
         boxes = Counter(picture.side for picture in found.pictures for _ in picture.boxes)
-        return {**facts, **{f"{side}_boxes": n for side, n in boxes.items()}, "bad_files": len(found.problems)}
+        kinds = Counter(f"{picture.side}_{picture.kind}" for picture in without)
+        counts = {**{f"{side}_boxes": n for side, n in boxes.items()}, **kinds}
+        return {**facts, **counts, "bad_files": len(found.problems) + len(others.problems)}
 
     def fit(self, run: Run) -> Facts:
         """Leaves `best.pt` and `history.json`."""
@@ -107,8 +130,7 @@ class DetectorTrainer:
         outputs = trained_outputs(run.output("fit") / "best.pt", squares, run.scratch("evaluate"))
         found = read_outputs(outputs, placements, self._finder(LOWEST))
         count = len(sides[0])
-        validation = match(found[:count], [p.boxes for p in sides[0]], [p.source for p in sides[0]])
-        threshold = best_threshold(validation)
+        threshold = self._choose_threshold(sides[0], found[:count])
         run.write_json("evaluate", "threshold.json", threshold)
         np.save(run.output("evaluate") / "test_outputs.npy", outputs[count:])
         evaluation = self._measure(run, sides[1], found[count:], threshold)
@@ -141,9 +163,10 @@ class DetectorTrainer:
         default = self.recipe.export.default_variant
         found, evaluation = prints[default], evaluations[default]
         report = self._report(run, "verify", evaluation)
-        shown = list(zip(pictures, above(found, threshold), strict=True))[:SCENES_ON_SHEET]
+        (scenes, of_scenes), _ = _apart(pictures, found)
+        shown = list(zip(scenes, above(of_scenes, threshold), strict=True))[:SCENES_ON_SHEET]
         write_sheet(report / "scenes.png", [Entry(read_pixels(p.path), prints, p.boxes) for p, prints in shown])
-        best = np.array([[max((one.score for one in prints), default=0.0)] for prints in found], np.float32)
+        best = np.array([[max((one.score for one in prints), default=0.0)] for prints in of_scenes], np.float32)
         run.write_json("verify", "best_scores.json", score_histogram(best).model_dump(mode="json"))
         metrics = evaluation.metrics() | self._look(run, threshold)
         metrics["size_mb"] = Metric(value=_network(run, default).stat().st_size / 1e6, samples=0)
@@ -151,7 +174,7 @@ class DetectorTrainer:
         trained = self._measure(run, pictures, read_outputs(best_known, placements, self._finder(LOWEST)), threshold)
         for name, one in evaluations.items():
             loss = trained.found.average_precision.value - one.found.average_precision.value
-            metrics[f"{name}_loss_points"] = Metric(value=100 * loss, samples=len(pictures))
+            metrics[f"{name}_loss_points"] = Metric(value=100 * loss, samples=len(scenes))
         kept = {name: metric.model_dump(mode="json") for name, metric in metrics.items()}
         run.write_json("verify", "metrics.json", kept)
         write_card(report / "model_card.md", self.recipe, run, metrics, self._rule(), PACKAGES)
@@ -181,19 +204,37 @@ class DetectorTrainer:
             files={f"report/{p.name}": p for p in sorted((run.output("verify") / "report").iterdir())},
         )
 
-    def _compose(self, run: Run, photographs: Path) -> tuple[Path, dict[str, Any]]:
+    def _compose(self, run: Run, photographs: Path) -> tuple[Path, tuple[LabelledPicture, ...], dict[str, Any]]:
+        """The folder of scenes, pictures of bare ground, facts."""
         found = split_photographs(photographs, self.recipe.split, self.recipe.seed)
         settle_problems(run, found.problems)
-        folder, counts = run.output("prepare") / "scenes", self.recipe.scenes.model_dump()
-        made_of = write_scenes(folder, found.pictures, counts, self.recipe.seed, run.progress)
+        material = gather(found.pictures, run.progress)
+        folders, counts = self._folders(run), self.recipe.scenes.model_dump()
+        write_scenes(folders[""], material, counts, self.recipe.seed, run.progress)
+        ground = ground_pictures(folders[GROUND], self.recipe, write_grounds(folders[GROUND], material))
         names = [picture.path.relative_to(photographs).as_posix() for picture in found.pictures["test"]]
         run.write_json("prepare", "photographs.json", names)
-        return folder, {f"{side}_{name}": n for side, made in made_of.items() for name, n in made.items()}
+        made_of = describe_material(found.pictures, material)
+        facts = {f"{side}_{name}": n for side, made in made_of.items() for name, n in made.items()}
+        return folders[""], ground, facts
+
+    def _folders(self, run: Run) -> dict[str, Path]:
+        """Where pictures lie, by their kind."""
+        prepared = run.output("prepare")
+        composed = self._source.kind == "photographs"
+        printless = {source.name: source.folder(self._data) for source, _ in present_sources(self.recipe, self._data)}
+        scenes = prepared / "scenes" if composed else self._source.folder(self._data)
+        return {"": scenes, GROUND: prepared / GROUND, **printless}
 
     def _pictures(self, run: Run) -> list[LabelledPicture]:
-        composed = run.output("prepare") / "scenes"
-        folder = composed if self._source.kind == "photographs" else self._source.folder(self._data)
-        return [_from_json(entry, folder) for entry in run.read_json("prepare", "pictures.json")]
+        folders = self._folders(run)
+        return [_from_json(entry, folders[entry["kind"]]) for entry in run.read_json("prepare", "pictures.json")]
+
+    def _choose_threshold(self, pictures: Sequence[LabelledPicture], found: Found) -> float:
+        """Where F1 is highest on scenes, or higher: where pictures without prints are quiet enough."""
+        (scenes, of_scenes), (others, of_others) = _apart(pictures, found)
+        best = best_threshold(match(of_scenes, [p.boxes for p in scenes], [p.source for p in scenes]))
+        return max(best, quiet_threshold(others, of_others, self.recipe.without_prints.found))
 
     def _finder(self, threshold: float) -> FinderSettings:
         finding = self.recipe.finding
@@ -217,11 +258,11 @@ class DetectorTrainer:
         if any(found[name] > LARGEST_DIFFERENCE[name] for name in found):
             raise IntegrityError(f"the exported network is not the trained one ({found}); the export went wrong")
 
-    def _measure(
-        self, run: Run, pictures: Sequence[LabelledPicture], found: Sequence[Any], threshold: float
-    ) -> BoxEvaluation:
-        side = mean_side([picture for picture in self._pictures(run) if picture.side == "train"])
-        return evaluate_boxes(pictures, found, threshold, side, self.recipe.seed)
+    def _measure(self, run: Run, pictures: Sequence[LabelledPicture], found: Found, threshold: float) -> BoxEvaluation:
+        side = mean_side([p for p in self._pictures(run) if p.side == "train" and not p.kind])
+        (scenes, of_scenes), (others, of_others) = _apart(pictures, found)
+        shares = shares_found(others, of_others, threshold, self.recipe) if others else {}
+        return evaluate_boxes(scenes, of_scenes, threshold, side, self.recipe.seed, shares)
 
     def _report(self, run: Run, step: str, evaluation: BoxEvaluation) -> Path:
         """Gives its folder."""
@@ -230,24 +271,25 @@ class DetectorTrainer:
         return report
 
     def _look(self, run: Run, threshold: float) -> dict[str, Metric]:
-        """Shares of real pictures, with and without prints, in which a print is found; `detections.png`."""
+        """Share of real photographs of prints in which one is found; `detections.png`."""
         if self._source.kind != "photographs":
             return {}
         folder = self._source.folder(self._data)
         paths = [folder / name for name in run.read_json("prepare", "photographs.json")]
         network = _network(run, self.recipe.export.default_variant)
-        looked = look(network, self._finder(threshold), paths, self.recipe, self._data, run.progress)
-        write_sheet(run.output("verify") / "report" / "detections.png", looked.shown)
-        shares = {
-            "real.found": proportion(looked.found, looked.photographs),
-            "real.false": proportion(looked.false, looked.without),
-        }
-        return {name: share.to_metric() for name, share in shares.items() if share is not None}
+        found, shown = look(network, self._finder(threshold), paths, self.recipe.seed, run.progress)
+        write_sheet(run.output("verify") / "report" / "detections.png", shown)
+        share = proportion(found, len(paths))
+        return {} if share is None else {"real.found": share.to_metric()}
 
     def _rule(self) -> str:
         if self._source.kind == "yolo":
             return "as the data set has it"
-        return f"photographs, before anything is cut from them: {describe_sides(self.recipe.split, self.recipe.seed)}"
+        rule, seed = self.recipe.split, self.recipe.seed
+        words = f"photographs, before anything is cut from them: {describe_sides(rule, seed)}"
+        if not self.recipe.printless:
+            return words
+        return f"{words}; of pictures without prints {describe_split(rule, seed, 'people or folders')}"
 
 
 def _network(run: Run, variant: str) -> Path:
@@ -257,6 +299,7 @@ def _network(run: Run, variant: str) -> Path:
 def _to_json(picture: LabelledPicture, folder: Path) -> dict[str, Any]:
     return {
         "name": picture.path.relative_to(folder).as_posix(),
+        "kind": picture.kind,
         "side": picture.side,
         "source": picture.source,
         "size": picture.size,
@@ -267,4 +310,16 @@ def _to_json(picture: LabelledPicture, folder: Path) -> dict[str, Any]:
 def _from_json(entry: Mapping[str, Any], folder: Path) -> LabelledPicture:
     width, height = entry["size"]
     boxes = tuple(Box(*values) for values in entry["boxes"])
-    return LabelledPicture(folder / entry["name"], entry["side"], entry["source"], (width, height), boxes)
+    return LabelledPicture(
+        folder / entry["name"], entry["side"], entry["source"], (width, height), boxes, entry["kind"]
+    )
+
+
+def _apart(pictures: Sequence[LabelledPicture], found: Found) -> tuple[_Searched, _Searched]:
+    """Those that prints are learnt from, and those without a print; each with what was found."""
+    parts: tuple[_Searched, _Searched] = ([], []), ([], [])
+    for picture, prints in zip(pictures, found, strict=True):
+        several, of_them = parts[bool(picture.kind)]
+        several.append(picture)
+        of_them.append(prints)
+    return parts

@@ -12,7 +12,7 @@ from footprints.detector.cutouts import GROUND_SIDE, SHORTER_SIDE, search
 from footprints.detector.data import read_set
 from footprints.detector.material import read_material
 from footprints.detector.quilting import quilt
-from footprints.detector.scene_set import split_photographs, write_scenes
+from footprints.detector.scene_set import describe_material, gather, split_photographs, write_grounds, write_scenes
 from footprints.detector.synthetic import draw
 from PIL import Image
 from pipit.errors import InvalidInput
@@ -94,14 +94,21 @@ def test_no_photograph_gives_to_two_sides(photographs: Photographs, quiet: Any, 
     assert not names["train"] & names["validation"]
     assert all("/val/" in name for name in names["test"])
     counts = {"train": 6, "validation": 3, "test": 4}
-    made_of = write_scenes(tmp_path / "scenes", found.pictures, counts, 1, quiet)
-    assert all(made["prints"] >= 2 for made in made_of.values())
+    material = gather(found.pictures, quiet)
+    assert all(made["prints"] >= 2 for made in describe_material(found.pictures, material).values())
+    write_scenes(tmp_path / "scenes", material, counts, 1, quiet)
     scenes = read_set(tmp_path / "scenes")
     assert scenes.problems == ()
     for side, count in counts.items():
         pictures = [picture for picture in scenes.pictures if picture.side == side]
         assert len(pictures) == count
         assert {picture.source for picture in pictures} <= names[side]
+    grounds = write_grounds(tmp_path / "grounds", material)
+    assert {side for _, side, _ in grounds} == set(counts)
+    for (name, side, source), ground in zip(grounds, (g for s in counts for g in material[s].grounds), strict=True):
+        assert source in names[side]
+        # The ground itself, not what was quilted of it.
+        assert np.array_equal(np.asarray(Image.open(tmp_path / "grounds" / name)), ground.pixels)
 
 
 def test_bad_and_barren_photographs_are_named(photographs: Photographs, quiet: Any, tmp_path: Path) -> None:
@@ -113,7 +120,7 @@ def test_bad_and_barren_photographs_are_named(photographs: Photographs, quiet: A
     flat = {side: pictures[:1] for side, pictures in found.pictures.items()}
     Image.new("RGB", (200, 200), "grey").save(flat["train"][0].path)
     with pytest.raises(InvalidInput, match="give 0 prints"):
-        write_scenes(tmp_path / "scenes", flat, {"train": 1, "validation": 1, "test": 1}, 1, quiet)
+        gather(flat, quiet)
 
 
 def test_drawn_prints_lie_in_their_boxes() -> None:

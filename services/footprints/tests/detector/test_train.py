@@ -34,6 +34,7 @@ QUICK = {
     "golden": {"samples": 2},
 }
 PHOTOGRAPHS = {"kind": "photographs", "path": "footprints", "licence": "none"}
+PEOPLE = {"kind": "without_prints", "path": "people", "licence": "none"}
 DRAWN = {"kind": "yolo", "path": "synthetic_detector", "licence": "none"}
 
 
@@ -67,17 +68,21 @@ def test_recipes_are_valid_and_refuse_what_does_not_fit() -> None:
         ({"export": {"variants": ["float32", "dynamic"]}}, "should be 'float32' or 'int8'"),
         ({"split": {"rule": "fold", "test_folds": ["1"], "validation_folds": ["2"]}}, "should be 'group'"),
         ({"class_weights": False}, "class_weights changes nothing here: there is one class"),
-        ({"thresholds": {"unknown_share": 0.1}}, "thresholds changes nothing here: a print counts from"),
+        ({"thresholds": {"unknown_share": 0.1}}, "thresholds changes nothing here: F1 and without_prints.found decide"),
         ({"scenes": {"train": 5}}, "scenes: for photographs"),
         ({"split": {"rule": "group", "test_share": 0.3}}, "split: for photographs"),
-        ({"looking": {"without_prints": ["faces"]}}, "looking: for photographs"),
+        ({"without_prints": {"train": 5}}, "without_prints: for photographs"),
         ({"data": [{**DRAWN, "optional": True}]}, "should be False"),
+        ({"data": [DRAWN, PEOPLE]}, "data without_prints goes with photographs"),
+        ({"data": [PEOPLE, PHOTOGRAPHS]}, "data begins with photographs or yolo"),
+        ({"data": [PHOTOGRAPHS, DRAWN]}, "data begins with photographs or yolo"),
+        ({"data": [PHOTOGRAPHS, PEOPLE, {**PEOPLE, "path": "b/people"}]}, "each needs its own"),
     ],
 )
 def test_a_recipe_cant_name_what_the_trainer_does_not_do(changes: dict[str, object], message: str) -> None:
     with pytest.raises(ValidationError, match=message):
         _recipe(DRAWN, **changes)
-    _recipe(PHOTOGRAPHS, scenes={"train": 5}, split={"rule": "group", "test_share": 0.3})
+    _recipe(PHOTOGRAPHS, data=[PHOTOGRAPHS, PEOPLE], scenes={"train": 5}, split={"rule": "group", "test_share": 0.3})
 
 
 @pytest.mark.parametrize("name", get_args(UltralyticsOptimiser.model_fields["name"].annotation))
@@ -204,9 +209,15 @@ def test_real_prints_to_a_bundle_that_serves(
             folder.mkdir(parents=True)
             for path in sorted((real_prints / "footprints" / side / species).iterdir())[:count]:
                 (folder / path.name).symlink_to(path)
+    people = sorted((real_prints / "faces").glob("*/*"))[:10]
+    for person in people:
+        (tmp_path / "data/people").mkdir(exist_ok=True)
+        (tmp_path / "data/people" / person.name).symlink_to(person)
     start = str(real_prints / START)
     scenes = {"train": 16, "validation": 8, "test": 8}
-    recipe = _recipe({**PHOTOGRAPHS, "path": "part"}, **{**QUICK, "start": start, "scenes": scenes})
+    missing = {**PEOPLE, "path": "rooms", "trains": False, "optional": True}
+    sources = [{**PHOTOGRAPHS, "path": "part"}, {**PEOPLE, "optional": True}, missing]
+    recipe = _recipe(sources[0], **{**QUICK, "data": sources, "start": start, "scenes": scenes})
     trainer = DetectorTrainer(recipe, tmp_path / "data")
     with open_run(trainer, tmp_path / "runs", quiet) as run:
         outcomes = run_steps(run, actions_of(trainer))
@@ -222,7 +233,11 @@ def test_real_prints_to_a_bundle_that_serves(
     assert {"precision", "average_precision", "baseline.average_precision", "real.found"} <= set(
         bundle.manifest.metrics
     )
-    assert "COMPOSED" in bundle.file("report/model_card.md").read_text()
+    kinds = {"real.false", "real.false.ground"} | ({"real.false.people"} if people else set())
+    assert kinds == {name for name in bundle.manifest.metrics if name.startswith("real.false")}
+    card = bundle.file("report/model_card.md").read_text()
+    assert "COMPOSED" in card
+    assert "**Without rooms" in card
     runtime = load_runtime(bundle.weights(), "onnx")
     try:
         with open_pipeline(bundle) as pipeline:

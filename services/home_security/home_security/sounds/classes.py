@@ -23,6 +23,7 @@ class SecurityClass:
 
 SECURITY_CLASSES = (
     SecurityClass("glass_breaking", "high"),
+    SecurityClass("smoke_alarm", "high"),
     SecurityClass("door_wood_knock", "high"),
     SecurityClass("siren", "high"),
     SecurityClass("gunshot", "high"),

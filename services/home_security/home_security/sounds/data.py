@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,6 +11,7 @@ from pipit.bundle.manifest import Manifest
 from pipit.data.check import Advance, DataReport
 from pipit.errors import InvalidInput
 from pipit.training.by_input.audio.check import check_clips
+from pipit.training.by_input.audio.clips import Clip
 from pipit.training.by_input.audio.evaluating import clip_examples
 from pipit.training.examples import ExampleSet
 from pipit.training.sides import Entry
@@ -31,6 +34,12 @@ def require_alarms(labels: Labels) -> None:
     """Raises InvalidInput for data without a security class."""
     if not labels.alarms:
         raise InvalidInput("the data holds no security class; see `home_security.sounds.classes` for their names")
+
+
+def rare_classes(clips: Iterable[Clip], labels: Labels, least: int) -> tuple[str, ...]:
+    """Security classes with fewer than `least` recordings."""
+    recordings = Counter(category for category, _ in {(clip.category, clip.recording) for clip in clips})
+    return tuple(name for name in labels.alarms if recordings[name] < least)
 
 
 def require_trained(entries: list[Entry], labels: Labels) -> None:

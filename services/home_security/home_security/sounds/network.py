@@ -15,7 +15,7 @@ import keras
 import numpy as np
 from keras import layers, ops
 from numpy.typing import NDArray
-from pipit.errors import InvalidInput
+from pipit.inputs.audio import PATCH_FRAMES
 from pipit.pipelines.audio_windows import INPUT
 from pipit.runtimes import load_runtime
 from pipit.training.by_input.audio.augmentation import mask_bands_and_frames
@@ -29,7 +29,7 @@ from pipit.training.quantise import export_litert
 from home_security.sounds.equalise import CEILING, channel_ranges, equalise
 from home_security.sounds.pipeline import OUTPUT
 from home_security.sounds.recipe import Network, SoundsRecipe
-from home_security.sounds.yamnet import EMBEDDING, FRAMES, build_body, yamnet_file
+from home_security.sounds.yamnet import BANDS, EMBEDDING, build_body, yamnet_file
 
 Listener = Callable[[Rows], Rows]
 """From log-mel to embeddings."""
@@ -69,12 +69,26 @@ def train_network(
     windows = _chosen(train.rows[:, 0], recipe.seed)
     embedder = yamnet_embedder(shape, weights or yamnet_file(None), windows)
     # The head learns from what it will be given: float embeddings in one variant, 8-bit ones in another.
-    with _in_int8(embedder, windows, scratch) as rounded:
+    with in_int8(embedder, windows, scratch) as rounded:
         train = _embedded([embedder.predict_on_batch, rounded], train, recipe, progress)
         validation = _embedded([embedder.predict_on_batch], validation, recipe, progress)
-    head = yamnet_head(outputs, recipe.network_options, train.rows[:, 0])
-    fitted = _fit(head, recipe, train, validation, scratch, logs, progress, group)
+    head, fitted = train_head(recipe, outputs, train, validation, scratch, logs, progress, group)
     return yamnet(embedder, head), fitted
+
+
+def train_head(
+    recipe: SoundsRecipe,
+    outputs: int,
+    train: Samples,
+    validation: Samples,
+    scratch: Path,
+    logs: Path,
+    progress: Progress,
+    group: Group | None = None,
+) -> tuple[keras.Model, Fitted]:
+    """What decides on YAMNet's embeddings. rows of the samples: (clips, variants of each, 1024)."""
+    head = yamnet_head(outputs, recipe.network_options, train.rows[:, 0])
+    return head, _fit(head, recipe, train, validation, scratch, logs, progress, group)
 
 
 def guide(shape: Shape, outputs: int, options: Network) -> keras.Model:
@@ -107,27 +121,22 @@ def small(shape: Shape, outputs: int, options: Network) -> keras.Model:
 def yamnet_embedder(shape: Shape, weights: Path, windows: NDArray[np.float32]) -> keras.Model:
     """Log-mel of a window to one embedding of 1,024, the mean over its patches. Nothing in it is trained.
 
-    windows: log-mel of training clips, (clips, bands, frames, 1), by which the body is made fit for 8 bits.
+    shape: patches side by side, as the front end gives them. windows: of training clips, (clips, *shape), by which the
+    body is made fit for 8 bits.
     """
-    starts = patch_starts(shape[1])
     body = build_body(weights, CEILING)
-    heard = np.concatenate([windows[:, :, start : start + FRAMES].swapaxes(1, 2) for start in starts])
     convolutions = [layer for layer in body.layers if isinstance(layer, layers.Conv2D | layers.DepthwiseConv2D)]
-    equalise(convolutions, channel_ranges(build_body(weights), heard))
+    equalise(convolutions, channel_ranges(build_body(weights), patches_of(windows)))
     inputs = keras.Input(shape, name=INPUT)
-    # All patches go through the body as one batch, patch by patch within it.
-    frames_first = layers.Permute((2, 1, 3))(inputs)
-    patches = ops.concatenate([frames_first[:, start : start + FRAMES] for start in starts], axis=0)
-    embeddings = ops.reshape(body(patches), (len(starts), -1, EMBEDDING))
-    return keras.Model(inputs, ops.mean(embeddings, axis=0), name="embedder")
+    # All patches go through the body as one batch.
+    patches = ops.reshape(layers.Permute((2, 1, 3))(inputs), (-1, PATCH_FRAMES, BANDS, 1))
+    embeddings = ops.reshape(body(patches), (-1, shape[1] // PATCH_FRAMES, EMBEDDING))
+    return keras.Model(inputs, ops.mean(embeddings, axis=1), name="embedder")
 
 
-def patch_starts(frames: int) -> list[int]:
-    """First frames of the fewest patches that hear the whole window, evenly spread. Raises InvalidInput."""
-    if frames < FRAMES:
-        raise InvalidInput(f"YAMNet needs windows of at least 0.98 s; {frames} frames are too few")
-    count = -(-frames // FRAMES)
-    return [round(index * (frames - FRAMES) / max(1, count - 1)) for index in range(count)]
+def patches_of(windows: Rows) -> Rows:
+    """(windows, bands, patches * 96, 1) to what the body is given one by one, (windows * patches, 96, bands, 1)."""
+    return windows.swapaxes(1, 2).reshape(-1, PATCH_FRAMES, BANDS, 1)
 
 
 def yamnet_head(outputs: int, options: Network, embeddings: NDArray[np.float32]) -> keras.Model:
@@ -206,9 +215,14 @@ def _fit(
     if group is not None:
         (done,) = group.from_chief([np.array(epochs_done(scratch))])
         batches = AugmentedBatches(train, outputs, recipe, int(done), group.index, group.count)
-    targets = np.eye(outputs, dtype=np.float32)[validation.truth]
+    # What was never trained on can't be told: its loss grows with every epoch, and would stop the training at once.
+    trained = np.isin(validation.truth, train.truth)
+    validation = Samples(validation.rows[trained], validation.truth[trained])
+    # Copies too: a network that hears whole clips best is not the one that hears the short and the distant best.
+    copies = validation.rows.shape[1]
+    targets = np.eye(outputs, dtype=np.float32)[validation.truth.repeat(copies)]
     class_weights = balanced_weights(train.truth, outputs) if recipe.class_weights else None
-    given = (validation.rows[:, 0], targets)
+    given = (validation.rows.reshape(-1, *validation.rows.shape[2:]), targets)
     return fit(network, recipe, batches, given, scratch, logs, progress, class_weights, group)
 
 
@@ -240,7 +254,7 @@ def _embedded(listeners: Sequence[Listener], samples: Samples, recipe: SoundsRec
 
 
 @contextmanager
-def _in_int8(embedder: keras.Model, windows: Rows, scratch: Path) -> Iterator[Listener]:
+def in_int8(embedder: keras.Model, windows: Rows, scratch: Path) -> Iterator[Listener]:
     """The embedder as 8 bits will make it. Its body is frozen, so that this is known before the head is trained."""
     path = scratch / "embedder.tflite"
     export_litert(embedder, "int8", path, windows)

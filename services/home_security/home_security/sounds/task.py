@@ -6,35 +6,40 @@ The security subset: clips whose label is a security class. The background: clip
     false_positive_rate     of the worst security class: share of the clips of all other labels in which it is detected
     background_alarm_rate   share of the background clips in which any security class is detected
     false_alarms_per_hour   the same, per hour of background: one window of each clip is heard, so neither more nor less
+    background.…            false alarms in whole recordings of the test side in which nothing happens, heard as by a
+                            device; see `pipit.training.by_input.audio.listening`. Without any: in background clips
+    quiet.…, robust.…       see `pipit.training.by_input.audio.robustness`
 """
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
-from pipit.bundle.manifest import Decision
+from pipit.bundle.manifest import Decision, Metric
 from pipit.inputs import Input
 from pipit.pipelines.audio_windows import INPUT
 from pipit.training.alarms import FalseAlarms, alarm_labels_of, alarmed, false_alarms_per_hour
 from pipit.training.by_input.audio.batches import Samples
 from pipit.training.by_input.audio.clips import Clip
+from pipit.training.by_input.audio.quiet import QUIET_CATEGORY
 from pipit.training.by_input.audio.trainer import SoundSide, SoundTrainer
 from pipit.training.evaluation import Evaluation, Scores, evaluate
 from pipit.training.keras_distributed import weights_digest
 from pipit.training.keras_group import joined
 from pipit.training.keras_kit import KerasKit
-from pipit.training.kit import Kit, Outputs, Trained
+from pipit.training.kit import Ask, Kit, Outputs, Trained
 from pipit.training.model_card import CardWords
 from pipit.training.recipe import recipe_folder
 from pipit.training.run import Facts, Run
 from pipit.training.sides import SIDES, Entry
 
 from home_security.sounds.classes import SECURITY_NAMES, Labels, choose_labels
-from home_security.sounds.data import require_alarms, require_trained
+from home_security.sounds.data import rare_classes, require_alarms, require_trained
 from home_security.sounds.network import train_network
 from home_security.sounds.pipeline import OUTPUT, Collapse
 from home_security.sounds.recipe import SoundsRecipe
@@ -59,7 +64,9 @@ class SoundsTrainer(SoundTrainer[SoundsRecipe]):
         "accuracy.security",
         "false_positive_rate",
         "background_alarm_rate",
-        "false_alarms_per_hour",
+        "quiet.alarm_rate",
+        "robust.worst.detection_rate",
+        "background.false_alarms_per_hour",
         "size_mb",
     )
 
@@ -69,13 +76,21 @@ class SoundsTrainer(SoundTrainer[SoundsRecipe]):
         return {} if weights is None else {f"{weights.parent.name}/{weights.name}": weights}
 
     def split_items(self, run: Run, items: Sequence[Clip]) -> tuple[list[Entry], Facts]:
-        """See `SoundTrainer`; each security class of the data has to be trained."""
+        """See `SoundTrainer`; each security class of the data has to be trained.
+
+        A class of so few recordings that it is experimental can't stand on three sides: all that there is of it trains.
+        """
         labels = choose_labels((clip.category for clip in items), self.recipe.labels)
         require_alarms(labels)
-        entries, facts = super().split_items(run, items)
+        few = rare_classes(items, labels, self.recipe.thresholds.experimental_under)
+        entries, facts = super().split_items(
+            run, [replace(clip, train_only=clip.train_only or clip.category in few) for clip in items]
+        )
         require_trained(entries, labels)
         if labels.missing:
             run.progress.say(f"no clips of {', '.join(labels.missing)}: left out, this network will not know them")
+        if few:
+            run.progress.say(f"too few recordings of {', '.join(few)}: scored as experimental, and raise no alarm")
         return entries, {**facts, "labels": [*labels.names], "without_data": [*labels.missing]}
 
     def fit_network(self, run: Run, scratch: Path, logs: Path) -> Trained:
@@ -119,6 +134,18 @@ class SoundsTrainer(SoundTrainer[SoundsRecipe]):
         """scores: (clips, labels), one window a clip."""
         return measure(scores, side, self._labels(run), decision, self.front_end.window_seconds, self.recipe.seed)
 
+    def further_metrics(
+        self, run: Run, evaluation: Evaluation, scores: Scores, test: SoundSide, decision: Decision, ask: Ask
+    ) -> Mapping[str, Metric]:
+        """What a house asks: whether it stands noise, distance and silence, and how often it is woken for nothing."""
+        labels = self._labels(run)
+        if labels.background is None:
+            return {}
+        quiet = [clip for clip in test.clips if labels.of(clip.category) == labels.background]
+        whole = {clip.file: clip.path for clip in [clip for clip in quiet if clip.background] or quiet}
+        found = self.robustness(run, ask, decision).metrics()
+        return {**found, **self.listen(run, ask, decision, whole).metrics()} if whole else found
+
     def counts(self, run: Run) -> dict[str, dict[str, int]]:
         """See `ClassifierTrainer`."""
         labels = self._labels(run)
@@ -152,7 +179,7 @@ class SoundsTrainer(SoundTrainer[SoundsRecipe]):
                 *missing,
                 "Clips are chosen, mostly clean and from microphones that nobody knows; "
                 "a house is noisier and quieter.",
-                "False alarms are counted on short clips of background, minutes in all; a house sounds for hours.",
+                "False alarms are counted on minutes of background; a house sounds for days.",
                 "Only the first window of a clip is heard.",
             ),
         )
@@ -161,13 +188,15 @@ class SoundsTrainer(SoundTrainer[SoundsRecipe]):
         return yamnet_file(self.data) if self.recipe.network == "yamnet" else None
 
     def _labels(self, run: Run) -> Labels:
-        """Those that the prepared clips have."""
-        categories = (entry["label"] for side in SIDES for entry in self.entries(run, side))
+        """Those that the prepared clips have, and the quiet that a program makes where there is a background."""
+        categories = [entry["label"] for side in SIDES for entry in self.entries(run, side)]
+        if self.recipe.labels == "security" and self.recipe.augmentation.quiet:
+            categories.append(QUIET_CATEGORY)
         return choose_labels(categories, self.recipe.labels)
 
     def _samples(self, run: Run, side: str) -> Samples:
-        """What is learnt: categories, not labels. Of the training side, copies too."""
-        clips, rows = self.windows(run, side, self.recipe.augmentation.copies if side == "train" else 0)
+        """What is learnt: categories, not labels. Copies too."""
+        clips, rows = self.windows(run, side, self.recipe.augmentation.copies)
         outputs = self._labels(run).outputs
         return Samples(rows, np.array([outputs.index(clip.category) for clip in clips], np.int64))
 

@@ -3,9 +3,9 @@
 Source: https://github.com/tensorflow/models/tree/master/research/audioset/yamnet (Apache-2.0). Its 8-bit weights are
 read from `backbones/yamnet_logmel96x64_w8.onnx`, which `pipit data fetch yamnet` makes. Batch norm is folded there.
 
-It hears 96 frames (0.96 s) at a time, and only so: running its convolutions over 5 s in one piece is cheaper, but its
-last layers then see hardly any of the zeros at the edges that they were trained with, and what they give is no longer
-an embedding of YAMNet's.
+It hears patches of 96 frames (0.96 s), as the front end gives them, and only so: running its convolutions over 5 s in
+one piece is cheaper, but its last layers then see hardly any of the zeros at the edges that they were trained with, and
+what they give is no longer an embedding of YAMNet's.
 """
 
 from __future__ import annotations
@@ -20,9 +20,10 @@ from keras import layers
 from numpy.typing import NDArray
 from onnx import numpy_helper
 from pipit.errors import InvalidInput, NotFound
+from pipit.inputs.audio import PATCH_FRAMES
 
 FILE = Path("backbones") / "yamnet_logmel96x64_w8.onnx"
-FRAMES, BANDS = 96, 64
+BANDS = 64
 EMBEDDING = 1024
 CONVOLUTIONS = 27
 
@@ -48,7 +49,7 @@ def build_body(weights: Path, ceiling: float | None = None) -> keras.Model:
     convolutions = [node for node in graph.node if node.op_type == "Conv"]
     if len(convolutions) != CONVOLUTIONS:
         raise InvalidInput(f"{weights} is not YAMNet: it has {len(convolutions)} convolutions, not {CONVOLUTIONS}")
-    inputs = value = keras.Input((FRAMES, BANDS, 1), name="patch")
+    inputs = value = keras.Input((PATCH_FRAMES, BANDS, 1), name="patch")
     for position, node in enumerate(convolutions):
         kernel, bias = constants[node.input[1]], constants[node.input[2]]
         attributes = {attribute.name: onnx.helper.get_attribute_value(attribute) for attribute in node.attribute}

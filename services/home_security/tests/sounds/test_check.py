@@ -62,6 +62,11 @@ def test_names_every_bad_file(tmp_path: Path) -> None:
 
 def test_knows_the_layouts_by_their_tables(tmp_path: Path) -> None:
     assert layout_of(tmp_path) == "folders"
+    (tmp_path / "kitchen.wav").touch()
+    assert layout_of(tmp_path) == "background"
+    (tmp_path / "dog").mkdir()
+    (tmp_path / "dog" / "a.wav").touch()
+    assert layout_of(tmp_path) == "folders"
     (tmp_path / "labels.csv").touch()
     assert layout_of(tmp_path) == "table"
     (tmp_path / "meta").mkdir()

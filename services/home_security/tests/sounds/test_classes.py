@@ -9,6 +9,7 @@ def test_security_classes_have_the_priorities_of_the_guide() -> None:
     everything = choose_labels(SECURITY_NAMES, "security")
     assert everything.priorities == {
         "glass_breaking": "high",
+        "smoke_alarm": "high",
         "door_wood_knock": "high",
         "siren": "high",
         "gunshot": "high",
@@ -21,7 +22,7 @@ def test_security_classes_have_the_priorities_of_the_guide() -> None:
 def test_a_class_without_data_is_reported_and_is_no_label() -> None:
     labels = choose_labels(["rain", "siren", "dog", "dog"], "security")
     assert labels.names == ("siren", "dog", BACKGROUND)
-    assert labels.missing == ("glass_breaking", "door_wood_knock", "gunshot", "crying_baby", "footsteps")
+    assert labels.missing == ("glass_breaking", "smoke_alarm", "door_wood_knock", "gunshot", "crying_baby", "footsteps")
     assert labels.alarms == ("siren", "dog")
 
 

@@ -8,8 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
+from home_security.sounds.task import SoundsTrainer
 from pipit.errors import InvalidInput, NotFound
 from pipit.training.by_input.audio.clips import Clip, find_audio, recording_of
+from pipit.training.recipe import find_recipe, load_recipe
 from pipit.training.source_set import Listing
 from pydantic import ValidationError
 
@@ -85,7 +87,7 @@ def test_a_table_without_its_columns_says_which(tmp_path: Path, read_set: Read) 
 def test_a_missing_table_and_an_unknown_kind_are_refused(tmp_path: Path, read_set: Read) -> None:
     with pytest.raises(NotFound, match=r"esc50\.csv"):
         read_set(tmp_path, "esc50")
-    with pytest.raises(ValidationError, match="'esc50', 'folders' or 'table'"):
+    with pytest.raises(ValidationError, match="'esc50', 'folders', 'table' or 'background'"):
         read_set(tmp_path, "urbansound", {})
 
 
@@ -135,6 +137,52 @@ def test_a_table_of_labels_keeps_recordings_and_may_only_train(tmp_path: Path, r
 )
 def test_takes_are_told_by_the_number_at_the_end(name: str, recording: str) -> None:
     assert recording_of(Path(name)) == recording
+
+
+def test_long_recordings_are_cut_into_pieces_that_share_their_recording(tmp_path: Path, read_set: Read) -> None:
+    _write(tmp_path / "kitchen.flac", seconds=12.4)
+    _write(tmp_path / "hall.wav", seconds=2.0)
+    _write(tmp_path / "gravel.wav", seconds=5.0)
+    (tmp_path / "README.md").write_text("Where they come from.")
+    (tmp_path / "broken.ogg").write_bytes(b"OggS")
+    listing = read_set(tmp_path, "background", {"gravel": "footsteps"})
+    pieces = [(clip.path.name, clip.category, clip.background, clip.start, clip.end) for clip in listing.items]
+    assert pieces == [
+        ("gravel.wav", "footsteps", False, 0.0, 5.0),
+        ("hall.wav", "background", True, 0.0, 2.0),
+        ("kitchen.flac", "background", True, 0.0, 5.0),
+        ("kitchen.flac", "background", True, 5.0, 10.0),
+    ]
+    assert listing.items[2].recording == listing.items[3].recording
+    assert listing.items[3].name == f"{tmp_path.name}/kitchen.flac@5"
+    assert listing.items[3].file == f"{tmp_path.name}/kitchen.flac"
+    assert set(listing.files) == {f"{tmp_path.name}/{name}" for name in ("gravel.wav", "hall.wav", "kitchen.flac")}
+    assert [problem.split(": ")[0] for problem in listing.problems] == [str(tmp_path / "broken.ogg")]
+
+
+@pytest.mark.parametrize(
+    ("name", "recording"),
+    [
+        ("dcase2016__knock014.flac", "dcase2016"),
+        ("urbansound__gun_shot__102305-6-0-0.flac", "102305"),
+        ("arduino__alarm.6gnkb889.ingestion-7f474ccdc-xbf9j.s1.flac", "6gnkb889"),
+        ("moodist__dog-barking.ogg", "moodist__dog-barking"),
+    ],
+)
+def test_the_recipe_tells_what_in_a_name_is_the_recording(name: str, recording: str) -> None:
+    recipe = load_recipe(
+        find_recipe(SoundsTrainer.recipe_folder, "home_security.sounds", "yamnet"), SoundsTrainer.recipe_type
+    )
+    (source,) = [source for source in recipe.data if source.path == "sounds_events"]
+    assert recording_of(Path(name), source.recording) == recording
+
+
+@pytest.mark.parametrize(("expression", "why"), [("(", "no regular expression"), ("dcase", "has no group")])
+def test_an_expression_that_tells_no_recording_is_refused(
+    tmp_path: Path, read_set: Read, expression: str, why: str
+) -> None:
+    with pytest.raises(ValidationError, match=why):
+        read_set(tmp_path, "folders", recording=expression)
 
 
 @pytest.mark.data

@@ -22,12 +22,12 @@ from pipit.training.source_set import Listing
 
 Read = Callable[..., Listing[Clip]]
 
-SHAPES = {"librosa_22k": (128, 216, 1), "yamnet": (64, 498, 1)}
+SHAPES = {"librosa_22k": (128, 216, 1), "yamnet": (64, 576, 1)}
 
 
 def _make(clips: list[Clip], cache: Path, front_end: str, copies: int = 0, seed: int = 1) -> dict[str, np.ndarray]:
     maker = FeatureMaker(FrontEnd(front_end, 5.0, 2.5), Augmentation(), seed, ArrayCache(cache), workers=2)
-    digests = file_digests({clip.name: clip.path for clip in clips})
+    digests = file_digests({clip.file: clip.path for clip in clips})
     made, problems = maker.make(clips, digests, copies, LogProgress(), "test")
     assert problems == []
     return made
@@ -82,7 +82,7 @@ def test_every_bad_file_is_named_and_the_good_ones_are_made(synthetic: Path, tmp
     soundfile.write(tmp_path / "empty.wav", np.zeros(0), 22_050)
     bad = [Clip(path, path.name, "dog", path.name) for path in sorted(tmp_path.glob("*.wav"))]
     maker = FeatureMaker(FrontEnd("yamnet", 5.0, 2.5), Augmentation(), 1, ArrayCache(tmp_path / "cache"), workers=2)
-    digests = file_digests({clip.name: clip.path for clip in (good, *bad)})
+    digests = file_digests({clip.file: clip.path for clip in (good, *bad)})
     made, problems = maker.make([good, *bad], digests, 0, LogProgress(), "test")
     assert list(made) == [good.name]
     assert [Path(problem.split(": ")[0]).name for problem in problems] == [
@@ -91,6 +91,39 @@ def test_every_bad_file_is_named_and_the_good_ones_are_made(synthetic: Path, tmp
         "not_audio.wav",
         "silent.wav",
     ]
+
+
+def test_a_piece_is_what_its_recording_holds_there_and_may_be_silent(tmp_path: Path) -> None:
+    samples = np.concatenate([np.zeros(8_000), 0.3 * np.sin(np.arange(8_000) / 10)])
+    soundfile.write(tmp_path / "hall.flac", samples, 16_000)
+    silent, sounding = read_clip(tmp_path / "hall.flac", 0.0, 0.5), read_clip(tmp_path / "hall.flac", 0.5, 0.75)
+    assert not silent[0].any()
+    np.testing.assert_allclose(sounding[0], samples[8_000:12_000], atol=1e-4)
+    assert sounding[1] == 16_000
+
+
+def test_copies_are_put_into_the_backgrounds_that_are_given(synthetic: Path, tmp_path: Path, read_set: Read) -> None:
+    clips = list(read_set(synthetic, "esc50").items[:2])
+    soundfile.write(tmp_path / "hall.wav", np.random.default_rng(1).normal(0, 0.1, 80_000), 16_000)
+    behind = [Clip(tmp_path / "hall.wav", "hall.wav@0", "background", "hall", start=0.0, end=5.0, background=True)]
+    settings = Augmentation(probability=1.0, time_stretch=(1.0, 1.0), pitch_shift=(0.0, 0.0))
+    digests = file_digests({clip.file: clip.path for clip in [*clips, *behind]})
+    maker = FeatureMaker(FrontEnd("yamnet", 5.0, 2.5), settings, 1, ArrayCache(tmp_path / "cache"), workers=2)
+    alone, _ = maker.make(clips, digests, 1, LogProgress(), "test")
+    among, _ = maker.make(clips, digests, 1, LogProgress(), "test", behind)
+    again, _ = maker.make(clips, digests, 1, LogProgress(), "test", behind)
+    for clip in clips:
+        np.testing.assert_array_equal(alone[clip.name][0], among[clip.name][0])
+        assert not np.array_equal(alone[clip.name][1], among[clip.name][1])
+        np.testing.assert_array_equal(among[clip.name], again[clip.name])
+
+
+def test_sounds_without_an_event_follow_from_the_seed(tmp_path: Path) -> None:
+    maker = FeatureMaker(FrontEnd("yamnet", 5.0, 2.5), Augmentation(), 1, ArrayCache(tmp_path), workers=1)
+    first, again, other = (maker.quiet(4, 2, seed) for seed in ([1, 0], [1, 0], [1, 1]))
+    assert first.shape == (4, 3, 64, 576, 1)
+    np.testing.assert_array_equal(first, again)
+    assert not np.array_equal(first, other)
 
 
 @pytest.mark.parametrize("ending", [".wav", ".flac", ".ogg", ".mp3", ".aiff", ".au"])

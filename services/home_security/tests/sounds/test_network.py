@@ -1,14 +1,11 @@
 from __future__ import annotations
 
-from itertools import pairwise
-
 import keras
 import numpy as np
 import pytest
-from home_security.sounds.network import MOMENTUM, guide, patch_starts, small, yamnet_head
+from home_security.sounds.network import MOMENTUM, guide, small, yamnet_head
 from home_security.sounds.recipe import Network
 from keras import layers
-from pipit.errors import InvalidInput
 
 SHAPE = (128, 216, 1)
 
@@ -35,19 +32,6 @@ def test_batch_norm_forgets_fast_enough_for_a_short_training(build: object) -> N
     assert {layer.momentum for layer in norms} == {MOMENTUM}
     assert network.output_names == ["logits"]
     assert network.output_shape == (None, 3)
-
-
-def test_patches_hear_the_whole_window_with_as_few_as_possible() -> None:
-    assert patch_starts(498) == [0, 80, 161, 241, 322, 402]
-    assert patch_starts(96) == [0]
-    for frames in range(96, 700):
-        starts = patch_starts(frames)
-        assert starts[0] == 0
-        assert starts[-1] + 96 == frames
-        assert all(after - before <= 96 for before, after in pairwise(starts))
-        assert len(starts) == -(-frames // 96)
-    with pytest.raises(InvalidInput, match="too few"):
-        patch_starts(95)
 
 
 def test_the_head_scales_by_what_it_was_shown_and_no_silent_channel_explodes() -> None:

@@ -26,7 +26,7 @@ def _pcm(seconds: float, rate: int = 22_050, channels: int = 1) -> PcmAudio:
     return PcmAudio(samples, rate)
 
 
-@pytest.mark.parametrize(("front_end", "shape"), [("librosa_22k", (128, 216, 1)), ("yamnet", (64, 498, 1))])
+@pytest.mark.parametrize(("front_end", "shape"), [("librosa_22k", (128, 216, 1)), ("yamnet", (64, 576, 1))])
 @pytest.mark.parametrize(
     ("seconds", "spans"),
     [
@@ -99,21 +99,21 @@ def test_outputs_that_fit_no_label_are_refused(make_manifest: Make) -> None:
 
 @pytest.mark.parametrize("rows", [0, 3])
 def test_a_tensor_is_taken_as_it_is(make_manifest: Make, rows: int) -> None:
-    shape = (rows, 64, 498, 1) if rows else (64, 498, 1)
+    shape = (rows, 64, 576, 1) if rows else (64, 576, 1)
     values = np.random.default_rng(1).normal(size=shape).astype(np.float32)
     decoded = SoundsPipeline(make_manifest()).decode(TensorInput("", values))
-    np.testing.assert_array_equal(decoded.tensors["log_mel"], values.reshape(-1, 64, 498, 1))
+    np.testing.assert_array_equal(decoded.tensors["log_mel"], values.reshape(-1, 64, 576, 1))
     assert decoded.regions == (None,) * max(1, rows)
 
 
 @pytest.mark.parametrize(
     ("item", "message"),
     [
-        (TensorInput("image", np.zeros((64, 498, 1), np.float32)), "only input is 'log_mel'"),
-        (TensorInput("", np.zeros((64, 498), np.float32)), "must be float32 of shape"),
-        (TensorInput("", np.zeros((64, 498, 1), np.float64)), "must be float32"),
-        (TensorInput("", np.zeros((0, 64, 498, 1), np.float32)), "must be float32"),
-        (TensorInput("", np.full((64, 498, 1), np.nan, np.float32)), "NaN"),
+        (TensorInput("image", np.zeros((64, 576, 1), np.float32)), "only input is 'log_mel'"),
+        (TensorInput("", np.zeros((64, 576), np.float32)), "must be float32 of shape"),
+        (TensorInput("", np.zeros((64, 576, 1), np.float64)), "must be float32"),
+        (TensorInput("", np.zeros((0, 64, 576, 1), np.float32)), "must be float32"),
+        (TensorInput("", np.full((64, 576, 1), np.nan, np.float32)), "NaN"),
         (EncodedImage(b"\x89PNG"), "audio"),
         (EncodedAudio(b"no sound at all"), "not an audio file"),
         (PcmAudio(np.zeros((0, 1), np.float32), 16_000), "no samples"),

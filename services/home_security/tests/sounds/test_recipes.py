@@ -27,6 +27,10 @@ def test_every_recipe_keeps_the_gates_of_the_task(name: str) -> None:
         "accuracy.security": (">", 0.70),
         "false_positive_rate": ("<", 0.05),
         "background_alarm_rate": ("<", 0.05),
+        "quiet.alarm_rate": ("<=", 0.0),
+        "robust.worst.detection_rate": (">", 0.50),
+        "robust.worst.background_alarm_rate": ("<", 0.05),
+        "background.false_alarms_per_hour": ("<=", 1.0),
         "int8_loss_points": ("<=", 2.0),
         "size_mb": ("<", 5.0),
     }

@@ -128,6 +128,13 @@ class LogMel:
         samples: finite, full scale at -1 and 1. A silent clip gives 0 dB everywhere (decibel) or ln(floor) (log).
         Raises InvalidInput for a clip too short for one frame.
         """
+        mel = self.magnitudes(samples)
+        for clip in mel.reshape(-1, *mel.shape[-2:]):
+            self._compress(clip)
+        return mel
+
+    def magnitudes(self, samples: Samples) -> Samples:
+        """The same before it is compressed: magnitudes or powers, 0 for silence."""
         samples = np.asarray(samples, np.float32)
         frames = self.parameters.frames(samples.shape[-1])
         if not samples.shape[-1] or not frames:
@@ -136,7 +143,6 @@ class LogMel:
         mel = np.empty((len(clips), self.parameters.bands, frames), np.float32)
         for clip, target in zip(clips, mel, strict=True):
             self._mel(clip, target)
-            self._compress(target)
         return mel.reshape(*samples.shape[:-1], *mel.shape[1:])
 
     def _mel(self, clip: Samples, target: Samples) -> None:

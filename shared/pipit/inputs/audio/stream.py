@@ -11,7 +11,7 @@ from pipit.inputs import PcmAudio
 from pipit.inputs.audio.decode import mono_pcm
 from pipit.inputs.audio.limits import DEFAULT_LIMITS, AudioLimits
 from pipit.inputs.audio.resample import QUALITY
-from pipit.inputs.audio.windows import pad_window, span, window_lengths
+from pipit.inputs.audio.windows import holds_more, pad_window, span, window_lengths
 from pipit.types import TimeSpan
 
 Windows = tuple[NDArray[np.float32], list[TimeSpan]]
@@ -53,14 +53,14 @@ class StreamWindows:
         return self._take(samples)
 
     def finish(self) -> Windows:
-        """What remains: the tail of the resampler and a last window that ends with the stream. No push may follow."""
+        """What remains: the resampler's tail, and a last window where the rest is worth one. No push may follow."""
         tail = np.zeros(0, np.float32)
         if self._resampler is not None:
             tail = self._resampler.resample_chunk(tail, last=True)
         rows, spans = self._take(tail)
         end = self._held_from + len(self._held)
-        last_end = self._next_start - self._hop + self._window if self._next_start else 0
-        if end <= last_end:
+        last_end = self._next_start - self._hop + self._window
+        if not end or (self._next_start and not holds_more(end - last_end, self._hop)):
             return rows, spans
         start = max(0, end - self._window)
         row = pad_window(self._held[start - self._held_from :], self._window)

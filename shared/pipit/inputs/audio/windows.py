@@ -8,21 +8,27 @@ from numpy.typing import NDArray
 from pipit.errors import InvalidInput
 from pipit.types import TimeSpan
 
+LEAST_REST = 10
+"""What follows the last regular window is heard from the tenth part of a hop on."""
+
 
 def cut_windows(
     samples: NDArray[np.float32], rate: int, window_seconds: float, hop_seconds: float
 ) -> tuple[NDArray[np.float32], list[TimeSpan]]:
-    """Windows (windows, samples) that together hold every sample, and where in the clip each lies.
+    """Windows (windows, samples) that together hold the clip, and where in it each lies.
 
     A clip shorter than the window gives one, filled with zeros at its end; its span ends with the clip.
-    In a longer clip windows begin every `hop_seconds`, and a last one ends with the clip, so that nothing is lost:
+    In a longer clip windows begin every `hop_seconds`, and a last one ends with the clip, so that no event is lost:
 
         |---------------clip---------------|
         |--window--|
              |--window--|
                   |--window--|
                        |--window--|
-                         |---last---|        only where the one before it ends earlier
+                         |---last---|        only where the one before leaves a tenth of a hop or more
+
+    A shorter rest is left out: a recorder that runs a millisecond over five seconds means one window and not two, and
+    what first sounds in a rest so short tells nobody anything.
 
     samples: mono, shape (frames,), at least one. rate: Hz. Raises InvalidInput for a hop that would leave gaps.
     """
@@ -32,7 +38,7 @@ def cut_windows(
     if len(samples) < window:
         return pad_window(samples, window)[np.newaxis], [TimeSpan(0.0, len(samples) / rate)]
     starts = list(range(0, len(samples) - window + 1, hop))
-    if starts[-1] + window < len(samples):
+    if holds_more(len(samples) - starts[-1] - window, hop):
         starts.append(len(samples) - window)
     rows = np.stack([samples[start : start + window] for start in starts])
     return rows, [span(start, window, rate) for start in starts]
@@ -47,6 +53,11 @@ def window_lengths(rate: int, window_seconds: float, hop_seconds: float) -> tupl
             "the hop must be over 0 and at most the window"
         )
     return window, hop
+
+
+def holds_more(rest: int, hop: int) -> bool:
+    """Whether what follows the last regular window is worth one of its own. Both in samples."""
+    return rest > 0 and LEAST_REST * rest >= hop
 
 
 def pad_window(samples: NDArray[np.float32], window: int) -> NDArray[np.float32]:

@@ -34,7 +34,7 @@ def check_clips(folder: Path, advance: Advance, classes: Sequence[str], example:
     seconds = 0.0
     for number, clip in enumerate(listing.items, 1):
         try:
-            samples, rate = read_clip(clip.path)
+            samples, rate = read_clip(clip.path, clip.start, clip.end)
         except (InvalidInput, InputTooLarge, OSError) as error:
             problems.append(f"{clip.path}: {error}")
         else:

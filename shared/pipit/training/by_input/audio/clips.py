@@ -1,8 +1,9 @@
-"""Reads labelled recordings in three layouts, which a recipe may mix.
+"""Reads labelled recordings in four layouts, which a recipe may mix.
 
     esc50    audio/<fold>-<recording>-<take>-<target>.wav   meta/esc50.csv   (https://github.com/karolpiczak/ESC-50)
     folders  <class>/<file>        recordings.csv, optional: file,recording   for people's own recordings
     table    labels.csv: filename,label and, optional, recording,fold         for clips in one folder
+    background   <file>            recordings of any length, cut into pieces        in which no class is heard
 
 A recording is what several clips may be cut from. Clips of one recording never stand on both sides of a split.
 """
@@ -16,6 +17,8 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Literal
 
+import soundfile
+
 from pipit.data.tables import rows_of
 from pipit.training.by_input.audio.settings import SoundSource
 from pipit.training.recipe import Split
@@ -26,6 +29,8 @@ from pipit.training.splits import split_samples
 ENDINGS = (".wav", ".flac", ".ogg", ".mp3", ".oga", ".opus", ".aiff", ".aif", ".au", ".caf", ".w64")
 """What soundfile reads. Of two files with one stem the earlier ending counts."""
 TAKE = re.compile(r"[_\-. ](\d{1,4}|take\d+)$", re.IGNORECASE)
+BACKGROUND_CATEGORY = "background"
+"""Of what is heard in recordings in which no class is heard."""
 SAME_RECORDING: Mapping[str, str] = {"30322": "28314"}
 """ESC-50: uploads to freesound under two numbers that hold the same sound (normalised cross-correlation 0.95; see
 `docs/measured/sounds_copies.csv`)."""
@@ -36,7 +41,8 @@ class Clip:
     """One labelled file.
 
     name: the same on every machine. category: the class as the data set names it. recording: clips that share it
-    belong together. fold: the data set's own, "" if it has none. train_only: neither validates nor tests.
+    belong together. fold: the data set's own, "" if it has none. train_only: neither validates nor tests. start, end:
+    of a piece of a long recording, in seconds. background: such a piece, in which other clips may be put.
     """
 
     path: Path
@@ -45,6 +51,14 @@ class Clip:
     recording: str
     fold: str = ""
     train_only: bool = False
+    start: float = 0.0
+    end: float | None = None
+    background: bool = False
+
+    @property
+    def file(self) -> str:
+        """The name of the file that it lies in, the same on every machine."""
+        return self.name if self.end is None else self.name.rpartition("@")[0]
 
 
 def read_clips(folder: Path, source: SoundSource, known: Sequence[str] = ()) -> Listing[Clip]:
@@ -52,8 +66,8 @@ def read_clips(folder: Path, source: SoundSource, known: Sequence[str] = ()) -> 
 
     Raises InvalidInput for a table without its columns, NotFound for a missing table.
     """
-    readers = {"esc50": _read_esc50, "folders": _read_folders, "table": _read_table}
-    listing = readers[source.kind](folder)
+    readers = {"esc50": _read_esc50, "folders": _read_folders, "table": _read_table, "background": _read_background}
+    listing = readers[source.kind](folder, source)
     prefix = folder.name
     clips = tuple(
         replace(
@@ -71,15 +85,17 @@ def read_clips(folder: Path, source: SoundSource, known: Sequence[str] = ()) -> 
         for category, name in sorted(meant.items())
     )
     tables = {f"{prefix}/{name}": path for name, path in listing.files.items()}
-    files = {clip.name: clip.path for clip in clips} | tables
+    files = {clip.file: clip.path for clip in clips} | tables
     return Listing(clips, files, (*listing.problems, *misspelt))
 
 
-def layout_of(folder: Path) -> Literal["esc50", "folders", "table"]:
-    """Which layout a folder has, by the table that lies in it."""
+def layout_of(folder: Path) -> Literal["esc50", "folders", "table", "background"]:
+    """Which layout a folder has, by the table that lies in it, or by where its recordings lie."""
     if (folder / "meta" / "esc50.csv").is_file():
         return "esc50"
-    return "table" if (folder / "labels.csv").is_file() else "folders"
+    if (folder / "labels.csv").is_file():
+        return "table"
+    return "background" if _recordings_in(folder) and not any(folder.glob("*/*")) else "folders"
 
 
 def meant_class(category: str, known: Sequence[str]) -> str | None:
@@ -93,7 +109,7 @@ def meant_class(category: str, known: Sequence[str]) -> str | None:
     return matches[0] if matches else None
 
 
-def _read_esc50(folder: Path) -> Listing[Clip]:
+def _read_esc50(folder: Path, _: SoundSource) -> Listing[Clip]:
     table = folder / "meta" / "esc50.csv"
     clips, problems = [], []
     for line, row in rows_of(table, ("filename", "fold", "category", "src_file")):
@@ -106,7 +122,7 @@ def _read_esc50(folder: Path) -> Listing[Clip]:
     return Listing(tuple(clips), {"meta/esc50.csv": table}, tuple(problems))
 
 
-def _read_table(folder: Path) -> Listing[Clip]:
+def _read_table(folder: Path, _: SoundSource) -> Listing[Clip]:
     table = folder / "labels.csv"
     clips, problems = [], []
     for line, row in rows_of(table, ("filename", "label")):
@@ -119,7 +135,7 @@ def _read_table(folder: Path) -> Listing[Clip]:
     return Listing(tuple(clips), {table.name: table}, tuple(problems))
 
 
-def _read_folders(folder: Path) -> Listing[Clip]:
+def _read_folders(folder: Path, source: SoundSource) -> Listing[Clip]:
     table = folder / "recordings.csv"
     tables = {table.name: table} if table.is_file() else {}
     named = {row["file"]: row["recording"] for _, row in rows_of(table, ("file", "recording"))} if tables else {}
@@ -131,14 +147,41 @@ def _read_folders(folder: Path) -> Listing[Clip]:
         if path.suffix.lower() not in ENDINGS:
             problems.append(f"{path}: {path.suffix or 'no ending'} is no sound; take it out of the folder")
             continue
-        recording = named.pop(name, "") or f"{path.parent.name}/{recording_of(path)}"
+        recording = named.pop(name, "") or f"{path.parent.name}/{recording_of(path, source.recording)}"
         clips.append(Clip(path, name, path.parent.name, recording))
     problems += [f"{table}: {name!r} is not in {folder}" for name in named]
     return Listing(tuple(clips), tables, tuple(problems))
 
 
-def recording_of(path: Path) -> str:
-    """The recording that a file name tells: `kitchen_3.wav` and `kitchen_4.wav` are takes of `kitchen`."""
+def _read_background(folder: Path, source: SoundSource) -> Listing[Clip]:
+    clips, problems = [], []
+    for path in _recordings_in(folder):
+        try:
+            seconds = soundfile.info(path).duration
+        except soundfile.LibsndfileError as error:
+            problems.append(f"{path}: not audio that can be read: {error.error_string}")
+            continue
+        category = path.stem if path.stem in source.rename else BACKGROUND_CATEGORY
+        # A rest shorter than a piece is left out, unless it is all there is.
+        for number in range(max(1, int(seconds / source.piece_seconds))):
+            start = number * source.piece_seconds
+            end = min(seconds, start + source.piece_seconds)
+            clip = Clip(path, f"{path.name}@{start:g}", category, path.stem, start=start, end=end)
+            clips.append(replace(clip, background=category == BACKGROUND_CATEGORY))
+    return Listing(tuple(clips), {}, tuple(problems))
+
+
+def _recordings_in(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.glob("*") if path.suffix.lower() in ENDINGS and path.name[0] != ".")
+
+
+def recording_of(path: Path, expression: str = "") -> str:
+    """The recording that a file name tells: `kitchen_3.wav` and `kitchen_4.wav` are takes of `kitchen`.
+
+    expression: whose groups tell it instead, where they are found; see `SoundSource.recording`.
+    """
+    if expression and (found := re.search(expression, path.name)):
+        return "".join(part for part in found.groups() if part)
     return TAKE.sub("", path.stem) or path.stem
 
 

@@ -32,7 +32,10 @@ def clip_examples(folder: Path, manifest: Manifest, known: Sequence[str] = ()) -
         raise NotFound(f"{folder} is not a folder; name the one that holds the recordings")
     listing = read_clips(folder, SoundSource(kind=layout_of(folder), path=str(folder), licence=""), known)
     return ExampleSet(
-        tuple(Example(clip.name, clip.category, clip.recording, partial(_read, clip.path)) for clip in listing.items),
+        tuple(
+            Example(clip.name, clip.category, clip.recording, partial(_read, clip.path, clip.start, clip.end))
+            for clip in listing.items
+        ),
         listing.problems,
         most_alarming(manifest),
         further=(robustness,),
@@ -60,9 +63,9 @@ def robustness(asked: Asked) -> Further:
     return Further(found.metrics(), title, found.table(), found.to_json(), partial(write_robustness, found=found))
 
 
-def _read(path: Path) -> Input:
+def _read(path: Path, start: float, end: float | None) -> Input:
     """As a caller would send it: the file, where a device decodes such files. Raises InvalidInput, InputTooLarge."""
-    if path.suffix.lower() in DEVICE_ENDINGS:
+    if end is None and path.suffix.lower() in DEVICE_ENDINGS:
         return EncodedAudio(path.read_bytes())
-    samples, rate = read_clip(path)
+    samples, rate = read_clip(path, start, end)
     return PcmAudio(samples[:, np.newaxis], rate)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from pipit.training.recipe import Count, DataSource, Recipe, RecipePart
 
@@ -15,11 +16,26 @@ NotNegative = Annotated[float, Field(ge=0.0)]
 class SoundSource(DataSource):
     """One data set of sounds; see `pipit.training.by_input.audio.clips`."""
 
-    kind: Literal["esc50", "folders", "table"]
+    kind: Literal["esc50", "folders", "table", "background"]
     rename: dict[str, str] = Field(default_factory=dict)
-    """Classes of this data set by the name that they bear there."""
+    """Classes of this data set by the name that they bear there; background: of files, by their name without ending."""
+    recording: str = ""
+    """folders: a regular expression whose groups, looked for in a file's name, tell its recording."""
+    piece_seconds: Annotated[float, Field(ge=1.0)] = 5.0
+    """background: of the pieces that long recordings are cut into."""
     train_only: bool = False
     """Its clips neither validate nor test: for labels that are not to be trusted."""
+
+    @field_validator("recording")
+    @classmethod
+    def _is_expression(cls, value: str) -> str:
+        try:
+            groups = re.compile(value).groups
+        except re.error as error:
+            raise ValueError(f"no regular expression: {error}") from error
+        if value and not groups:
+            raise ValueError("has no group; put what tells the recording in parentheses")
+        return value
 
 
 class Features(RecipePart):
@@ -40,14 +56,21 @@ class Augmentation(RecipePart):
     """Range of the rate."""
     pitch_shift: tuple[float, float] = (-2.0, 2.0)
     """Range in semitones."""
-    noise: NotNegative = 0.005
-    """Standard deviation of white noise; full scale is 1."""
-    gain_db: NotNegative = 6.0
-    """Largest change of level, up or down."""
     shift_seconds: NotNegative = 1.0
     """Largest change of the window's place; what is missing is silence."""
+    shorten_seconds: tuple[float, float] = (0.3, 3.0)
+    """How much is kept of a clip, its loudest part, to be put anywhere in the window: an event is short."""
+    background_db: tuple[float, float] = (0.0, 30.0)
+    """By how much the clip's loudest second stands over a background recording of its own side, where there are any."""
+    noise: NotNegative = 0.005
+    """Standard deviation of white noise; full scale is 1."""
+    gain_db: tuple[float, float] = (-40.0, 6.0)
+    """Range of the change of level."""
     probability: Fraction = 0.5
-    """Of each of the five for itself."""
+    """Of each of the seven for itself."""
+    quiet: Annotated[int, Field(ge=0)] = 0
+    """Sounds that hold no event and that a program makes (see `quiet`), to train on as background; half as many more
+    validate. For tasks that have a background."""
     frequency_mask: Fraction = 0.12
     """SpecAugment: widest masked share of the bands (https://arxiv.org/abs/1904.08779)."""
     time_mask: Fraction = 0.12

@@ -18,7 +18,8 @@ from pipit.pipelines.audio_windows import INPUT, AudioWindows, FrontEnd
 from pipit.pipelines.rows import predictions
 from pipit.training.by_input.audio.clips import Clip, read_clips, split_clips
 from pipit.training.by_input.audio.features import FeatureMaker, read_clip
-from pipit.training.by_input.audio.listening import Listened, find_recordings, listen_to_background
+from pipit.training.by_input.audio.listening import Listened, listen_to_background
+from pipit.training.by_input.audio.quiet import QUIET_CATEGORY
 from pipit.training.by_input.audio.robustness import LabelledSound, Robustness, measure_robustness
 from pipit.training.by_input.audio.settings import SoundRecipe
 from pipit.training.cache import ArrayCache
@@ -26,7 +27,7 @@ from pipit.training.classifier import ClassifierTrainer
 from pipit.training.datasets import file_digests
 from pipit.training.kit import Ask
 from pipit.training.run import Facts, Run
-from pipit.training.sides import Entry, Side, describe_split
+from pipit.training.sides import SIDES, Entry, Side, describe_split
 from pipit.training.source_set import Listing
 from pipit.types import Decoded, Prediction
 
@@ -35,7 +36,11 @@ RecipeT = TypeVar("RecipeT", bound=SoundRecipe)
 
 @dataclass(frozen=True, slots=True)
 class SoundSide(Side):
-    """rows: log-mel of each clip's first window, (n, bands, frames, 1). groups: recordings."""
+    """rows: of the network's input, (n, bands, frames, 1). groups: recordings. clips: of each row.
+
+    Each clip's first window; on the validation side its varied copies too, and sounds that hold no event, so that what
+    is decided there, thresholds above all, holds for short sounds, at every level and among others.
+    """
 
     clips: tuple[Clip, ...]
 
@@ -73,31 +78,48 @@ class SoundTrainer(ClassifierTrainer[RecipeT, Clip, SoundSide], Generic[RecipeT]
     def features(
         self, run: Run, clips: Sequence[Clip], copies: int
     ) -> tuple[dict[str, NDArray[np.float32]], list[str]]:
-        """Log-mel by clip name, (1 + copies, bands, frames, 1), and a line for each clip that can't be used."""
-        recipe = self.recipe
-        cache = ArrayCache(run.cache / "features")
-        maker = FeatureMaker(self.front_end, recipe.augmentation, recipe.seed, cache, recipe.workers)
-        digests = file_digests({clip.name: clip.path for clip in clips}, run.cache / "file_digests.json")
+        """Rows by clip name, (1 + copies, bands, frames, 1), and a line for each clip that can't be used."""
+        digests = file_digests({clip.file: clip.path for clip in clips}, run.cache / "file_digests.json")
         title = "log-mel" if not copies else f"log-mel, with {copies} copies of each"
-        return maker.make(clips, digests, copies, run.progress, title)
+        backgrounds = [clip for clip in clips if clip.background]
+        return self._maker(run).make(clips, digests, copies, run.progress, title, backgrounds)
 
     def windows(self, run: Run, side: str, copies: int = 0) -> tuple[list[Clip], NDArray[np.float32]]:
         """The clips of a side, and rows of each and of its copies, (clips, 1 + copies, bands, frames, 1).
 
+        On the sides that something is learnt from, sounds without an event follow, where the recipe asks for them.
         Raises InvalidInput if a file can't be read any more.
         """
         clips = self.items(run, side)
         features, problems = self.features(run, clips, copies)
         if problems:
             raise InvalidInput("clips have changed since they were prepared:\n  " + "\n  ".join(problems))
-        return clips, np.stack([features[clip.name] for clip in clips])
+        rows = np.stack([features[clip.name] for clip in clips])
+        count = self.quiet_sounds(run, side)
+        if not count:
+            return clips, rows
+        quiet = self._maker(run).quiet(count, copies, [self.recipe.seed, SIDES.index(side)])
+        names = [f"{QUIET_CATEGORY}/{side}/{number}" for number in range(count)]
+        made = [Clip(Path(name), name, QUIET_CATEGORY, name) for name in names]
+        return [*clips, *made], np.concatenate([rows, quiet])
+
+    def quiet_sounds(self, run: Run, side: str) -> int:
+        """How many sounds without an event a side has beside its clips."""
+        quiet = 0 if self.background(run) is None else self.recipe.augmentation.quiet
+        return {"train": quiet, "validation": quiet // 2}.get(side, 0)
 
     def side(self, run: Run, side: str) -> SoundSide:
-        """See `ClassifierTrainer`."""
-        clips, rows = self.windows(run, side)
+        """See `ClassifierTrainer` and `SoundSide`."""
+        clips, rows = self.windows(run, side, self.recipe.augmentation.copies if side == "validation" else 0)
+        clips = [clip for clip in clips for _ in range(rows.shape[1])]
         truth = np.array([self.label_index(run, clip.category) for clip in clips], np.int64)
         groups = np.array([clip.recording for clip in clips], dtype=object)
-        return SoundSide(rows[:, 0], truth, groups, tuple(clips))
+        return SoundSide(rows.reshape(-1, *rows.shape[2:]), truth, groups, tuple(clips))
+
+    def _maker(self, run: Run) -> FeatureMaker:
+        recipe = self.recipe
+        cache = ArrayCache(run.cache / "features")
+        return FeatureMaker(self.front_end, recipe.augmentation, recipe.seed, cache, recipe.workers)
 
     def label_of(self, run: Run, entry: Mapping[str, Any]) -> str:
         """See `ClassifierTrainer`."""
@@ -122,7 +144,10 @@ class SoundTrainer(ClassifierTrainer[RecipeT, Clip, SoundSide], Generic[RecipeT]
 
         sounds = [
             LabelledSound(
-                clip.name, labels[self.label_index(run, clip.category)], clip.recording, partial(read_clip, clip.path)
+                clip.name,
+                labels[self.label_index(run, clip.category)],
+                clip.recording,
+                partial(read_clip, clip.path, clip.start, clip.end),
             )
             for clip in self.items(run, side)
         ]
@@ -136,8 +161,8 @@ class SoundTrainer(ClassifierTrainer[RecipeT, Clip, SoundSide], Generic[RecipeT]
             progress=run.progress,
         )
 
-    def listen(self, run: Run, ask: Ask, decision: Decision, folder: Path) -> Listened:
-        """False alarms of the network in a folder of recordings without events. ask: of the variant that will serve."""
+    def listen(self, run: Run, ask: Ask, decision: Decision, recordings: Mapping[str, Path]) -> Listened:
+        """False alarms of the network in recordings without events, by name. ask: of the variant that will serve."""
         pipeline, labels = AudioWindows(self.front_end), self.labels(run)
 
         def answered(decoded: Decoded | None) -> list[Prediction]:
@@ -151,7 +176,7 @@ class SoundTrainer(ClassifierTrainer[RecipeT, Clip, SoundSide], Generic[RecipeT]
                 yield from answered(stream.push(piece))
             yield from answered(stream.finish())
 
-        return listen_to_background(listen, find_recordings(folder), run.progress)
+        return listen_to_background(listen, recordings, run.progress)
 
     def input(self, run: Run) -> InputDescription:
         """See `ClassifierTrainer`."""
