@@ -90,7 +90,7 @@ NUMBERS = {
     ),
     "emotion.expression": (
         "emotion_networks",
-        {"recipe": "mobilefacenet", "what": "accuracy"},
+        {"recipe": "mobilefacenet", "what": "accuracy.fer2013"},
         ("samples", 100, 0),
     ),
     "emotion.stress": (

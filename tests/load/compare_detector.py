@@ -1,5 +1,4 @@
-"""The footprints detector: what the guide's recipe reaches, what it would without pictures that hold no print, and what
-8 bits would take and give.
+"""The footprints detector: what the guide's recipe reaches, and what 8 bits would take and give.
 
     python tests/load/compare_detector.py RUNS [KIND=FOLDER ...]
 
@@ -35,36 +34,25 @@ from pipit.training.steps import actions_of, run_steps
 TASK = "footprints.detector"
 ROUNDS = 60
 COMPARED = ("average_precision", "precision", "recall", "false_pictures", "real.false", "real.false.unseen")
-GUIDE = "guide"
-RECIPES: dict[str, dict[str, object]] = {
-    GUIDE: {},
-    "scenes alone": {"without_prints.train": 0, "without_prints.found": 1.0},
-}
-TIMED = ("prepare", "fit")
 Row = dict[str, object]
 
 
 def main() -> None:
     """Prints and writes `docs/measured/footprints_detector.csv`."""
     kinds = {kind: Path(folder) for kind, _, folder in (argument.partition("=") for argument in sys.argv[2:])}
-    rows: list[Row] = []
-    for name, changes in RECIPES.items():
-        recipe = load_recipe(find_recipe(DetectorTrainer.recipe_folder, TASK, "guide"), DetectorRecipe, changes)
-        trainer = DetectorTrainer(recipe, load_settings(DataSettings).data)
-        with open_run(trainer, Path(sys.argv[1])) as run:
-            run_steps(run, actions_of(trainer), "verify")
-            kept = run.read_json("verify", "metrics.json")
-            rows += [row(name, key, Metric.model_validate(value)) for key, value in kept.items()]
-            rows.append(row(name, "threshold", Metric(value=run.read_json("evaluate", "threshold.json"), samples=0)))
-            rows += [row(name, f"real.false.{kind}", found_in(trainer, run, kind, kinds[kind])) for kind in kinds]
-            seconds = {step: record.seconds for step, record in run.records().items()}
-            rows += [row(name, f"{step}_seconds", Metric(value=seconds[step], samples=1)) for step in TIMED]
-            if name == GUIDE:
-                rows += eight_bits(trainer, run)
+    recipe = load_recipe(find_recipe(DetectorTrainer.recipe_folder, TASK, "guide"), DetectorRecipe)
+    trainer = DetectorTrainer(recipe, load_settings(DataSettings).data)
+    with open_run(trainer, Path(sys.argv[1])) as run:
+        run_steps(run, actions_of(trainer), "verify")
+        metrics = {key: Metric.model_validate(value) for key, value in run.read_json("verify", "metrics.json").items()}
+        metrics["threshold"] = Metric(value=run.read_json("evaluate", "threshold.json"), samples=0)
+        metrics |= {f"real.false.{kind}": found_in(trainer, run, folder) for kind, folder in kinds.items()}
+        rows = [row("guide", key, metric) for key, metric in metrics.items()]
+        rows += eight_bits(trainer, run)
     write_csv("footprints_detector", rows)
 
 
-def found_in(trainer: DetectorTrainer, run: Run, kind: str, folder: Path) -> Metric:
+def found_in(trainer: DetectorTrainer, run: Run, folder: Path) -> Metric:
     """Share of the folder's pictures in which the network that would serve finds a print."""
     size = trainer.recipe.finding.size
     paths = pictures_below(folder)

@@ -116,7 +116,13 @@ def shares_found(
         UNSEEN: np.isin(kinds, list(unseen)),
     }
     groups = np.array([picture.source for picture in pictures], dtype=object)
-    return {name: _share(wrong[rows], groups[rows]) for name, rows in chosen.items() if rows.any()}
+    return {name: share_of_groups(wrong[rows], groups[rows]) for name, rows in chosen.items() if rows.any()}
+
+
+def share_of_groups(hits: Sequence[bool] | NDArray[np.bool_], groups: Sequence[str] | NDArray[np.object_]) -> Estimate:
+    """Of pictures, at least one; its interval is Wilson's with groups for trials."""
+    value, count = float(np.mean(hits)), len(set(groups))
+    return Estimate(value, len(hits), *wilson(value * count, count))
 
 
 def ground_pictures(
@@ -151,9 +157,3 @@ def _exceeded_by(scores: NDArray[np.float64], share: float) -> float:
     order = np.sort(scores)[::-1]
     allowed = int(share * len(order))
     return float(np.nextafter(order[allowed], np.inf)) if allowed < len(order) else 0.0
-
-
-def _share(wrong: NDArray[np.bool_], groups: NDArray[np.object_]) -> Estimate:
-    value = float(wrong.mean())
-    count = len(set(groups))
-    return Estimate(value, len(wrong), *wilson(value * count, count))

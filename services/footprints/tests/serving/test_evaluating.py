@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from footprints.detector.data import data_file, format_boxes
 from pipit.bundle import Bundle
-from pipit.errors import NotFound
+from pipit.errors import InvalidInput, NotFound
 from pipit.training.bundle_evaluation import evaluate_bundle
 from pipit.types import Box
 
@@ -51,3 +51,32 @@ def test_pictures_without_a_print_give_the_share_of_false_ones(
     assert "recall" not in found.metrics
     with pytest.raises(NotFound, match="is not a folder"):
         evaluate_bundle(detector_bundle, [tmp_path / "gone"])
+
+
+def test_any_folder_of_pictures_tells_how_often_a_print_is_found(
+    detector_bundle: Bundle, paint: Any, encode: Any, tmp_path: Path
+) -> None:
+    """Of photographs of prints those that test; a folder without sides holds none. Pictures of one person are alike."""
+    bright, dark = (encode(paint(320, 320, cells)) for cells in ({(3, 4): "red"}, {}))
+    for name, picture in {
+        "prints/train/cat/a.png": dark,
+        "prints/val/cat/b.png": bright,
+        "prints/val/dog/c.png": dark,
+        **{f"people/anna/{number}.png": bright for number in range(10)},
+        **{f"people/{name}/1.png": dark for name in ("ben", "cleo", "dan")},
+        "people/dan/broken.png": b"no picture",
+    }.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_bytes(picture)
+    found = evaluate_bundle(detector_bundle, [tmp_path / "prints"]).metrics["real.found"]
+    assert (found.value, found.samples) == (0.5, 2)
+    people = evaluate_bundle(detector_bundle, [tmp_path / "people"])
+    (problem,) = people.to_json()["further"]["pictures without a print"]["problems"]
+    assert "broken.png" in problem
+    share = people.metrics["real.false"]
+    assert (share.value, share.samples) == (pytest.approx(10 / 13), 13)
+    assert share.low is not None
+    assert share.low < 0.4  # As of four people, not of thirteen pictures.
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(InvalidInput, match="holds no pictures"):
+        evaluate_bundle(detector_bundle, [tmp_path / "empty"])
