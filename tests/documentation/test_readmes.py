@@ -85,12 +85,12 @@ NUMBERS = {
     # task: CSV below docs/measured, what its row has in it, column of the number of samples, factor, digits
     "home_security.sounds": (
         "sounds_crossvalidation",
-        {"task": "security", "network": "yamnet", "variant": "int8", "metric": "accuracy.security"},
+        {"task": "security, ESC-50's clips", "variant": "int8", "metric": "accuracy.security"},
         ("samples", 100, 1),
     ),
     "emotion.expression": (
         "emotion_networks",
-        {"recipe": "mobilefacenet", "what": "accuracy"},
+        {"recipe": "mobilefacenet", "what": "accuracy.fer2013"},
         ("samples", 100, 0),
     ),
     "emotion.stress": (

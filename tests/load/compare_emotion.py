@@ -30,6 +30,8 @@ from pipit.training.sides import Side
 from pipit.training.steps import actions_of, run_steps
 
 RECIPES = ("guide", "temporal", "aligned", "joined", "mobilefacenet")
+SOURCES = ("fer2013", "wild200")
+"""Data sets, each with figures of its own."""
 SIMPLER = "joined"
 """What later recipes are held against, face by face."""
 ROUNDS = 200
@@ -42,6 +44,7 @@ SHARES = (
     "baseline.accuracy",
     "baseline.macro_f1",
     "detection_rate",
+    *(f"{what}.{source}" for source in SOURCES for what in ("accuracy", "accuracy.all_pictures", "macro_f1")),
 )
 Row = dict[str, object]
 

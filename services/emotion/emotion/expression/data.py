@@ -14,6 +14,7 @@ DFEW's clips become landmarks.npz by `pipit data landmarks --input <clips> --out
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -37,6 +38,7 @@ from pipit.training.by_input.faces.labelled import (
     read_folders,
     read_landmark_set,
 )
+from pipit.training.by_input.faces.sources import asked_by_source
 from pipit.training.examples import ExampleSet
 from pipit.training.source_set import Listing
 
@@ -87,7 +89,8 @@ def read_examples(folder: Path, manifest: Manifest) -> ExampleSet:
     """`pipit evaluate`. Raises NotFound for no folder, InvalidInput."""
     if not folder.is_dir():
         raise NotFound(f"{folder} is not a folder; name the one that holds the pictures")
-    return face_examples(read_dataset(folder, layout_of(folder)), manifest)
+    examples = face_examples(read_dataset(folder, layout_of(folder)), manifest)
+    return replace(examples, further=(asked_by_source,))
 
 
 def _read_fer2013_csv(folder: Path, label_of: LabelOf) -> Listing[Face]:

@@ -23,6 +23,7 @@ from pipit.inputs import Input
 from pipit.landmarks import face_crop
 from pipit.training.by_input.faces.faces import Crop, FaceSamples
 from pipit.training.by_input.faces.labelled import Face
+from pipit.training.by_input.faces.sources import metrics_by_source, source_of
 from pipit.training.by_input.faces.trainer import WITHOUT_FACE_FILE, FaceTrainer
 from pipit.training.evaluation import Evaluation, Scores
 from pipit.training.intervals import wilson
@@ -140,30 +141,28 @@ class ExpressionTrainer(FaceTrainer[ExpressionRecipe]):
             rows[:, ALIGNED:] = 0.0
             alone = self.measure(run, self.scores(run, ask(rows)), test, decision).metrics()
             metrics |= {f"{name}.landmarks_alone": alone[name] for name in ("accuracy", "macro_f1")}
-        return {**metrics, **self._by_source(run, scores, test, decision)}
+        return {**metrics, **self._by_source(run, scores, test)}
 
-    def _by_source(self, run: Run, scores: Scores, test: Side, decision: Decision) -> Mapping[str, Metric]:
-        metrics: dict[str, Metric] = {}
-        sources = np.array([_source_of(entry["name"]) for entry in self.entries(run, "test")])
+    def _by_source(self, run: Run, scores: Scores, test: Side) -> Mapping[str, Metric]:
+        names = [str(entry["name"]) for entry in self.entries(run, "test")]
+        metrics = metrics_by_source(LABELS, test.truth, scores, test.groups, names, self.recipe.seed)
+        if self.recipe.split.rule != "fold":
+            return metrics
         missed = self._missed_in_test(run)
+        right, sources = scores.argmax(axis=1) == test.truth, np.array([source_of(name) for name in names])
         for source in sorted(set(sources.tolist())):
-            rows = np.flatnonzero(sources == source)
-            side = Side(test.rows[rows], test.truth[rows], test.groups[rows])
-            found = self.measure(run, scores[rows], side, decision).metrics()
-            kept = ("accuracy", "macro_f1", *(f"f1.{label}" for label in LABELS))
-            metrics |= {f"{name}.{source}": found[name] for name in kept}
-            if self.recipe.split.rule == "fold":
-                right, pictures = int((scores[rows].argmax(axis=1) == side.truth).sum()), len(rows) + missed[source]
-                low, high = wilson(right, pictures)
-                over_all = Metric(value=right / pictures, samples=pictures, low=low, high=high)
-                metrics[f"accuracy.all_pictures.{source}"] = over_all
+            of_source = sources == source
+            hits, pictures = int(right[of_source].sum()), int(of_source.sum()) + missed[source]
+            low, high = wilson(hits, pictures)
+            over_all = Metric(value=hits / pictures, samples=pictures, low=low, high=high)
+            metrics[f"accuracy.all_pictures.{source}"] = over_all
         return metrics
 
     def _missed_in_test(self, run: Run) -> Counter[str]:
         """Pictures without a face that would have tested, by data set."""
         faces = self.sources.by_name()
         names = run.read_json("prepare", WITHOUT_FACE_FILE)
-        return Counter(_source_of(name) for name in names if faces[name].fold in self.recipe.split.test_folds)
+        return Counter(source_of(name) for name in names if faces[name].fold in self.recipe.split.test_folds)
 
     def input(self, run: Run) -> InputDescription:
         """Landmarks, where no data set holds pictures."""
@@ -203,8 +202,3 @@ class ExpressionTrainer(FaceTrainer[ExpressionRecipe]):
 
     def _weights(self) -> Path | None:
         return mobilefacenet.weights_file(self.data) if self.recipe.network == "mobilefacenet" else None
-
-
-def _source_of(name: str) -> str:
-    """The folder of the data set that a face is of."""
-    return name.partition("/")[0]

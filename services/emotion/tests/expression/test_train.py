@@ -162,7 +162,7 @@ def test_from_a_few_real_pictures_to_a_bundle(
     with open_run(trainer, tmp_path / "runs", quiet) as run:
         outcomes = run_steps(run, actions_of(trainer))
         _check_sides(run)
-        bundle = make_bundle(trainer, run, FIRST_VERSION, tmp_path / "bundle")
+        bundle = make_bundle(trainer, run, FIRST_VERSION, run.output("publish") / "bundle")
     prepared = outcomes[0].record.facts
     on_sides = sum(prepared[side] for side in ("train", "validation", "test"))
     assert prepared["without_face"] + prepared["like_test_faces"] + on_sides == 280
@@ -180,6 +180,14 @@ def test_from_a_few_real_pictures_to_a_bundle(
     assert counted.value * 56 == pytest.approx(metrics["accuracy"].value * prepared["test"])
     assert counted.low is not None
     assert counted.low < counted.value
+    if network == "joined":
+        # Asked as a server asks it, of pictures that did not train it.
+        asked = evaluate_bundle(bundle, [own], progress=quiet)
+        assert asked.answers is not None
+        assert asked.answers.trained_on == prepared["train"] + prepared["validation"]
+        assert asked.metrics["accuracy.few"] == asked.metrics["accuracy"]
+        if not prepared["like_test_faces"]:
+            assert asked.metrics["accuracy.few"].value == pytest.approx(metrics["accuracy.few"].value)
     assert bundle.manifest.pipeline.parameters["landmarks_alone"]
     assert bundle.manifest.metrics["accuracy.landmarks_alone"].samples == prepared["test"]
 

@@ -16,10 +16,11 @@ from home_security.sounds.task import SoundsTrainer
 from pipit.bundle.gates import check_gates
 from pipit.bundle.golden import check_golden
 from pipit.errors import InvalidInput, NotFound
-from pipit.inputs import EncodedAudio
+from pipit.inputs import EncodedAudio, PcmAudio
 from pipit.runtimes import load_runtime
 from pipit.training.bundle_evaluation import evaluate_bundle
 from pipit.training.by_input.audio.batches import AugmentedBatches, Samples
+from pipit.training.by_input.audio.features import read_clip
 from pipit.training.publish import FIRST_VERSION, make_bundle
 from pipit.training.recipe import find_recipe, load_recipe
 from pipit.training.run import open_run
@@ -249,3 +250,20 @@ def test_from_real_clips_to_an_int8_bundle_that_hears_what_matters(yamnet_weight
     found = _answers(bundle, [files[entry["name"]] for entry in alarms])
     right = [a == entry["label"] for a, entry in zip(found, alarms, strict=True)]
     assert metrics["accuracy.security"].value == pytest.approx(np.mean(right))
+    assert metrics["quiet.alarm_rate"].value == 0.0
+    glass = [clip.path for clip in trainer.sources.items() if clip.category == "glass_breaking"]
+    for seconds in (0.5, 5.0):
+        exact, rounded = (_logits(bundle, variant, glass, seconds) for variant in ("float32", "int8"))
+        assert np.corrcoef(exact.ravel(), rounded.ravel())[0, 1] > 0.99
+
+
+def _logits(bundle: Any, variant: str, clips: list[Path], seconds: float) -> np.ndarray:
+    """Of the beginnings of clips, filled with silence."""
+    pipeline, runtime = SoundsPipeline(bundle.manifest), load_runtime(bundle.weights(variant), "litert")
+    found = []
+    for clip in clips:
+        samples, rate = read_clip(clip)
+        decoded = pipeline.decode(PcmAudio(samples[: int(seconds * rate), np.newaxis], rate))
+        found.append(runtime.run(decoded.tensors)["logits"])
+    runtime.close()
+    return np.concatenate(found)

@@ -22,6 +22,7 @@ from pipit.training.by_input.faces.labelled import (
     read_folders,
     read_landmark_set,
 )
+from pipit.training.by_input.faces.sources import metrics_by_source
 from pipit.training.cache import ArrayCache
 from pipit.training.datasets import file_digests
 from pipit.training.source_set import Listing
@@ -193,3 +194,20 @@ def test_the_check_counts_classes_and_persons_and_names_pictures_that_can_not_be
     assert (check().recordings, len(check().notes)) == (2, 1)
     with pytest.raises(NotFound, match="is not a folder"):
         check_faces(tmp_path / "none", lambda *_: None, lambda _: "", _read, PEOPLE, 2)
+
+
+def test_every_data_set_has_figures_of_its_own() -> None:
+    names = ["web/a/1.jpg", "web/a/2.jpg", "web/b/3.jpg", "home/b/1.jpg", "home/a/2.jpg"]
+    truth = np.array([0, 0, 1, 1, 0])
+    scores = np.eye(2)[[0, 1, 1, 1, 1]]
+    groups = np.array(names, dtype=object)
+    found = metrics_by_source(("a", "b"), truth, scores, groups, names, seed=1)
+    assert {name: found[name].samples for name in ("accuracy.web", "accuracy.home")} == {
+        "accuracy.web": 3,
+        "accuracy.home": 2,
+    }
+    assert found["accuracy.web"].value == pytest.approx(2 / 3)
+    assert found["accuracy.home"].value == pytest.approx(1 / 2)
+    assert found["f1.a.web"].value == found["f1.b.web"].value == pytest.approx(2 / 3)
+    assert found["f1.b.home"].value == pytest.approx(2 / 3)
+    assert found["macro_f1.home"].value == pytest.approx(1 / 3)
