@@ -8,9 +8,11 @@
        │              bundle is experimental
        ├─ uncertain   the two best scores lie closer than `uncertain_margin`: a person's label would help. It says
        │              nothing of the answer, and may stand beside any
+       ├─ groups      labels that belong together: the sum of their scores; reached as labels are detected
        └─ label       what the answer says:
                         1. the best of the detected labels, even where the background has a higher score
-                        2. nothing ("") where it is unknown
+                        2. where it is unknown, the best of the groups that reach their threshold, and it is not unknown
+                           then; else nothing ("")
                         3. the background, where the bundle has one
                         4. the label with the best score, or nothing where that one is experimental
 
@@ -48,7 +50,10 @@ def softmax(logits: NDArray[Any]) -> NDArray[np.float32]:
 
 @dataclass(frozen=True, slots=True)
 class Decided:
-    """What rows of scores say. detected: (rows, labels). label: a position or NOTHING, (rows,). Others: (rows,)."""
+    """What rows of scores say. detected: (rows, labels). Others: (rows,).
+
+    label: a position or NOTHING; groups have the positions behind those of the labels.
+    """
 
     detected: NDArray[np.bool_]
     label: NDArray[np.int64]
@@ -73,6 +78,7 @@ class _Row(NamedTuple):
     unknown: bool
     uncertain: bool
     order: list[int]
+    groups: list[tuple[float, bool]]
 
 
 def _decide(scores: NDArray[np.floating], labels: Sequence[str], decision: Decision) -> _Row:
@@ -98,7 +104,20 @@ def _decide(scores: NDArray[np.floating], labels: Sequence[str], decision: Decis
         label = labels.index(decision.background)
     else:
         label = NOTHING if labels[best] in decision.experimental else best
-    return _Row(detected, label, unknown, margin < decision.uncertain_margin, order)
+    groups = _groups(values, labels, decision)
+    if unknown and any(reaches for _, reaches in groups):
+        label, unknown = len(labels) + groups.index(max(group for group in groups if group[1])), False
+    return _Row(detected, label, unknown, margin < decision.uncertain_margin, order, groups)
+
+
+def _groups(values: Sequence[float], labels: Sequence[str], decision: Decision) -> list[tuple[float, bool]]:
+    """The score of each group, and whether it reaches its threshold."""
+    if not decision.groups:
+        return []
+    by_label = dict(zip(labels, values, strict=True))
+    sums = [min(1.0, sum(by_label[label] for label in members)) for members in decision.groups.values()]
+    limits = [decision.thresholds.get(name, DEFAULT_THRESHOLD) for name in decision.groups]
+    return [(value, value >= limit) for value, limit in zip(sums, limits, strict=True)]
 
 
 def reached(scores: NDArray[np.floating], labels: Sequence[str], thresholds: Mapping[str, float]) -> NDArray[np.bool_]:
@@ -110,7 +129,7 @@ def reached(scores: NDArray[np.floating], labels: Sequence[str], thresholds: Map
 def predict(
     scores: NDArray[np.float32], labels: tuple[str, ...], decision: Decision, region: Region = None
 ) -> Prediction:
-    """The answer for one row. scores: shape (labels,), of the labels in their order.
+    """The answer for one row: labels and groups, best first. scores: shape (labels,), of the labels in their order.
 
     Raises InvalidInput for scores that are no numbers, as a network gives for such an input.
     """
@@ -118,12 +137,14 @@ def predict(
         raise InvalidInput("the network gave no finite scores for this input; send finite values")
     row = _decide(scores, labels, decision)
     values = scores.tolist()
+    found = [LabelScore(labels[i], values[i], row.detected[i], labels[i] in decision.experimental) for i in row.order]
+    if decision.groups:
+        found += [LabelScore(name, *group) for name, group in zip(decision.groups, row.groups, strict=True)]
+        found.sort(key=lambda one: -one.score)
     return Prediction(
-        scores=tuple(
-            LabelScore(labels[i], values[i], row.detected[i], labels[i] in decision.experimental) for i in row.order
-        ),
+        scores=tuple(found),
         region=region,
-        label="" if row.label == NOTHING else labels[row.label],
+        label="" if row.label == NOTHING else (*labels, *decision.groups)[row.label],
         unknown=row.unknown,
         uncertain=row.uncertain,
     )

@@ -163,3 +163,34 @@ def test_nothing_measured_says_nothing() -> None:
         ("none", False),
         ("siren", False),
     ]
+
+
+SPECIES = ("cat", "dog", "rat", "wolf")
+FAMILIES = Decision(
+    groups={"canid": ("dog", "wolf"), "pests": ("cat", "rat")},
+    thresholds={"canid": 0.6, "pests": 0.55, **dict.fromkeys(SPECIES, 0.7)},
+    unknown_below=0.5,
+)
+
+
+@pytest.mark.parametrize(
+    ("scores", "label", "unknown"),
+    [
+        # A label that can be said is said, however sure its group is.
+        ((0.0, 0.55, 0.0, 0.45), "dog", False),
+        # None is sure; the group is.
+        ((0.1, 0.35, 0.15, 0.4), "canid", False),
+        ((0.3, 0.2, 0.3, 0.2), "pests", False),
+        ((0.25, 0.25, 0.25, 0.25), "", True),
+    ],
+)
+def test_where_no_label_is_sure_a_group_of_them_may_be(scores: tuple[float, ...], label: str, unknown: bool) -> None:
+    answer = predict(np.array(scores, np.float32), SPECIES, FAMILIES)
+    assert (answer.label, answer.unknown) == (label, unknown)
+    by_label = {one.label: one for one in answer.scores}
+    assert by_label["canid"].score == pytest.approx(scores[1] + scores[3])
+    assert by_label["canid"].detected == (scores[1] + scores[3] >= 0.6)
+    assert [one.score for one in answer.scores] == sorted((one.score for one in answer.scores), reverse=True)
+    decided = decide(np.array([scores], np.float32), SPECIES, FAMILIES)
+    assert ((*SPECIES, *FAMILIES.groups, "")[decided.label[0]], bool(decided.unknown[0])) == (label, unknown)
+    assert decided.detected.shape == (1, 4)

@@ -2,8 +2,9 @@
 
     python tests/load/compare_footprints.py RUNS [DETECTOR]
 
-Needs PIPIT_DATA with `footprints`, `faces` and `expressions`. RUNS is a folder for the runs; what was trained there is
-not trained again. DETECTOR: a bundle of `footprints.detector`, for the row with crops by it.
+Needs PIPIT_DATA with `footprints`, `faces`, `expressions`, `tv_ad_frames` and the backbones. RUNS is a folder for the
+runs; what was trained there is not trained again. DETECTOR: a bundle of `footprints.detector`, for the rows with crops
+by it.
 """
 
 from __future__ import annotations
@@ -11,9 +12,11 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+import numpy as np
 from footprints.species.recipe import SpeciesRecipe
 from footprints.species.task import SpeciesTrainer
 from measure import write_csv
+from numpy.typing import NDArray
 from pipit.bundle.manifest import Metric
 from pipit.settings import DataSettings, load_settings
 from pipit.training.kit import exported
@@ -30,8 +33,9 @@ KEPT = (
     "macro_f1",
     "baseline.accuracy",
     "calibration_error",
-    "unknown_rate.prints",
-    "unknown_rate.without_print",
+    "family_accuracy",
+    "baseline.family_accuracy",
+    "risk_coverage_area",
     "detection_rate",
     "dynamic_loss_points",
     "size_mb.float32",
@@ -44,11 +48,14 @@ def main() -> None:
     """Prints and writes `docs/measured/footprints_species.csv`."""
     runs, *detector = sys.argv[1:]
     rows: list[Row] = []
+    before: NDArray[np.bool_] | None = None
     for name, recipe in wanted(detector[0] if detector else None).items():
         trainer = SpeciesTrainer(recipe, load_settings(DataSettings).data)
         with open_run(trainer, Path(runs)) as run:
             run_steps(run, actions_of(trainer), "verify")
-            rows += measured(name, run)
+            right = answered_rightly(trainer, run)
+            before = right if before is None else before
+            rows += [*measured(name, run), gain(name, right, before)]
             if name == "tuned":
                 rows += full_int8(name, trainer, run)
         write_csv("footprints_species", rows)
@@ -56,12 +63,15 @@ def main() -> None:
 
 def wanted(detector: str | None) -> dict[str, SpeciesRecipe]:
     """Recipes by what they are called in the table."""
-    guide, tuned = (
-        load_recipe(find_recipe(SpeciesTrainer.recipe_folder, TASK, name), SpeciesRecipe) for name in ("guide", "tuned")
+    guide, tuned, together = (
+        load_recipe(find_recipe(SpeciesTrainer.recipe_folder, TASK, name), SpeciesRecipe)
+        for name in ("guide", "tuned", "together")
     )
     plain = tuned.augmentation.model_copy(update={"copies": 0})
     found = {
         "tuned": tuned,
+        "together": together,
+        "together, EfficientNet-Lite0 alone": together.model_copy(update={"beside": None}),
         "guide": guide,
         "tuned, no augmentation": tuned.model_copy(update={"augmentation": plain}),
         "tuned, frozen stage alone": tuned.model_copy(update={"stages": tuned.stages[:1]}),
@@ -78,9 +88,26 @@ def wanted(detector: str | None) -> dict[str, SpeciesRecipe]:
 def measured(name: str, run: Run) -> list[Row]:
     """What `verify` found of the variant that serves."""
     metrics = {key: Metric.model_validate(value) for key, value in run.read_json("verify", "metrics.json").items()}
-    kept = [key for key in metrics if key in KEPT or key.startswith(("f1.", "precision.", "recall."))]
+    families = ("f1.", "precision.", "recall.", "said.", "unknown_rate.", "likeness_area.")
+    kept = [key for key in metrics if key in KEPT or key.startswith(families)]
     seconds = run.records()["fit"].seconds
     return [*(row(name, key, metrics[key]) for key in kept), row(name, "fit_seconds", Metric(value=seconds, samples=1))]
+
+
+def answered_rightly(trainer: SpeciesTrainer, run: Run) -> NDArray[np.bool_]:
+    """Of the test photographs, by the variant that serves; in the same order for every recipe with this split."""
+    test = trainer.side(run, "test")
+    file = trainer.variant_file(run, trainer.recipe.export.default_variant)
+    with exported(file, trainer.kit.runtime, trainer.names) as ask:
+        return np.asarray(ask(test.rows).argmax(axis=1) == test.truth)
+
+
+def gain(name: str, right: NDArray[np.bool_], before: NDArray[np.bool_]) -> Row:
+    """Accuracy more than the first recipe's, with a bootstrap over the same photographs."""
+    differences = right.astype(float) - before
+    drawn = np.random.default_rng(1).integers(0, len(right), (2000, len(right)))
+    low, high = np.quantile(differences[drawn].mean(axis=1), [0.025, 0.975])
+    return row(name, "more_than_tuned", Metric(value=differences.mean(), samples=len(right), low=low, high=high))
 
 
 def full_int8(name: str, trainer: SpeciesTrainer, run: Run) -> list[Row]:

@@ -44,15 +44,19 @@ class GoldenSample:
 
 
 def score_matrix(predictions: Sequence[Prediction], labels: Sequence[str]) -> Scores:
-    """Scores of an answer as a matrix. Raises InvalidInput unless each prediction scores each label just once."""
+    """Scores of an answer as a matrix. Raises InvalidInput unless each prediction scores each label just once.
+
+    What else it scores, sums of labels, follows from these.
+    """
     column = {label: index for index, label in enumerate(labels)}
     matrix = np.empty((len(predictions), len(labels)), np.float32)
     for row, prediction in enumerate(predictions):
-        found = [score.label for score in prediction.scores]
+        found = [score.label for score in prediction.scores if score.label in column]
         if sorted(found) != sorted(labels):
             raise InvalidInput(f"prediction {row} does not score each label once: {', '.join(found)[:300] or 'none'}")
         for score in prediction.scores:
-            matrix[row, column[score.label]] = score.score
+            if score.label in column:
+                matrix[row, column[score.label]] = score.score
     return matrix
 
 

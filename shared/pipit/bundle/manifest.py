@@ -91,6 +91,8 @@ class Decision(Part):
     """The label that means "nothing of interest"."""
     experimental: tuple[Label, ...] = ()
     """Labels of which too little is known: their scores are shown and marked, never detected, never the answer."""
+    groups: dict[Label, Annotated[tuple[Label, ...], Field(min_length=2)]] = {}
+    """Labels that belong together, by a name that is no label: a family of species. Its score is the sum of theirs."""
     unknown_below: Probability = 0.0
     """If even the best score is lower, and nothing is detected, no label describes the input."""
     uncertain_margin: Probability = 0.0

@@ -89,8 +89,12 @@ def _cross_problems(manifest: Manifest) -> Iterator[str]:
 
 
 def _decision_problems(manifest: Manifest) -> Iterator[str]:
+    for name, members in manifest.decision.groups.items():
+        if name in manifest.labels:
+            yield f"decision.groups: {name!r} is a label"
+        yield from (f"decision.groups: {label!r} is not a label" for label in members if label not in manifest.labels)
     for label in manifest.decision.thresholds:
-        if label not in manifest.labels:
+        if label not in {*manifest.labels, *manifest.decision.groups}:
             yield f"decision.thresholds: {label!r} is not a label"
     for label in manifest.decision.experimental:
         if label not in manifest.labels:

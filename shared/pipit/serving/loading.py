@@ -149,7 +149,7 @@ class ModelLoader:
             )
             stack.callback(runtime.close)
             identity = Identity(manifest.task, str(manifest.version), bundle.digest, variant.name)
-            meters = ModelMeters(self._metrics, identity, manifest.labels)
+            meters = ModelMeters(self._metrics, identity, (*manifest.labels, *manifest.decision.groups))
             batcher = self._batcher(runtime)
             return LoadedModel(identity, manifest, pipeline, runtime, meters, batcher, stack.pop_all().close)
 

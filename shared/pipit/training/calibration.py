@@ -66,3 +66,16 @@ def log_loss(truth: NDArray[np.integer], scores: NDArray[np.floating]) -> float 
     epsilon = float(np.finfo(scores.dtype).eps)
     own = scores[np.arange(len(truth)), truth].astype(np.float64) / sums
     return float(-np.log(np.clip(own, epsilon, 1.0)).mean())
+
+
+def coverage_curve(
+    right: NDArray[np.bool_], scores: NDArray[np.floating]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Of the surest 1, 2, … answers: their share of all, and how many of them are right. right, scores: (samples,).
+
+    One less the mean of the second is the area under the risk-coverage curve (Y. Geifman, R. El-Yaniv,
+    https://arxiv.org/abs/1805.08206). Equal scores stay in the order that they come in.
+    """
+    order = np.argsort(-scores, kind="stable")
+    counts = np.arange(1, len(order) + 1)
+    return counts / len(order), np.cumsum(right[order]) / counts

@@ -156,6 +156,10 @@ class ClassifierTrainer(ABC, Generic[RecipeT, ItemT, SideT]):
         """The label on which no other should be detected."""
         return None
 
+    def groups(self, run: Run) -> Mapping[str, tuple[str, ...]]:
+        """Labels that belong together, by a name that is no label; see `pipit.answers`."""
+        return {}
+
     def label_of(self, run: Run, entry: Mapping[str, Any]) -> str:
         """The label of a prepared item; of a task whose items have finer categories, the one that stands for them."""
         return str(entry["label"])
@@ -264,6 +268,7 @@ class ClassifierTrainer(ABC, Generic[RecipeT, ItemT, SideT]):
             self.recipe.thresholds,
             self.background(run),
             experimental=self.experimental(run, validation, validation_scores),
+            groups=self.groups(run),
         )
         run.write_json("evaluate", "decision.json", decision.model_dump(mode="json"))
         test = self.side(run, "test")

@@ -22,7 +22,7 @@ from sklearn.metrics import average_precision_score, precision_recall_curve
 
 from pipit.answers import reached
 from pipit.files import write_atomically
-from pipit.training.calibration import Calibration
+from pipit.training.calibration import Calibration, coverage_curve
 from pipit.training.intervals import Estimate, wilson
 
 WIDTH = 9.0
@@ -158,6 +158,26 @@ def plot_scores(
     axes.set(xlim=(0, 1), ylim=(0, highest), xlabel="score of the best label", ylabel="samples")
     axes.yaxis.set_major_locator(MaxNLocator(integer=True))
     axes.legend(frameon=False, fontsize=SMALL, loc="upper left")
+    _quiet(axes)
+    _save(figure, path)
+
+
+def plot_coverage(
+    path: Path, truth: NDArray[np.integer], scores: NDArray[np.floating], unknown_below: float = 0.0
+) -> None:
+    """How often the surest answers are right, by how many are given. unknown_below: drawn where it is above 0."""
+    best, right = scores.max(axis=1), scores.argmax(axis=1) == truth
+    shares, accuracies = coverage_curve(right, best)
+    figure = _figure(3.6)
+    axes = figure.subplots()
+    axes.plot(shares, accuracies, color=BLUE, linewidth=1.4, label="the surest answers")
+    axes.axhline(right.mean(), color=GREY, linewidth=1.2, linestyle="--", label=f"all answers: {right.mean():.2f}")
+    if unknown_below > 0.0:
+        said = float((best >= unknown_below).mean())
+        axes.axvline(said, color="black", linewidth=1.4, linestyle=":", label=f"said: {said:.0%}")
+    axes.set(xlim=(0, 1), ylim=(0, 1.02), xlabel="share answered, the surest first", ylabel="accuracy")
+    axes.xaxis.set_major_formatter(PercentFormatter(1.0))
+    axes.legend(frameon=False, fontsize=SMALL, loc="upper right")
     _quiet(axes)
     _save(figure, path)
 

@@ -143,6 +143,8 @@ class ThresholdRule(RecipePart):
     """No threshold lies below this, however clean the validation samples are."""
     unknown_share: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.01
     """Share of validation samples, answered rightly, that may be called unknown."""
+    right_share: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.0
+    """Instead of `unknown_share`: an answer is given from the score on from which so many are right, else unknown."""
     uncertain_share: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.1
     """Share of validation samples that may be marked uncertain."""
     experimental_under: Annotated[int, Field(ge=0)] = 0

@@ -16,6 +16,7 @@ PICTURES: Mapping[str, str] = {
     "confusion.png": "Confusion matrix",
     "precision_recall.png": "Precision against recall, and where the thresholds lie",
     "reliability.png": "Accuracy by score",
+    "coverage.png": "Accuracy of the surest answers",
     "scores.png": "Scores of right and wrong answers",
     "robustness.png": "What is detected where the input is changed, and what where nothing is",
     "training.png": "The training",
@@ -46,6 +47,7 @@ def write_report(
     plots.plot_confusion(folder / "confusion.png", evaluation.labels, evaluation.confusion)
     plots.plot_precision_recall(folder / "precision_recall.png", evaluation.labels, truth, scores, decision.thresholds)
     plots.plot_reliability(folder / "reliability.png", evaluation.calibration)
+    plots.plot_coverage(folder / "coverage.png", truth, scores, decision.unknown_below)
     plots.plot_scores(folder / "scores.png", truth, scores, decision.unknown_below)
     if history:
         plots.plot_training(folder / "training.png", history, best_epoch)

@@ -20,7 +20,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,6 +31,9 @@ from pipit.training.alarms import alarmed
 from pipit.training.evaluation import Scores, Truth, check_inputs
 from pipit.training.recipe import ThresholdRule
 
+FEWEST_ANSWERS = 20
+"""A share of fewer samples than these proves nothing."""
+
 
 def choose_decision(
     labels: Sequence[str],
@@ -39,15 +42,28 @@ def choose_decision(
     rule: ThresholdRule,
     background: str | None = None,
     experimental: Sequence[str] = (),
+    groups: Mapping[str, tuple[str, ...]] | None = None,
 ) -> Decision:
-    """All that a bundle needs to turn scores into answers. Arguments: as for `choose_thresholds`."""
+    """All that a bundle needs to turn scores into answers. Arguments: as for `choose_thresholds`.
+
+    groups: labels that belong together, by a name that is no label; see `pipit.answers`.
+    """
+    groups = groups or {}
+    below, lowest = unknown_below(truth, scores, rule.unknown_share), rule.lowest
+    if rule.right_share:
+        # What is not said must not be detected either.
+        below = answered_from(scores.argmax(axis=1) == truth, scores.max(axis=1), rule.right_share)
+        lowest = max(lowest, below)
+    thresholds = choose_thresholds(labels, truth, scores, rule.false_positive_rate, background, lowest, experimental)
+    if groups and rule.right_share:
+        limit = _groups_from(labels, truth, scores, groups, below, rule.right_share)
+        thresholds.update(dict.fromkeys(groups, limit))
     return Decision(
-        thresholds=choose_thresholds(
-            labels, truth, scores, rule.false_positive_rate, background, rule.lowest, experimental
-        ),
+        thresholds=thresholds,
         background=background,
         experimental=tuple(experimental),
-        unknown_below=unknown_below(truth, scores, rule.unknown_share),
+        groups=dict(groups),
+        unknown_below=below,
         uncertain_margin=uncertain_margin(scores, rule.uncertain_share),
     )
 
@@ -94,6 +110,35 @@ def unknown_below(truth: Truth, scores: Scores, share: float) -> float:
     """The highest bound that calls no more than `share` of the rightly answered samples unknown; 0 for a share of 0."""
     right = scores.argmax(axis=1) == truth
     return _lowest_share(scores.max(axis=1)[right], share)
+
+
+def answered_from(right: NDArray[np.bool_], scores: NDArray[np.floating], share: float) -> float:
+    """The lowest bound from which on so many answers are right; 1 where no bound with `FEWEST_ANSWERS` does that.
+
+    right: whether the best label of each sample is its own. scores: of that label.
+    """
+    order = np.argsort(-scores, kind="stable")
+    counts = np.arange(1, len(order) + 1)
+    # Of equal scores, a bound takes all or none.
+    last = np.append(np.diff(scores[order]) != 0, True)
+    enough = last & (np.cumsum(right[order]) >= share * counts) & (counts >= FEWEST_ANSWERS)
+    return float(np.clip(scores[order][np.flatnonzero(enough)[-1]], 0.0, 1.0)) if enough.any() else 1.0
+
+
+def _groups_from(
+    labels: Sequence[str],
+    truth: Truth,
+    scores: Scores,
+    groups: Mapping[str, tuple[str, ...]],
+    below: float,
+    share: float,
+) -> float:
+    """The bound for groups, of samples that no label can be said of."""
+    members = np.array([[label in group for label in labels] for group in groups.values()])
+    open_ones = scores.max(axis=1) < below
+    sums = scores[open_ones] @ members.T
+    right = members[sums.argmax(axis=1), truth[open_ones]] if len(sums) else np.zeros(0, bool)
+    return answered_from(right, sums.max(axis=1, initial=0.0), share)
 
 
 def uncertain_margin(scores: Scores, share: float) -> float:

@@ -184,6 +184,8 @@ def test_score_matrix_puts_labels_in_their_order() -> None:
     best_first = Prediction((LabelScore("loud", 0.75), LabelScore("quiet", 0.25)))
     assert score_matrix([best_first, best_first], LABELS).tolist() == [[0.25, 0.75], [0.25, 0.75]]
     assert score_matrix([], LABELS).shape == (0, 2)
+    with_a_sum = Prediction((LabelScore("any", 1.0), *best_first.scores))
+    assert score_matrix([with_a_sum], LABELS).tolist() == [[0.25, 0.75]]
 
 
 @pytest.mark.parametrize("labels", [(), ("loud",), ("loud", "loud"), ("loud", "quiet", "quiet"), ("loud", "bang")])

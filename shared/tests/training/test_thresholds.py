@@ -13,7 +13,14 @@ from pipit.answers import decide, reached
 from pipit.errors import InvalidInput
 from pipit.training.alarms import alarmed
 from pipit.training.recipe import ThresholdRule
-from pipit.training.thresholds import choose_decision, choose_thresholds, rare_labels, uncertain_margin, unknown_below
+from pipit.training.thresholds import (
+    answered_from,
+    choose_decision,
+    choose_thresholds,
+    rare_labels,
+    uncertain_margin,
+    unknown_below,
+)
 
 LABELS = ("a", "b", "none")
 
@@ -227,3 +234,31 @@ def test_wrong_input_is_named() -> None:
         choose_thresholds(LABELS, np.array([0, 1]), scores * math.nan, 0.05)
     with pytest.raises(InvalidInput, match="no sample"):
         choose_thresholds(LABELS, np.zeros(0, int), np.zeros((0, 3)), 0.05)
+
+
+def test_answers_begin_where_enough_of_them_are_right() -> None:
+    scores = np.linspace(0.99, 0.01, 99)
+    right = np.arange(99) < 30
+    # Of the best 60 answers 30 are right, of the best 61 fewer than half.
+    assert answered_from(right, scores, 0.5) == pytest.approx(scores[59])
+    assert answered_from(right, scores, 0.3) == pytest.approx(scores[98])
+    assert answered_from(~right, scores, 0.9) == 1.0
+    assert answered_from(right[:19], scores[:19], 0.5) == 1.0
+    # Equal scores are answered together: of 40, 20 are right; of all 99, too few.
+    assert answered_from(right, np.where(np.arange(99) < 40, 0.8, 0.2), 0.5) == 0.8
+
+
+def test_what_is_not_said_is_not_detected_and_a_group_may_be_said_instead() -> None:
+    generator = np.random.default_rng(1)
+    truth = generator.integers(0, 3, 300)
+    # "a" and "b" are taken for each other, "none" is told from both.
+    scores = np.full((300, 3), 0.04)
+    scores[np.arange(300), np.where(truth == 2, 2, generator.integers(0, 2, 300))] += 0.3 + 0.1 * (truth == 2)
+    scores[:, :2] += np.where(truth == 2, 0.0, 0.25)[:, np.newaxis] + generator.uniform(0, 0.01, (300, 1))
+    decision = choose_decision(LABELS, truth, scores, ThresholdRule(right_share=0.9), groups={"either": ("a", "b")})
+    assert decision.unknown_below == 1.0
+    assert min(decision.thresholds[label] for label in LABELS) == 1.0
+    assert 0.08 < decision.thresholds["either"] <= 0.9
+    said = decide(scores, LABELS, decision)
+    assert not said.detected.any()
+    assert set(said.label[truth != 2].tolist()) == {len(LABELS)}

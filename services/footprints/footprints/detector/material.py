@@ -9,6 +9,7 @@ from PIL import Image
 from pipit.errors import InputTooLarge, InvalidInput
 from pipit.training.by_input.pictures.listing import Picture, read_pixels
 from pipit.training.progress import Progress
+from pipit.types import Box
 
 from footprints.detector.compose import MARGIN, Ground, Material, Patch, Pixels, roughness
 from footprints.detector.cutouts import SHORTER_SIDE, Cutout, search
@@ -35,6 +36,13 @@ def read_material(
     return material, tuple(problems)
 
 
+def bare_ground(pixels: Pixels) -> Pixels | None:
+    """The largest bare square of a photograph, at the scale that it is searched at; None where there is none."""
+    scaled = _scaled(pixels)
+    ground = search(scaled).ground
+    return None if ground is None else _square(scaled, ground)
+
+
 def _read(picture: Picture) -> Material | str:
     """What one photograph gives; what is wrong with it where it can't be read."""
     try:
@@ -44,8 +52,7 @@ def _read(picture: Picture) -> Material | str:
     found = search(pixels)
     grounds = []
     if found.ground is not None:
-        top, left, side = int(found.ground.top), int(found.ground.left), int(found.ground.height)
-        bare = pixels[top : top + side, left : left + side].copy()
+        bare = _square(pixels, found.ground)
         grounds.append(Ground(bare, roughness(bare), picture.name))
     return Material(
         [_cut(pixels, cutout, picture.name) for cutout in found.prints],
@@ -61,6 +68,11 @@ def _scaled(pixels: Pixels) -> Pixels:
     scale = SHORTER_SIDE / min(height, width)
     size = (max(round(width * scale), SHORTER_SIDE), max(round(height * scale), SHORTER_SIDE))
     return np.asarray(Image.fromarray(pixels).resize(size, Image.Resampling.LANCZOS))
+
+
+def _square(pixels: Pixels, box: Box) -> Pixels:
+    top, left, side = int(box.top), int(box.left), int(box.height)
+    return pixels[top : top + side, left : left + side].copy()
 
 
 def _cut(pixels: Pixels, cutout: Cutout, source: str) -> Patch:

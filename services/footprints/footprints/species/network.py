@@ -1,6 +1,6 @@
-"""The network, whole and in two parts: crops to scores.
+"""A network, whole and in two parts: crops to the share of each species. `whole` makes of it what answers.
 
-    crops -> scaling -> MobileNetV3-Small -> mean -> Dense(512) -> Dropout -> Dense(species) -> softmax
+    crops -> scaling -> backbone -> mean -> Dense(512) -> Dropout -> Dense(species) -> softmax
              `---------- body, frozen ----------´  `------ tail, trained: from where the last layers begin ------´
 
 What comes out of the body never changes while the tail is trained, so it is computed once.
@@ -17,23 +17,28 @@ from keras import layers
 from numpy.typing import NDArray
 from pipit.errors import InvalidInput, NotFound
 
-from footprints.species.backbone import build_backbone
-from footprints.species.pipeline import OUTPUT
+from footprints.species.backbones import BACKBONES
 from footprints.species.recipe import Head
 
 FLOAT_BYTES = 4
+SHARES = "shares"
+"""The layer that gives each species its share; they add up to 1."""
 FEATURES = "features"
 """The layer that takes the mean over places; what is before it is the backbone."""
 
 
-def build_network(weights: Path | None, outputs: int, head: Head, *, pretrained: bool = True) -> keras.Model:
-    """Crops, RGB 0..255, (224, 224, 3), to a score for each of `outputs` species. weights: see `build_backbone`."""
-    backbone = build_backbone(weights, pretrained=pretrained)
+def build_network(name: str, weights: Path | None, outputs: int, head: Head, *, pretrained: bool = True) -> keras.Model:
+    """Crops, RGB 0..255, (224, 224, 3), to the share of each of `outputs` species. name: of `BACKBONES`.
+
+    Raises Unavailable where the backbone's weights are not there, InvalidInput for a file with other ones.
+    """
+    backbone = BACKBONES[name].build(weights, pretrained)
     value = layers.GlobalAveragePooling2D(name=FEATURES)(backbone.output)
-    value = layers.Dense(head.units, activation="relu", name="hidden")(value)
+    if head.units:
+        value = layers.Dense(head.units, activation="relu", name="hidden")(value)
     value = layers.Dropout(head.dropout, name="dropout")(value)
     value = layers.Dense(outputs, name="logits")(value)
-    return keras.Model(backbone.input, layers.Softmax(name=OUTPUT)(value), name="mobilenet_v3_small")
+    return keras.Model(backbone.input, layers.Softmax(name=SHARES)(value), name=name)
 
 
 def split_network(network: keras.Model, last_layers: int) -> tuple[keras.Model, keras.Model]:

@@ -11,9 +11,12 @@ from pydantic import Field, model_validator
 
 from footprints.species.pipeline import MARGIN, SHORTER_SIDE
 
-BACKBONE_LAYERS = 156
-"""Of MobileNetV3-Small as Keras has it, its input left out."""
+BACKBONE_LAYERS = {"mobilenet_v3_small": 156, "efficientnet_lite0": 141}
+"""Of each network as Keras has it, its input left out."""
 OF_STAGES = "each of `stages` has its own; set it there"
+
+
+NetworkName = Literal["mobilenet_v3_small", "efficientnet_lite0"]
 
 
 class Crops(RecipePart):
@@ -41,7 +44,7 @@ class Stage(RecipePart):
     name: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,40}$")]
     data: tuple[str, ...] = ()
     """Paths of the recipe's data sets that it trains on; none, or none that is there: all."""
-    last_layers: Annotated[int, Field(ge=0, le=BACKBONE_LAYERS)] = 0
+    last_layers: Annotated[int, Field(ge=0)] = 0
     """Layers of the backbone that are trained, counted from its end; the head always is."""
     optimiser: Optimiser = Optimiser()
     epochs: Count = 50
@@ -52,9 +55,18 @@ class Stage(RecipePart):
 class Head(RecipePart):
     """What comes after the backbone's mean features."""
 
-    units: Count = 512
+    units: Annotated[int, Field(ge=0)] = 512
+    """Of a layer between them and the species; 0: none."""
     dropout: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.3
     label_smoothing: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.0
+
+
+class Beside(RecipePart):
+    """A second network, trained on the same copies by its own stages; both answer, by the mean of their shares."""
+
+    network: NetworkName
+    head: Head = Head()
+    stages: Annotated[tuple[Stage, ...], Field(min_length=1)]
 
 
 class SpeciesRecipe(PictureRecipe):
@@ -64,7 +76,7 @@ class SpeciesRecipe(PictureRecipe):
         ("optimiser", "epochs", "batch_size", "early_stopping_patience"), OF_STAGES
     )
 
-    network: Literal["mobilenet_v3_small"]
+    network: NetworkName
     weights: Literal["imagenet", "none"] = "imagenet"
     """Of the backbone, to begin with."""
     start_from: str | None = None
@@ -72,6 +84,8 @@ class SpeciesRecipe(PictureRecipe):
     crops: Crops = Crops()
     head: Head = Head()
     stages: Annotated[tuple[Stage, ...], Field(min_length=1)]
+    beside: Beside | None = None
+    """None: one network."""
     without_print: tuple[str, ...] = ()
     """Folders below PIPIT_DATA with pictures that hold no print: how many are called unknown is measured on them."""
     without_print_samples: Count = 200
@@ -87,8 +101,21 @@ class SpeciesRecipe(PictureRecipe):
         unknown = sorted({path for stage in self.stages for path in stage.data} - known)
         if unknown:
             raise ValueError(f"stages name data that the recipe has not: {', '.join(unknown)}")
+        for one in self.networks():
+            most = BACKBONE_LAYERS[one.network]
+            if any(stage.last_layers > most for stage in one.stages):
+                raise ValueError(f"last_layers is over {most}: {one.network} has no more")
+        if self.beside is not None and (self.beside.network == self.network or self.start_from is not None):
+            raise ValueError("beside names another network than `network`, and neither goes on from a checkpoint")
         return self
 
     def for_stage(self, stage: Stage) -> SpeciesRecipe:
         """As `pipit.training.keras_fit` reads it."""
         return self.model_copy(update={name: getattr(stage, name) for name in self.unheeded})
+
+    def networks(self) -> tuple[SpeciesRecipe, ...]:
+        """A recipe for each network."""
+        if self.beside is None:
+            return (self,)
+        own = {name: getattr(self.beside, name) for name in type(self.beside).model_fields}
+        return self.model_copy(update={"beside": None}), self.model_copy(update={**own, "beside": None})

@@ -23,6 +23,8 @@ def wake_squeezes(network: keras.Model, crops: NDArray[np.uint8]) -> int:
     farthest from ever saying anything.
     """
     names = [layer.name.removesuffix(SQUEEZE) for layer in network.layers if layer.name.endswith(SQUEEZE)]
+    if not names:
+        return 0
     probes = [network.get_layer(name + SQUEEZE).output for name in names]
     watched = keras.Model(network.input, probes)
     highest = [np.full(probe.shape[-1], -np.inf) for probe in probes]

@@ -25,8 +25,10 @@ from pipit.training.keras_distributed import weights_digest
 from pipit.training.keras_fit import epochs_done, fit, fitted_before, make_optimiser, seed_everything
 from pipit.training.progress import Progress
 
+from footprints.species.likeness import learn_likeness
 from footprints.species.network import split_network
 from footprints.species.recipe import SpeciesRecipe, Stage
+from footprints.species.whole import answer_together
 
 BATCH = 64
 """Crops that go through the frozen part at a time."""
@@ -150,3 +152,10 @@ def _seen(body: keras.Model, pixels: NDArray[np.uint8], recipe: SpeciesRecipe, c
         key |= {"augmentation": recipe.augmentation.model_dump(mode="json", exclude={"copies"})}
         key |= {"copy": copy, "seed": recipe.seed, "keras": keras.__version__}
     return keep.get(key, make)
+
+
+def assemble(networks: Sequence[keras.Model], recipe: SpeciesRecipe, train: Crops, cache: Path) -> keras.Model:
+    """What answers, of trained networks; see `footprints.species.whole`. Likeness is by what no stage trains."""
+    body, tail = split_network(networks[0], max(stage.last_layers for stage in recipe.stages))
+    likeness = learn_likeness(_seen(body, train.pixels, recipe, 0, ArrayCache(cache)))
+    return answer_together(body, tail, likeness, networks[1:])

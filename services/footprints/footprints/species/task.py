@@ -1,6 +1,6 @@
-"""The trainer of `footprints.species`. Its scores are the network's own outputs, after the softmax.
+"""The trainer of `footprints.species`. Its scores are the network's own outputs; see `footprints.species.whole`.
 
-fit/<number>_<stage>.keras, .json    the network as a stage left it, and the stage's history
+fit/<network>/<number>_<stage>.keras, .json    a network as a stage left it, and the stage's history
 verify/names.json                    English and Latin names of the labels, which go into the bundle
 """
 
@@ -9,6 +9,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -20,10 +21,10 @@ from pipit.inputs.crops import square_crop
 from pipit.training.by_input.pictures.listing import Picture, Pixels, read_pixels
 from pipit.training.by_input.pictures.trainer import Crop, Cropper, PictureTrainer
 from pipit.training.evaluation import Evaluation, Scores
-from pipit.training.fitting import history_to_json
+from pipit.training.fitting import Fitted, history_to_json
 from pipit.training.keras_distributed import weights_digest
 from pipit.training.keras_kit import KerasKit
-from pipit.training.kit import Ask, Kit, Outputs, Rows, Trained
+from pipit.training.kit import Ask, Kit, Outputs, Trained
 from pipit.training.model_card import CardWords
 from pipit.training.parity import Parity
 from pipit.training.recipe import recipe_folder
@@ -32,16 +33,17 @@ from pipit.training.sides import Entry, Side
 from pipit.training.source_set import Listing
 from pipit.training.trainer import NetworkFile
 
-from footprints.names import name_of, names_of
+from footprints.detector.material import bare_ground
+from footprints.names import families_of, name_of, names_of
 from footprints.photographs import pictures_without_prints, read_photographs
-from footprints.species.backbone import FILE, backbone_file
+from footprints.species.backbones import BACKBONES
 from footprints.species.data import detector_of, opened_finder
-from footprints.species.measure import further_metrics
+from footprints.species.measure import BARE_GROUND, further_metrics
 from footprints.species.network import build_network, load_checkpoint, settle_norms
 from footprints.species.pipeline import CROP, DETECTOR, INPUT, OUTPUT
 from footprints.species.recipe import SpeciesRecipe
 from footprints.species.squeezes import wake_squeezes
-from footprints.species.stages import BATCH, Crops, Places, checkpoint_name, train_network
+from footprints.species.stages import BATCH, Crops, Places, assemble, checkpoint_name, train_network
 from footprints.species.synthetic import golden_inputs
 
 
@@ -77,9 +79,9 @@ class SpeciesTrainer(PictureTrainer[SpeciesRecipe]):
 
     def weights_files(self) -> Mapping[str, Path]:
         """The backbone's weights, the checkpoint and the detector, where they come from files."""
-        backbone, detector = self._backbone(), detector_of(self.recipe.crops, self.data)
+        detector = detector_of(self.recipe.crops, self.data)
         files = {
-            FILE.as_posix(): backbone,
+            **{BACKBONES[one.network].file.as_posix(): self._backbone(one) for one in self.recipe.networks()},
             "start_from.keras": self.start_from,
             "detector": None if detector is None else detector.weights(),
         }
@@ -108,43 +110,50 @@ class SpeciesTrainer(PictureTrainer[SpeciesRecipe]):
 
     def fit_network(self, run: Run, scratch: Path, logs: Path) -> Trained:
         """See `ClassifierTrainer`; each stage leaves its checkpoint and its history too."""
-        train = self._crops(run, "train")
-        network, stages = train_network(
-            self.recipe,
-            lambda: self._begun(len(self.labels(run)), train.pixels),
-            train,
-            self._crops(run, "validation"),
-            Places(scratch, logs, run.cache / "species"),
-            run.progress,
-        )
+        train, validation = self._crops(run, "train"), self._crops(run, "validation")
+        cache = run.cache / "species"
+        trained: list[tuple[keras.Model, list[Fitted]]] = []
         facts: dict[str, Any] = {}
-        for number, (stage, fitted) in enumerate(zip(self.recipe.stages, stages, strict=True), 1):
+        some = np.asarray(self.calibration(run))
+        for recipe in self.recipe.networks():
+            places = Places(scratch / recipe.network, logs / recipe.network, cache)
+            begin = partial(self._begun, recipe, len(self.labels(run)), train.pixels)
+            trained.append(train_network(recipe, begin, train, validation, places, run.progress))
+            wake_squeezes(trained[-1][0], some)
+            facts[recipe.network] = self._keep_stages(run, recipe, places, trained[-1][1])
+        whole = assemble([network for network, _ in trained], self.recipe, train, cache)
+        return Trained(whole, trained[0][1][-1], {**facts, "weights_digest": weights_digest(whole)})
+
+    def _keep_stages(self, run: Run, recipe: SpeciesRecipe, places: Places, stages: Sequence[Fitted]) -> Facts:
+        output = run.output("fit") / recipe.network
+        output.mkdir(parents=True)
+        facts: dict[str, Any] = {}
+        for number, (stage, fitted) in enumerate(zip(recipe.stages, stages, strict=True), 1):
             name = checkpoint_name(number, stage)
-            shutil.copyfile(scratch / name, run.output("fit") / name)
+            shutil.copyfile(places.scratch / name, output / name)
             history, best = history_to_json(fitted.history), fitted.best_epoch
-            run.write_json("fit", str(Path(name).with_suffix(".json")), history)
+            run.write_json("fit", f"{recipe.network}/{Path(name).with_suffix('.json')}", history)
             facts[stage.name] = {"epochs": len(history["loss"]), "best_epoch": best + 1}
             facts[stage.name] |= {name: values[best] for name, values in history.items()}
-        return Trained(network, stages[-1], {**facts, "weights_digest": weights_digest(network)})
+        return facts
 
     def scores(self, run: Run, outputs: Outputs) -> Scores:
         """See `ClassifierTrainer`."""
         return outputs
+
+    def groups(self, run: Run) -> Mapping[str, tuple[str, ...]]:
+        """See `ClassifierTrainer`: families of several species."""
+        return families_of(self.labels(run))
 
     def further_metrics(
         self, run: Run, evaluation: Evaluation, scores: Scores, test: Side, decision: Decision, ask: Ask
     ) -> Mapping[str, Metric]:
         """See `footprints.species.measure`."""
         found = np.array([entry["region_score"] for entry in self.entries(run, "test")], np.float64)
-        crops = self._crops_without_prints(run)
+        without = {kind: ask(np.stack(crops)) for kind, crops in self._crops_without_prints(run).items()}
+        region_scores = found if self.recipe.crops.detector else None
         return further_metrics(
-            scores,
-            test.truth,
-            test.groups,
-            decision,
-            ask(np.stack(crops)) if crops else np.zeros((0, scores.shape[1]), np.float32),
-            found if self.recipe.crops.detector else None,
-            self.recipe.seed,
+            evaluation.labels, scores, test.truth, test.groups, decision, without, region_scores, self.recipe.seed
         )
 
     def variant_metrics(self, parity: Mapping[str, Parity], sizes: Mapping[str, int]) -> Mapping[str, Metric]:
@@ -153,11 +162,6 @@ class SpeciesTrainer(PictureTrainer[SpeciesRecipe]):
         served = found.pop("size_mb")
         each = {f"size_mb.{name}": Metric(value=size / 1e6, samples=0) for name, size in sizes.items()}
         return {**found, **each, "size_mb": served}
-
-    def before_export(self, network: keras.Model, calibration: Rows | None) -> None:
-        """See `footprints.species.squeezes`."""
-        if calibration is not None:
-            wake_squeezes(network, calibration)
 
     def after_verify(self, run: Run, scores: Scores, test: Side) -> None:
         """See `PictureTrainer`; leaves names of the labels, too."""
@@ -205,16 +209,18 @@ class SpeciesTrainer(PictureTrainer[SpeciesRecipe]):
                 "Photographs are chosen, and show the print large and sharp; what people send is neither.",
                 "It knows no track, no size and no place, by which people tell one animal from another.",
                 "A species that it was not trained on is named as one that it was, unless its scores are low.",
+                "Unknown is what looks like no photograph of training, and what it would be wrong about more often "
+                "than right. That bare ground bears no print, it often does not see.",
             ),
         )
 
-    def _backbone(self) -> Path | None:
-        return backbone_file(self.data) if self.recipe.weights == "imagenet" else None
+    def _backbone(self, recipe: SpeciesRecipe) -> Path | None:
+        return BACKBONES[recipe.network].weights_file(self.data) if recipe.weights == "imagenet" else None
 
-    def _begun(self, outputs: int, crops: Pixels) -> keras.Model:
-        """The network as its training begins. crops: of the training."""
+    def _begun(self, recipe: SpeciesRecipe, outputs: int, crops: Pixels) -> keras.Model:
+        """A network as its training begins. recipe: its own. crops: of the training."""
         pretrained = self.recipe.weights == "imagenet" and self.start_from is None
-        network = build_network(self._backbone(), outputs, self.recipe.head, pretrained=pretrained)
+        network = build_network(recipe.network, self._backbone(recipe), outputs, recipe.head, pretrained=pretrained)
         if self.start_from is not None:
             load_checkpoint(network, self.start_from)
         elif not pretrained:
@@ -225,18 +231,22 @@ class SpeciesTrainer(PictureTrainer[SpeciesRecipe]):
         found = self.side(run, side)
         return Crops(found.rows, found.truth, tuple(entry["source"] for entry in self.entries(run, side)))
 
-    def _crops_without_prints(self, run: Run) -> list[Pixels]:
-        """Of pictures of anything else, drawn with the seed. What is found in one is believed, as on a device."""
-        crops: list[Pixels] = []
-        counts: dict[str, int] = {}
+    def _crops_without_prints(self, run: Run) -> dict[str, list[Pixels]]:
+        """Of pictures of anything else, drawn with the seed, by their folder; and of bare ground in test photographs.
+
+        What is found in one is believed, as on a device.
+        """
         with self.cropper() as crop:
+            crops: dict[str, list[Pixels]] = {}
             for name, paths in pictures_without_prints(self.data, self.recipe.without_print).items():
                 order = np.random.default_rng(self.recipe.seed).permutation(len(paths))
                 chosen = [paths[i] for i in order[: self.recipe.without_print_samples]]
-                crops += [crop(self.read(path)).pixels for path in chosen]
-                counts[name] = len(chosen)
+                crops[Path(name).name] = [crop(self.read(path)).pixels for path in chosen]
+            grounds = [bare_ground(read_pixels(picture.path)) for picture in self.items(run, "test")]
+            crops[BARE_GROUND] = [crop(ground).pixels for ground in grounds if ground is not None]
+        counts = {kind: len(found) for kind, found in crops.items() if found}
         run.progress.say(f"without a print: {counts or 'no pictures'}")
-        return crops
+        return {kind: crops[kind] for kind in counts}
 
 
 def _named(label: str) -> str:

@@ -73,4 +73,5 @@ def test_it_answers_with_boxes_and_species(trained: Bundle, client: Client, pain
     for one in predictions:
         assert one.region_score == pytest.approx(1.0)
         assert {score.label for score in one.scores} == set(trained.manifest.labels)
-        assert sum(score.score for score in one.scores) == pytest.approx(1.0, abs=0.02)
+        # They add up to the crop's likeness to those of training.
+        assert 0.0 <= sum(score.score for score in one.scores) <= 1.02

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from footprints.names import key_of, name_of, names_of
+from footprints.names import families_of, key_of, name_of, names_of
 from footprints.photographs import read_photographs
 from footprints.species.data import check_folder
 from footprints.species.synthetic import draw_print
@@ -32,6 +32,13 @@ def test_names_stand_beside_labels_and_an_unknown_one_stays_itself() -> None:
     assert name_of("Raton Laveur") == name_of("raton_laveur")
     found = names_of(["ours", "yeti"])
     assert found == {"ours": {"english": "bear", "latin": "Ursus"}, "yeti": {"english": "yeti", "latin": ""}}
+
+
+def test_a_family_of_several_species_has_a_name_of_its_own() -> None:
+    assert families_of(["loup", "chat", "chien", "ours"]) == {"canid": ("chien", "loup")}
+    # What nobody knows is of no family, and a label is never taken for a family.
+    assert families_of(["yeti", "bunyip", "chat", "lynx"]) == {"felid": ("chat", "lynx")}
+    assert families_of(["felid", "chat", "lynx"]) == {}
 
 
 def test_the_check_names_bad_tiny_and_doubled_pictures(tmp_path: Path) -> None:
@@ -67,3 +74,7 @@ def test_every_real_class_has_a_name(real_prints: Path) -> None:
     labels = {picture.label for picture in read_photographs(real_prints / "footprints", "footprints").items}
     assert len(labels) == 13
     assert {label for label in labels if name_of(label) is None} == set()
+    assert families_of(labels) == {
+        "canid": ("chien", "coyotte", "loup", "renard"),
+        "felid": ("chat", "lynx", "puma"),
+    }

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 from footprints.names import names_of
-from footprints.species.measure import further_metrics
+from footprints.species.measure import BARE_GROUND, further_metrics
 from footprints.species.recipe import SpeciesRecipe
 from footprints.species.synthetic import ANIMALS
 from footprints.species.task import SpeciesTrainer
@@ -45,11 +45,12 @@ def train(trainer: SpeciesTrainer, folder: Path, quiet: Any) -> tuple[Run, Bundl
 
 
 def test_recipes_are_valid_and_refuse_what_does_not_fit(make_recipe: Make) -> None:
-    assert set(recipe_names(SpeciesTrainer.recipe_folder, TASK)) >= {"guide", "synthetic", "tuned"}
+    assert set(recipe_names(SpeciesTrainer.recipe_folder, TASK)) >= {"guide", "synthetic", "together", "tuned"}
     for name in recipe_names(SpeciesTrainer.recipe_folder, TASK):
         recipe = load_recipe(find_recipe(SpeciesTrainer.recipe_folder, TASK, name), SpeciesRecipe)
         loss = f"{recipe.export.variants[1]}_loss_points"
-        assert [gate.metric for gate in recipe.gates] == ["accuracy", loss, "size_mb"]
+        metrics = [gate.metric for gate in recipe.gates]
+        assert (metrics[0], metrics[-2:]) == ("accuracy", [loss, "size_mb"])
     with pytest.raises(ValidationError, match="two stages bear one name"):
         make_recipe(stages=[{"name": "frozen"}, {"name": "frozen"}])
     with pytest.raises(ValidationError, match="data that the recipe has not: elsewhere"):
@@ -64,7 +65,10 @@ def test_recipes_are_valid_and_refuse_what_does_not_fit(make_recipe: Make) -> No
         ({"early_stopping_patience": 2}, "early_stopping_patience changes nothing here"),
         ({"optimiser": {"name": "sgd"}}, "optimiser changes nothing here"),
         ({"crops": {"margin": 0.3}}, "margin is around a print that the detector found"),
-        ({"stages": [{"name": "frozen", "last_layers": 157}]}, "less than or equal to 156"),
+        (
+            {"stages": [{"name": "frozen", "last_layers": 157}]},
+            "last_layers is over 156: mobilenet_v3_small has no more",
+        ),
         ({"stages": [{"name": "frozen", "optimiser": PLATEAU}]}, "plateau begins with the whole rate"),
         ({"export": {"variants": ["float32", "int4"]}}, "should be 'float32', 'dynamic' or 'int8'"),
         ({"split": {"rule": "fold", "test_folds": ["1"], "validation_folds": ["2"]}}, "should be 'group'"),
@@ -110,7 +114,7 @@ def test_from_drawn_prints_to_a_bundle_that_answers(make_recipe: Make, drawn: Pa
     assert not [name for name in manifest.files if "mistakes" in name]
     assert (run.folder / "verify" / "mistakes.png").is_file()
     assert run.read_json("verify", "names.json") == names_of(manifest.labels)
-    assert (run.folder / "fit" / "1_frozen.keras").is_file()
+    assert (run.folder / "fit" / "mobilenet_v3_small" / "1_frozen.keras").is_file()
     with open_pipeline(bundle) as pipeline:
         for variant in ("float32", "int8"):
             runtime = load_runtime(bundle.weights(variant), "litert")
@@ -175,20 +179,41 @@ def test_bad_files_and_torn_pairs_are_named(make_recipe: Make, drawn: Path, tmp_
 
 
 def test_what_only_species_measure() -> None:
-    scores = np.array([[0.7, 0.2, 0.1], [0.6, 0.3, 0.1], [0.1, 0.2, 0.7], [0.4, 0.35, 0.25]], np.float32)
-    truth = np.array([0, 0, 1, 1])
-    groups = np.array(list("abcd"), dtype=object)
-    found = further_metrics(
-        scores, truth, groups, Decision(unknown_below=0.5), scores[3:], np.array([0.9, 0.0, 0.8, 0.0]), seed=1
+    labels = ("chien", "lapin", "loup")
+    decision = Decision(
+        groups={"canid": ("chien", "loup")}, thresholds={"canid": 0.55, **dict.fromkeys(labels, 0.6)}, unknown_below=0.5
     )
-    assert found["mean_class_accuracy"].value == 0.5
-    assert found["top3_accuracy"].value == 1.0
-    assert found["unknown_rate.prints"].value == 0.25
-    assert found["unknown_rate.without_print"].value == 1.0
-    assert found["detection_rate"].value == 0.5
-    bare = further_metrics(scores, truth, groups, Decision(), scores[:0], None, seed=1)
-    assert "unknown_rate.without_print" not in bare
-    assert "detection_rate" not in bare
+    scores = np.array([[0.7, 0.2, 0.1], [0.35, 0.2, 0.3], [0.1, 0.2, 0.6], [0.4, 0.45, 0.1]], np.float32)
+    truth, groups = np.array([0, 0, 1, 1]), np.array(list("abcd"), dtype=object)
+    without = {"faces": scores[3:] / 10, BARE_GROUND: scores[:2]}
+    region_scores = np.array([0.9, 0.0, 0.8, 0.0])
+    found = further_metrics(labels, scores, truth, groups, decision, without, region_scores, 1)
+    # Said: chien, canid, loup (wrong), nothing.
+    expected = {
+        "mean_class_accuracy": 0.75,
+        "top3_accuracy": 1.0,
+        "family_accuracy": 0.5,
+        "baseline.family_accuracy": 0.5,
+        "said.share": 0.75,
+        "said.right": 2 / 3,
+        "said.species_share": 0.5,
+        "said.species_right": 0.5,
+        "said.family_share": 0.25,
+        "said.family_right": 1.0,
+        "unknown_rate.prints": 0.25,
+        "unknown_rate.without_print": 1.0,
+        "unknown_rate.faces": 1.0,
+        "unknown_rate.bare_ground": 0.0,
+        "likeness_area.faces": 1.0,
+        "detection_rate": 0.5,
+        # The surest first: right, wrong, right, right.
+        "risk_coverage_area": 1 - (1 + 1 / 2 + 2 / 3 + 3 / 4) / 4,
+    }
+    assert {name: found[name].value for name in expected} == pytest.approx(expected)
+    bare = further_metrics(labels, scores, truth, groups, Decision(), {}, None, 1)
+    assert not [
+        name for name in bare if name.startswith("unknown_rate.w") or name in ("said.family_right", "detection_rate")
+    ]
 
 
 @pytest.mark.slow
@@ -203,14 +228,17 @@ def test_from_a_few_real_photographs_to_a_bundle_by_the_published_backbone(
     (tmp_path / "backbones").symlink_to(real_prints / "backbones")
     (tmp_path / "faces").symlink_to(real_prints / "faces")
     recipe = make_recipe(
+        network="efficientnet_lite0",
         weights="imagenet",
+        beside={"network": "mobilenet_v3_small", "stages": [{"name": "frozen", "epochs": 4, "batch_size": 16}]},
+        thresholds={"right_share": 0.5},
         export={"variants": ["float32", "dynamic"], "default_variant": "dynamic"},
         data=[{"path": "few", "licence": "research"}],
         without_print=["faces", "absent"],
         without_print_samples=10,
         stages=[
             {"name": "frozen", "epochs": 6, "batch_size": 16, "optimiser": {"name": "adamax"}},
-            {"name": "last_layers", "epochs": 1, "batch_size": 16, "last_layers": 20},
+            {"name": "last_layers", "epochs": 1, "batch_size": 16, "last_layers": 11},
         ],
     )
     _, bundle, prepared = train(SpeciesTrainer(recipe, tmp_path), tmp_path, quiet)

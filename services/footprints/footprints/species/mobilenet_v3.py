@@ -26,16 +26,16 @@ SQUEEZED = (0, 3, 4, 5, 6, 7, 8, 9, 10)
 Weights = dict[str, NDArray[np.float32]]
 
 
-def backbone_file(data: Path | None) -> Path | None:
+def weights_file(data: Path | None) -> Path | None:
     """Where the weights lie below the folder of data sets; None where they don't, so that Keras has to fetch them."""
     path = None if data is None else data / FILE
     return path if path is not None and path.is_file() else None
 
 
-def build_backbone(weights: Path | None, *, pretrained: bool = True) -> keras.Model:
+def build_mobilenet_v3(weights: Path | None, *, pretrained: bool = True) -> keras.Model:
     """Crops, RGB 0..255, (224, 224, 3), to features (7, 7, 576). The network scales by itself.
 
-    weights: see `backbone_file`. pretrained: else random. Raises Unavailable if Keras can't fetch what it needs,
+    weights: see `weights_file`. pretrained: else random. Raises Unavailable if Keras can't fetch what it needs,
     InvalidInput for a file with other weights.
     """
     from_keras = pretrained and weights is None
