@@ -209,10 +209,10 @@ def test_real_prints_to_a_bundle_that_serves(
             folder.mkdir(parents=True)
             for path in sorted((real_prints / "footprints" / side / species).iterdir())[:count]:
                 (folder / path.name).symlink_to(path)
-    people = sorted((real_prints / "faces").glob("*/*"))[:10]
-    for person in people:
-        (tmp_path / "data/people").mkdir(exist_ok=True)
-        (tmp_path / "data/people" / person.name).symlink_to(person)
+    people = sorted((real_prints / "faces/lfw_known").glob("*/*_0001.jpg"))[:10]
+    for portrait in people:
+        (tmp_path / "data/people" / portrait.parent.name).mkdir(parents=True)
+        (tmp_path / "data/people" / portrait.parent.name / portrait.name).symlink_to(portrait)
     start = str(real_prints / START)
     scenes = {"train": 16, "validation": 8, "test": 8}
     missing = {**PEOPLE, "path": "rooms", "trains": False, "optional": True}

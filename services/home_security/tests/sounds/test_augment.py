@@ -19,6 +19,7 @@ def _only(**changes: object) -> Augmentation:
         "pitch_shift": (0.0, 0.0),
         "shift_seconds": 0.0,
         "shorten_seconds": (60.0, 60.0),
+        "hiss_db": (1000.0, 1000.0),
         "noise": 0.0,
         "gain_db": (0.0, 0.0),
     }
@@ -87,6 +88,12 @@ def test_a_background_lies_as_far_below_the_loudest_second_as_is_asked(decibel: 
     mixed = vary(clip, RATE, len(clip), settings, np.random.default_rng(1), [hiss])
     power = np.sqrt(np.mean(np.square([clip[:RATE], (mixed - clip)[:RATE], (mixed - clip)[-RATE:]]), axis=1))
     assert 20 * np.log10(power[0] / power[1:]) == pytest.approx([decibel, decibel], abs=0.3)
+
+
+def test_hiss_lies_as_far_below_the_loudest_second_as_is_asked() -> None:
+    clip = np.concatenate([_tone(1.0), np.zeros(4 * RATE, np.float32)])
+    hissing = vary(clip, RATE, len(clip), _only(hiss_db=(10.0, 10.0)), np.random.default_rng(1))
+    assert 20 * np.log10(clip[:RATE].std() / (hissing - clip).std()) == pytest.approx(10.0, abs=0.2)
 
 
 def test_a_silent_background_adds_nothing() -> None:

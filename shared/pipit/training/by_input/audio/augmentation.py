@@ -44,6 +44,9 @@ def vary(
         behind = crop(backgrounds[int(generator.integers(len(backgrounds)))], window, 0.0, generator)
         samples = samples + behind * _share(samples, behind, rate, generator.uniform(*settings.background_db))
     if chosen():
+        hiss = generator.normal(0.0, 1.0, len(samples)).astype(np.float32)
+        samples = samples + hiss * _share(samples, hiss, rate, generator.uniform(*settings.hiss_db))
+    if chosen():
         samples = samples + generator.normal(0.0, settings.noise, len(samples)).astype(np.float32)
     if chosen():
         samples = samples * np.float32(10.0 ** (generator.uniform(*settings.gain_db) / 20.0))

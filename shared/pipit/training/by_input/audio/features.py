@@ -27,7 +27,7 @@ from pipit.training.cache import ArrayCache
 from pipit.training.progress import Progress
 
 DEVICE_ENDINGS = (".wav", ".flac", ".ogg", ".mp3")
-FORMAT = 3
+FORMAT = 4
 """Of what is kept; counts up when the code that makes features changes."""
 MOST_BACKGROUNDS = 100
 """Pieces that are held in memory to put clips into: 32 MB at 16 kHz and five seconds."""

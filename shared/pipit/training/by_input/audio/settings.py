@@ -62,12 +62,14 @@ class Augmentation(RecipePart):
     """How much is kept of a clip, its loudest part, to be put anywhere in the window: an event is short."""
     background_db: tuple[float, float] = (0.0, 30.0)
     """By how much the clip's loudest second stands over a background recording of its own side, where there are any."""
+    hiss_db: tuple[float, float] = (5.0, 40.0)
+    """By how much it stands over hiss, as of a microphone that hears it from far away."""
     noise: NotNegative = 0.005
     """Standard deviation of white noise; full scale is 1."""
     gain_db: tuple[float, float] = (-40.0, 6.0)
     """Range of the change of level."""
     probability: Fraction = 0.5
-    """Of each of the seven for itself."""
+    """Of each of the eight for itself."""
     quiet: Annotated[int, Field(ge=0)] = 0
     """Sounds that hold no event and that a program makes (see `quiet`), to train on as background; half as many more
     validate. For tasks that have a background."""
