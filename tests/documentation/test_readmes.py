@@ -105,7 +105,7 @@ NUMBERS = {
     ),
     "footprints.species": (
         "footprints_species",
-        {"recipe": "tuned", "metric": "accuracy"},
+        {"recipe": "together", "metric": "accuracy"},
         ("samples", 100, 0),
     ),
 }

@@ -58,6 +58,7 @@ def main() -> None:
             rows += [*measured(name, run), gain(name, right, before)]
             if name == "tuned":
                 rows += full_int8(name, trainer, run)
+        # After each, so that whoever ends it early keeps what was measured.
         write_csv("footprints_species", rows)
 
 

@@ -52,7 +52,7 @@ class SpeciesTrainer(PictureTrainer[SpeciesRecipe]):
 
     recipe_type: ClassVar[type[SpeciesRecipe]] = SpeciesRecipe
     recipe_folder: ClassVar[Path] = recipe_folder(Path(__file__).parents[1])
-    default_recipe: ClassVar[str] = "tuned"
+    default_recipe: ClassVar[str] = "together"
     kit: ClassVar[Kit] = KerasKit(batch=BATCH)
     names: ClassVar[tuple[str, str]] = (INPUT, OUTPUT)
     packages: ClassVar[tuple[str, ...]] = ("keras", "ai-edge-litert", "pillow")
