@@ -32,7 +32,8 @@ def unseen_clips(run: Run, trainer: Trainer, labels: Sequence[str], each: int) -
     paths = trainer.data_files()
     by_category: dict[str, list[Path]] = defaultdict(list)
     for entry in sorted(run.read_json("prepare", ITEMS_FILE), key=lambda entry: str(entry["name"])):
-        if entry["side"] == "test":
+        # A piece of a long recording is no file that could be sent.
+        if entry["side"] == "test" and entry["name"] in paths:
             by_category[entry["label"]].append(paths[entry["name"]])
     wanted = [label for label in labels if label in by_category]
     if not wanted:
