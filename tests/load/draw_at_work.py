@@ -31,6 +31,7 @@ import numpy as np
 import soundfile
 from numpy.typing import NDArray
 from pipit.bundle import open_bundle
+from pipit.inputs.audio import resample
 from rich.console import Console
 from rich.terminal_theme import TerminalTheme
 from rich.text import Text
@@ -39,6 +40,8 @@ from servers import ROOT, SERVE_PYTHON, inference_server
 OUTPUT = ROOT / "docs/at_work.svg"
 RECORDING = "evening.flac"
 CLIP_SECONDS = 5.0
+SAMPLE_RATE = 22_050
+"""Hz; clips of several data sets have several."""
 WIDTH, LEFT, RIGHT = 1000, 150, 970
 TOP, LANE, BAR = 150, 46, 34
 """Pixels: where the lanes begin, from lane to lane, height of a score of 1."""
@@ -53,7 +56,7 @@ THEME = TerminalTheme(
         *((124, 196, 255), (195, 155, 255), (110, 210, 220), (230, 233, 238)),
     ],
 )
-COLUMNS = 84
+COLUMNS = 100
 """Of the terminal: as wide as the answers' table."""
 
 
@@ -96,22 +99,16 @@ def demo_alarms(demo: Mapping[str, Any]) -> set[str]:
 
 
 def compose(clips: Sequence[tuple[Path, str]], alarms: set[str]) -> Sound:
-    """The clips as one recording, background and alarms by turns, each cut or padded to five seconds.
-
-    Raises ValueError if their sample rates differ.
-    """
+    """The clips as one recording, background and alarms by turns, each cut or padded to five seconds."""
     background = [clip for clip in clips if clip[1] not in alarms]
     alarming = [clip for clip in clips if clip[1] in alarms]
     order = [clip for clip in chain(*zip_longest(background, alarming)) if clip is not None]
-    parts, rates = [], set()
+    parts = []
     for path, _ in order:
-        samples, rate = soundfile.read(path, always_2d=True)
-        mono = samples.mean(axis=1)[: int(CLIP_SECONDS * rate)]
-        parts.append(np.pad(mono, (0, int(CLIP_SECONDS * rate) - len(mono))))
-        rates.add(rate)
-    if len(rates) != 1:
-        raise ValueError(f"the clips have different sample rates: {sorted(rates)}")
-    return Sound(np.concatenate(parts), rates.pop(), tuple(category for _, category in order))
+        samples, rate = soundfile.read(path, always_2d=True, dtype="float32")
+        mono = resample(samples.mean(axis=1), rate, SAMPLE_RATE)[: int(CLIP_SECONDS * SAMPLE_RATE)]
+        parts.append(np.pad(mono, (0, int(CLIP_SECONDS * SAMPLE_RATE) - len(mono))))
+    return Sound(np.concatenate(parts), SAMPLE_RATE, tuple(category for _, category in order))
 
 
 def _command(arguments: Sequence[str]) -> list[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from pipit.cli.demo.command import next_steps
+from pipit.cli.demo.command import next_steps, shorten
 from pipit.cli.demo.result import DemoResult
 from pipit.cli.demo.run import DemoOptions
 
@@ -58,3 +58,9 @@ def test_without_one_it_names_the_interpreters_it_was_given(result: DemoResult, 
 
     assert f"envs/serve/bin/python -m pipit.serving --bundle {_BUNDLE}" in lines
     assert "envs/registry/bin/pipit registry serve --store runs/demo/registry" in lines
+
+
+def test_long_names_of_clips_are_cut_and_short_ones_are_not() -> None:
+    assert shorten("3-216281-A-39.ogg", 24) == "3-216281-A-39.ogg"
+    assert shorten("arduino__alarm.6gnklo8n.flac", 24) == "arduino__alarm.6gnklo8n…"
+    assert len(shorten("x" * 100, 24)) == 24

@@ -19,6 +19,8 @@ from pipit.cli.training import parse_overrides
 from pipit.settings import load_settings
 from pipit.training.progress import RichProgress
 
+LONGEST_NAME = 24
+"""Characters of a clip's name: a longer one would break the table on a terminal."""
 _COLUMNS = ("unseen clip", "it is", "expected", "answer", ">score", "detected", "right", ">server", ">in all")
 _INTERPRETER = Path(sys.executable)
 
@@ -84,7 +86,7 @@ def _show(result: DemoResult, options: DemoOptions, shell: str) -> None:
         _COLUMNS,
         [
             (
-                escape(answer.file.name),
+                escape(shorten(answer.file.name, LONGEST_NAME)),
                 escape(answer.category),
                 escape(answer.expected),
                 escape(answer.label),
@@ -107,6 +109,11 @@ def _show(result: DemoResult, options: DemoOptions, shell: str) -> None:
     print_line(f"report: {escape(_short(result.bundle / 'report'))}")
     for line in next_steps(result, options, shell):
         print_line(escape(line))
+
+
+def shorten(name: str, longest: int) -> str:
+    """The name, or its beginning and an ellipsis: `longest` characters in all."""
+    return name if len(name) <= longest else f"{name[: longest - 1]}…"
 
 
 def next_steps(result: DemoResult, options: DemoOptions, shell: str) -> tuple[str, ...]:
