@@ -220,8 +220,7 @@ def stack(overrides: list[Path], tmp_path_factory: pytest.TempPathFactory) -> It
 
 @pytest.fixture(scope="session")
 def training() -> tuple[str, ...]:
-    """Options of `pipit train` that make a training short. Without gates: what is tested is the way to a server, not the
-    network, which fails some of them."""
+    """Options of `pipit train` that make a training short. Without gates: it is the way to a server that is tested."""
     return ("--set", "epochs=12" if load_settings(DataSettings).data else "epochs=20", "--set", "gates=[]")
 
 
