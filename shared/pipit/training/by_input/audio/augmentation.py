@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipit.training.by_input.audio.settings import Augmentation
+from pipit.training.by_input.audio.sound_changes import loudest
 
 Sound = NDArray[np.float32]
 
@@ -51,15 +52,6 @@ def vary(
     if chosen():
         samples = samples * np.float32(10.0 ** (generator.uniform(*settings.gain_db) / 20.0))
     return np.clip(samples, -1.0, 1.0).astype(np.float32)
-
-
-def loudest(samples: Sound, length: int) -> Sound:
-    """The stretch of `length` samples that holds the most power; all of a sound that is shorter."""
-    if length >= len(samples):
-        return samples
-    power = np.concatenate([[0.0], np.cumsum(samples.astype(np.float64) ** 2)])
-    start = int(np.argmax(power[length:] - power[:-length]))
-    return samples[start : start + length]
 
 
 def place(samples: Sound, window: int, generator: np.random.Generator) -> Sound:

@@ -87,9 +87,8 @@ def hum(frames: int, mains: float, level: float) -> Sound:
     return _at_level(np.sum([np.sin(2 * np.pi * mains * n * times + n) / n for n in range(1, 11)], axis=0), level)
 
 
-def loudest(sound: Sound, rate: int, seconds: float) -> Sound:
-    """The part of that length with the most energy; the whole of a shorter recording."""
-    length = round(seconds * rate)
+def loudest(sound: Sound, length: int) -> Sound:
+    """The stretch of `length` samples with the most energy; all of a sound that is no longer."""
     if len(sound) <= length:
         return sound
     energy = np.concatenate([[0.0], np.cumsum(sound.astype(np.float64) ** 2)])
@@ -98,7 +97,7 @@ def loudest(sound: Sound, rate: int, seconds: float) -> Sound:
 
 
 def _loudest(seconds: float) -> Change:
-    return lambda sound, rate, _generator: loudest(sound, rate, seconds)
+    return lambda sound, rate, _generator: loudest(sound, round(seconds * rate))
 
 
 def _gain(level: float) -> Change:
@@ -128,7 +127,7 @@ def _hiss(level: float) -> Change:
     """level: of the recording's loudest half second over the hiss, in decibels."""
 
     def change(sound: Sound, rate: int, generator: np.random.Generator) -> Sound:
-        loud = float(np.sqrt(np.mean(loudest(sound, rate, 0.5).astype(np.float64) ** 2)))
+        loud = float(np.sqrt(np.mean(loudest(sound, round(0.5 * rate)).astype(np.float64) ** 2)))
         added = generator.normal(size=len(sound)) * loud * 10.0 ** (-level / 20.0)
         return np.asarray(np.clip(sound + added, -1.0, 1.0), np.float32)
 
