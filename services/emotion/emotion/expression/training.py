@@ -11,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 from pipit.training.by_input.faces.faces import FaceSamples
 from pipit.training.fitting import Fitted, balanced_weights
+from pipit.training.mixup import mix
 from pipit.training.progress import Progress
 from pipit.training.torch_data import Inputs, Samples
 from pipit.training.torch_fit import fit, seed_everything
@@ -104,8 +105,7 @@ class Variation:
         if self._settings.crop_cutout:
             chosen = generator.random(len(rows)) < self._settings.crop_cutout
             rows[chosen, ALIGNED:] = cut_out(rows[chosen, ALIGNED:], generator)
-        if self._settings.mixup:
-            rows, targets = mix(rows, targets, self._settings.mixup, generator)
+        rows, targets = mix(rows, targets, self._settings.mixup, generator)
         if self._settings.crop_dropout:
             rows[generator.random(len(rows)) < self._settings.crop_dropout, ALIGNED:] = 0.0
         return {INPUT: rows}, targets
@@ -134,22 +134,6 @@ def cut_out(crops: NDArray[np.float32], generator: np.random.Generator) -> NDArr
         top, left = generator.integers(CROP - height + 1), generator.integers(CROP - width + 1)
         crop[top : top + height, left : left + width] = crop.mean()
     return cut.reshape(len(crops), -1)
-
-
-def mix(
-    rows: NDArray[np.float32], targets: NDArray[np.float32], alpha: float, generator: np.random.Generator
-) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Each with another of the batch, at least half of the first. rows: (n, …). targets: (n, labels)."""
-    partners = generator.permutation(len(rows))
-    shares = generator.beta(alpha, alpha, len(rows)).astype(np.float32)
-    shares = np.maximum(shares, 1.0 - shares)
-
-    def mixed(values: NDArray[np.float32]) -> NDArray[np.float32]:
-        share = shares.reshape(-1, *[1] * (values.ndim - 1))
-        both: NDArray[np.float32] = share * values + (1.0 - share) * values[partners]
-        return both
-
-    return mixed(rows), mixed(targets)
 
 
 def _channels_last(network: nn.Module) -> None:

@@ -7,7 +7,7 @@ from emotion.expression.features import ALIGNED, LEFT_EYE, RIGHT_EYE, aligned_po
 from emotion.expression.network import rows_of
 from emotion.expression.recipe import ExpressionRecipe
 from emotion.expression.synthetic import synthesise
-from emotion.expression.training import Variation, cut_out, mix, soft_targets, warp
+from emotion.expression.training import Variation, cut_out, soft_targets, warp
 from numpy.typing import NDArray
 from pipit.errors import InvalidInput
 from pipit.landmarks import FACE_MIRROR, join_features, split_features
@@ -115,16 +115,6 @@ def test_a_cut_out_is_one_rectangle_inside_of_the_crop_that_holds_its_mean() -> 
         shares.append(inside.size / before.size)
     assert 0.09 < min(shares) < 0.15
     assert 0.28 < max(shares) < 0.36
-
-
-def test_a_mix_takes_the_same_share_of_features_and_of_labels_and_more_of_the_first() -> None:
-    targets = np.eye(7, dtype=np.float32)
-    rows = targets * 10.0
-    mixed, shares = mix(rows, targets, 0.4, np.random.default_rng(1))
-    np.testing.assert_allclose(mixed, shares * 10.0, rtol=1e-6)
-    np.testing.assert_allclose(shares.sum(axis=1), 1.0, rtol=1e-6)
-    assert (shares.argmax(axis=1) == np.arange(7)).all()
-    assert (shares.max(axis=1) < 1.0).sum() >= 5
 
 
 def test_soft_targets_spread_their_smoothing_evenly() -> None:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pipit.training.by_input.audio.augmentation import crop, mask_bands_and_frames, mix, place, vary
+from pipit.training.by_input.audio.augmentation import crop, mask_bands_and_frames, place, vary
 from pipit.training.by_input.audio.settings import Augmentation
 
 RATE = 22_050
@@ -129,18 +129,3 @@ def test_masks_hide_bands_and_frames_and_leave_the_input_alone() -> None:
     assert 0.0 < changed < 0.5
     same = mask_bands_and_frames(rows, Augmentation(masks=0), np.random.default_rng(2))
     np.testing.assert_array_equal(same, rows)
-
-
-@given(seed=st.integers(0, 999))
-def test_mixup_keeps_targets_a_distribution_and_the_clip_itself_the_larger_part(seed: int) -> None:
-    generator = np.random.default_rng(seed)
-    targets = np.eye(5, dtype=np.float32)[generator.integers(0, 5, 8)]
-    rows, mixed = mix(targets.copy(), targets, Augmentation(mixup=0.4), generator)
-    np.testing.assert_allclose(mixed.sum(axis=1), 1.0, rtol=1e-5)
-    np.testing.assert_allclose(rows, mixed, rtol=1e-6)
-    assert (mixed[targets == 1] >= 0.5).all()
-
-
-def test_without_mixup_a_batch_stays_as_it_is() -> None:
-    rows = np.ones((2, 3), np.float32)
-    assert mix(rows, rows, Augmentation(mixup=0.0), np.random.default_rng(1))[0] is rows

@@ -89,15 +89,3 @@ def mask_bands_and_frames(rows: Sound, settings: Augmentation, generator: np.ran
                 start = int(generator.integers(0, row.shape[axis] - width + 1))
                 np.moveaxis(row, axis, 0)[start : start + width] = mean
     return masked
-
-
-def mix(rows: Sound, targets: Sound, settings: Augmentation, generator: np.random.Generator) -> tuple[Sound, Sound]:
-    """Mixup within a batch. rows: (n, …); targets: (n, labels)."""
-    if not settings.mixup or len(rows) < 2:
-        return rows, targets
-    share = generator.beta(settings.mixup, settings.mixup, len(rows)).astype(np.float32)
-    share = np.maximum(share, 1.0 - share)
-    other = generator.permutation(len(rows))
-    wide = share.reshape(-1, *[1] * (rows.ndim - 1))
-    tall = share[:, np.newaxis]
-    return wide * rows + (1.0 - wide) * rows[other], tall * targets + (1.0 - tall) * targets[other]

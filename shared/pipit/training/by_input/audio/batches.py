@@ -13,8 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipit.errors import InvalidInput
-from pipit.training.by_input.audio.augmentation import mask_bands_and_frames, mix
+from pipit.training.by_input.audio.augmentation import mask_bands_and_frames
 from pipit.training.by_input.audio.settings import SoundRecipe
+from pipit.training.mixup import mix
 
 Rows = NDArray[np.float32]
 Truth = NDArray[np.int64]
@@ -75,7 +76,7 @@ class AugmentedBatches(keras.utils.PyDataset):
         generator = np.random.default_rng([self._recipe.seed, self._epoch, index, *own])
         if rows.ndim == 4:
             rows = mask_bands_and_frames(rows, self._recipe.augmentation, generator)
-        return mix(rows, self._one_hot[self._samples.truth[chosen]], self._recipe.augmentation, generator)
+        return mix(rows, self._one_hot[self._samples.truth[chosen]], self._recipe.augmentation.mixup, generator)
 
     def on_epoch_end(self) -> None:
         """Draws the next epoch's order and copies."""
