@@ -18,7 +18,7 @@ from pipit.training.by_input.audio.clips import Clip
 from pipit.training.by_input.audio.features import read_clip
 from pipit.training.by_input.audio.listening import RecordingAlarms, listen_to_background
 from pipit.training.by_input.audio.robustness import detected_in
-from pipit.training.by_input.audio.sound_changes import RATE, changes, quiet_sounds
+from pipit.training.by_input.audio.sound_changes import RATE, changes, quiet_test_sounds
 from pipit.types import Decoded, Prediction
 from sound_rounds import CrossValidation, Round
 
@@ -86,7 +86,7 @@ def ask_changed(validation: CrossValidation, one: Round, listener: Listener) -> 
 
 def ask_quiet(listener: Listener) -> Iterator[Heard]:
     """Sounds without an event; see `sound_changes`."""
-    for kind, name, samples in quiet_sounds(1):
+    for kind, name, samples in quiet_test_sounds(1):
         found = listener.answer(samples, RATE)
         yield Heard(kind, "none", "made", name, frozenset(detected_in(found)), found[0].scores[0].label)
 

@@ -2,6 +2,7 @@
 
 A network that never heard them takes them for what comes nearest: digital silence for breaking glass, hiss for rain.
 Levels are those of recordings, -60 to -20 dBFS; a front end that brings windows to one level makes loud hiss of quiet.
+What trains is made here, and what tests is made apart from it, in `sound_changes`.
 """
 
 from __future__ import annotations

@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 from pipit.bundle.manifest import Metric
 from pipit.files import write_atomically
 from pipit.training import plots
-from pipit.training.by_input.audio.sound_changes import RATE, Change, Sound, changes, quiet_sounds
+from pipit.training.by_input.audio.sound_changes import RATE, Change, Sound, changes, quiet_test_sounds
 from pipit.training.intervals import Estimate, grouped_share, proportion
 from pipit.training.progress import LogProgress, Progress
 from pipit.types import Prediction
@@ -131,7 +131,7 @@ def measure_robustness(
     gives one before any gives a second.
     """
     chosen = sample_sounds([one for one in sounds if one.label not in experimental], background, clips_a_label, seed)
-    quiet = list(quiet_sounds(seed)) if background is not None else []
+    quiet = list(quiet_test_sounds(seed)) if background is not None else []
     tests = changes()
     with (progress or LogProgress()).track(
         "sounds as a house changes them", len(quiet) + len(chosen) * len(tests)

@@ -27,7 +27,7 @@ OFFSET_SECONDS = (1.0, 2.5)
 GAP_SECONDS = 0.3
 
 
-def quiet_sounds(seed: int) -> Iterator[tuple[str, str, Sound]]:
+def quiet_test_sounds(seed: int) -> Iterator[tuple[str, str, Sound]]:
     """What no alarm may answer: a kind, a name, and mono sound at RATE.
 
     silence: zeros. white, pink: hiss of -60 to -20 dBFS. hum: mains of 50 and 60 Hz with its harmonics. click: a few

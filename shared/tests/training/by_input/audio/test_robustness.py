@@ -18,7 +18,7 @@ from pipit.training.by_input.audio.robustness import (
     sample_sounds,
     write_robustness,
 )
-from pipit.training.by_input.audio.sound_changes import RATE, changes, hum, loudest, pink, quiet_sounds, white
+from pipit.training.by_input.audio.sound_changes import RATE, changes, hum, loudest, pink, quiet_test_sounds, white
 from pipit.types import Prediction
 
 LABELS = ("none", "bang")
@@ -124,10 +124,10 @@ def test_made_sounds_have_their_level_and_colour() -> None:
     low, high = spectrum[4 * 200 : 4 * 400].mean(), spectrum[4 * 1600 : 4 * 3200].mean()
     assert 10 * np.log10(low / high) == pytest.approx(9, abs=1)  # Three octaves.
     assert np.argmax(np.abs(np.fft.rfft(hum(RATE, 60.0, -30)))) == 60
-    sounds = list(quiet_sounds(1))
+    sounds = list(quiet_test_sounds(1))
     assert {len(sound) / RATE for _, _, sound in sounds} == {0.5, 1.0, 2.0, 5.0}
     assert len({name for _, name, _ in sounds}) == len(sounds)
-    again = list(quiet_sounds(1))
+    again = list(quiet_test_sounds(1))
     assert all((one[2] == other[2]).all() for one, other in zip(sounds, again, strict=True))
 
 
