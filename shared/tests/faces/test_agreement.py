@@ -1,12 +1,12 @@
-"""When consent holds, and what a wrong clock does to it."""
+"""Consent that is given: what it says, and by what clock."""
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 import pytest
 from pipit.errors import InvalidInput, Unavailable
-from pipit.faces.consent import ends_at, give_consent, is_in_force
+from pipit.faces.agreement import give_consent
 
 NOW = datetime(2026, 11, 28, 19, 0, tzinfo=UTC)
 IN_1970 = datetime(1970, 1, 1, 0, 1, tzinfo=UTC)
@@ -15,25 +15,15 @@ IN_1970 = datetime(1970, 1, 1, 0, 1, tzinfo=UTC)
 def test_consent_through_a_day_ends_with_that_day() -> None:
     consent = give_consent(" Anna ", "the front door", "2027-06-30", True, NOW)
     assert (consent.by, consent.at, consent.until) == ("Anna", "2026-11-28T19:00:00Z", "2027-07-01T00:00:00Z")
-    end = datetime(2027, 7, 1, tzinfo=UTC)
-    assert ends_at(consent) == end
-    assert is_in_force(consent, NOW)
-    assert is_in_force(consent, end - timedelta(seconds=1))
-    assert not is_in_force(consent, end)
+    assert (consent.purpose, consent.keep_crops) == ("the front door", True)
 
 
 def test_a_time_with_a_zone_is_kept_as_utc() -> None:
     assert give_consent("Anna", "door", "2026-12-01T01:00:00+02:00", False, NOW).until == "2026-11-30T23:00:00Z"
 
 
-def test_consent_without_an_end_holds_whatever_the_clock_says() -> None:
-    consent = give_consent("Anna", "door", "", False, NOW)
-    assert ends_at(consent) is None
-    assert is_in_force(consent, IN_1970)
-
-
-def test_a_clock_in_1970_ends_what_ends_instead_of_prolonging_it() -> None:
-    assert not is_in_force(give_consent("Anna", "door", "2027-06-30", False, NOW), IN_1970)
+def test_consent_without_an_end() -> None:
+    assert give_consent("Anna", "door", "", False, NOW).until == ""
 
 
 def test_nobody_is_enrolled_by_a_clock_in_1970() -> None:

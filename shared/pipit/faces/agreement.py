@@ -48,18 +48,6 @@ def check_clock(now: datetime) -> None:
         )
 
 
-def is_in_force(consent: Consent, now: datetime) -> bool:
-    """Whether a person may be named at `now`. With a clock that stands before the consent, what ends has ended."""
-    if not consent.until:
-        return True
-    return _read(consent.at) <= now < _read(consent.until)
-
-
-def ends_at(consent: Consent) -> datetime | None:
-    """When naming has to end; None: not by itself."""
-    return _read(consent.until) if consent.until else None
-
-
 def _read_end(text: str) -> datetime:
     try:
         if _DAY.fullmatch(text):
