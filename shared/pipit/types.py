@@ -73,7 +73,8 @@ class Prediction:
     """The answer for one region. scores: best first. label, unknown, uncertain: what it says; see `pipit.answers`.
 
     label: "" where it says nothing. region_score: 0..1, how sure the detector was that something lies in `region`; 0
-    where it found nothing and the region is a stand-in. None: no detector looked for it.
+    where it found nothing and the region is a stand-in. None: no detector looked for it. quality: 0..1, how well what
+    lies in `region` can be judged; None: not measured.
     """
 
     scores: tuple[LabelScore, ...]
@@ -82,6 +83,7 @@ class Prediction:
     unknown: bool = False
     uncertain: bool = False
     region_score: float | None = None
+    quality: float | None = None
 
     @property
     def answer(self) -> LabelScore | None:

@@ -67,7 +67,7 @@ class StagedPipeline:
     def interpret(self, outputs: Tensors, decoded: Decoded) -> list[Prediction]:
         assert isinstance(decoded, Found)
         return [
-            replace(predict(row, LABELS, Decision(), region), region_score=found)
+            replace(predict(row, LABELS, Decision(), region), region_score=found, quality=0.0)
             for row, region, found in zip(softmax(outputs["y"]), decoded.regions, decoded.region_scores, strict=True)
         ]
 

@@ -1,4 +1,4 @@
-"""Every notebook runs from its first cell to its last, on data that a program makes, and is committed without outputs."""
+"""Every notebook runs from its first cell to its last, on data of a program, and is committed without outputs."""
 
 from __future__ import annotations
 

@@ -184,6 +184,7 @@ def plain_prediction(prediction: Prediction) -> dict[str, Any]:
         "span": region if isinstance(region, TimeSpan) else None,
         "box": region if isinstance(region, Box) else None,
         "region_score": prediction.region_score,
+        "quality": prediction.quality,
         "label": prediction.label,
         "scores": prediction.scores,
         "unknown": prediction.unknown,

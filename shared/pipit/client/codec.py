@@ -94,8 +94,9 @@ def _identity(model: pb.ModelIdentity) -> Identity:
 def _prediction(prediction: pb.Prediction) -> Prediction:
     scores = tuple(LabelScore(s.label, s.score, s.detected, s.experimental) for s in prediction.scores)
     region_score = prediction.region_score if prediction.HasField("region_score") else None
+    quality = prediction.quality if prediction.HasField("quality") else None
     return Prediction(
-        scores, _region(prediction), prediction.label, prediction.unknown, prediction.uncertain, region_score
+        scores, _region(prediction), prediction.label, prediction.unknown, prediction.uncertain, region_score, quality
     )
 
 

@@ -162,6 +162,7 @@ def _prediction(prediction: Prediction) -> pb.Prediction:
         unknown=prediction.unknown,
         uncertain=prediction.uncertain,
         region_score=prediction.region_score,
+        quality=prediction.quality,
     )
     region = prediction.region
     if isinstance(region, TimeSpan):

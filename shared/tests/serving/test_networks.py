@@ -61,6 +61,7 @@ def test_both_networks_answer(calls: Any, staged: ModuleType) -> None:
         zip(staged.LABELS, expected, strict=True)
     )
     assert prediction.region_score == -1.0
+    assert prediction.HasField("quality")
     assert (prediction.box.left, prediction.box.height) == (1, 4)
 
 

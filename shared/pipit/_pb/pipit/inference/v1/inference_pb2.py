@@ -24,7 +24,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n,pipit/_pb/pipit/inference/v1/inference.proto\x12\x12pipit.inference.v1\"N\n\rModelSelector\x12\x0c\n\x04task\x18\x01 \x01(\t\x12\x11\n\x07version\x18\x02 \x01(\tH\x00\x12\x15\n\x0b\x65nvironment\x18\x03 \x01(\tH\x00\x42\x05\n\x03pin\"\xf7\x01\n\x05Input\x12\x0f\n\x05image\x18\x01 \x01(\x0cH\x00\x12\x0f\n\x05\x61udio\x18\x02 \x01(\x0cH\x00\x12+\n\x03pcm\x18\x03 \x01(\x0b\x32\x1c.pipit.inference.v1.PcmAudioH\x00\x12\x32\n\tlandmarks\x18\x04 \x01(\x0b\x32\x1d.pipit.inference.v1.LandmarksH\x00\x12\x35\n\x08sequence\x18\x05 \x01(\x0b\x32!.pipit.inference.v1.InputSequenceH\x00\x12,\n\x06tensor\x18\x06 \x01(\x0b\x32\x1a.pipit.inference.v1.TensorH\x00\x42\x06\n\x04kind\"\xc5\x01\n\x08PcmAudio\x12\x0f\n\x07samples\x18\x01 \x01(\x0c\x12\x37\n\x08\x65ncoding\x18\x02 \x01(\x0e\x32%.pipit.inference.v1.PcmAudio.Encoding\x12\x13\n\x0bsample_rate\x18\x03 \x01(\r\x12\x10\n\x08\x63hannels\x18\x04 \x01(\r\"H\n\x08\x45ncoding\x12\x18\n\x14\x45NCODING_UNSPECIFIED\x10\x00\x12\x10\n\x0c\x45NCODING_S16\x10\x01\x12\x10\n\x0c\x45NCODING_F32\x10\x02\"5\n\tLandmarks\x12\x12\n\x06values\x18\x01 \x03(\x02\x42\x02\x10\x01\x12\x14\n\x0c\x61spect_ratio\x18\x02 \x01(\x02\"9\n\rInputSequence\x12(\n\x05items\x18\x01 \x03(\x0b\x32\x19.pipit.inference.v1.Input\"B\n\x06Tensor\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\r\n\x05\x64type\x18\x02 \x01(\t\x12\r\n\x05shape\x18\x03 \x03(\x03\x12\x0c\n\x04\x64\x61ta\x18\x04 \x01(\x0c\"3\n\x0f\x43lassifyOptions\x12\r\n\x05top_k\x18\x01 \x01(\r\x12\x11\n\tmin_score\x18\x02 \x01(\x02\"\xb7\x01\n\x0f\x43lassifyRequest\x12\x30\n\x05model\x18\x01 \x01(\x0b\x32!.pipit.inference.v1.ModelSelector\x12(\n\x05input\x18\x02 \x01(\x0b\x32\x19.pipit.inference.v1.Input\x12\x34\n\x07options\x18\x03 \x01(\x0b\x32#.pipit.inference.v1.ClassifyOptions\x12\x12\n\nrequest_id\x18\x04 \x01(\t\"\xbc\x01\n\x10\x43lassifyResponse\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x33\n\x0bpredictions\x18\x02 \x03(\x0b\x32\x1e.pipit.inference.v1.Prediction\x12\x30\n\x05model\x18\x03 \x01(\x0b\x32!.pipit.inference.v1.ModelIdentity\x12-\n\x05times\x18\x04 \x01(\x0b\x32\x1e.pipit.inference.v1.StageTimes\"\xfb\x01\n\nPrediction\x12&\n\x03\x62ox\x18\x01 \x01(\x0b\x32\x17.pipit.inference.v1.BoxH\x00\x12,\n\x04span\x18\x02 \x01(\x0b\x32\x1c.pipit.inference.v1.TimeSpanH\x00\x12.\n\x06scores\x18\x03 \x03(\x0b\x32\x1e.pipit.inference.v1.LabelScore\x12\x0f\n\x07unknown\x18\x04 \x01(\x08\x12\x11\n\tuncertain\x18\x05 \x01(\x08\x12\x19\n\x0cregion_score\x18\x06 \x01(\x02H\x01\x88\x01\x01\x12\r\n\x05label\x18\x07 \x01(\tB\x08\n\x06regionB\x0f\n\r_region_score\"R\n\nLabelScore\x12\r\n\x05label\x18\x01 \x01(\t\x12\r\n\x05score\x18\x02 \x01(\x02\x12\x10\n\x08\x64\x65tected\x18\x03 \x01(\x08\x12\x14\n\x0c\x65xperimental\x18\x04 \x01(\x08\"?\n\x03\x42ox\x12\x0c\n\x04left\x18\x01 \x01(\x02\x12\x0b\n\x03top\x18\x02 \x01(\x02\x12\r\n\x05width\x18\x03 \x01(\x02\x12\x0e\n\x06height\x18\x04 \x01(\x02\"6\n\x08TimeSpan\x12\x15\n\rstart_seconds\x18\x01 \x01(\x01\x12\x13\n\x0b\x65nd_seconds\x18\x02 \x01(\x01\"O\n\rModelIdentity\x12\x0c\n\x04task\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\t\x12\x0e\n\x06\x64igest\x18\x03 \x01(\t\x12\x0f\n\x07variant\x18\x04 \x01(\t\"W\n\nStageTimes\x12\x11\n\tdecode_us\x18\x01 \x01(\x04\x12\x10\n\x08queue_us\x18\x02 \x01(\x04\x12\x0e\n\x06run_us\x18\x03 \x01(\x04\x12\x14\n\x0cinterpret_us\x18\x04 \x01(\x04\"\x86\x01\n\x15\x43lassifyStreamRequest\x12\x34\n\x07request\x18\x01 \x01(\x0b\x32#.pipit.inference.v1.ClassifyRequest\x12\x14\n\x07seconds\x18\x02 \x01(\x01H\x00\x88\x01\x01\x12\x15\n\ranswer_always\x18\x03 \x01(\x08\x42\n\n\x08_seconds\"\x8e\x01\n\x16\x43lassifyStreamResponse\x12\x38\n\x08response\x18\x01 \x01(\x0b\x32$.pipit.inference.v1.ClassifyResponseH\x00\x12\x30\n\x05\x65rror\x18\x02 \x01(\x0b\x32\x1f.pipit.inference.v1.StreamErrorH\x00\x42\x08\n\x06result\"@\n\x0bStreamError\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x0c\n\x04\x63ode\x18\x02 \x01(\x05\x12\x0f\n\x07message\x18\x03 \x01(\t\"4\n\x0f\x46\x65\x65\x64\x62\x61\x63kRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\r\n\x05label\x18\x02 \x01(\t\"j\n\x10\x46\x65\x65\x64\x62\x61\x63kResponse\x12\x30\n\x05model\x18\x01 \x01(\x0b\x32!.pipit.inference.v1.ModelIdentity\x12\x11\n\tpredicted\x18\x02 \x01(\t\x12\x11\n\twas_right\x18\x03 \x01(\x08\"\x13\n\x11ListModelsRequest\"?\n\x12ListModelsResponse\x12)\n\x06models\x18\x01 \x03(\x0b\x32\x19.pipit.inference.v1.Model\"\x92\x02\n\x05Model\x12\x33\n\x08identity\x18\x01 \x01(\x0b\x32!.pipit.inference.v1.ModelIdentity\x12.\n\x05state\x18\x02 \x01(\x0e\x32\x1f.pipit.inference.v1.Model.State\x12\x0e\n\x06reason\x18\x03 \x01(\t\x12\x0e\n\x06labels\x18\x04 \x03(\t\x12\x12\n\ninput_kind\x18\x05 \x01(\t\x12\x13\n\x0b\x65nvironment\x18\x06 \x01(\t\"[\n\x05State\x12\x15\n\x11STATE_UNSPECIFIED\x10\x00\x12\x11\n\rSTATE_LOADING\x10\x01\x12\x11\n\rSTATE_SERVING\x10\x02\x12\x15\n\x11STATE_NOT_SERVING\x10\x03\x32\x8a\x03\n\x10InferenceService\x12U\n\x08\x43lassify\x12#.pipit.inference.v1.ClassifyRequest\x1a$.pipit.inference.v1.ClassifyResponse\x12k\n\x0e\x43lassifyStream\x12).pipit.inference.v1.ClassifyStreamRequest\x1a*.pipit.inference.v1.ClassifyStreamResponse(\x01\x30\x01\x12U\n\x08\x46\x65\x65\x64\x62\x61\x63k\x12#.pipit.inference.v1.FeedbackRequest\x1a$.pipit.inference.v1.FeedbackResponse\x12[\n\nListModels\x12%.pipit.inference.v1.ListModelsRequest\x1a&.pipit.inference.v1.ListModelsResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n,pipit/_pb/pipit/inference/v1/inference.proto\x12\x12pipit.inference.v1\"N\n\rModelSelector\x12\x0c\n\x04task\x18\x01 \x01(\t\x12\x11\n\x07version\x18\x02 \x01(\tH\x00\x12\x15\n\x0b\x65nvironment\x18\x03 \x01(\tH\x00\x42\x05\n\x03pin\"\xf7\x01\n\x05Input\x12\x0f\n\x05image\x18\x01 \x01(\x0cH\x00\x12\x0f\n\x05\x61udio\x18\x02 \x01(\x0cH\x00\x12+\n\x03pcm\x18\x03 \x01(\x0b\x32\x1c.pipit.inference.v1.PcmAudioH\x00\x12\x32\n\tlandmarks\x18\x04 \x01(\x0b\x32\x1d.pipit.inference.v1.LandmarksH\x00\x12\x35\n\x08sequence\x18\x05 \x01(\x0b\x32!.pipit.inference.v1.InputSequenceH\x00\x12,\n\x06tensor\x18\x06 \x01(\x0b\x32\x1a.pipit.inference.v1.TensorH\x00\x42\x06\n\x04kind\"\xc5\x01\n\x08PcmAudio\x12\x0f\n\x07samples\x18\x01 \x01(\x0c\x12\x37\n\x08\x65ncoding\x18\x02 \x01(\x0e\x32%.pipit.inference.v1.PcmAudio.Encoding\x12\x13\n\x0bsample_rate\x18\x03 \x01(\r\x12\x10\n\x08\x63hannels\x18\x04 \x01(\r\"H\n\x08\x45ncoding\x12\x18\n\x14\x45NCODING_UNSPECIFIED\x10\x00\x12\x10\n\x0c\x45NCODING_S16\x10\x01\x12\x10\n\x0c\x45NCODING_F32\x10\x02\"5\n\tLandmarks\x12\x12\n\x06values\x18\x01 \x03(\x02\x42\x02\x10\x01\x12\x14\n\x0c\x61spect_ratio\x18\x02 \x01(\x02\"9\n\rInputSequence\x12(\n\x05items\x18\x01 \x03(\x0b\x32\x19.pipit.inference.v1.Input\"B\n\x06Tensor\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\r\n\x05\x64type\x18\x02 \x01(\t\x12\r\n\x05shape\x18\x03 \x03(\x03\x12\x0c\n\x04\x64\x61ta\x18\x04 \x01(\x0c\"3\n\x0f\x43lassifyOptions\x12\r\n\x05top_k\x18\x01 \x01(\r\x12\x11\n\tmin_score\x18\x02 \x01(\x02\"\xb7\x01\n\x0f\x43lassifyRequest\x12\x30\n\x05model\x18\x01 \x01(\x0b\x32!.pipit.inference.v1.ModelSelector\x12(\n\x05input\x18\x02 \x01(\x0b\x32\x19.pipit.inference.v1.Input\x12\x34\n\x07options\x18\x03 \x01(\x0b\x32#.pipit.inference.v1.ClassifyOptions\x12\x12\n\nrequest_id\x18\x04 \x01(\t\"\xbc\x01\n\x10\x43lassifyResponse\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x33\n\x0bpredictions\x18\x02 \x03(\x0b\x32\x1e.pipit.inference.v1.Prediction\x12\x30\n\x05model\x18\x03 \x01(\x0b\x32!.pipit.inference.v1.ModelIdentity\x12-\n\x05times\x18\x04 \x01(\x0b\x32\x1e.pipit.inference.v1.StageTimes\"\x9d\x02\n\nPrediction\x12&\n\x03\x62ox\x18\x01 \x01(\x0b\x32\x17.pipit.inference.v1.BoxH\x00\x12,\n\x04span\x18\x02 \x01(\x0b\x32\x1c.pipit.inference.v1.TimeSpanH\x00\x12.\n\x06scores\x18\x03 \x03(\x0b\x32\x1e.pipit.inference.v1.LabelScore\x12\x0f\n\x07unknown\x18\x04 \x01(\x08\x12\x11\n\tuncertain\x18\x05 \x01(\x08\x12\x19\n\x0cregion_score\x18\x06 \x01(\x02H\x01\x88\x01\x01\x12\r\n\x05label\x18\x07 \x01(\t\x12\x14\n\x07quality\x18\x08 \x01(\x02H\x02\x88\x01\x01\x42\x08\n\x06regionB\x0f\n\r_region_scoreB\n\n\x08_quality\"R\n\nLabelScore\x12\r\n\x05label\x18\x01 \x01(\t\x12\r\n\x05score\x18\x02 \x01(\x02\x12\x10\n\x08\x64\x65tected\x18\x03 \x01(\x08\x12\x14\n\x0c\x65xperimental\x18\x04 \x01(\x08\"?\n\x03\x42ox\x12\x0c\n\x04left\x18\x01 \x01(\x02\x12\x0b\n\x03top\x18\x02 \x01(\x02\x12\r\n\x05width\x18\x03 \x01(\x02\x12\x0e\n\x06height\x18\x04 \x01(\x02\"6\n\x08TimeSpan\x12\x15\n\rstart_seconds\x18\x01 \x01(\x01\x12\x13\n\x0b\x65nd_seconds\x18\x02 \x01(\x01\"O\n\rModelIdentity\x12\x0c\n\x04task\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\t\x12\x0e\n\x06\x64igest\x18\x03 \x01(\t\x12\x0f\n\x07variant\x18\x04 \x01(\t\"W\n\nStageTimes\x12\x11\n\tdecode_us\x18\x01 \x01(\x04\x12\x10\n\x08queue_us\x18\x02 \x01(\x04\x12\x0e\n\x06run_us\x18\x03 \x01(\x04\x12\x14\n\x0cinterpret_us\x18\x04 \x01(\x04\"\x86\x01\n\x15\x43lassifyStreamRequest\x12\x34\n\x07request\x18\x01 \x01(\x0b\x32#.pipit.inference.v1.ClassifyRequest\x12\x14\n\x07seconds\x18\x02 \x01(\x01H\x00\x88\x01\x01\x12\x15\n\ranswer_always\x18\x03 \x01(\x08\x42\n\n\x08_seconds\"\x8e\x01\n\x16\x43lassifyStreamResponse\x12\x38\n\x08response\x18\x01 \x01(\x0b\x32$.pipit.inference.v1.ClassifyResponseH\x00\x12\x30\n\x05\x65rror\x18\x02 \x01(\x0b\x32\x1f.pipit.inference.v1.StreamErrorH\x00\x42\x08\n\x06result\"@\n\x0bStreamError\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x0c\n\x04\x63ode\x18\x02 \x01(\x05\x12\x0f\n\x07message\x18\x03 \x01(\t\"4\n\x0f\x46\x65\x65\x64\x62\x61\x63kRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\r\n\x05label\x18\x02 \x01(\t\"j\n\x10\x46\x65\x65\x64\x62\x61\x63kResponse\x12\x30\n\x05model\x18\x01 \x01(\x0b\x32!.pipit.inference.v1.ModelIdentity\x12\x11\n\tpredicted\x18\x02 \x01(\t\x12\x11\n\twas_right\x18\x03 \x01(\x08\"\x13\n\x11ListModelsRequest\"?\n\x12ListModelsResponse\x12)\n\x06models\x18\x01 \x03(\x0b\x32\x19.pipit.inference.v1.Model\"\x92\x02\n\x05Model\x12\x33\n\x08identity\x18\x01 \x01(\x0b\x32!.pipit.inference.v1.ModelIdentity\x12.\n\x05state\x18\x02 \x01(\x0e\x32\x1f.pipit.inference.v1.Model.State\x12\x0e\n\x06reason\x18\x03 \x01(\t\x12\x0e\n\x06labels\x18\x04 \x03(\t\x12\x12\n\ninput_kind\x18\x05 \x01(\t\x12\x13\n\x0b\x65nvironment\x18\x06 \x01(\t\"[\n\x05State\x12\x15\n\x11STATE_UNSPECIFIED\x10\x00\x12\x11\n\rSTATE_LOADING\x10\x01\x12\x11\n\rSTATE_SERVING\x10\x02\x12\x15\n\x11STATE_NOT_SERVING\x10\x03\x32\x8a\x03\n\x10InferenceService\x12U\n\x08\x43lassify\x12#.pipit.inference.v1.ClassifyRequest\x1a$.pipit.inference.v1.ClassifyResponse\x12k\n\x0e\x43lassifyStream\x12).pipit.inference.v1.ClassifyStreamRequest\x1a*.pipit.inference.v1.ClassifyStreamResponse(\x01\x30\x01\x12U\n\x08\x46\x65\x65\x64\x62\x61\x63k\x12#.pipit.inference.v1.FeedbackRequest\x1a$.pipit.inference.v1.FeedbackResponse\x12[\n\nListModels\x12%.pipit.inference.v1.ListModelsRequest\x1a&.pipit.inference.v1.ListModelsResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -54,35 +54,35 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_CLASSIFYRESPONSE']._serialized_start=1020
   _globals['_CLASSIFYRESPONSE']._serialized_end=1208
   _globals['_PREDICTION']._serialized_start=1211
-  _globals['_PREDICTION']._serialized_end=1462
-  _globals['_LABELSCORE']._serialized_start=1464
-  _globals['_LABELSCORE']._serialized_end=1546
-  _globals['_BOX']._serialized_start=1548
-  _globals['_BOX']._serialized_end=1611
-  _globals['_TIMESPAN']._serialized_start=1613
-  _globals['_TIMESPAN']._serialized_end=1667
-  _globals['_MODELIDENTITY']._serialized_start=1669
-  _globals['_MODELIDENTITY']._serialized_end=1748
-  _globals['_STAGETIMES']._serialized_start=1750
-  _globals['_STAGETIMES']._serialized_end=1837
-  _globals['_CLASSIFYSTREAMREQUEST']._serialized_start=1840
-  _globals['_CLASSIFYSTREAMREQUEST']._serialized_end=1974
-  _globals['_CLASSIFYSTREAMRESPONSE']._serialized_start=1977
-  _globals['_CLASSIFYSTREAMRESPONSE']._serialized_end=2119
-  _globals['_STREAMERROR']._serialized_start=2121
-  _globals['_STREAMERROR']._serialized_end=2185
-  _globals['_FEEDBACKREQUEST']._serialized_start=2187
-  _globals['_FEEDBACKREQUEST']._serialized_end=2239
-  _globals['_FEEDBACKRESPONSE']._serialized_start=2241
-  _globals['_FEEDBACKRESPONSE']._serialized_end=2347
-  _globals['_LISTMODELSREQUEST']._serialized_start=2349
-  _globals['_LISTMODELSREQUEST']._serialized_end=2368
-  _globals['_LISTMODELSRESPONSE']._serialized_start=2370
-  _globals['_LISTMODELSRESPONSE']._serialized_end=2433
-  _globals['_MODEL']._serialized_start=2436
-  _globals['_MODEL']._serialized_end=2710
-  _globals['_MODEL_STATE']._serialized_start=2619
-  _globals['_MODEL_STATE']._serialized_end=2710
-  _globals['_INFERENCESERVICE']._serialized_start=2713
-  _globals['_INFERENCESERVICE']._serialized_end=3107
+  _globals['_PREDICTION']._serialized_end=1496
+  _globals['_LABELSCORE']._serialized_start=1498
+  _globals['_LABELSCORE']._serialized_end=1580
+  _globals['_BOX']._serialized_start=1582
+  _globals['_BOX']._serialized_end=1645
+  _globals['_TIMESPAN']._serialized_start=1647
+  _globals['_TIMESPAN']._serialized_end=1701
+  _globals['_MODELIDENTITY']._serialized_start=1703
+  _globals['_MODELIDENTITY']._serialized_end=1782
+  _globals['_STAGETIMES']._serialized_start=1784
+  _globals['_STAGETIMES']._serialized_end=1871
+  _globals['_CLASSIFYSTREAMREQUEST']._serialized_start=1874
+  _globals['_CLASSIFYSTREAMREQUEST']._serialized_end=2008
+  _globals['_CLASSIFYSTREAMRESPONSE']._serialized_start=2011
+  _globals['_CLASSIFYSTREAMRESPONSE']._serialized_end=2153
+  _globals['_STREAMERROR']._serialized_start=2155
+  _globals['_STREAMERROR']._serialized_end=2219
+  _globals['_FEEDBACKREQUEST']._serialized_start=2221
+  _globals['_FEEDBACKREQUEST']._serialized_end=2273
+  _globals['_FEEDBACKRESPONSE']._serialized_start=2275
+  _globals['_FEEDBACKRESPONSE']._serialized_end=2381
+  _globals['_LISTMODELSREQUEST']._serialized_start=2383
+  _globals['_LISTMODELSREQUEST']._serialized_end=2402
+  _globals['_LISTMODELSRESPONSE']._serialized_start=2404
+  _globals['_LISTMODELSRESPONSE']._serialized_end=2467
+  _globals['_MODEL']._serialized_start=2470
+  _globals['_MODEL']._serialized_end=2744
+  _globals['_MODEL_STATE']._serialized_start=2653
+  _globals['_MODEL_STATE']._serialized_end=2744
+  _globals['_INFERENCESERVICE']._serialized_start=2747
+  _globals['_INFERENCESERVICE']._serialized_end=3141
 # @@protoc_insertion_point(module_scope)

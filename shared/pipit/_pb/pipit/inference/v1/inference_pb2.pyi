@@ -112,7 +112,7 @@ class ClassifyResponse(_message.Message):
     def __init__(self, request_id: _Optional[str] = ..., predictions: _Optional[_Iterable[_Union[Prediction, _Mapping]]] = ..., model: _Optional[_Union[ModelIdentity, _Mapping]] = ..., times: _Optional[_Union[StageTimes, _Mapping]] = ...) -> None: ...
 
 class Prediction(_message.Message):
-    __slots__ = ("box", "span", "scores", "unknown", "uncertain", "region_score", "label")
+    __slots__ = ("box", "span", "scores", "unknown", "uncertain", "region_score", "label", "quality")
     BOX_FIELD_NUMBER: _ClassVar[int]
     SPAN_FIELD_NUMBER: _ClassVar[int]
     SCORES_FIELD_NUMBER: _ClassVar[int]
@@ -120,6 +120,7 @@ class Prediction(_message.Message):
     UNCERTAIN_FIELD_NUMBER: _ClassVar[int]
     REGION_SCORE_FIELD_NUMBER: _ClassVar[int]
     LABEL_FIELD_NUMBER: _ClassVar[int]
+    QUALITY_FIELD_NUMBER: _ClassVar[int]
     box: Box
     span: TimeSpan
     scores: _containers.RepeatedCompositeFieldContainer[LabelScore]
@@ -127,7 +128,8 @@ class Prediction(_message.Message):
     uncertain: bool
     region_score: float
     label: str
-    def __init__(self, box: _Optional[_Union[Box, _Mapping]] = ..., span: _Optional[_Union[TimeSpan, _Mapping]] = ..., scores: _Optional[_Iterable[_Union[LabelScore, _Mapping]]] = ..., unknown: _Optional[bool] = ..., uncertain: _Optional[bool] = ..., region_score: _Optional[float] = ..., label: _Optional[str] = ...) -> None: ...
+    quality: float
+    def __init__(self, box: _Optional[_Union[Box, _Mapping]] = ..., span: _Optional[_Union[TimeSpan, _Mapping]] = ..., scores: _Optional[_Iterable[_Union[LabelScore, _Mapping]]] = ..., unknown: _Optional[bool] = ..., uncertain: _Optional[bool] = ..., region_score: _Optional[float] = ..., label: _Optional[str] = ..., quality: _Optional[float] = ...) -> None: ...
 
 class LabelScore(_message.Message):
     __slots__ = ("label", "score", "detected", "experimental")
