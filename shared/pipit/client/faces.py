@@ -85,7 +85,7 @@ class FacesClient:
     ) -> Enrolled:
         """Makes somebody known, or adds pictures to whoever has the name or `person_id`.
 
-        consent_by: who agreed. until: the last day, as 2027-06-30; "" for no end. keep_crops: faces may be kept, sealed.
+        consent_by: who agreed. until: the last day, as 2027-06-30; "" for no end. keep_crops: faces may be kept sealed.
         another: somebody new although the name is taken. largest_face: take the largest of several. judged: is told of
         each picture, also where the call then fails because none can be used.
         """
