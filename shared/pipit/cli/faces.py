@@ -81,8 +81,8 @@ def enrol(
 
     For example:
       pipit faces enrol Anna anna/ --consent-by Anna --purpose door
-      pipit faces enrol Ben ben-*.jpg --consent-by "Ben's mother" \\
-        --purpose "school run" --until 2027-06-30 --keep-crops
+      pipit faces enrol Ben *.jpg --consent-by Ben --purpose door --keep-crops
+      pipit faces enrol Ben *.jpg --consent-by Ben --purpose work --until 2027-06-30
       pipit faces enrol Anna her/ --another --consent-by Anna --purpose door
     """
     files = picture_files(pictures)

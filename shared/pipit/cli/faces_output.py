@@ -90,8 +90,8 @@ def print_forgotten(forgotten: Forgotten) -> None:
     waiting = [one.id for one in forgotten.devices if not one.acknowledged]
     if waiting:
         print_line(
-            f"not yet: {escape(', '.join(waiting))}. Each deletes its sealed copy, and stops to name the person, as soon "
-            "as it reaches the registry"
+            f"not yet: {escape(', '.join(waiting))}. Each deletes its sealed copy, and names the person no more, as "
+            "soon as it reaches the registry"
         )
 
 

@@ -22,23 +22,13 @@ Reach = Callable[[str | None, float | None], Galleries]
 
 
 class GalleryAccess:
-    """What the face service needs. Without a key there is nobody, and nobody can be enrolled."""
+    """What the face service needs."""
 
-    def __init__(self, reach: Reach, people: People | None, unknown: UnknownFaces | None = None) -> None:
-        """people: None: there is no key. unknown: None: unknown faces are not kept."""
+    def __init__(self, reach: Reach, people: People, unknown: UnknownFaces | None = None) -> None:
+        """unknown: None: unknown faces are not kept."""
         self._reach = reach
-        self._people = people
+        self.people = people
         self.unknown = unknown
-
-    @property
-    def people(self) -> People:
-        """Raises NotFound without a key."""
-        if self._people is None:
-            raise NotFound(
-                "this server has no gallery key, so that nobody can be known here; make one with `pipit keys gallery "
-                "FILE`, or copy the one of another device, set PIPIT_SERVING_GALLERY_KEY to it and start anew"
-            )
-        return self._people
 
     @property
     def kept_unknown(self) -> UnknownFaces:
@@ -52,8 +42,7 @@ class GalleryAccess:
 
     @contextmanager
     def galleries(self, context: grpc.ServicerContext) -> Iterator[Galleries]:
-        """In the caller's name, and no longer than the caller waits. Raises NotFound without a key."""
-        _ = self.people
+        """In the caller's name, and no longer than the caller waits."""
         yield self._reach(token_of(context), context.time_remaining())
 
 

@@ -98,6 +98,7 @@ def test_reflection_lists_the_services(serve: Serve) -> None:
     (answer,) = stub.ServerReflectionInfo(iter([ask(list_services="")]), timeout=30)
     assert {service.name for service in answer.list_services_response.service} == {
         "pipit.inference.v1.InferenceService",
+        "pipit.faces.v1.FaceService",
         "inference.GRPCInferenceService",
         "grpc.health.v1.Health",
         "grpc.reflection.v1alpha.ServerReflection",
