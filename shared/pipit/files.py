@@ -17,7 +17,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
-from pipit.errors import Unavailable
+from pipit.errors import AlreadyExists, Unavailable
 
 _NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
@@ -47,6 +47,27 @@ def write_atomically(path: Path, data: bytes, mode: int = 0o644) -> None:
     """
     with open_atomically(path, mode) as stream:
         stream.write(data)
+
+
+def write_secret(path: Path, data: bytes) -> None:
+    """Makes a file that its owner alone may read (0600). Raises AlreadyExists: a key is never written over.
+
+    Raises Unavailable when there is no room, another OSError as it is.
+    """
+    with room_for(path):
+        try:
+            handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        except FileExistsError as error:
+            raise AlreadyExists(f"{path} exists; choose another name, a key is never written over") from error
+        try:
+            with os.fdopen(handle, "wb") as stream:
+                stream.write(data)
+                stream.flush()
+                os.fsync(handle)
+        except BaseException:
+            path.unlink(missing_ok=True)
+            raise
+        sync_folder(path.parent)
 
 
 @contextmanager

@@ -16,6 +16,7 @@ import pytest
 import soundfile
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from pipit.bundle import Bundle, Manifest, write_bundle, write_golden
+from pipit.faces.gallery import Consent, Person, Template
 from pipit.inputs import EncodedImage, PcmAudio
 from pipit.serving import InferenceServer, ServingSettings
 from pipit.settings import DataSettings, load_settings
@@ -28,6 +29,33 @@ def data_folder() -> Path:
     if folder is None:
         pytest.skip("needs real data; set PIPIT_DATA")
     return folder
+
+
+@pytest.fixture(scope="session")
+def make_person() -> Callable[..., Person]:
+    """Somebody with random templates; the number makes id, vectors and crops."""
+
+    def make(
+        number: int = 0,
+        name: str = "Anna Example",
+        templates: int = 3,
+        embedder: str = "embedder-1",
+        keep_crops: bool = False,
+        until: str = "",
+        not_this: int = 0,
+    ) -> Person:
+        random = np.random.default_rng(number)
+
+        def template() -> Template:
+            vector = random.normal(size=128).astype(np.float32)
+            crop = random.bytes(500) if keep_crops else b""
+            return Template(vector / np.linalg.norm(vector), embedder, random.random(), random.bytes(32).hex(), crop)
+
+        consent = Consent("Anna herself", "2026-11-01T12:00:00Z", "the door", until, keep_crops)
+        everything = [template() for _ in range(templates + not_this)]
+        return Person(f"{number:032x}", name, consent, tuple(everything[:templates]), tuple(everything[templates:]))
+
+    return make
 
 
 @pytest.fixture(scope="session")

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import queue
-from collections.abc import Callable, Iterator
+import threading
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from typing import Any
 
@@ -165,4 +166,59 @@ def test_it_stops_while_it_waits_and_before_it_began(promoted: RegistryClient, d
         waiting.stop()
         waiting.stop()
         AssignmentFollower(nobody, (TASK,), "production", "pi-1", device).stop()
+    assert device.told.empty()
+
+
+class Wedged:
+    """A registry whose stream ends only when it is closed for the second time, as one that misses a cancellation."""
+
+    def __init__(self, assignments: Sequence[Assignment]) -> None:
+        self.assignments = assignments
+        self.asked = threading.Event()
+        self.ended = threading.Event()
+        self.closed = 0
+
+    def watch(self, tasks: object, environment: str, device_id: str) -> Wedged:
+        return self
+
+    def __iter__(self) -> Iterator[Assignment]:
+        yield from self.assignments
+        self.asked.set()
+        assert self.ended.wait(120)
+
+    def close(self) -> None:
+        self.closed += 1
+        if self.closed == 2:
+            self.ended.set()
+
+
+def test_a_stream_that_misses_its_end_is_ended_again(device: Device) -> None:
+    wedged = Wedged(())
+    follower = AssignmentFollower(wedged, (TASK,), "production", "pi-1", device)
+    follower.start()
+    assert wedged.asked.wait(120)
+
+    assert follower.stop()
+    assert wedged.closed >= 2
+
+
+def test_a_callback_that_hangs_is_left_behind_and_told_no_more(device: Device) -> None:
+    first, second = (Assignment(TASK, "production", version, "0" * 64, 1) for version in ("1.0.0", "1.1.0"))
+    wedged = Wedged((first, second))
+    entered, released = threading.Event(), threading.Event()
+
+    def hang(assignment: Assignment) -> None:
+        entered.set()
+        assert released.wait(120)
+        device(assignment)
+
+    follower = AssignmentFollower(wedged, (TASK,), "production", "pi-1", hang)
+    follower.start()
+    assert entered.wait(120)
+
+    assert not follower.stop(timeout=0.05)
+    released.set()
+    wedged.ended.set()
+    assert follower.stop()
+    assert device.next() == "1.0.0"
     assert device.told.empty()

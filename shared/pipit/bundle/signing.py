@@ -6,7 +6,6 @@ The manifest holds the digest of every other file, so that its signature covers 
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -14,8 +13,8 @@ from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
-from pipit.errors import AlreadyExists, IntegrityError, InvalidInput, NotFound
-from pipit.files import open_atomically, room_for, sha256_bytes, sync_folder
+from pipit.errors import IntegrityError, InvalidInput, NotFound
+from pipit.files import open_atomically, sha256_bytes, write_secret
 
 SIGNATURE_BYTES = 64
 _LARGEST_KEY_FILE = 16 << 10
@@ -29,20 +28,7 @@ def generate_key() -> Ed25519PrivateKey:
 def save_private_key(key: Ed25519PrivateKey, path: Path) -> None:
     """Writes a PEM file that its owner alone may read (0600). Raises AlreadyExists: a key is never written over."""
     pem = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-    with room_for(path):
-        try:
-            handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        except FileExistsError as error:
-            raise AlreadyExists(f"{path} exists; choose another name, a key is never written over") from error
-        try:
-            with os.fdopen(handle, "wb") as stream:
-                stream.write(pem)
-                stream.flush()
-                os.fsync(handle)
-        except BaseException:
-            path.unlink(missing_ok=True)
-            raise
-        sync_folder(path.parent)
+    write_secret(path, pem)
 
 
 def save_public_key(key: Ed25519PublicKey, path: Path) -> None:

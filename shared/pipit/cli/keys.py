@@ -1,4 +1,4 @@
-"""`pipit keys`: the Ed25519 pairs that sign bundles."""
+"""`pipit keys`: the Ed25519 pairs that sign bundles, and the keys that seal galleries."""
 
 from __future__ import annotations
 
@@ -12,8 +12,9 @@ from pipit.bundle.signing import save_public_key as save_public
 from pipit.cli.app import App
 from pipit.cli.output import JsonOption, print_json, print_line
 from pipit.errors import AlreadyExists, InvalidInput
+from pipit.faces.sealing import GalleryKey
 
-app = App(no_args_is_help=True, help="Make keys that sign bundles.")
+app = App(no_args_is_help=True, help="Make keys that sign bundles or seal galleries.")
 
 
 @app.command()
@@ -63,3 +64,28 @@ def show(
         print_json({"path": path, "id": identity})
     else:
         print_line(identity)
+
+
+@app.command()
+def gallery(
+    path: Annotated[Path, typer.Argument(help="Where the key goes.")],
+    *,
+    json: JsonOption = False,
+) -> None:
+    """Make the key that seals a gallery of people: for the devices that shall know them, and for nobody else.
+
+    Without the key nobody can read the gallery again, and it can't be made anew: keep a copy in a safe place.
+
+    For example:
+      pipit keys gallery ~/.config/pipit/home.key
+      PIPIT_GALLERY_KEY=~/.config/pipit/home.key pipit serve TASK
+    """
+    key = GalleryKey.generate()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    key.save(path)
+    if json:
+        print_json({"gallery_key": path, "id": key.id})
+        return
+    print_line(f"key [bold]{key.id}[/bold]")
+    print_line(f"  {path}  keep a copy in a safe place, and give it to the devices that shall know the people:")
+    print_line(f"  PIPIT_GALLERY_KEY={path}; whoever has it can read their names and templates")

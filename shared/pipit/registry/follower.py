@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import random
 import threading
+import time
 from collections.abc import Callable, Sequence
 from types import TracebackType
 from typing import Self
@@ -19,6 +20,8 @@ from pipit.registry.client import AssignmentStream, RegistryClient
 from pipit.registry.types import Assignment
 
 _MOST_DOUBLINGS = 20
+_CLOSE_AGAIN = 1.0
+"""Seconds until a stream that did not end when it was closed is closed once more."""
 _log = get_logger("registry.follower")
 
 
@@ -64,14 +67,26 @@ class AssignmentFollower:
         """Begins; once."""
         self._thread.start()
 
-    def stop(self) -> None:
-        """Ends, after a callback that runs now. May be called again, and before `start`."""
+    def stop(self, timeout: float = 30.0) -> bool:
+        """Ends, after a callback that runs now. May be called again, and before `start`. Gives whether it has ended.
+
+        timeout: seconds after which a callback, or a stream, that does not come back is left behind. Nothing is
+        delivered any more when it does, and its thread keeps no process alive.
+        """
         self._stopped.set()
-        stream = self._stream
-        if stream is not None:
-            stream.close()
-        if self._thread.ident is not None:
-            self._thread.join()
+        if self._thread.ident is None:
+            return True
+        end = time.monotonic() + timeout
+        while True:
+            stream = self._stream
+            if stream is not None:
+                stream.close()
+            self._thread.join(max(0.0, min(_CLOSE_AGAIN, end - time.monotonic())))
+            if not self._thread.is_alive():
+                return True
+            if time.monotonic() >= end:
+                _log.warning("follower_left_behind", waited_seconds=timeout)
+                return False
 
     def __enter__(self) -> Self:
         self.start()
@@ -106,6 +121,8 @@ class AssignmentFollower:
             stream.close()
         try:
             for assignment in stream:
+                if self._stopped.is_set():
+                    return
                 self._connected.set()
                 if assignment and self._delivered.get(assignment.task) != assignment:
                     self._deliver(assignment)

@@ -10,6 +10,7 @@ Source: https://ai.google.dev/edge/litert/conversion/tensorflow/quantization/pos
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -60,13 +61,19 @@ def _one_by_one(calibration: NDArray[np.float32]) -> Callable[[], Iterator[list[
 
 @contextlib.contextmanager
 def _quiet_converter() -> Iterator[None]:
-    """The converter's C++ part writes its notes to the process's standard error, past every logger."""
-    kept = os.dup(2)
+    """The converter's C++ part writes its notes to the process's standard error, past every logger.
+
+    In a notebook TensorFlow's own logger tells of each folder that is written on the way.
+    """
+    logger = logging.getLogger("tensorflow")
+    kept, level = os.dup(2), logger.level
     nowhere = os.open(os.devnull, os.O_WRONLY)
     try:
         os.dup2(nowhere, 2)
+        logger.setLevel(logging.WARNING)
         yield
     finally:
+        logger.setLevel(level)
         os.dup2(kept, 2)
         os.close(kept)
         os.close(nowhere)

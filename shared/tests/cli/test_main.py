@@ -53,6 +53,7 @@ def names_of_all_commands() -> list[tuple[str, ...]]:
         ("data", "check"),
         ("keys", "generate"),
         ("keys", "show"),
+        ("keys", "gallery"),
         *((name,) for name in PipitGroup.lazy if name not in ("data", "keys")),
     ]
 

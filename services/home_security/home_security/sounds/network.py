@@ -23,6 +23,7 @@ from pipit.training.by_input.audio.batches import AugmentedBatches, Rows, Sample
 from pipit.training.fitting import Fitted, balanced_weights
 from pipit.training.keras_fit import epochs_done, fit, make_optimiser, seed_everything
 from pipit.training.keras_group import Group
+from pipit.training.native_lines import without_chatter
 from pipit.training.progress import Progress
 from pipit.training.quantise import export_litert
 
@@ -258,7 +259,8 @@ def in_int8(embedder: keras.Model, windows: Rows, scratch: Path) -> Iterator[Lis
     """The embedder as 8 bits will make it. Its body is frozen, so that this is known before the head is trained."""
     path = scratch / "embedder.tflite"
     export_litert(embedder, "int8", path, windows)
-    runtime = load_runtime(path, "litert")
+    with without_chatter():
+        runtime = load_runtime(path, "litert")
     output = runtime.outputs[0].name
     try:
         yield lambda rows: runtime.run({INPUT: rows})[output]

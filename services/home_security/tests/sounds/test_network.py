@@ -1,11 +1,17 @@
 from __future__ import annotations
 
+import os
+from pathlib import Path
+
 import keras
 import numpy as np
 import pytest
+from home_security.sounds import network as networks
 from home_security.sounds.network import MOMENTUM, guide, small, yamnet_head
 from home_security.sounds.recipe import Network
 from keras import layers
+from pipit.pipelines.audio_windows import INPUT
+from pipit.runtimes import Runtime, load_runtime
 
 SHAPE = (128, 216, 1)
 
@@ -44,3 +50,21 @@ def test_the_head_scales_by_what_it_was_shown_and_no_silent_channel_explodes() -
     np.testing.assert_allclose(scaled[:, 1:].std(axis=0), 1.0, atol=1e-3)
     assert np.abs(scaled[:, 0]).max() < 0.01
     np.testing.assert_array_equal(np.asarray(head(embeddings)), 0.0)
+
+
+def test_the_embedder_in_8_bits_answers_as_in_float_and_its_runtime_says_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    def load(path: Path, kind: str) -> Runtime:
+        # LiteRT says so once a process, whoever opens the first network.
+        os.write(2, b"INFO: Created TensorFlow Lite XNNPACK delegate for CPU.\n")
+        return load_runtime(path, kind)
+
+    monkeypatch.setattr(networks, "load_runtime", load)
+    rows = np.random.default_rng(1).uniform(-1, 1, (8, 6, 4, 1)).astype(np.float32)
+    inputs = keras.Input((6, 4, 1), name=INPUT)
+    embedder = keras.Model(inputs, keras.layers.Dense(3)(keras.layers.Flatten()(inputs)))
+    with networks.in_int8(embedder, rows, tmp_path) as rounded:
+        heard = rounded(rows)
+    np.testing.assert_allclose(heard, embedder.predict_on_batch(rows), atol=0.05)
+    assert capfd.readouterr().err == ""

@@ -1,0 +1,377 @@
+"""Which pictures of a person may make that person known, and what to do about those that may not.
+
+    pictures ──> one face each, large, sharp, lit, looking this way
+                    ──> none twice, none nearly the same as another
+                        ──> all of one person
+                            ──> who looks like nobody else that is known ──> templates
+
+Pure: it reads no file, keeps nothing and changes nothing. A picture that is refused says all that is wrong with it,
+with the number, the limit and what helps.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+
+import numpy as np
+
+from pipit.errors import InvalidInput
+from pipit.faces.gallery import Gallery, Person, Template, Vector
+
+FEWEST, MOST = 5, 10
+"""Pictures that are recommended."""
+FRONTAL_YAW = 12.0
+"""Degrees: less is a view from the front."""
+
+
+class Reason(StrEnum):
+    """Why a picture was refused."""
+
+    UNREADABLE = "unreadable"
+    NO_FACE = "no face"
+    SEVERAL = "several faces"
+    SMALL = "small"
+    EYES = "eyes close"
+    BLURRED = "blurred"
+    TURNED = "turned"
+    DARK = "dark"
+    BRIGHT = "bright"
+    TWICE = "same picture"
+    DUPLICATE = "nearly the same"
+    ANOTHER = "another person"
+    KNOWN = "somebody known"
+
+
+class View(StrEnum):
+    """Where a face looks, seen by whoever looks at the picture."""
+
+    FRONTAL = "frontal"
+    LEFT = "left"
+    RIGHT = "right"
+
+
+@dataclass(frozen=True, slots=True)
+class EnrolmentLimits:
+    """What a picture has to reach. The last three are cosines, and so belong to one embedder.
+
+    box, eyes: pixels, of the face's box (its shorter side) and between the eyes. sharpness, dark, bright: see
+    `pipit.faces.quality`. yaw: degrees. duplicate: two pictures that are more alike are one. alike: least for two
+    pictures of one person, in the median over the person's pictures. known: a single picture that is more like somebody
+    known is of that person.
+    """
+
+    box: float = 100.0
+    eyes: float = 30.0
+    sharpness: float = 0.0
+    yaw: float = 35.0
+    dark: float = 0.0
+    bright: float = 1.0
+    duplicate: float = 0.95
+    alike: float = 0.2
+    known: float = 0.5
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Sighting:
+    """One face of a picture. size, eyes: pixels. yaw: degrees, positive where the face looks to the picture's right.
+
+    sharpness, light: as the limits count them. quality: 0..1. crop: PNG, kept where consent allows it.
+    """
+
+    vector: Vector
+    size: float
+    eyes: float
+    sharpness: float
+    yaw: float
+    light: float
+    quality: float
+    crop: bytes = b""
+
+    @property
+    def view(self) -> View:
+        """Where the face looks."""
+        if abs(self.yaw) <= FRONTAL_YAW:
+            return View.FRONTAL
+        return View.RIGHT if self.yaw > 0 else View.LEFT
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Picture:
+    """name: for people. source: SHA-256 of the file. faces: the largest first. problem: why it can't be read."""
+
+    name: str
+    source: str
+    faces: tuple[Sighting, ...] = ()
+    problem: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """message: what is wrong, and what helps. value, limit: None where nothing was measured."""
+
+    reason: Reason
+    message: str
+    value: float | None = None
+    limit: float | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Verdict:
+    """What is said of one picture. face: the one that was looked at; None where there is none, or no one was chosen."""
+
+    picture: Picture
+    face: Sighting | None
+    refusals: tuple[Refusal, ...]
+
+    @property
+    def accepted(self) -> bool:
+        """Whether it may make a template."""
+        return not self.refusals
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Report:
+    """verdicts: in the order of the pictures. warnings: what would make the person better known."""
+
+    verdicts: tuple[Verdict, ...]
+    warnings: tuple[str, ...] = ()
+    missing_views: tuple[View, ...] = ()
+    accepted: tuple[Verdict, ...] = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "accepted", tuple(verdict for verdict in self.verdicts if verdict.accepted))
+
+    def templates(self, embedder: str, keep_crops: bool) -> tuple[Template, ...]:
+        """Of the accepted pictures. Raises InvalidInput if there is none: nobody is enrolled without a picture."""
+        if not self.accepted:
+            raise InvalidInput(self._nobody())
+        return tuple(
+            Template(
+                verdict.face.vector,
+                embedder,
+                verdict.face.quality,
+                verdict.picture.source,
+                verdict.face.crop if keep_crops else b"",
+            )
+            for verdict in self.accepted
+            if verdict.face is not None
+        )
+
+    def _nobody(self) -> str:
+        if not self.verdicts:
+            return "nobody was enrolled: no picture was sent; give 5 to 10"
+        first = next(verdict for verdict in self.verdicts if verdict.refusals)
+        count = len(self.verdicts)
+        which = "the picture" if count == 1 else f"none of the {count} pictures"
+        return f"nobody was enrolled: {which} can be used; {first.picture.name}: {first.refusals[0].message}"
+
+
+def judge(
+    pictures: Sequence[Picture],
+    gallery: Gallery,
+    person: Person | None,
+    embedder: str,
+    limits: EnrolmentLimits,
+    *,
+    largest: bool = False,
+) -> Report:
+    """Looks at pictures that are said to be of one person.
+
+    person: who they are added to; None: somebody new. embedder: digest; templates of another one are left out.
+    largest: take the largest face of several.
+    """
+    verdicts = [_alone(picture, limits, largest) for picture in pictures]
+    held = [template for template in (person.templates if person else ()) if template.embedder == embedder]
+    _refuse_twice(verdicts, {template.source for template in (person.templates if person else ())})
+    _refuse_duplicates(verdicts, [template.vector for template in held], limits.duplicate)
+    _refuse_others(verdicts, [template.vector for template in held], limits.alike)
+    others = [
+        (other.name, _mean([template.vector for template in other.templates if template.embedder == embedder]))
+        for other in gallery.people
+        if person is None or other.id != person.id
+    ]
+    known = [(name, mean) for name, mean in others if mean is not None]
+    _refuse_known(verdicts, [template.vector for template in held], known, limits.known)
+    return Report(tuple(verdicts), *_advice(verdicts, len(held)))
+
+
+def _alone(picture: Picture, limits: EnrolmentLimits, largest: bool) -> Verdict:
+    """What one picture says without the others."""
+    if picture.problem:
+        return Verdict(picture, None, (Refusal(Reason.UNREADABLE, picture.problem),))
+    if not picture.faces:
+        message = "no face was found; take a photograph of the face from the front, in good light"
+        return Verdict(picture, None, (Refusal(Reason.NO_FACE, message, 0.0, 1.0),))
+    count = len(picture.faces)
+    if count > 1 and not largest:
+        message = f"{count} faces were found, and one is needed; cut the others off, or choose the largest face"
+        return Verdict(picture, None, (Refusal(Reason.SEVERAL, message, float(count), 1.0),))
+    face = picture.faces[0]
+    return Verdict(picture, face, tuple(_measured(face, limits)))
+
+
+def _measured(face: Sighting, limits: EnrolmentLimits) -> list[Refusal]:
+    found: list[Refusal] = []
+
+    def refuse(reason: Reason, value: float, limit: float, message: str) -> None:
+        found.append(Refusal(reason, message, round(value, 3), limit))
+
+    if face.size < limits.box:
+        refuse(
+            Reason.SMALL,
+            face.size,
+            limits.box,
+            f"the face is {face.size:.0f} pixels wide, and {limits.box:.0f} are needed; come nearer, or send the "
+            "picture in its full size",
+        )
+    if face.eyes < limits.eyes:
+        refuse(
+            Reason.EYES,
+            face.eyes,
+            limits.eyes,
+            f"the eyes are {face.eyes:.0f} pixels apart, and {limits.eyes:.0f} are needed; come nearer, or look more "
+            "towards the camera",
+        )
+    if face.sharpness < limits.sharpness:
+        refuse(
+            Reason.BLURRED,
+            face.sharpness,
+            limits.sharpness,
+            f"the face is blurred: sharpness {face.sharpness:.3g}, and {limits.sharpness:.3g} is needed; hold still, "
+            "and clean the lens",
+        )
+    if abs(face.yaw) > limits.yaw:
+        side = "right" if face.yaw > 0 else "left"
+        refuse(
+            Reason.TURNED,
+            abs(face.yaw),
+            limits.yaw,
+            f"the face is turned {abs(face.yaw):.0f} degrees to the picture's {side}, and {limits.yaw:.0f} are "
+            "allowed; look more towards the camera",
+        )
+    if face.light < limits.dark:
+        refuse(
+            Reason.DARK,
+            face.light,
+            limits.dark,
+            f"the face is too dark: brightness {face.light:.2f}, and at least {limits.dark:.2f} is needed; put light "
+            "in front of the face, not behind it",
+        )
+    if face.light > limits.bright:
+        refuse(
+            Reason.BRIGHT,
+            face.light,
+            limits.bright,
+            f"the face is too bright: brightness {face.light:.2f}, and at most {limits.bright:.2f} is allowed; step "
+            "out of the glaring light",
+        )
+    return found
+
+
+def _refuse_twice(verdicts: list[Verdict], held: set[str]) -> None:
+    seen = dict.fromkeys(held, "a picture that is enrolled already")
+    for index, verdict in enumerate(verdicts):
+        before = seen.get(verdict.picture.source)
+        if before is None:
+            seen[verdict.picture.source] = verdict.picture.name
+        else:
+            message = f"it is the same file as {before}; leave one out"
+            verdicts[index] = replace(verdict, refusals=(*verdict.refusals, Refusal(Reason.TWICE, message)))
+
+
+def _refuse_duplicates(verdicts: list[Verdict], held: list[Vector], limit: float) -> None:
+    seen: list[tuple[str, Vector]] = [("a picture that is enrolled already", vector) for vector in held]
+    for index, verdict in _usable(verdicts):
+        face = verdict.face
+        if face is None:
+            continue
+        name, cosine = max(
+            ((name, float(vector @ face.vector)) for name, vector in seen), key=_second, default=("", -1.0)
+        )
+        if cosine > limit:
+            message = (
+                f"it is nearly the same as {name} (likeness {cosine:.3f}, over {limit:.2f}), so that it adds nothing; "
+                "take one from another side, in other light or on another day"
+            )
+            refusal = Refusal(Reason.DUPLICATE, message, round(cosine, 3), limit)
+            verdicts[index] = replace(verdict, refusals=(refusal,))
+        else:
+            seen.append((verdict.picture.name, face.vector))
+
+
+def _refuse_others(verdicts: list[Verdict], held: list[Vector], limit: float) -> None:
+    """Those who are unlike most of the others. Where two people have as many pictures, nobody knows who is meant."""
+    usable = _usable(verdicts)
+    vectors = [verdict.face.vector for _, verdict in usable if verdict.face is not None]
+    for place, (index, verdict) in enumerate(usable):
+        rest = np.array([*vectors[:place], *vectors[place + 1 :], *held])
+        if not len(rest):
+            continue
+        cosines = np.sort(rest @ vectors[place])
+        # Of an even number the higher of the two in the middle, so that one stranger among three does not spoil both.
+        median = float(cosines[len(cosines) // 2])
+        if median < limit:
+            message = (
+                f"it does not look like the same person as the others (likeness {median:.2f}, at least {limit:.2f} is "
+                "needed); leave out pictures of other people"
+            )
+            refusal = Refusal(Reason.ANOTHER, message, round(median, 3), limit)
+            verdicts[index] = replace(verdict, refusals=(refusal,))
+
+
+def _refuse_known(verdicts: list[Verdict], held: list[Vector], known: list[tuple[str, Vector]], limit: float) -> None:
+    """Those who are more like the mean of somebody known than like the mean of the person's other pictures."""
+    if not known:
+        return
+    usable = _usable(verdicts)
+    vectors = [verdict.face.vector for _, verdict in usable if verdict.face is not None]
+    for place, (index, verdict) in enumerate(usable):
+        own = _mean([*vectors[:place], *vectors[place + 1 :], *held])
+        likeness = limit if own is None else float(own @ vectors[place])
+        name, cosine = max(((name, float(mean @ vectors[place])) for name, mean in known), key=_second)
+        if cosine > likeness:
+            than = (
+                f"{limit:.2f}, the most for somebody new" if own is None else f"the {likeness:.2f} to the person's own"
+            )
+            message = (
+                f"it looks like {name}, who is known (likeness {cosine:.2f}, more than {than}); leave it out, or enrol "
+                "it under that name"
+            )
+            refusal = Refusal(Reason.KNOWN, message, round(cosine, 3), round(likeness, 3))
+            verdicts[index] = replace(verdict, refusals=(refusal,))
+
+
+def _advice(verdicts: Sequence[Verdict], held: int) -> tuple[tuple[str, ...], tuple[View, ...]]:
+    faces = [verdict.face for verdict in verdicts if verdict.accepted and verdict.face is not None]
+    if not faces:
+        return (), ()
+    # Where the templates that are held look is not known, so that only somebody new is told of views.
+    missing = () if held else tuple(view for view in View if all(face.view is not view for face in faces))
+    warnings = []
+    count = held + len(faces)
+    if count < FEWEST:
+        pictures = "1 picture is" if count == 1 else f"{count} pictures are"
+        warnings.append(f"{pictures} few: {FEWEST} to {MOST} from different sides and days make a face known better")
+    if missing:
+        looks = {View.FRONTAL: "straight at the camera", View.LEFT: "to the left", View.RIGHT: "to the right"}
+        warnings.append(f"no picture looks {' and none '.join(looks[view] for view in missing)}: add one")
+    return tuple(warnings), missing
+
+
+def _usable(verdicts: Sequence[Verdict]) -> list[tuple[int, Verdict]]:
+    return [(index, verdict) for index, verdict in enumerate(verdicts) if verdict.accepted]
+
+
+def _mean(vectors: Sequence[Vector]) -> Vector | None:
+    """Of length 1; None of none."""
+    if not len(vectors):
+        return None
+    mean = np.mean(np.array(vectors), axis=0, dtype=np.float64)
+    length = float(np.linalg.norm(mean))
+    return np.asarray(mean / length, np.float32) if length > 0 else None
+
+
+def _second(pair: tuple[str, float]) -> float:
+    return pair[1]
