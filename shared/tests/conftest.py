@@ -1,4 +1,4 @@
-"""Real data, for the tests marked `data`; small tasks that are real in every part, and a server of them."""
+"""Real data, for the tests marked `data`; faces; small tasks that are real in every part, and a server of them."""
 
 from __future__ import annotations
 
@@ -15,11 +15,14 @@ import numpy as np
 import pytest
 import soundfile
 from grpc_health.v1 import health_pb2, health_pb2_grpc
+from numpy.typing import NDArray
 from pipit.bundle import Bundle, Manifest, write_bundle, write_golden
+from pipit.errors import Unavailable
 from pipit.faces.gallery import Consent, Person, Template
 from pipit.inputs import EncodedImage, PcmAudio
+from pipit.landmark_networks import FOLDER, install
 from pipit.serving import InferenceServer, ServingSettings
-from pipit.settings import DataSettings, load_settings
+from pipit.settings import DataSettings, LandmarkSettings, load_settings
 
 
 @pytest.fixture(scope="session")
@@ -56,6 +59,24 @@ def make_person() -> Callable[..., Person]:
         return Person(f"{number:032x}", name, consent, tuple(everything[:templates]), tuple(everything[templates:]))
 
     return make
+
+
+@pytest.fixture(scope="session")
+def networks_folder() -> Path:
+    """The four networks, fetched where they are not there yet. Skips where they can't be had."""
+    try:
+        install(FOLDER, load_settings(LandmarkSettings).landmarks_wheel)
+    except Unavailable as error:
+        pytest.skip(str(error))
+    return FOLDER
+
+
+@pytest.fixture(scope="session")
+def photograph() -> NDArray[np.uint8]:
+    """Eileen Collins by NASA, public domain: (512, 512, 3)."""
+    data = pytest.importorskip("skimage.data", reason="needs scikit-image, which carries the photograph")
+    picture: NDArray[np.uint8] = data.astronaut()
+    return picture
 
 
 @pytest.fixture(scope="session")

@@ -1,4 +1,4 @@
-"""The networks, the photograph that the reference numbers were made of, and MediaPipe's own answers."""
+"""The networks, and MediaPipe's own answers for the photograph that the reference numbers were made of."""
 
 from __future__ import annotations
 
@@ -11,33 +11,12 @@ from typing import Any
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from pipit.errors import Unavailable
-from pipit.landmark_networks import FOLDER, install
 from pipit.landmarks import FaceAndBody
-from pipit.settings import LandmarkSettings, load_settings
-
-
-@pytest.fixture(scope="session")
-def networks_folder() -> Path:
-    """The four networks, fetched where they are not there yet. Skips where they can't be had."""
-    try:
-        install(FOLDER, load_settings(LandmarkSettings).landmarks_wheel)
-    except Unavailable as error:
-        pytest.skip(str(error))
-    return FOLDER
 
 
 @pytest.fixture(scope="session")
 def networks(networks_folder: Path) -> FaceAndBody:
     return FaceAndBody.load(networks_folder)
-
-
-@pytest.fixture(scope="session")
-def photograph() -> NDArray[np.uint8]:
-    """Eileen Collins by NASA, public domain: (512, 512, 3)."""
-    data = pytest.importorskip("skimage.data", reason="needs scikit-image, which carries the photograph")
-    picture: NDArray[np.uint8] = data.astronaut()
-    return picture
 
 
 @pytest.fixture(scope="session")
