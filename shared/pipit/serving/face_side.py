@@ -2,17 +2,11 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 
-from pipit.errors import PipitError
-from pipit.faces.consents import standing
-from pipit.faces.gallery import Gallery
 from pipit.faces.sealing import GalleryKey
-from pipit.galleries import Changes, Galleries, RemoteGalleries, StoredGalleries
-from pipit.logging import get_logger
+from pipit.galleries import Galleries, GalleryCache, GalleryFollower, RemoteGalleries, StoredGalleries
 from pipit.serving.gallery_access import GalleryAccess
 from pipit.serving.gallery_keeper import GalleryKeeper
 from pipit.serving.model import LoadedModel
@@ -22,26 +16,29 @@ from pipit.serving.unknown_faces import UnknownFaces
 from pipit.storage import LocalStore
 from pipit.types import Decoded, Prediction, Tensors
 
-_log = get_logger(__name__)
-
 
 class FaceSide:
     """Of a server with a gallery key. One without knows nobody, follows nothing and keeps nothing."""
 
-    def __init__(self, settings: ServingSettings, key_file: Path, keeper: GalleryKeeper) -> None:
-        """keeper: gets the people. Raises NotFound, InvalidInput for a key that can't be read."""
+    def __init__(self, settings: ServingSettings, key_file: Path, keeper: GalleryKeeper, device: str) -> None:
+        """keeper: gets the people. device: says for whom it is that a gallery was followed.
+
+        Raises NotFound, InvalidInput for a key that can't be read, Unavailable for a folder that can't be used.
+        """
         key = GalleryKey.load(key_file)
         folder = settings.gallery_dir.expanduser()
         people = People(settings.gallery, key)
         self._galleries: RemoteGalleries | StoredGalleries
+        cache = None
         if settings.bundle:
             self._galleries = StoredGalleries(LocalStore(folder / "store"))
         else:
             token = settings.registry_token.get_secret_value() or None
             self._galleries = RemoteGalleries(settings.registry, token, certificate_authority=settings.registry_ca)
+            cache = GalleryCache(folder / "cache", settings.gallery)
         unknown = UnknownFaces(folder / "unknown", key, settings.gallery) if settings.keep_unknown else None
         self.access = GalleryAccess(self._reach, people, unknown)
-        self._follower = _Follower(self._galleries, people, keeper)
+        self._follower = GalleryFollower(self._galleries, settings.gallery, key, device, keeper.use, cache)
 
     def start(self) -> None:
         """Begins to follow the gallery, and to keep unknown faces."""
@@ -68,34 +65,3 @@ class FaceSide:
         if isinstance(self._galleries, RemoteGalleries):
             return self._galleries.as_caller(token, seconds)
         return self._galleries
-
-
-class _Follower:
-    def __init__(self, galleries: Galleries, people: People, keeper: GalleryKeeper) -> None:
-        self._galleries, self._people, self._keeper = galleries, people, keeper
-        self._stopped = threading.Event()
-        self._changes: Changes | None = None
-        self._thread = threading.Thread(target=self._run, name="gallery", daemon=True)
-
-    def start(self) -> None:
-        self._thread.start()
-
-    def stop(self) -> None:
-        self._stopped.set()
-        if self._changes is not None:
-            self._changes.close()
-        if self._thread.ident is not None:
-            self._thread.join()
-
-    def _run(self) -> None:
-        while not self._stopped.is_set():
-            try:
-                self._changes = self._galleries.watch(self._people.name)
-                for _ in self._changes:
-                    g = self._people.read(self._galleries).gallery
-                    self._keeper.use(Gallery(g.name, g.revision, standing(g.people, datetime.now(UTC)).people))
-                    if self._stopped.is_set():
-                        return
-            except PipitError as error:
-                _log.warning("gallery_away", reason=str(error))
-            self._stopped.wait(1.0)

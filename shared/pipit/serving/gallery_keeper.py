@@ -39,12 +39,21 @@ class GalleryKeeper:
         return self._gallery
 
     def use(self, gallery: Gallery) -> None:
-        """Names these people from now on; returns once every pipeline does."""
+        """Names these people from now on; returns once every pipeline does.
+
+        Raises what a pipeline raises, once all others have the people; that one goes on with those before.
+        """
         with self._lock:
             self._gallery = gallery
+            failures = []
             for pipeline in self._pipelines:
-                _give(pipeline, gallery)
+                try:
+                    pipeline.use_gallery(gallery)
+                except Exception as error:
+                    failures.append(error)
             self._show()
+        if failures:
+            raise failures[0]
         _log.info("gallery_in_use", revision=gallery.revision, people=len(gallery.people))
 
     def adopt(self, pipeline: object) -> Callable[[], None]:
@@ -56,7 +65,7 @@ class GalleryKeeper:
             return _nothing
         with self._lock:
             if self._gallery is not EMPTY:
-                _give(pipeline, self._gallery)
+                _give_first(pipeline, self._gallery)
             self._pipelines.append(pipeline)
             self._show()
         return lambda: self._release(pipeline)
@@ -91,8 +100,8 @@ class PeopleNames(Collection[str]):
         return len(self._now())
 
 
-def _give(pipeline: NamesFaces, gallery: Gallery) -> None:
-    """A pipeline that can't use a gallery goes on with the one before: faces that are found are worth having."""
+def _give_first(pipeline: NamesFaces, gallery: Gallery) -> None:
+    """A version that can't use the gallery answers all the same: unknown faces are worth having."""
     try:
         pipeline.use_gallery(gallery)
     except Exception as error:

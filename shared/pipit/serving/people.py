@@ -6,13 +6,14 @@ read ──> find the person ──> judge the pictures ──> seal ──> put
 
 from __future__ import annotations
 
+import re
 import secrets
 import threading
 import unicodedata
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from pipit.errors import Conflict, InvalidInput, NotFound
+from pipit.errors import Conflict, IntegrityError, InvalidInput, NotFound
 from pipit.faces.enrolment import Likeness, Picture, Report, judge
 from pipit.faces.gallery import Consent, Gallery, Person, Template
 from pipit.faces.quality import QualityLimits
@@ -21,7 +22,8 @@ from pipit.galleries import DeviceState, Galleries
 
 ATTEMPTS = 4
 """Of a change that others get ahead of."""
-_ID_LENGTH = 32
+_ID_BYTES = 16
+_ID = re.compile(r"[0-9a-f]{32}")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -152,7 +154,7 @@ class People:
             templates = report.templates(measure.embedder, consent.keep_crops)
             if before is None:
                 # Nobody else of the name may come meanwhile, or nobody would know which of the two was meant.
-                person = Person(secrets.token_hex(_ID_LENGTH // 2), whom.name, consent, templates)
+                person = Person(secrets.token_hex(_ID_BYTES), whom.name, consent, templates)
                 return person, everybody.gallery.revision
             whole = self._whole(galleries, before.id)
             kept = [*whole.templates, *templates]
@@ -169,8 +171,16 @@ class People:
         return self._change(galleries, changed)
 
     def forget(self, galleries: Galleries, who: str) -> tuple[Person, int, tuple[DeviceState, ...]]:
-        """Deletes a person; gives who it was, the gallery's revision, and how far each device has followed."""
-        person = self.read(galleries).find(who)
+        """Deletes a person; gives who it was, the gallery's revision, and how far each device has followed.
+
+        By id also somebody who can't be opened, or was forgotten already: then nothing but the id is known.
+        """
+        try:
+            person = self.read(galleries).find(who)
+        except (NotFound, InvalidInput, IntegrityError):
+            if not _ID.fullmatch(who):
+                raise
+            person = Person(who, "", Consent("", "", ""), ())
         stone = galleries.forget(self.name, person.id)
         with self._lock:
             self._opened.pop(person.id, None)

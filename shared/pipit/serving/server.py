@@ -50,8 +50,13 @@ _log = get_logger(__name__)
 class InferenceServer:
     """One process's server."""
 
-    def __init__(self, settings: ServingSettings, pipelines: Callable[..., Pipeline] = load_pipeline) -> None:
-        """Raises InvalidInput, NotFound for settings that name what is not there."""
+    def __init__(
+        self, settings: ServingSettings, pipelines: Callable[..., Pipeline] = load_pipeline, process: int = 0
+    ) -> None:
+        """process: which of `settings.processes` this is.
+
+        Raises InvalidInput, NotFound for settings that name what is not there.
+        """
         self._settings = settings
         self.metrics = Metrics("inference")
         self.admission = Admission(settings.concurrency, settings.queue)
@@ -59,7 +64,7 @@ class InferenceServer:
         self._source = _source(settings, keys)
         self._health = HealthReport()
         self.keeper = GalleryKeeper(settings.gallery, self.metrics)
-        self._faces = _face_side(settings, self.keeper)
+        self._faces = _face_side(settings, self.keeper, process)
         options = _loader_options(settings, keys, self.admission)
         loader = ModelLoader(options, self.metrics, pipelines, self.keeper)
         environment = self._source.environment
@@ -162,14 +167,16 @@ def _source(settings: ServingSettings, keys: tuple[Ed25519PublicKey, ...]) -> So
     return DirectorySource(settings.bundle) if settings.bundle else RegistrySource(settings, keys)
 
 
-def _face_side(settings: ServingSettings, keeper: GalleryKeeper) -> FaceSide | None:
+def _face_side(settings: ServingSettings, keeper: GalleryKeeper, process: int) -> FaceSide | None:
     """None without a key."""
     if settings.gallery_key is None:
         return None
     # A server of recordings may have nothing that reads pictures, and no use for the memory of it.
     from pipit.serving.face_side import FaceSide  # noqa: PLC0415
 
-    return FaceSide(settings, settings.gallery_key, keeper)
+    # Each process has people in its own memory, and says for itself that somebody is gone from there.
+    device = settings.device_id if settings.processes == 1 else f"{settings.device_id}.{process}"
+    return FaceSide(settings, settings.gallery_key, keeper, device)
 
 
 def _loader_options(
