@@ -7,11 +7,13 @@ from datetime import UTC, datetime
 
 from pipit.bundle.gates import evaluate_gates
 from pipit.errors import AlreadyExists, Conflict, GatesFailed, IntegrityError, InvalidInput, NotFound
+from pipit.galleries import StoredGalleries
 from pipit.registry.types import Assignment, Environment, GateResult, Promotion
 from pipit.storage import ObjectStore
 from pydantic import ValidationError
 
 from model_registry import layout
+from model_registry.embedders import strangers_to
 from model_registry.pointer import Pointer
 from model_registry.versions import Versions
 
@@ -23,11 +25,16 @@ class Environments:
     """Threads, and any number of copies of the service, may share a store."""
 
     def __init__(
-        self, store: ObjectStore, versions: Versions, now: Callable[[], datetime] = lambda: datetime.now(UTC)
+        self,
+        store: ObjectStore,
+        versions: Versions,
+        galleries: StoredGalleries,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         """now: an aware time."""
         self._store = store
         self._versions = versions
+        self._galleries = galleries
         self._now = now
 
     def get(self, task: str, name: str) -> Pointer:
@@ -61,15 +68,17 @@ class Environments:
     ) -> Promotion:
         """Points `name` to `version`; again, nothing changes.
 
-        Raises NotFound, GatesFailed, InvalidInput for an override without a reason, Conflict for a lost race or
-        another revision than expected.
+        Raises NotFound, GatesFailed also where it would not know people who are known today, InvalidInput for an
+        override without a reason, Conflict for a lost race or another revision than expected.
         """
         _check_reason(reason)
         document = self._versions.get(task, version)
-        gates = evaluate_gates(self._versions.manifest(document)[1])
+        manifest = self._versions.manifest(document)[1]
+        gates = evaluate_gates(manifest)
         failed = [gate for gate in gates if not gate.passed]
-        if failed:
-            _check_override(document.name, failed, override_gates, reason)
+        strangers = strangers_to(manifest, self._galleries)
+        if failed or strangers:
+            _check_override(document.name, failed, strangers, override_gates, reason)
 
         def move(pointer: Pointer) -> Pointer:
             if expected_revision is not None and pointer.revision != expected_revision:
@@ -77,7 +86,9 @@ class Environments:
                     f"{name} of {task} is at revision {pointer.revision}, not {expected_revision}: "
                     f"it points to {pointer.version or 'nothing'} now; look again and decide anew"
                 )
-            return pointer.promoted(document.version, document.digest, actor, self._now(), reason, bool(failed))
+            return pointer.promoted(
+                document.version, document.digest, actor, self._now(), reason, bool(failed or strangers)
+            )
 
         return Promotion(self._move(task, name, move).environment, gates)
 
@@ -125,12 +136,20 @@ class Environments:
             raise IntegrityError(f"{key} in the store can't be read; restore it from a backup") from error
 
 
-def _check_override(version: str, failed: list[GateResult], override: bool, reason: str) -> None:
+def _check_override(
+    version: str, failed: list[GateResult], strangers: tuple[str, ...], override: bool, reason: str
+) -> None:
     if not override:
-        listed = "; ".join(str(gate) for gate in failed)
-        raise GatesFailed(
-            f"{version} fails its quality gates ({listed}); train a better one, or override with a reason"
-        )
+        why = []
+        if failed:
+            listed = "; ".join(str(gate) for gate in failed)
+            why.append(f"{version} fails its quality gates ({listed}); train a better one, or override with a reason")
+        if strangers:
+            why.append(
+                f"{version} would not know everybody: {'; '.join(strangers)}. Run `pipit faces reembed`, or override "
+                "with a reason"
+            )
+        raise GatesFailed(". ".join(why))
     if not reason.strip():
         raise InvalidInput("an override of quality gates needs a reason, which the history keeps")
 

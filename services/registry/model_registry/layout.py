@@ -4,6 +4,7 @@ blobs/sha256/<digest>                         content, written once; a manifest 
 models/<task>/versions/<version>.json         written once, last of all that a version needs
 models/<task>/environments/<environment>.json the pointer and its history, changed by compare-and-swap
 uploads/<digest>/<offset>                     pieces of a blob whose publishing broke off
+galleries/<name>/…                            sealed people; see `pipit.galleries.stored`
 """
 
 from __future__ import annotations

@@ -9,7 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import grpc
+from pipit._pb.pipit.galleries.v1 import galleries_pb2_grpc
 from pipit._pb.pipit.registry.v1 import registry_pb2_grpc
+from pipit.galleries import StoredGalleries
 from pipit.logging import get_logger
 from pipit.metrics import Metrics
 from pipit.rpc.auth import AuthInterceptor
@@ -21,7 +23,9 @@ from pipit.service.listener import OPEN_SERVICES, Listener
 from pipit.service.process import serve_until_signal
 from pipit.storage import LocalStore, ObjectStore
 
+from model_registry import gallery_servicer
 from model_registry.environments import Environments
+from model_registry.gallery_servicer import GalleryServicer
 from model_registry.health import StoreHealth
 from model_registry.publishing import Publisher, PublishLimits
 from model_registry.servicer import METHOD_ROLES, SERVICE, RegistryServicer
@@ -29,7 +33,7 @@ from model_registry.settings import RegistrySettings
 from model_registry.slots import Slots
 from model_registry.uploads import MEBIBYTE, Uploads
 from model_registry.versions import Versions
-from model_registry.watching import AssignmentHub
+from model_registry.watching import AssignmentHub, GalleryHub
 
 _OPTIONS = (
     # A device that lost its power does not say so; what it held is free again after this.
@@ -41,6 +45,7 @@ _OPTIONS = (
     ("grpc.http2.min_ping_interval_without_data_ms", 5_000),
     ("grpc.keepalive_permit_without_calls", 1),
 )
+_SERVICES = (SERVICE, gallery_servicer.SERVICE)
 _WAITING_PER_THREAD = 16
 """Calls that may wait for one; more are turned away, so that none waits for longer than its caller does."""
 _log = get_logger("model_registry.server")
@@ -58,17 +63,23 @@ class RegistryServer:
         self.metrics = Metrics("registry")
         self._store = open_store(settings)
         self._tokens = read_callers(settings)
-        self._health = StoreHealth(self._store, (SERVICE,), settings.poll_seconds, self.metrics)
+        self._health = StoreHealth(self._store, _SERVICES, settings.poll_seconds, self.metrics)
         versions = Versions(self._store)
-        environments = Environments(self._store, versions)
-        self._hub = AssignmentHub(environments.assignment, settings.poll_seconds, settings.max_watchers)
+        galleries = StoredGalleries(self._store)
+        environments = Environments(self._store, versions, galleries)
+        self._hub = AssignmentHub(
+            lambda key: environments.assignment(*key), settings.poll_seconds, settings.max_watchers
+        )
         self.metrics.gauge("pipit_registry_watchers").set_function(lambda: self._hub.watchers)
+        self._gallery_hub = GalleryHub(galleries.list, settings.poll_seconds, settings.max_watchers)
+        self.metrics.gauge("pipit_registry_gallery_watchers").set_function(lambda: self._gallery_hub.watchers)
         publisher = Publisher(versions, Uploads(self._store, settings.part_mib * MEBIBYTE), _limits(settings))
         transfers = Slots(settings.max_transfers, f"{settings.max_transfers} transfers are under way; try again later")
         servicer = RegistryServicer(
             self._store, versions, environments, publisher, self._hub, transfers, self._tokens, self.metrics
         )
-        self._listener = Listener(settings, self._build(servicer), (SERVICE,), self.metrics.registry)
+        server = self._build(servicer, GalleryServicer(galleries, self._gallery_hub, self.metrics))
+        self._listener = Listener(settings, server, _SERVICES, self.metrics.registry)
 
     @property
     def port(self) -> int:
@@ -88,6 +99,7 @@ class RegistryServer:
         try:
             self._health.start()
             self._hub.start()
+            self._gallery_hub.start()
             self._listener.open()
         except BaseException:
             self._end(0.0)
@@ -103,25 +115,28 @@ class RegistryServer:
         self._health.stop()
         wait_for_calls = self._listener.drain(grace)
         self._hub.close()
+        self._gallery_hub.close()
         wait_for_calls()
         self._listener.close()
 
-    def _build(self, servicer: RegistryServicer) -> grpc.Server:
+    def _build(self, servicer: RegistryServicer, galleries: GalleryServicer) -> grpc.Server:
         settings = self._settings
+        # Each kind of stream has a limit of its own, below this one.
+        streams = 2 * settings.max_watchers + settings.max_transfers
         server = build_server(
             [
-                AuthInterceptor(self._tokens, METHOD_ROLES, OPEN_SERVICES),
-                # Both kinds of stream have a limit of their own, below this one.
-                StreamBudget(settings.max_watchers + settings.max_transfers + settings.threads),
+                AuthInterceptor(self._tokens, METHOD_ROLES | gallery_servicer.METHOD_ROLES, OPEN_SERVICES),
+                StreamBudget(streams + settings.threads),
             ],
             [CallMetrics(self.metrics)],
             max_workers=settings.threads,
-            max_concurrent=settings.max_watchers + settings.max_transfers + _WAITING_PER_THREAD * settings.threads,
+            max_concurrent=streams + _WAITING_PER_THREAD * settings.threads,
             options=_OPTIONS,
             max_connection_age_seconds=settings.max_connection_age_seconds,
             max_connection_age_grace_seconds=settings.grace_seconds,
         )
         registry_pb2_grpc.add_RegistryServiceServicer_to_server(servicer, server)
+        galleries_pb2_grpc.add_GalleryServiceServicer_to_server(galleries, server)
         self._health.add_to(server)
         return server
 

@@ -14,6 +14,7 @@ from pipit.metrics import Metrics
 from pipit.registry import wire
 from pipit.registry.types import Environment
 from pipit.rpc.auth import Role, Tokens
+from pipit.rpc.timestamps import moment
 from pipit.storage import ObjectStore
 
 from model_registry import layout
@@ -132,7 +133,8 @@ class RegistryServicer(registry_pb2_grpc.RegistryServiceServicer):  # type: igno
         for task in request.tasks:
             layout.check_task(task)
         context.add_callback(self._hub.wake)
-        for assignment in self._hub.watch(request.tasks, request.environment, context.is_active):
+        keys = [(task, request.environment) for task in request.tasks]
+        for assignment in self._hub.watch(keys, context.is_active):
             yield pb.WatchResponse(assignment=wire.assignment_to_proto(assignment))
 
     def Download(self, request: pb.DownloadRequest, context: grpc.ServicerContext) -> Iterator[pb.DownloadResponse]:
@@ -152,7 +154,7 @@ class RegistryServicer(registry_pb2_grpc.RegistryServiceServicer):  # type: igno
         pointer = self._environments.get(request.task, request.environment)
         if not request.HasField("at"):
             return pb.HistoryResponse(moves=[wire.move_to_proto(move) for move in pointer.moves()])
-        move = pointer.in_force(wire.moment(request.at))
+        move = pointer.in_force(moment(request.at))
         return pb.HistoryResponse(moves=[] if move is None else [wire.move_to_proto(move)])
 
     def _actor(self, context: grpc.ServicerContext) -> str:
@@ -160,7 +162,7 @@ class RegistryServicer(registry_pb2_grpc.RegistryServiceServicer):  # type: igno
 
     def _moved(self, environment: Environment, action: str) -> None:
         self._moves.labels(environment.task, environment.name, action).inc()
-        self._hub.offer(environment.assignment)
+        self._hub.offer((environment.task, environment.name), environment.assignment)
 
 
 def _chunks(requests: Iterator[pb.PublishRequest]) -> Iterator[Chunk]:

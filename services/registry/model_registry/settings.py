@@ -38,7 +38,8 @@ class RegistrySettings(ServiceSettings):
     threads: Count = 16
     """Calls that are answered at once, streams not counted."""
     max_watchers: Count = 256
-    """Devices that may watch this copy at once; one more gets RESOURCE_EXHAUSTED."""
+    """Devices that may watch this copy at once, and as many again that follow galleries; one more gets
+    RESOURCE_EXHAUSTED."""
     max_transfers: Count = 16
     """Publishes and downloads at once; one more gets RESOURCE_EXHAUSTED."""
     max_bundle_mib: Count = 2048

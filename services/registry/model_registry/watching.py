@@ -1,8 +1,8 @@
-"""Pushes changes of assignments to those who watch.
+"""Pushes changes of assignments and of galleries to those who watch.
 
-    a move through this copy ──offer──┐
-                                      ├──> latest, by task and environment ──wakes──> every watcher
-    a move through another copy ──poll┘
+    a change through this copy ──offer──┐
+                                        ├──> latest, by key ──wakes──> every watcher
+    a change through another copy ──poll┘
 
 Each watcher remembers the revision it sent, so that nothing is sent twice and nothing newer is missed.
 """
@@ -11,35 +11,49 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Hashable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from typing import Generic, Protocol, TypeVar
 
 from pipit.errors import IntegrityError, Unavailable
+from pipit.galleries import Listing
 from pipit.logging import get_logger
 from pipit.registry.types import Assignment
 
 from model_registry.slots import Slots
 
 _log = get_logger("model_registry.watching")
-Key = tuple[str, str]
 _LAST_POLL_SECONDS = 5.0
 
 
-class AssignmentHub:
+class Revised(Protocol):
+    """What has changed when its revision has grown."""
+
+    @property
+    def revision(self) -> int:
+        """Counts the changes."""
+        ...
+
+
+Key = TypeVar("Key", bound=Hashable)
+Item = TypeVar("Item", bound=Revised)
+
+
+class Hub(Generic[Key, Item]):
     """A watcher holds the thread of its call."""
 
-    def __init__(self, read: Callable[[str, str], Assignment], poll_seconds: float, max_watchers: int) -> None:
-        """read: (task, environment) -> what stands in the store now. poll_seconds: how often others' moves are seen."""
+    def __init__(self, read: Callable[[Key], Item], poll_seconds: float, max_watchers: int) -> None:
+        """read: what stands in the store now. poll_seconds: how often others' changes are seen."""
         self._read = read
         self._poll_seconds = poll_seconds
         self._slots = Slots(
             max_watchers, f"{max_watchers} devices watch this copy of the registry already; add another copy"
         )
         self._changed = threading.Condition()
-        self._latest: dict[Key, Assignment] = {}
+        self._latest: dict[Key, Item] = {}
         self._watched: Counter[Key] = Counter()
         self._closed = threading.Event()
-        self._poller = threading.Thread(target=self._poll, name="assignment-poller", daemon=True)
+        self._poller = threading.Thread(target=self._poll, name="poller", daemon=True)
 
     @property
     def watchers(self) -> int:
@@ -63,43 +77,49 @@ class AssignmentHub:
         with self._changed:
             self._changed.notify_all()
 
-    def offer(self, assignment: Assignment) -> None:
+    def offer(self, key: Key, item: Item) -> None:
         """Passes on what somebody learnt; what is older than the latest is ignored."""
-        key = (assignment.task, assignment.environment)
         with self._changed:
             latest = self._latest.get(key)
-            if key in self._watched and (latest is None or latest.revision < assignment.revision):
-                self._latest[key] = assignment
+            if key in self._watched and (latest is None or latest.revision < item.revision):
+                self._latest[key] = item
                 self._changed.notify_all()
 
-    def watch(self, tasks: Sequence[str], environment: str, is_active: Callable[[], bool]) -> Iterator[Assignment]:
-        """The present assignment of each task, then each change, while `is_active`.
+    def look(self, key: Key) -> None:
+        """Passes on what stands under a key that somebody has just changed; if it can't be read, the polling will."""
+        with self._changed:
+            watched = key in self._watched
+        if watched:
+            with suppress(Unavailable):
+                self.offer(key, self._read(key))
+
+    def watch(self, keys: Sequence[Key], is_active: Callable[[], bool]) -> Iterator[Item]:
+        """What stands under each key now, then each change, while `is_active`.
 
         Call `wake` when that changes. Raises QueueFull over the limit of watchers, Unavailable if the store is away
         at the beginning, or when the hub is closed.
         """
-        keys = [(task, environment) for task in dict.fromkeys(tasks)]
+        keys = list(dict.fromkeys(keys))
         sent: dict[Key, int] = {}
         with self._slots.take(), self._watching(keys):
-            for task, name in keys:
-                self.offer(self._read(task, name))
+            for key in keys:
+                self.offer(key, self._read(key))
             while is_active():
                 with self._changed:
                     self._changed.wait_for(lambda: self._news(keys, sent) or self._closed.is_set() or not is_active())
                     news = self._news(keys, sent)
                 if self._closed.is_set():
                     raise Unavailable("the registry is stopping; connect again")
-                for assignment in news:
-                    sent[assignment.task, assignment.environment] = assignment.revision
-                    yield assignment
+                for key, item in news:
+                    sent[key] = item.revision
+                    yield item
 
-    def _news(self, keys: list[Key], sent: dict[Key, int]) -> list[Assignment]:
-        return [
-            self._latest[key] for key in keys if key in self._latest and self._latest[key].revision > sent.get(key, -1)
-        ]
+    def _news(self, keys: Sequence[Key], sent: dict[Key, int]) -> list[tuple[Key, Item]]:
+        latest = [(key, self._latest[key]) for key in keys if key in self._latest]
+        return [(key, item) for key, item in latest if item.revision > sent.get(key, -1)]
 
     @contextmanager
-    def _watching(self, keys: list[Key]) -> Iterator[None]:
+    def _watching(self, keys: Sequence[Key]) -> Iterator[None]:
         with self._changed:
             self._watched.update(keys)
         try:
@@ -118,16 +138,22 @@ class AssignmentHub:
             with self._changed:
                 keys = list(self._watched)
             try:
-                for task, environment in keys:
-                    self.offer(self._read(task, environment))
+                for key in keys:
+                    self.offer(key, self._read(key))
             except (Unavailable, IntegrityError) as error:
                 if not away:
                     _log.warning("poll_failed", reason=str(error))
                 away = True
             except Exception:
-                # Without this thread no move of another copy would ever be seen again.
+                # Without this thread no change of another copy would ever be seen again.
                 if not away:
                     _log.exception("poll_failed")
                 away = True
             else:
                 away = False
+
+
+AssignmentHub = Hub[tuple[str, str], Assignment]
+"""By task and environment."""
+GalleryHub = Hub[str, Listing]
+"""By the gallery's name."""

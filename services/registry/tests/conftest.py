@@ -9,11 +9,15 @@ from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from model_registry.server import RegistryServer
 from model_registry.settings import RegistrySettings
 from pipit.bundle import Bundle, Manifest, write_bundle
+from pipit.faces.gallery import Consent, Person, Template
+from pipit.faces.sealing import GalleryKey
+from pipit.galleries import RemoteGalleries
 from pipit.registry import RegistryClient
 from pipit.storage import LocalStore
 
@@ -59,8 +63,11 @@ def make_bundle(tmp_path: Path) -> Callable[..., Bundle]:
         metrics: dict[str, float] | None = None,
         gates: list[Gate] | None = None,
         key: Ed25519PrivateKey | None = None,
+        embedder: str | None = None,
     ) -> Bundle:
         manifest = draft(task, version, metrics or {"accuracy": 0.9}, gates or [("good", "accuracy", ">", 0.7)])
+        if embedder is not None:
+            manifest.pipeline.parameters["embedder"] = {"digest": embedder}
         files: dict[str, Path | bytes] = {"weights.onnx": weights, "golden.npz": b"golden", "report/card.md": b""}
         number = len(list(tmp_path.glob("bundle-*")))
         return write_bundle(tmp_path / f"bundle-{number}", manifest, files, key)
@@ -109,6 +116,44 @@ def client(registry: RegistryServer, connect: Callable[..., RegistryClient]) -> 
 def store(tmp_path: Path) -> LocalStore:
     """The store of the registries that `start` starts."""
     return LocalStore(tmp_path / "store")
+
+
+@pytest.fixture(scope="session")
+def gallery_key() -> GalleryKey:
+    return GalleryKey(bytes(range(32)))
+
+
+@pytest.fixture(scope="session")
+def make_person() -> Callable[..., Person]:
+    """Somebody with random templates; the number makes id, vectors and crops."""
+
+    def make(number: int, name: str = "Anna Example", keep_crops: bool = False, **consent: str) -> Person:
+        random = np.random.default_rng(number)
+        templates = tuple(
+            Template(
+                random.normal(size=128).astype(np.float32),
+                "embedder-1",
+                random.random(),
+                random.bytes(32).hex(),
+                random.bytes(500) if keep_crops else b"",
+            )
+            for _ in range(3)
+        )
+        agreed = Consent("Anna herself", "2026-11-01T12:00:00Z", "the door", keep_crops=keep_crops, **consent)
+        return Person(f"{number:032x}", name, agreed, templates)
+
+    return make
+
+
+@pytest.fixture
+def galleries_of() -> Iterator[Callable[..., RemoteGalleries]]:
+    """A client of the galleries at a port of this machine."""
+    with ExitStack() as stack:
+
+        def connect_one(port: int, token: str | None = None, timeout: float = 60.0) -> RemoteGalleries:
+            return stack.enter_context(RemoteGalleries(f"127.0.0.1:{port}", token, timeout))
+
+        yield connect_one
 
 
 @pytest.fixture(scope="session")

@@ -14,6 +14,7 @@ from model_registry.server import RegistryServer
 from model_registry.versions import Versions
 from pipit.bundle import Bundle
 from pipit.errors import Conflict, GatesFailed, IntegrityError, InvalidInput, NotFound, PipitError
+from pipit.galleries import StoredGalleries
 from pipit.registry import GateResult, RegistryClient
 from pipit.storage import LocalStore, Stored
 
@@ -214,7 +215,9 @@ def test_a_lost_race_is_run_again_a_few_times(
     ]
     meddler = Meddler(tmp_path / "store", quicker)
 
-    promotion = Environments(meddler, Versions(meddler)).promote(TASK, "2.0.0", "production", "anna")
+    promotion = Environments(meddler, Versions(meddler), StoredGalleries(meddler)).promote(
+        TASK, "2.0.0", "production", "anna"
+    )
 
     assert promotion.environment.version == "2.0.0"
     assert promotion.environment.revision == 4
@@ -229,7 +232,7 @@ def test_a_race_that_is_always_lost_ends(client: RegistryClient, published: dict
     meddler = Meddler(tmp_path / "store", quicker)
 
     with pytest.raises(Conflict, match="many at once"):
-        Environments(meddler, Versions(meddler)).promote(TASK, "2.0.0", "production", "anna")
+        Environments(meddler, Versions(meddler), StoredGalleries(meddler)).promote(TASK, "2.0.0", "production", "anna")
 
 
 def test_of_two_rollbacks_at_once_one_is_enough(
@@ -240,7 +243,7 @@ def test_of_two_rollbacks_at_once_one_is_enough(
     meddler = Meddler(tmp_path / "store", [lambda: client.rollback(TASK, "production")])
 
     with pytest.raises(Conflict, match=r"moved to 1\.1\.0 meanwhile"):
-        Environments(meddler, Versions(meddler)).rollback(TASK, "production", "anna")
+        Environments(meddler, Versions(meddler), StoredGalleries(meddler)).rollback(TASK, "production", "anna")
 
     assert client.resolve(TASK, "production").version == "1.1.0"
 
@@ -250,7 +253,9 @@ def test_what_was_in_production_on_that_day(
 ) -> None:
     begin = datetime(2026, 3, 1, 12, tzinfo=UTC)
     days = iter([0, 10, 20])
-    environments = Environments(store, Versions(store), lambda: begin + timedelta(days=next(days)))
+    environments = Environments(
+        store, Versions(store), StoredGalleries(store), lambda: begin + timedelta(days=next(days))
+    )
     environments.promote(TASK, "1.0.0", "production", "anna")
     environments.promote(TASK, "1.1.0", "production", "ben")
     environments.rollback(TASK, "production", "anna", "barks")

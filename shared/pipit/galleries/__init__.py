@@ -8,6 +8,7 @@ Whatever passes here is sealed; nothing here needs a key but the follower on the
 """
 
 from pipit.galleries.base import Changes, Galleries
+from pipit.galleries.remote import RemoteGalleries
 from pipit.galleries.stored import StoredGalleries
 from pipit.galleries.types import DeviceState, Entry, Listing, Snapshot, Tombstone
 
@@ -17,6 +18,7 @@ __all__ = [
     "Entry",
     "Galleries",
     "Listing",
+    "RemoteGalleries",
     "Snapshot",
     "StoredGalleries",
     "Tombstone",

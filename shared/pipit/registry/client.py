@@ -12,7 +12,7 @@ from typing import Any, Self
 from pipit._pb.pipit.registry.v1 import registry_pb2 as pb
 from pipit._pb.pipit.registry.v1 import registry_pb2_grpc
 from pipit.bundle import Bundle, open_bundle
-from pipit.errors import Conflict, DeadlineExceeded, PipitError, Unavailable
+from pipit.errors import Conflict, DeadlineExceeded, Unavailable
 from pipit.logging import get_logger
 from pipit.registry import wire
 from pipit.registry.types import (
@@ -27,13 +27,15 @@ from pipit.registry.types import (
     PublishProgress,
     VersionContent,
 )
-from pipit.rpc.client import call_errors, open_channel
+from pipit.rpc.client import ServerStream, call_errors, open_channel
+from pipit.rpc.timestamps import timestamp
 
 CHUNK_BYTES = 512 * 1024
 _PASSING = (Unavailable, DeadlineExceeded, Conflict)
 _FIRST_PAUSE = 0.5
 _log = get_logger("registry.client")
 Progress = Callable[[PublishProgress], None]
+AssignmentStream = ServerStream[Assignment]
 
 
 class RegistryClient:
@@ -150,7 +152,9 @@ class RegistryClient:
     def watch(self, tasks: tuple[str, ...] | list[str], environment: str, device_id: str = "") -> AssignmentStream:
         """The present assignment of each task, then each change, for as long as the registry stays in reach."""
         request = pb.WatchRequest(device_id=device_id, environment=environment, tasks=tasks)
-        return AssignmentStream(self._stub.Watch(request), self._name)
+        return ServerStream(
+            self._stub.Watch(request), self._name, lambda response: wire.assignment_from_proto(response.assignment)
+        )
 
     def download(self, digest: str, offset: int = 0) -> Iterator[bytes]:
         """A blob from `offset`, in pieces; its digest is for the caller to check. Raises NotFound."""
@@ -164,35 +168,12 @@ class RegistryClient:
 
     def history(self, task: str, environment: str, at: datetime | None = None) -> tuple[Move, ...]:
         """Every move, oldest first. at: only the one in force at this aware time, if any. Raises NotFound."""
-        request = pb.HistoryRequest(task=task, environment=environment, at=None if at is None else wire.timestamp(at))
+        request = pb.HistoryRequest(task=task, environment=environment, at=None if at is None else timestamp(at))
         return tuple(wire.move_from_proto(move) for move in self._call(self._stub.History, request).moves)
 
     def _call(self, method: Callable[..., Any], request: Any) -> Any:
         with call_errors(self._name):
             return method(request, timeout=self._timeout)
-
-
-class AssignmentStream:
-    """Iterates over assignments until it is closed or the registry goes away, which raises Unavailable."""
-
-    def __init__(self, call: Any, server: str) -> None:
-        self._call = call
-        self._server = server
-        self._closed = False
-
-    def __iter__(self) -> Iterator[Assignment]:
-        try:
-            with call_errors(self._server):
-                for response in self._call:
-                    yield wire.assignment_from_proto(response.assignment)
-        except PipitError:
-            if not self._closed:
-                raise
-
-    def close(self) -> None:
-        """Ends the iteration, from any thread."""
-        self._closed = True
-        self._call.cancel()
 
 
 def _ignore(progress: PublishProgress) -> None:

@@ -2,28 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-
-from google.protobuf.timestamp_pb2 import Timestamp
-
 from pipit._pb.pipit.registry.v1 import registry_pb2 as pb
-from pipit.errors import InvalidInput
 from pipit.registry.types import Assignment, Environment, GateResult, Listing, MissingBlob, Move, PublishPlan, Version
-
-
-def timestamp(moment: datetime) -> Timestamp:
-    """A proto timestamp of an aware datetime."""
-    message = Timestamp()
-    message.FromDatetime(moment)
-    return message
-
-
-def moment(message: Timestamp) -> datetime:
-    """UTC. Raises InvalidInput for what no datetime can hold."""
-    try:
-        return message.ToDatetime(tzinfo=UTC)
-    except (ValueError, OverflowError) as error:
-        raise InvalidInput("the time is outside of the years 1 to 9999") from error
+from pipit.rpc.timestamps import moment, timestamp
 
 
 def gate_to_proto(gate: GateResult) -> pb.GateResult:

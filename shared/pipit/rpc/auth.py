@@ -42,6 +42,8 @@ class Role(StrEnum):
     """Publish, and what a reader may."""
     OPERATOR = "operator"
     """Promote and roll back, and what a reader may."""
+    ENROLLER = "enroller"
+    """Say who people are, and what a reader may."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Generic, NamedTuple, TypeVar
 
 import grpc
 
@@ -57,6 +57,7 @@ _REPLICA_OPTIONS: _Options = [
     ("grpc.dns_min_time_between_resolutions_ms", 5_000),
 ]
 _PING_TIMEOUT_MS = 20_000
+_Item = TypeVar("_Item")
 _log = get_logger("rpc.client")
 
 
@@ -80,8 +81,8 @@ def open_channel(
     if names_replicas(address):
         options += _REPLICA_OPTIONS
     if certificate_authority is None:
-        if token and not is_loopback(address):
-            _log.warning("token_in_plain_text", address=address)
+        if token:
+            warn_of_plain_text(address)
         channel = grpc.insecure_channel(address, options=options)
     else:
         try:
@@ -90,6 +91,12 @@ def open_channel(
             raise InvalidInput(f"{certificate_authority} can't be read: {error.strerror}") from error
         channel = grpc.secure_channel(address, grpc.ssl_channel_credentials(roots), options=options)
     return grpc.intercept_channel(channel, _Token(token)) if token else channel
+
+
+def warn_of_plain_text(address: str) -> None:
+    """To be called where a token goes without TLS."""
+    if not is_loopback(address):
+        _log.warning("token_in_plain_text", address=address)
 
 
 def _ping_options(ping_seconds: float | None) -> _Options:
@@ -135,6 +142,31 @@ def call_errors(server: str) -> Iterator[None]:
         yield
     except grpc.RpcError as error:
         raise to_pipit_error(error, server) from error
+
+
+class ServerStream(Generic[_Item]):
+    """Iterates over what a server sends until it is closed or the server goes away, which raises Unavailable."""
+
+    def __init__(self, call: Any, server: str, convert: Callable[[Any], _Item]) -> None:
+        """server: how errors call it. convert: what is made of each response."""
+        self._call = call
+        self._server = server
+        self._convert = convert
+        self._closed = False
+
+    def __iter__(self) -> Iterator[_Item]:
+        try:
+            with call_errors(self._server):
+                for response in self._call:
+                    yield self._convert(response)
+        except PipitError:
+            if not self._closed:
+                raise
+
+    def close(self) -> None:
+        """Ends the iteration, from any thread."""
+        self._closed = True
+        self._call.cancel()
 
 
 class _CallDetails(NamedTuple):

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC
 
-import pytest
-from google.protobuf.timestamp_pb2 import Timestamp
 from hypothesis import given
 from hypothesis import strategies as st
 from pipit._pb.pipit.registry.v1 import registry_pb2 as pb
-from pipit.errors import InvalidInput
 from pipit.registry import wire
 from pipit.registry.types import (
     Assignment,
@@ -72,13 +69,6 @@ def test_a_move(move: Move) -> None:
 @given(st.builds(PublishPlan, st.booleans(), st.lists(st.builds(MissingBlob, TEXTS, UNSIGNED), max_size=3).map(tuple)))
 def test_a_plan(plan: PublishPlan) -> None:
     assert wire.plan_from_proto(wire.plan_to_proto(plan)) == plan
-
-
-def test_a_time_that_no_calendar_knows_is_refused() -> None:
-    for message in (Timestamp(seconds=2**40), Timestamp(seconds=-(2**40))):
-        with pytest.raises(InvalidInput, match="years 1 to 9999"):
-            wire.moment(message)
-    assert wire.moment(Timestamp(seconds=0)) == datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def test_a_gate_reads_as_a_sentence() -> None:
