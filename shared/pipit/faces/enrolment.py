@@ -164,8 +164,8 @@ class Report:
             return "nobody was enrolled: no picture was sent; give 5 to 10"
         first = next(verdict for verdict in self.verdicts if verdict.refusals)
         count = len(self.verdicts)
-        which = "the picture" if count == 1 else f"none of the {count} pictures"
-        return f"nobody was enrolled: {which} can be used; {first.picture.name}: {first.refusals[0].message}"
+        which = "the picture can't" if count == 1 else f"none of the {count} pictures can"
+        return f"nobody was enrolled: {which} be used; {first.picture.name}: {first.refusals[0].message}"
 
 
 def judge(

@@ -189,7 +189,7 @@ class UnknownFaces:
                 found.append(one)
             elif clean:
                 there[identity].unlink(missing_ok=True)
-        self._strangers = Strangers(tuple(sorted(found, key=lambda one: one.first)))
+        self._strangers = Strangers(tuple(sorted(found, key=lambda one: (one.first, one.id))))
         self._replace(self._strangers.without_old(self._now()))
 
     def _path(self, identity: str) -> Path:

@@ -222,7 +222,7 @@ def test_what_can_not_be_enrolled_is_refused_and_leaves_nothing(
         with pytest.raises(grpc.RpcError) as caught:
             next(call)
     assert caught.value.code().name == "INVALID_ARGUMENT"
-    assert caught.value.details().startswith("nobody was enrolled: the picture can be used"[:21])
+    assert caught.value.details().startswith("nobody was enrolled: the picture can't be used; door.jpg: ")
     assert message in caught.value.details()
     assert not list((tmp_path / "galleries").rglob("*.body"))
 
