@@ -19,6 +19,7 @@ import numpy as np
 
 from pipit.errors import NotFound
 from pipit.faces.gallery import Vector
+from pipit.faces.quality import Quality
 
 KEPT = timedelta(hours=24)
 FEWEST = 3
@@ -31,8 +32,7 @@ MOST = 300
 class Stranger:
     """One face. id: random. cluster: of whoever it belongs to. first, last: aware times; it is kept from `first` on.
 
-    embedder: digest. size, eyes, sharpness, yaw, light, quality: as `pipit.faces.enrolment.Sighting` has them.
-    ignored: kept only so that faces like it are not.
+    embedder: digest. crop: PNG. ignored: kept only so that faces like it are not.
     """
 
     id: str
@@ -41,12 +41,7 @@ class Stranger:
     last: datetime
     embedder: str
     vector: Vector
-    size: float
-    eyes: float
-    sharpness: float
-    yaw: float
-    light: float
-    quality: float
+    quality: Quality
     crop: bytes = b""
     ignored: bool = False
 
@@ -76,7 +71,7 @@ class Strangers:
     everybody: tuple[Stranger, ...] = ()
 
     def met(self, stranger: Stranger, alike: float, duplicate: float, most: int = MOST) -> Strangers:
-        """With a face that was seen now. alike, duplicate: see `pipit.faces.enrolment.EnrolmentLimits`.
+        """With a face that was seen now. alike, duplicate: see `pipit.faces.enrolment.Likeness`.
 
         Its cluster's id is taken where it begins one.
         """
@@ -93,7 +88,7 @@ class Strangers:
 
     def _seen_again(self, kept: Stranger, now: Stranger) -> Strangers:
         """The better picture stays; the day counts from the first time."""
-        best = now if now.quality > kept.quality and not kept.ignored else kept
+        best = now if now.quality.score > kept.quality.score and not kept.ignored else kept
         again = replace(best, id=kept.id, cluster=kept.cluster, first=kept.first, last=now.last, ignored=kept.ignored)
         return Strangers(tuple(again if one is kept else one for one in self.everybody))
 
@@ -130,7 +125,7 @@ class Strangers:
             if not one.ignored:
                 found.setdefault(one.cluster, []).append(one)
         clusters = [
-            Cluster(identity, tuple(sorted(members, key=lambda one: -one.quality)))
+            Cluster(identity, tuple(sorted(members, key=lambda one: -one.quality.score)))
             for identity, members in found.items()
             if len(members) >= FEWEST
         ]

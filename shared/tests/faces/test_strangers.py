@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pipit.errors import NotFound
 from pipit.faces.gallery import Vector
+from pipit.faces.quality import Quality
 from pipit.faces.strangers import Stranger, Strangers
 
 NOW = datetime(2026, 11, 28, 19, 0, tzinfo=UTC)
@@ -26,12 +27,14 @@ def vector(person: int, picture: int) -> Vector:
     return np.asarray(0.8 * center + 0.6 * noise / np.linalg.norm(noise), np.float32)
 
 
+def of(score: float) -> Quality:
+    return Quality(box=150, eyes=60, sharpness=0.3, yaw=0, exposure=0.5, score=score)
+
+
 def stranger(person: int, picture: int, minutes: float = 0.0, quality: float = 0.5, embedder: str = "e") -> Stranger:
     at = NOW + timedelta(minutes=minutes)
     identity = f"{person}-{picture}"
-    return Stranger(
-        identity, f"c{identity}", at, at, embedder, vector(person, picture), 150, 60, 9, 0, 0.5, quality, b"png"
-    )
+    return Stranger(identity, f"c{identity}", at, at, embedder, vector(person, picture), of(quality), b"png")
 
 
 def meet(*strangers: Stranger, before: Strangers | None = None) -> Strangers:
@@ -58,7 +61,7 @@ def test_somebody_who_stands_before_the_door_is_one_face_and_the_best_picture_st
     kept = meet(first, again)
     (one,) = kept.everybody
     assert (one.id, one.cluster, one.crop, one.first, one.last) == ("1-0", "c1-0", b"better", NOW, again.last)
-    (one,) = meet(replace(again, quality=0.1, crop=b"worse"), before=kept).everybody
+    (one,) = meet(replace(again, quality=of(0.1), crop=b"worse"), before=kept).everybody
     assert one.crop == b"better"
 
 
