@@ -78,6 +78,21 @@ def make_embedder(name: str, wanted: Wanted, *, flipped: bool = False, centred: 
     return Embedder(replace(embedder.settings, flipped=flipped), network, embedder.licence)
 
 
+def weights_files(name: str, wanted: Wanted) -> dict[str, Path]:
+    """The files that the embedder `name` is made of, by names that are the same on every machine. Raises NotFound."""
+    if name == "dlib":
+        path = dlib_weights(wanted.data)
+    elif name == "mobilefacenet":
+        path = published.weights_file(wanted.data, _INSTEAD)
+    elif wanted.weights is not None:
+        path = wanted.weights
+        if not path.is_file():
+            raise NotFound(f"there is no file {path}; name the embedder's ONNX file by weights of the recipe")
+    else:
+        return {}
+    return {f"weights/{path.name}": path}
+
+
 def dlib_weights(data: Path | None) -> Path:
     """Where dlib's weights lie below the folder of data sets. Raises NotFound."""
     path = None if data is None else data / DLIB_FILE

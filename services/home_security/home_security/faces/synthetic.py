@@ -17,13 +17,24 @@ from pipit.files import write_atomically
 from pipit.inputs import EncodedImage, Input
 
 KNOWN, STRANGERS = "known", "unknown"
-PEOPLE, EACH = 20, 6
-OTHERS, EACH_OTHER = 50, 2
+PEOPLE, EACH = 24, 6
+OTHERS, EACH_OTHER = 60, 2
 SIZE = 300
 """Pixels a side."""
 _FINER = 2
 """Pictures are drawn larger by this, for smooth edges."""
 _SKIN = np.array([225.0, 180.0, 150.0])
+_PAINTED = (
+    (-0.5, 0.3),
+    (0.5, 0.3),
+    (-0.35, 0.75),
+    (0.35, 0.75),
+    (0.0, -0.5),
+    (-0.45, -0.48),
+    (0.45, -0.48),
+    (0.0, 0.8),
+)
+"""Cheeks, chin and forehead: where people of this set may be painted, so that grey levels tell them apart."""
 _WHITE, _BLACK = (240, 238, 235), (12, 12, 12)
 Colour = tuple[int, ...]
 Pixels = NDArray[np.uint8]
@@ -53,6 +64,11 @@ class _Looks:
         self.mouth_width, self.mouth_y = draw.uniform(0.3, 0.42), draw.uniform(0.52, 0.6)
         self.lips = draw.uniform(0.05, 0.09)
         self.beard, self.glasses = draw.random() < 0.3, draw.random() < 0.25
+        self.paint = [
+            (x, y, draw.uniform(0.1, 0.2), draw.uniform(0.08, 0.14), draw.choice([0.45, 0.6, 1.35, 1.6]))
+            for x, y in _PAINTED
+            if draw.random() < 0.5
+        ]
 
     def shade(self, by: float) -> Colour:
         """The skin, lighter or darker."""
@@ -152,6 +168,8 @@ def _paint(sheet: _Sheet, looks: _Looks) -> None:
     if looks.fringe:
         sheet.slice(-0.35, 1.0, 0.7, (200, 340), hair)
     sheet.ellipse(0, -0.28, 0.8, 0.5, looks.shade(1.0))
+    for x, y, across, down, by in looks.paint:
+        sheet.ellipse(x, y, across, down, looks.shade(by))
     for side in (-1, 1):
         _paint_eye(sheet, looks, side, dark_hair)
     _paint_nose(sheet, looks)

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from pipit.errors import InvalidInput
 from pipit.faces.gallery import Consent, Gallery, Person, Template
 from pipit.faces.naming import Namer, NamingSettings
-from pipit.faces.operating import OperatingPoints, growing, limit_at
+from pipit.faces.operating import PEOPLE, RATES, OperatingPoints, growing, limit_at
 from pipit.training.intervals import Estimate, grouped_share
 
 _CONSENT = Consent("", "", "measuring")
@@ -162,23 +162,25 @@ def choose_points(
     cohort: NDArray[np.float32],
     naming: NamingSettings,
     seed: int,
+    pictures: int = 5,
 ) -> OperatingPoints | None:
-    """Limits for the rates and, of the numbers of people of `naming.points`, those that can be drawn.
+    """Limits for the rates and, of the usual numbers of people, those that can be drawn.
 
-    None where too few strangers are there to say anything.
+    None where there are too few people to say anything.
     """
     names = {str(name) for name in people.people[people.enrols]}
     strangers = set(others.names)
     # Not all of them, else nobody whose pictures are many would be a stranger.
-    sizes = [size for size in naming.points.people if size < len(names)]
-    if not sizes or len(strangers) + len(names) - sizes[-1] < FEWEST_STRANGERS:
+    sizes = [size for size in PEOPLE if size < len(names)]
+    # One size alone would not say how limits grow with the number of people.
+    if len(sizes) < 2 or len(strangers) + len(names) - sizes[-1] < FEWEST_STRANGERS:
         return None
-    trials = [run_trial(people, others, cohort, naming, size, seed) for size in sizes]
-    limits = np.array([[trial.limit(rate) for trial in trials] for rate in sorted(naming.points.rates)])
+    trials = [run_trial(people, others, cohort, naming, size, seed, pictures) for size in sizes]
+    limits = np.array([[trial.limit(rate) for trial in trials] for rate in RATES])
     own = [trial.scores[trial.right & np.isfinite(trial.scores)] for trial in trials]
     spread = float(np.std(np.concatenate(own)))
     rows = tuple(tuple(row) for row in growing(limits).tolist())
-    return OperatingPoints(tuple(sorted(naming.points.rates)), tuple(sizes), rows, max(spread, 1e-3))
+    return OperatingPoints(RATES, tuple(sizes), rows, max(spread, 1e-3))
 
 
 def with_points(naming: NamingSettings, points: OperatingPoints | None) -> NamingSettings:
