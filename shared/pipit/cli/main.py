@@ -38,6 +38,7 @@ class PipitGroup(LazyGroup):
             "pipit.cli.classify:classify", "Ask a server what is in a file.", _SERVE, "shared[audio,cli]"
         ),
         "feedback": LazyCommand("pipit.cli.feedback:feedback", "Say what an answer should have been.", _SERVE),
+        "faces": LazyCommand("pipit.cli.faces:app", "Make people known; forget them again.", _SERVE),
         "new-task": LazyCommand("pipit.cli.new_task:new_task", "Write the skeleton of a task.", _HERE),
         "doctor": LazyCommand("pipit.cli.doctor:doctor", "What is installed here, and what can run.", _HERE),
         "demo": LazyCommand("pipit.cli.demo.command:demo", "The whole way once, on this machine.", _HERE, _TRAINER),

@@ -12,7 +12,7 @@ of Machine Learning Research 6 (2005).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -59,12 +59,14 @@ def fit_svm(
     vectors: shape (rows, dimensions). classes: (rows,), -1 for strangers, who are of no class. negatives: further rows
     that count against one class alone. Raises InvalidInput for a class without rows, or with nothing against it.
     """
-    rows = _with_ones(vectors)
+    apart = {index: _with_ones(several) for index, several in (negatives or {}).items()}
+    basis = _basis([_with_ones(vectors), *apart.values()])
+    rows = _with_ones(vectors) @ basis
     whole = rows.T @ rows
     found = np.zeros((count, rows.shape[1]))
     for index in range(count):
         inside = classes == index
-        hard = _with_ones(negatives[index]) if negatives and index in negatives else rows[:0]
+        hard = apart[index] @ basis if index in apart else rows[:0]
         against = len(rows) - int(inside.sum()) + len(hard)
         if not inside.any() or not against:
             raise InvalidInput(f"class {index} needs vectors of its own, and others; add a cohort of strangers")
@@ -78,7 +80,16 @@ def fit_svm(
             curvature=costs[1] * (whole + hard.T @ hard) + (costs[0] - costs[1]) * (own.T @ own),
         )
         found[index] = problem.solve()
-    return LinearSvm(found[:, :-1].astype(np.float32), found[:, -1].astype(np.float32))
+    weights = found @ basis.T
+    return LinearSvm(weights[:, :-1].astype(np.float32), weights[:, -1].astype(np.float32))
+
+
+def _basis(rows: Sequence[Rows]) -> Rows:
+    """Orthonormal columns, (dimensions, fewer), in whose span all rows lie, and so the weights of any minimum."""
+    every = np.concatenate(rows)
+    if len(every) >= every.shape[1]:
+        return np.eye(every.shape[1])
+    return np.asarray(np.linalg.qr(every.T)[0])
 
 
 def _with_ones(vectors: Vectors) -> Rows:

@@ -54,7 +54,9 @@ def names_of_all_commands() -> list[tuple[str, ...]]:
         ("keys", "generate"),
         ("keys", "show"),
         ("keys", "gallery"),
-        *((name,) for name in PipitGroup.lazy if name not in ("data", "keys")),
+        *(("faces", name) for name in ("enrol", "check", "list", "forget", "export")),
+        *(("faces", name) for name in ("unknown", "name", "ignore", "not", "reembed")),
+        *((name,) for name in PipitGroup.lazy if name not in ("data", "keys", "faces")),
     ]
 
 
