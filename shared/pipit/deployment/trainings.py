@@ -57,7 +57,9 @@ def training_by_hand(root: Path, task: str, recipe: str) -> Training:
         raise NotFound(f"there is no task {task!r} to train; there are {', '.join(trained)}")
     if recipe and not _RECIPE.fullmatch(recipe):
         raise InvalidInput(f"{recipe!r} is no name of a recipe; it is of small letters, digits and underscores")
-    if recipe and not (path := _recipe_file(root, *task.split("."), recipe)).is_file():
+    domain, _, name = task.partition(".")
+    path = _recipe_file(root, domain, name, recipe)
+    if recipe and not path.is_file():
         raise NotFound(f"there is no recipe at {path.relative_to(root)}")
     return Training(task, recipe)
 
