@@ -13,7 +13,7 @@ from __future__ import annotations
 import shutil
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, ClassVar
@@ -32,6 +32,7 @@ from pipit.pipelines.networks import open_networks
 from pipit.runtimes import load_runtime
 from pipit.training.cache import ArrayCache
 from pipit.training.intervals import Estimate, grouped_share
+from pipit.training.native_lines import without_chatter
 from pipit.training.recipe import recipe_folder
 from pipit.training.run import Facts, Run
 from pipit.training.score_histogram import score_histogram
@@ -215,10 +216,10 @@ class FacesTrainer:
         settings = EmbedderSettings.from_parameters(kept["settings"])
         paths = network_paths(body=False)
         named = {name: Network(runtime=RUNTIME, file=name) for name in FACE_NETWORKS}
-        with (
-            open_networks(named, paths.__getitem__) as networks,
-            closing(load_runtime(network, "onnx")) as runtime,
-        ):
+        with ExitStack() as stack:
+            with without_chatter():
+                networks = stack.enter_context(open_networks(named, paths.__getitem__))
+                runtime = stack.enter_context(closing(load_runtime(network, "onnx")))
             finder = FaceFinder(networks, settings.chip)
             yield Embedder(finder, runtime, settings, kept["digest"], ArrayCache(cache or run.cache / "faces"))
 
