@@ -175,3 +175,27 @@ def test_a_device_knows_people_without_the_registry(
     again = follow(1, "pi-door").get(timeout=120)
 
     assert (again.revision, [person.name for person in again.people]) == (1, ["Anna Unmistakable"])
+
+
+def test_a_way_that_breaks_in_the_middle_of_a_download_brings_everybody_in_the_end(
+    registry: RegistryServer,
+    galleries_of: Callable[..., RemoteGalleries],
+    follow: Callable[[int, str], Told],
+    make_person: Callable[..., Person],
+    gallery_key: GalleryKey,
+    wire_to: Callable[[str], Any],
+    eventually: Callable[[Callable[[], bool]], None],
+) -> None:
+    galleries = galleries_of(registry.port)
+    for number in range(30):
+        galleries.put("home", seal(gallery_key, "home", make_person(number)))
+    wire = wire_to(f"127.0.0.1:{registry.port}")
+    wire.budget = 20_000  # of some 70 thousand bytes
+
+    told = follow(wire.port, "pi-door")
+
+    eventually(lambda: wire.budget is not None and wire.budget < 0)
+    assert told.empty()
+    wire.mend()
+    assert numbers(told) == list(range(30))
+    assert told.empty()

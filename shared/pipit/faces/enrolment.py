@@ -11,15 +11,15 @@ with the number, the limit and what helps.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, fields, replace
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
-from typing import Any
 
 import numpy as np
 
 from pipit.errors import InvalidInput
 from pipit.faces.gallery import Gallery, Person, Template, Vector
+from pipit.faces.likeness import Likeness
 from pipit.faces.quality import Quality, QualityLimits
 
 FEWEST, MOST = 5, 10
@@ -52,33 +52,6 @@ class View(StrEnum):
     FRONTAL = "frontal"
     LEFT = "left"
     RIGHT = "right"
-
-
-@dataclass(frozen=True, slots=True)
-class Likeness:
-    """Limits of cosines; each belongs to one embedder.
-
-    duplicate: two pictures that are more alike are one. alike: least for two pictures of one person, in the median over
-    the person's pictures. known: a single picture that is more like somebody known is of that person.
-    """
-
-    duplicate: float = 0.95
-    alike: float = 0.2
-    known: float = 0.5
-
-    @classmethod
-    def from_parameters(cls, parameters: Mapping[str, Any]) -> Likeness:
-        """Of a bundle's pipeline. Raises InvalidInput for what is no cosine or not known."""
-        known = {entry.name for entry in fields(cls)}
-        try:
-            likeness = cls(**{name: float(value) for name, value in parameters.items()})
-        except (TypeError, ValueError) as error:
-            raise InvalidInput(
-                f"the limits of likeness are numbers called {', '.join(sorted(known))} ({error}); make the bundle anew"
-            ) from error
-        if not all(-1.0 <= value <= 1.0 for value in (likeness.duplicate, likeness.alike, likeness.known)):
-            raise InvalidInput("limits of likeness are cosines, -1 to 1; make the bundle anew")
-        return likeness
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -187,15 +160,15 @@ def judge(
     verdicts = [_alone(picture, limits, largest) for picture in pictures]
     held = [template for template in (person.templates if person else ()) if template.embedder == embedder]
     _refuse_twice(verdicts, {template.source for template in (person.templates if person else ())})
-    _refuse_duplicates(verdicts, [template.vector for template in held], likeness.duplicate)
-    _refuse_others(verdicts, [template.vector for template in held], likeness.alike)
+    _refuse_duplicates(verdicts, [template.vector for template in held], likeness)
+    _refuse_others(verdicts, [template.vector for template in held], likeness)
     others = [
         (other.name, _mean([template.vector for template in other.templates if template.embedder == embedder]))
         for other in gallery.people
         if person is None or other.id != person.id
     ]
     known = [(name, mean) for name, mean in others if mean is not None]
-    _refuse_known(verdicts, [template.vector for template in held], known, likeness.known)
+    _refuse_known(verdicts, [template.vector for template in held], known, likeness)
     return Report(tuple(verdicts), *_advice(verdicts, len(held)))
 
 
@@ -283,28 +256,28 @@ def _refuse_twice(verdicts: list[Verdict], held: set[str]) -> None:
             verdicts[index] = replace(verdict, refusals=(*verdict.refusals, Refusal(Reason.TWICE, message)))
 
 
-def _refuse_duplicates(verdicts: list[Verdict], held: list[Vector], limit: float) -> None:
+def _refuse_duplicates(verdicts: list[Verdict], held: list[Vector], likeness: Likeness) -> None:
+    limit = likeness.duplicate
     seen: list[tuple[str, Vector]] = [("a picture that is enrolled already", vector) for vector in held]
     for index, verdict in _usable(verdicts):
         face = verdict.face
         if face is None:
             continue
-        name, cosine = max(
-            ((name, float(vector @ face.vector)) for name, vector in seen), key=_second, default=("", -1.0)
-        )
-        if cosine > limit:
+        alike = [(name, likeness.of(float(vector @ face.vector))) for name, vector in seen]
+        name, value = max(alike, key=_second, default=("", -1.0))
+        if value > limit:
             message = (
-                f"it is nearly the same as {name} (likeness {cosine:.3f}, over {limit:.2f}), so that it adds nothing; "
+                f"it is nearly the same as {name} (likeness {value:.3f}, over {limit:.2f}), so that it adds nothing; "
                 "take one from another side, in other light or on another day"
             )
-            refusal = Refusal(Reason.DUPLICATE, message, round(cosine, 3), limit)
-            verdicts[index] = replace(verdict, refusals=(refusal,))
+            verdicts[index] = replace(verdict, refusals=(Refusal(Reason.DUPLICATE, message, round(value, 3), limit),))
         else:
             seen.append((verdict.picture.name, face.vector))
 
 
-def _refuse_others(verdicts: list[Verdict], held: list[Vector], limit: float) -> None:
+def _refuse_others(verdicts: list[Verdict], held: list[Vector], likeness: Likeness) -> None:
     """Those who are unlike most of the others. Where two people have as many pictures, nobody knows who is meant."""
+    limit = likeness.alike
     usable = _usable(verdicts)
     vectors = [verdict.face.vector for _, verdict in usable if verdict.face is not None]
     for place, (index, verdict) in enumerate(usable):
@@ -313,17 +286,18 @@ def _refuse_others(verdicts: list[Verdict], held: list[Vector], limit: float) ->
             continue
         cosines = np.sort(rest @ vectors[place])
         # Of an even number the higher of the two in the middle, so that one stranger among three does not spoil both.
-        median = float(cosines[len(cosines) // 2])
-        if median < limit:
+        value = likeness.of(float(cosines[len(cosines) // 2]))
+        if value < limit:
             message = (
-                f"it does not look like the same person as the others (likeness {median:.2f}, at least {limit:.2f} is "
+                f"it does not look like the same person as the others (likeness {value:.2f}, at least {limit:.2f} is "
                 "needed); leave out pictures of other people"
             )
-            refusal = Refusal(Reason.ANOTHER, message, round(median, 3), limit)
-            verdicts[index] = replace(verdict, refusals=(refusal,))
+            verdicts[index] = replace(verdict, refusals=(Refusal(Reason.ANOTHER, message, round(value, 3), limit),))
 
 
-def _refuse_known(verdicts: list[Verdict], held: list[Vector], known: list[tuple[str, Vector]], limit: float) -> None:
+def _refuse_known(
+    verdicts: list[Verdict], held: list[Vector], known: list[tuple[str, Vector]], likeness: Likeness
+) -> None:
     """Those who are more like the mean of somebody known than like the mean of the person's other pictures."""
     if not known:
         return
@@ -331,17 +305,16 @@ def _refuse_known(verdicts: list[Verdict], held: list[Vector], known: list[tuple
     vectors = [verdict.face.vector for _, verdict in usable if verdict.face is not None]
     for place, (index, verdict) in enumerate(usable):
         own = _mean([*vectors[:place], *vectors[place + 1 :], *held])
-        likeness = limit if own is None else float(own @ vectors[place])
-        name, cosine = max(((name, float(mean @ vectors[place])) for name, mean in known), key=_second)
-        if cosine > likeness:
-            than = (
-                f"{limit:.2f}, the most for somebody new" if own is None else f"the {likeness:.2f} to the person's own"
-            )
+        limit = likeness.known if own is None else likeness.of(float(own @ vectors[place]))
+        alike = [(name, likeness.of(float(mean @ vectors[place]))) for name, mean in known]
+        name, value = max(alike, key=_second)
+        if value > limit:
+            than = f"{limit:.2f}, the most for somebody new" if own is None else f"the {limit:.2f} to the person's own"
             message = (
-                f"it looks like {name}, who is known (likeness {cosine:.2f}, more than {than}); leave it out, or enrol "
+                f"it looks like {name}, who is known (likeness {value:.2f}, more than {than}); leave it out, or enrol "
                 "it under that name"
             )
-            refusal = Refusal(Reason.KNOWN, message, round(cosine, 3), round(likeness, 3))
+            refusal = Refusal(Reason.KNOWN, message, round(value, 3), round(limit, 3))
             verdicts[index] = replace(verdict, refusals=(refusal,))
 
 

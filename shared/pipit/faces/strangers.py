@@ -19,6 +19,7 @@ import numpy as np
 
 from pipit.errors import NotFound
 from pipit.faces.gallery import Vector
+from pipit.faces.likeness import Likeness
 from pipit.faces.quality import Quality
 
 KEPT = timedelta(hours=24)
@@ -70,17 +71,14 @@ class Strangers:
 
     everybody: tuple[Stranger, ...] = ()
 
-    def met(self, stranger: Stranger, alike: float, duplicate: float, most: int = MOST) -> Strangers:
-        """With a face that was seen now. alike, duplicate: see `pipit.faces.enrolment.Likeness`.
-
-        Its cluster's id is taken where it begins one.
-        """
+    def met(self, stranger: Stranger, likeness: Likeness, most: int = MOST) -> Strangers:
+        """With a face that was seen now. Its cluster's id is taken where it begins one."""
         comparable = [kept for kept in self.everybody if kept.embedder == stranger.embedder]
         nearest = max(comparable, key=lambda kept: float(kept.vector @ stranger.vector), default=None)
-        if nearest is not None and float(nearest.vector @ stranger.vector) > duplicate:
+        if nearest is not None and likeness.of(float(nearest.vector @ stranger.vector)) > likeness.duplicate:
             return self._seen_again(nearest, stranger)
-        cluster, likeness = _nearest_cluster(comparable, stranger.vector)
-        if cluster and likeness >= alike:
+        cluster, cosine = _nearest_cluster(comparable, stranger.vector)
+        if cluster and likeness.of(cosine) >= likeness.alike:
             if any(kept.ignored for kept in comparable if kept.cluster == cluster):
                 return self
             stranger = replace(stranger, cluster=cluster)
@@ -108,13 +106,13 @@ class Strangers:
             tuple(replace(one, ignored=True, crop=b"") if one.id in ids else one for one in self.everybody)
         )
 
-    def like(self, vectors: Iterable[Vector], embedder: str, alike: float) -> tuple[Stranger, ...]:
-        """Those who are like any of these."""
+    def like(self, vectors: Iterable[Vector], embedder: str, likeness: Likeness) -> tuple[Stranger, ...]:
+        """Those who may be of one person with any of these."""
         rows = list(vectors)
         return tuple(
             one
             for one in self.everybody
-            if one.embedder == embedder and any(float(row @ one.vector) >= alike for row in rows)
+            if one.embedder == embedder and any(likeness.of(float(row @ one.vector)) >= likeness.alike for row in rows)
         )
 
     @property
@@ -152,10 +150,10 @@ def _nearest_cluster(strangers: Iterable[Stranger], vector: Vector) -> tuple[str
     sums: dict[str, Vector] = {}
     for one in strangers:
         sums[one.cluster] = sums[one.cluster] + one.vector if one.cluster in sums else one.vector
-    best, likeness = "", -1.0
+    best, highest = "", -1.0
     for cluster, total in sums.items():
         length = float(np.linalg.norm(total))
         cosine = float(total @ vector) / length if length else -1.0
-        if cosine > likeness:
-            best, likeness = cluster, cosine
-    return best, likeness
+        if cosine > highest:
+            best, highest = cluster, cosine
+    return best, highest

@@ -107,7 +107,7 @@ class FaceServicer(faces_pb2_grpc.FaceServiceServicer):  # type: ignore[misc]  #
             person, revision, devices = self._access.people.forget(galleries, request.person)
         if self._access.unknown is not None:
             with Looker.lease(self._plane, request.task) as looker:
-                self._access.unknown.drop_like(person, looker.measure.likeness.alike)
+                self._access.unknown.drop_like(person, looker.measure.likeness)
         return pb.ForgetResponse(
             id=person.id,
             name=person.name,

@@ -14,8 +14,9 @@ from PIL import Image
 
 from pipit.errors import DeadlineExceeded, InputTooLarge, InvalidInput
 from pipit.faces.contract import NamesFaces
-from pipit.faces.enrolment import Likeness, Picture, Sighting
+from pipit.faces.enrolment import Picture, Sighting
 from pipit.faces.finder import Face, FacesDecoded
+from pipit.faces.likeness import Likeness
 from pipit.faces.quality import QualityLimits
 from pipit.inputs import EncodedImage
 from pipit.inputs.image import decode_image
@@ -45,7 +46,7 @@ class Looker:
         self.measure = Measure(
             pipeline.embedder,
             QualityLimits.from_parameters(parameters.get("quality", {})),
-            Likeness.from_parameters(parameters.get("likeness", {})),
+            Likeness.of_bundle(parameters),
         )
 
     @classmethod

@@ -27,9 +27,9 @@ from PIL import Image
 
 from pipit.errors import PipitError
 from pipit.faces.contract import NamesFaces
-from pipit.faces.enrolment import Likeness
 from pipit.faces.finder import FacesDecoded
 from pipit.faces.gallery import Person
+from pipit.faces.likeness import Likeness
 from pipit.faces.quality import Quality
 from pipit.faces.sealing import GalleryKey
 from pipit.faces.strangers import Cluster, Stranger, Strangers
@@ -63,6 +63,7 @@ class UnknownFaces:
         self._now = now
         self._lock = threading.RLock()
         self._strangers = Strangers()
+        self._likeness: dict[str, Likeness] = {}
         self._queue: queue.Queue[tuple[Stranger, Likeness] | None] = queue.Queue(_QUEUE)
         self._thread = threading.Thread(target=self._work, name="unknown faces", daemon=True)
 
@@ -92,7 +93,7 @@ class UnknownFaces:
         ]
         if not wanted or self._queue.full():
             return
-        likeness = Likeness.from_parameters(model.manifest.pipeline.parameters.get("likeness", {}))
+        likeness = self._likeness_of(model)
         vectors = pipeline.vectors(outputs, decoded)
         now = self._now()
         for place in wanted:
@@ -111,6 +112,12 @@ class UnknownFaces:
                 self._queue.put_nowait((stranger, likeness))
             except queue.Full:
                 return
+
+    def _likeness_of(self, model: LoadedModel) -> Likeness:
+        digest = model.identity.digest
+        if digest not in self._likeness:
+            self._likeness = {digest: Likeness.of_bundle(model.manifest.pipeline.parameters)}
+        return self._likeness[digest]
 
     @property
     def strangers(self) -> Strangers:
@@ -136,7 +143,7 @@ class UnknownFaces:
             self._read_folder()
             self._replace(self._strangers.without(ids))
 
-    def drop_like(self, person: Person, alike: float) -> int:
+    def drop_like(self, person: Person, likeness: Likeness) -> int:
         """Forgets faces that may be of this person; gives how many."""
         with self._lock:
             self._read_folder()
@@ -144,7 +151,9 @@ class UnknownFaces:
                 one.id
                 for embedder in {template.embedder for template in person.templates}
                 for one in self._strangers.like(
-                    [template.vector for template in person.templates if template.embedder == embedder], embedder, alike
+                    [template.vector for template in person.templates if template.embedder == embedder],
+                    embedder,
+                    likeness,
                 )
             }
             self._replace(self._strangers.without(found))
@@ -159,7 +168,7 @@ class UnknownFaces:
                 stranger, likeness = item
                 with self._lock:
                     self._read_folder()
-                    self._replace(self._strangers.met(stranger, likeness.alike, likeness.duplicate))
+                    self._replace(self._strangers.met(stranger, likeness))
             except queue.Empty:
                 with self._lock:
                     self._read_folder(clean=True)

@@ -10,8 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pipit.errors import InvalidInput
-from pipit.faces.enrolment import Likeness, Picture, Reason, Report, Sighting, View, judge
+from pipit.faces.enrolment import Picture, Reason, Report, Sighting, View, judge
 from pipit.faces.gallery import EMPTY, Consent, Gallery, Person, Template, Vector
+from pipit.faces.likeness import Likeness
 from pipit.faces.quality import Quality, QualityLimits
 
 EMBEDDER = "e" * 64
@@ -202,13 +203,6 @@ def test_few_pictures_and_missing_views_are_told() -> None:
 def test_nobody_is_enrolled_without_pictures() -> None:
     with pytest.raises(InvalidInput, match="no picture was sent; give 5 to 10"):
         judge([], EMPTY, None, EMBEDDER, LIMITS, LIKENESS).templates(EMBEDDER, keep_crops=False)
-
-
-def test_limits_come_from_a_bundle() -> None:
-    assert Likeness.from_parameters({"alike": 0.25}) == Likeness(0.95, 0.25, 0.5)
-    for wrong in ({"alike": "x"}, {"alikeness": 0.2}, {"known": 2.0}, {"known": float("nan")}):
-        with pytest.raises(InvalidInput, match="limits of likeness"):
-            Likeness.from_parameters(wrong)
 
 
 @given(st.lists(st.tuples(st.integers(1, 3), st.integers(0, 9)), max_size=12), st.integers(0, 2))

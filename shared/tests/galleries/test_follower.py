@@ -90,11 +90,6 @@ def device() -> Device:
 
 
 @pytest.fixture
-def make_sealed(make_person: Callable[..., Person]) -> MakeSealed:
-    return lambda *arguments, **named: seal(KEY, "home", make_person(*arguments, **named))
-
-
-@pytest.fixture
 def galleries(tmp_path: Path) -> Reachable:
     return Reachable(LocalStore(tmp_path / "store"), poll_seconds=0.01)
 

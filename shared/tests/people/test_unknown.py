@@ -14,7 +14,7 @@ import pytest
 from pipit.client import Client
 from pipit.client.faces import FacesClient
 from pipit.errors import InvalidInput, NotFound
-from pipit.faces.enrolment import Likeness
+from pipit.faces.likeness import Likeness
 from pipit.faces.quality import Quality
 from pipit.faces.sealing import GalleryKey
 from pipit.faces.strangers import Stranger

@@ -99,3 +99,15 @@ def with_mirror(model: onnx.ModelProto) -> onnx.ModelProto:
     rename(joined, {joined.graph.input[0].name: INPUT, joined.graph.output[0].name: OUTPUT})
     onnx.checker.check_model(joined)
     return joined
+
+
+def with_centre(model: onnx.ModelProto, centre: Sequence[float]) -> onnx.ModelProto:
+    """The network whose vectors, of length 1, have `centre` taken off: where faces lie on average in its space."""
+    dimensions = sized(model.graph.output[0])[1:]
+    centred = GraphBuilder("centred")
+    unit = centred.add("LpNormalization", [INPUT], axis=1, p=2)
+    centred.add("Sub", [unit, centred.constant(np.array(centre, np.float32))], output=OUTPUT)
+    joined = between(model, centred.model(dimensions, dimensions, like=model), "centre")
+    rename(joined, {joined.graph.input[0].name: INPUT, joined.graph.output[0].name: OUTPUT})
+    onnx.checker.check_model(joined)
+    return joined

@@ -23,9 +23,10 @@ from pipit.files import write_atomically
 from pipit.training import mobilefacenet as published
 
 from home_security.faces import mobilefacenet, pixels
+from home_security.faces.centres import CENTRES
 from home_security.faces.dlib_conversion import DIMENSIONS, DIVISOR, convert_dlib
 from home_security.faces.dlib_weights import FILE as DLIB_FILE
-from home_security.faces.graph import with_mirror
+from home_security.faces.graph import with_centre, with_mirror
 from home_security.faces.own_network import read_own_network
 
 BASELINE = "pixels"
@@ -60,17 +61,21 @@ def embedder_names() -> tuple[str, ...]:
     return tuple(sorted(_MAKERS))
 
 
-def make_embedder(name: str, wanted: Wanted, *, flipped: bool = False) -> Embedder:
-    """flipped: adds the vector of the mirrored face, which doubles the time.
+def make_embedder(name: str, wanted: Wanted, *, flipped: bool = False, centred: bool = True) -> Embedder:
+    """The network and its settings.
+
+    flipped: adds the vector of the mirrored face, which doubles the time. centred: takes the space's centre off, where
+    it is known; see `home_security.faces.centres`.
 
     Raises NotFound where weights are missing, InvalidInput for a wrong file or an unknown name.
     """
     if name not in _MAKERS:
         raise InvalidInput(f"there is no embedder {name!r}; there are {', '.join(embedder_names())}")
     embedder = _MAKERS[name](wanted)
-    if not flipped:
-        return embedder
-    return Embedder(replace(embedder.settings, flipped=True), with_mirror(embedder.network), embedder.licence)
+    network = with_mirror(embedder.network) if flipped else embedder.network
+    if centred and name in CENTRES:
+        network = with_centre(network, CENTRES[name])
+    return Embedder(replace(embedder.settings, flipped=flipped), network, embedder.licence)
 
 
 def weights_files(name: str, wanted: Wanted) -> dict[str, Path]:
