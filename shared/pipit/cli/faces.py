@@ -283,7 +283,7 @@ def ignore(
     if json:
         print_json({"cluster": cluster, "faces": faces})
     else:
-        print_line(f"{faces} faces are shown no more")
+        print_line(f"shown no more: {faces} faces")
 
 
 @app.command("not")
@@ -310,7 +310,7 @@ def exclude(
     if json:
         print_json(known)
     else:
-        print_line(f"{escape(known.name)}: {known.excluded} faces are not this person's")
+        print_line(f"faces that are not {escape(known.name)}'s: {known.excluded}")
 
 
 @app.command()
@@ -330,7 +330,7 @@ def reembed(
     if json:
         print_json(result)
         return
-    print_line(f"{len(result.reembedded)} people have templates for the embedder that serves now, by this call")
+    print_line(f"people who got templates for the embedder that serves now: {len(result.reembedded)}")
     for left in result.left:
         print_line(f"[bold]{escape(left.name)}[/bold] has to be enrolled again: no face was kept that could be used")
 

@@ -40,7 +40,7 @@ def print_verdicts(verdicts: Sequence[PictureVerdict]) -> None:
 
 def print_enrolled(enrolled: Enrolled) -> None:
     """What was done."""
-    good = f"{enrolled.accepted} of {len(enrolled.verdicts)} pictures are good"
+    good = f"good pictures: {enrolled.accepted} of {len(enrolled.verdicts)}"
     if enrolled.person is None:
         print_line(f"{good}; nothing was kept")
         return
@@ -79,10 +79,8 @@ def print_people(people: Sequence[KnownPerson]) -> None:
 
 def print_forgotten(forgotten: Forgotten) -> None:
     """Who is gone, and where not yet."""
-    print_line(
-        f"[bold]{escape(forgotten.name)}[/bold] ({forgotten.id}) is forgotten, at revision {forgotten.revision} of the "
-        "gallery"
-    )
+    name = escape(forgotten.name or "whoever it was")
+    print_line(f"[bold]{name}[/bold] ({forgotten.id}) is forgotten, at revision {forgotten.revision} of the gallery")
     if not forgotten.devices:
         return
     rows = [(escape(one.id), mark(one.acknowledged), str(one.revision)) for one in forgotten.devices]
@@ -105,7 +103,7 @@ def print_unknown(seen: UnknownSeen, folder: Path | None) -> None:
     if seen.clusters:
         rows = [(one.id, str(one.faces), one.first_seen, one.last_seen) for one in seen.clusters]
         print_table(("cluster", ">faces", "first seen", "last seen"), rows)
-    print_line(f"{len(seen.clusters)} clusters, and {seen.single} faces that were seen less than three times")
+    print_line(f"clusters: {len(seen.clusters)}; faces that were seen less than three times: {seen.single}")
     if folder is not None and seen.clusters:
         print_line(f"the best picture of each is in {escape(str(folder))}")
 

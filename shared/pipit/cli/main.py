@@ -25,7 +25,7 @@ class PipitGroup(LazyGroup):
         "data": LazyCommand("pipit.cli.data:app", "Fetch public data sets; check your own.", _TRAIN, "shared[data]"),
         "train": LazyCommand("pipit.cli.train:train", "Train a task and make a bundle of it.", _TRAIN, _TRAINER),
         "evaluate": LazyCommand("pipit.cli.evaluate:evaluate", "Measure a bundle on labelled data.", _TRAIN, _TRAINER),
-        "export": LazyCommand("pipit.cli.train:export", "Export a trained network's variants.", _TRAIN, _TRAINER),
+        "export": LazyCommand("pipit.cli.export:export", "Export a trained network's variants.", _TRAIN, _TRAINER),
         "bench": LazyCommand("pipit.cli.bench:bench", "Time a bundle's variants on this machine.", _TRAIN, _TRAINER),
         "publish": LazyCommand("pipit.cli.publish:publish", "Send a bundle to the registry.", _REGISTRY),
         "models": LazyCommand("pipit.cli.models:models", "List versions and environments.", _REGISTRY),

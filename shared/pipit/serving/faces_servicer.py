@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -19,6 +20,7 @@ from pipit.faces.enrolment import Picture, Report, Sighting, judge
 from pipit.faces.gallery import Consent, Person, Template
 from pipit.faces.names import check_name
 from pipit.faces.strangers import Cluster
+from pipit.galleries import DeviceState
 from pipit.serving import faces_codec as codec
 from pipit.serving.data_plane import DataPlane
 from pipit.serving.gallery_access import GalleryAccess
@@ -29,6 +31,9 @@ from pipit.serving.reembedding import reembed
 
 MOST_PICTURES = 30
 """Of one call."""
+ACKNOWLEDGE_SECONDS = 3.0
+"""How long devices have to say that they have forgotten somebody, before those that have not are listed."""
+_ASK_SECONDS = 0.1
 _LONGEST_FILE_NAME = 200
 
 
@@ -103,8 +108,10 @@ class FaceServicer(faces_pb2_grpc.FaceServiceServicer):  # type: ignore[misc]  #
 
     def Forget(self, request: pb.ForgetRequest, context: grpc.ServicerContext) -> pb.ForgetResponse:  # noqa: N802
         """Deletes somebody, here and in the gallery; faces of theirs that are kept as unknown, too."""
+        people = self._access.people
         with self._access.galleries(context) as galleries:
-            person, revision, devices = self._access.people.forget(galleries, request.person)
+            person, revision = people.forget(galleries, request.person)
+            devices = _acknowledged(lambda: galleries.devices(people.name), revision)
         if self._access.unknown is not None:
             with Looker.lease(self._plane, request.task) as looker:
                 self._access.unknown.drop_like(person, looker.measure.likeness)
@@ -217,6 +224,17 @@ class FaceServicer(faces_pb2_grpc.FaceServiceServicer):  # type: ignore[misc]  #
     def _look(self, looker: Looker, picture: pb.Picture, context: grpc.ServicerContext, *, crops: bool) -> Picture:
         name = picture.name[:_LONGEST_FILE_NAME] or "the picture"
         return looker.look(name, picture.data, deadline_of(context), context.is_active, crops=crops)
+
+
+def _acknowledged(devices: Callable[[], tuple[DeviceState, ...]], revision: int) -> tuple[DeviceState, ...]:
+    """What devices say, once all have followed, or after a few seconds: one that is switched off says nothing."""
+    until = monotonic() + ACKNOWLEDGE_SECONDS
+    pause = threading.Event()
+    while True:
+        found = devices()
+        if all(device.revision >= revision for device in found) or monotonic() >= until:
+            return found
+        pause.wait(_ASK_SECONDS)
 
 
 def _begin(requests: Iterator[Any]) -> pb.Enrolment:

@@ -19,7 +19,7 @@ from pipit.faces.gallery import Consent, Gallery, Person, Template
 from pipit.faces.likeness import Likeness
 from pipit.faces.quality import QualityLimits
 from pipit.faces.sealing import GalleryKey, SealedPerson, seal, unseal
-from pipit.galleries import DeviceState, Galleries
+from pipit.galleries import Galleries
 
 ATTEMPTS = 4
 """Of a change that others get ahead of."""
@@ -171,8 +171,8 @@ class People:
 
         return self._change(galleries, changed)
 
-    def forget(self, galleries: Galleries, who: str) -> tuple[Person, int, tuple[DeviceState, ...]]:
-        """Deletes a person; gives who it was, the gallery's revision, and how far each device has followed.
+    def forget(self, galleries: Galleries, who: str) -> tuple[Person, int]:
+        """Deletes a person; gives who it was, and the gallery's revision, which each device has to follow to.
 
         By id also somebody who can't be opened, or was forgotten already: then nothing but the id is known.
         """
@@ -185,7 +185,7 @@ class People:
         stone = galleries.forget(self.name, person.id)
         with self._lock:
             self._opened.pop(person.id, None)
-        return person, stone.revision, galleries.devices(self.name)
+        return person, stone.revision
 
     def whole(self, galleries: Galleries, who: str) -> tuple[Person, int]:
         """A person with everything that is held, crops too; and the gallery's revision."""

@@ -243,6 +243,7 @@ def serve(tmp_path: Path, key: Path, make_bundle: Callable[..., Bundle]) -> Iter
         wait_until(lambda: server.plane.is_ready)
         return server
 
+    start.servers = servers  # type: ignore[attr-defined]  # for tests that stop one
     yield start
     for server in servers:
         server.stop(0.5)

@@ -34,7 +34,7 @@ def test_a_folder_of_pictures_makes_somebody_known(faces: Faces, pictures: Any) 
     assert any(
         row.startswith("tiny.png no 20 0.75 left the face is 20 pixels wide, and 100 are needed") for row in rows
     )
-    assert any("3 of 4 pictures are good; Anna (" in row and "is known by 3, at revision 1" in row for row in rows)
+    assert any("good pictures: 3 of 4; Anna (" in row and "is known by 3, at revision 1" in row for row in rows)
     assert called.err == "pipit: 3 pictures are few: 5 to 10 from different sides and days make a face known better\n"
     listed = faces("list")
     assert any(line.split()[:4] == ["Anna", "3", "yes", "Anna"] for line in listed.out.splitlines())
@@ -67,7 +67,7 @@ def test_pictures_that_are_no_use_are_shown_before_the_error(faces: Faces, pictu
     assert [one["reason"] for one in told.json()["verdicts"][0]["refusals"]] == ["small", "eyes close"]
     checked = faces("check", small)
     assert checked.code == ExitCode.CHECK_FAILED
-    assert "0 of 1 pictures are good; nothing was kept" in checked.out
+    assert "good pictures: 0 of 1; nothing was kept" in checked.out
     assert faces("list").out == "nobody is known; pipit faces enrol NAME PICTURES... makes somebody known\n"
 
 
@@ -85,8 +85,9 @@ def test_files_that_are_not_there(faces: Faces, tmp_path: Path) -> None:
     assert faces("check", tmp_path / "bell.wav").code == ExitCode.BAD_INPUT
 
 
-def test_forgetting_asks_first(faces: Faces, pictures: Any) -> None:
+def test_forgetting_asks_first(faces: Faces, pictures: Any, tmp_path: Path, until: Until) -> None:
     faces("enrol", "Anna", *pictures.files(1), *AGREED)
+    until(lambda: bool(list((tmp_path / "galleries/store/galleries/home/devices").glob("*.json"))))
     called = faces("forget", "Anna", answer="n\n")
     assert called.code == ExitCode.INTERNAL
     assert "Forget 'Anna' for good, on every device?" in called.err
@@ -94,6 +95,9 @@ def test_forgetting_asks_first(faces: Faces, pictures: Any) -> None:
     called = faces("forget", "Anna", answer="y\n")
     assert called.code == 0
     assert "is forgotten, at revision 2 of the gallery" in called.out
+    device = next(line.split() for line in called.out.splitlines() if line.split()[1:2] in (["yes"], ["no"]))
+    assert device[1:] == ["yes", "2"]
+    assert "not yet" not in called.out
     assert faces("forget", "Anna", "--yes").code == ExitCode.NOT_FOUND
 
 
@@ -116,7 +120,7 @@ def test_unknown_faces_are_not_kept_here(faces: Faces) -> None:
 def test_a_picture_is_told_not_to_be_somebody(faces: Faces, pictures: Any) -> None:
     faces("enrol", "Anna", *pictures.files(1), *AGREED)
     called = faces("not", pictures.file("wrong.png", pictures.of(1, variation=8)), "Anna")
-    assert (called.code, called.out) == (0, "Anna: 1 faces are not this person's\n")
+    assert (called.code, called.out) == (0, "faces that are not Anna's: 1\n")
 
 
 def test_unknown_faces_are_named_and_ignored(
@@ -128,12 +132,12 @@ def test_unknown_faces_are_named_and_ignored(
             assert pipit("classify", path).code == 0
     until(lambda: len(pipit("faces", "unknown", "--json").json()["clusters"]) == 2)
     seen = pipit("faces", "unknown", "--to", tmp_path / "seen")
-    assert "2 clusters, and 0 faces that were seen less than three times" in seen.out
+    assert "clusters: 2; faces that were seen less than three times: 0" in seen.out
     one, two = (cluster["id"] for cluster in pipit("faces", "unknown", "--json").json()["clusters"])
     assert sorted(path.name for path in (tmp_path / "seen").iterdir()) == sorted([f"{one}.png", f"{two}.png"])
     named = pipit("faces", "name", one, "Jo", *AGREED)
     assert (named.code, "Jo (" in named.out) == (0, True)
-    assert pipit("faces", "ignore", two).out == "3 faces are shown no more\n"
+    assert pipit("faces", "ignore", two).out == "shown no more: 3 faces\n"
     assert pipit("faces", "unknown", "--json").json()["clusters"] == []
 
 
