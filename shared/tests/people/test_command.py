@@ -85,8 +85,9 @@ def test_files_that_are_not_there(faces: Faces, tmp_path: Path) -> None:
     assert faces("check", tmp_path / "bell.wav").code == ExitCode.BAD_INPUT
 
 
-def test_forgetting_asks_first(faces: Faces, pictures: Any) -> None:
+def test_forgetting_asks_first(faces: Faces, pictures: Any, tmp_path: Path, until: Until) -> None:
     faces("enrol", "Anna", *pictures.files(1), *AGREED)
+    until(lambda: bool(list((tmp_path / "galleries/store/galleries/home/devices").glob("*.json"))))
     called = faces("forget", "Anna", answer="n\n")
     assert called.code == ExitCode.INTERNAL
     assert "Forget 'Anna' for good, on every device?" in called.err

@@ -2,9 +2,9 @@
 
 prepare   lists pictures of people; names every bad one; leaves out twins; says who does what
 fit       finds and embeds every face; fits the guide's classifiers for the people who are to be known
-evaluate  chooses limits by some strangers, and measures naming on others
+evaluate  chooses limits by some strangers, and measures naming on others; report and model card
 export    the embedder as ONNX
-verify    the exported embedder beside the vectors that were measured; report and model card
+verify    the exported embedder beside the vectors that were measured
 draft     what goes into the bundle: networks, limits, a cohort of strangers; nobody who is to be known
 """
 
@@ -13,7 +13,7 @@ from __future__ import annotations
 import shutil
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, ClassVar
@@ -32,6 +32,7 @@ from pipit.pipelines.networks import open_networks
 from pipit.runtimes import load_runtime
 from pipit.training.cache import ArrayCache
 from pipit.training.intervals import Estimate, grouped_share
+from pipit.training.native_lines import without_chatter
 from pipit.training.recipe import recipe_folder
 from pipit.training.run import Facts, Run
 from pipit.training.score_histogram import score_histogram
@@ -127,13 +128,25 @@ class FacesTrainer:
         }
 
     def evaluate(self, run: Run) -> Facts:
-        """Leaves `limits.json` and the report."""
+        """Leaves `limits.json`, the report with its model card, `metrics.json` and `best_scores.json`."""
         evaluation = self._evaluation(run)
         limits = {"points": evaluation.naming.points.to_parameters(), "source": evaluation.source}
         run.write_json("evaluate", "limits.json", limits)
-        write_report(run.output("evaluate") / "report", evaluation, PACKAGES)
         run.progress.say(f"limits {evaluation.source}")
-        return _facts(evaluation.metrics()) | {"limits": evaluation.source}
+        size = (run.output("fit") / "embedder.onnx").stat().st_size / 1e6
+        metrics = evaluation.metrics() | {"size_mb": Metric(value=size, samples=0)}
+        if self.recipe.augmentation.copies:
+            metrics |= self._without_copies(run)
+        kept = {name: metric.model_dump(mode="json") for name, metric in metrics.items()}
+        run.write_json("evaluate", "metrics.json", kept)
+        histogram = score_histogram(evaluation.calibrated().astype(np.float32))
+        run.write_json("evaluate", "best_scores.json", histogram.model_dump(mode="json"))
+        report = run.output("evaluate") / "report"
+        write_report(report, evaluation, PACKAGES)
+        licence = run.read_json("fit", "embedder.json")["licence"]
+        rule = describe_sides(self.recipe.split, self.recipe.seed)
+        write_card(report / "model_card.md", self.recipe, run, evaluation, metrics, licence, rule, PACKAGES)
+        return _facts(metrics) | {"limits": evaluation.source}
 
     def export(self, run: Run) -> Facts:
         """Leaves `float32.onnx`."""
@@ -142,27 +155,12 @@ class FacesTrainer:
         return {"float32_bytes": path.stat().st_size}
 
     def verify(self, run: Run) -> Facts:
-        """Leaves `parity.json`, the report, metrics and model card."""
+        """Leaves `parity.json`: the exported embedder gives the vectors that were measured, so the report is of it."""
         cosine = self._least_cosine(run)
         run.write_json("verify", "parity.json", {"float32": cosine})
         if cosine < LEAST_COSINE:
-            raise IntegrityError(
-                f"the exported embedder gives other vectors (cosine {cosine:.4f}); the export went wrong"
-            )
-        evaluation = self._evaluation(run)
-        report = run.output("verify") / "report"
-        write_report(report, evaluation, PACKAGES)
-        histogram = score_histogram(evaluation.calibrated().astype(np.float32))
-        run.write_json("verify", "best_scores.json", histogram.model_dump(mode="json"))
-        metrics = evaluation.metrics() | {"size_mb": Metric(value=_network(run).stat().st_size / 1e6, samples=0)}
-        if self.recipe.augmentation.copies:
-            metrics |= self._without_copies(run)
-        kept = {name: metric.model_dump(mode="json") for name, metric in metrics.items()}
-        run.write_json("verify", "metrics.json", kept)
-        licence = run.read_json("fit", "embedder.json")["licence"]
-        rule = describe_sides(self.recipe.split, self.recipe.seed)
-        write_card(report / "model_card.md", self.recipe, run, evaluation, metrics, licence, rule, PACKAGES)
-        return _facts(metrics) | {"least_cosine": cosine}
+            raise IntegrityError(f"the exported embedder gives other vectors (cosine {cosine:.4f}); it went wrong")
+        return {"least_cosine": cosine}
 
     def draft(self, run: Run) -> BundleDraft:
         """See `Trainer`. Golden inputs are drawn by a program: nobody's face goes into a bundle."""
@@ -177,7 +175,7 @@ class FacesTrainer:
             naming=with_points(self.recipe.naming.settings(), points),
             cohort=self._cohort(run),
         )
-        metrics = run.read_json("verify", "metrics.json")
+        metrics = run.read_json("evaluate", "metrics.json")
         return BundleDraft(
             labels=LABELS,
             input=InputDescription(
@@ -188,9 +186,9 @@ class FacesTrainer:
             decision=Decision(thresholds={KNOWN: 0.5}),
             metrics={name: Metric.model_validate(value) for name, value in metrics.items()},
             golden=golden_inputs(self.recipe.golden.samples, self.recipe.seed),
-            best_scores=ScoreHistogram.model_validate(run.read_json("verify", "best_scores.json")),
+            best_scores=ScoreHistogram.model_validate(run.read_json("evaluate", "best_scores.json")),
             split_rule=describe_sides(self.recipe.split, self.recipe.seed),
-            files={f"report/{p.name}": p for p in sorted((run.output("verify") / "report").iterdir())},
+            files={f"report/{p.name}": p for p in sorted((run.output("evaluate") / "report").iterdir())},
             networks={name: NetworkFile(RUNTIME, path) for name, path in network_paths(body=False).items()},
         )
 
@@ -215,10 +213,10 @@ class FacesTrainer:
         settings = EmbedderSettings.from_parameters(kept["settings"])
         paths = network_paths(body=False)
         named = {name: Network(runtime=RUNTIME, file=name) for name in FACE_NETWORKS}
-        with (
-            open_networks(named, paths.__getitem__) as networks,
-            closing(load_runtime(network, "onnx")) as runtime,
-        ):
+        with ExitStack() as stack:
+            with without_chatter():
+                networks = stack.enter_context(open_networks(named, paths.__getitem__))
+                runtime = stack.enter_context(closing(load_runtime(network, "onnx")))
             finder = FaceFinder(networks, settings.chip)
             yield Embedder(finder, runtime, settings, kept["digest"], ArrayCache(cache or run.cache / "faces"))
 
