@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pipit.deployment import Domain, read_domains
 from workflow_here import EXPRESSION, REPOSITORY, Workflow, clean_environment, condition, evaluate, substitute
 
 MAKEFILE = (REPOSITORY / "Makefile").read_text("utf-8")
@@ -213,6 +214,22 @@ def test_commands_that_it_runs_are_there(train_model: Workflow) -> None:
         assert re.search(rf"^{variable} \?=", MAKEFILE, re.MULTILINE), f"make does not take {variable}"
     (module,) = re.findall(r"python3 -m ([\w.]+)", scripts)
     assert importlib.util.find_spec(module) is not None
+
+
+TASKS = [(domain, task) for domain in read_domains(REPOSITORY) for task in domain.trained]
+
+
+@pytest.mark.parametrize(("domain", "task"), TASKS, ids=[task for _, task in TASKS])
+def test_every_task_is_trained_in_its_own_environment(domain: Domain, task: str) -> None:
+    command = ["make", "--dry-run", "--always-make", "train-pipeline", f"TASK={task}", "RECIPE=synthetic", "PUBLISH="]
+    done = subprocess.run(command, cwd=REPOSITORY, env=clean_environment(), capture_output=True, text=True, check=True)
+    made = re.findall(r"touch \.venv/(\S+)/\.ready", done.stdout)
+    beside = f"{domain.beside}-{domain.package}"
+    assert made == [f"train-{domain.package}", *([beside] if task == f"{domain.package}.{domain.beside}" else [])]
+    environment = f".venv/train-{domain.package}/bin"
+    synthesise, train = done.stdout.splitlines()[-2:]
+    assert synthesise.split() == [f"{environment}/pipit", "data", "synthesise", task]
+    assert train.split()[:5] == [f"{environment}/pipit", "train", task, "--recipe", "synthetic"]
 
 
 def test_nothing_that_it_runs_promotes(train_model: Workflow, tmp_path: Path) -> None:

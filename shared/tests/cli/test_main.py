@@ -71,7 +71,7 @@ def test_examples_name_a_task_that_is_installed(pipit: Any, monkeypatch: pytest.
     assert help_of(train).count(f"pipit train {installed_tasks()[0]}") == 4
     assert "TASK" not in help_of(train)
     monkeypatch.setattr("pipit.cli.app.example_task", lambda: "TASK")
-    assert help_of(train).count("pipit train TASK") == 3
+    assert help_of(train).count("pipit train TASK") == 4
 
 
 _HEAVY = (
