@@ -113,8 +113,7 @@ class FaceServicer(faces_pb2_grpc.FaceServiceServicer):  # type: ignore[misc]  #
             person, revision = people.forget(galleries, request.person)
             devices = _acknowledged(lambda: galleries.devices(people.name), revision)
         if self._access.unknown is not None:
-            with Looker.lease(self._plane, request.task) as looker:
-                self._access.unknown.drop_like(person, looker.measure.likeness)
+            self._access.unknown.drop_like(person)
         return pb.ForgetResponse(
             id=person.id,
             name=person.name,

@@ -143,19 +143,15 @@ class UnknownFaces:
             self._read_folder()
             self._replace(self._strangers.without(ids))
 
-    def drop_like(self, person: Person, likeness: Likeness) -> int:
-        """Forgets faces that may be of this person; gives how many."""
+    def drop_like(self, person: Person) -> int:
+        """Forgets faces that may be of this person; gives how many. Before anything was kept here: too many rather."""
         with self._lock:
             self._read_folder()
-            found = {
-                one.id
-                for embedder in {template.embedder for template in person.templates}
-                for one in self._strangers.like(
-                    [template.vector for template in person.templates if template.embedder == embedder],
-                    embedder,
-                    likeness,
-                )
-            }
+            likeness = next(iter(self._likeness.values()), Likeness())
+            found: set[str] = set()
+            for embedder in {template.embedder for template in person.templates}:
+                own = [template.vector for template in person.templates if template.embedder == embedder]
+                found |= {one.id for one in self._strangers.like(own, embedder, likeness)}
             self._replace(self._strangers.without(found))
             return len(found)
 

@@ -38,8 +38,8 @@ class FacesSettings:
     def to_parameters(self) -> dict[str, Any]:
         """As a bundle holds it."""
         return {
-            "embedder": self.embedder.to_parameters(),
-            "digest": self.digest,
+            # The registry looks for the digest here, before a promotion.
+            "embedder": {**self.embedder.to_parameters(), "digest": self.digest},
             "quality": self.enrolment.to_parameters(),
             "nameable": self.nameable.to_parameters(),
             "naming": self.naming.to_parameters(),
@@ -52,15 +52,18 @@ def settings_of(parameters: Mapping[str, Any]) -> FacesSettings:
     missing = [
         name for name in ("embedder", "quality", "nameable", "naming") if not isinstance(parameters.get(name), Mapping)
     ]
-    missing += [name for name in ("digest", "cohort") if not isinstance(parameters.get(name), str)]
+    if not isinstance(parameters.get("cohort"), str):
+        missing.append("cohort")
     if missing:
         raise InvalidInput(f"the bundle's pipeline parameters lack {', '.join(missing)}; make it anew")
-    if not _DIGEST.fullmatch(parameters["digest"]):
+    described = dict(parameters["embedder"])
+    digest = described.pop("digest", None)
+    if not isinstance(digest, str) or not _DIGEST.fullmatch(digest):
         raise InvalidInput("the bundle's embedder has no digest, 64 hexadecimal digits; make it anew")
-    embedder = EmbedderSettings.from_parameters(parameters["embedder"])
+    embedder = EmbedderSettings.from_parameters(described)
     return FacesSettings(
         embedder=embedder,
-        digest=parameters["digest"],
+        digest=digest,
         enrolment=QualityLimits.from_parameters(parameters["quality"]),
         nameable=QualityLimits.from_parameters(parameters["nameable"]),
         naming=naming_settings_of(parameters["naming"]),

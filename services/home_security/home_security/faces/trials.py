@@ -23,6 +23,8 @@ _CONSENT = Consent("", "", "measuring")
 EMBEDDER = "trial"
 GALLERIES = {1: 60, 5: 40, 20: 12}
 """By people: how many galleries are drawn. Larger ones: 4."""
+MOST_SHARE = 0.8
+"""Of the people who set limits, that a gallery may hold; who is not in it is a stranger to it."""
 FEWEST_STRANGERS = 20
 """People, for limits of one's own."""
 
@@ -164,7 +166,7 @@ def choose_points(
     seed: int,
     pictures: int = 5,
 ) -> OperatingPoints | None:
-    """Limits for the rates and, of the usual numbers of people, those that can be drawn.
+    """Limits for the rates and, of the usual numbers of people, those that can be drawn, and the most.
 
     None where there are too few people to say anything.
     """
@@ -172,6 +174,9 @@ def choose_points(
     strangers = set(others.names)
     # Not all of them, else nobody whose pictures are many would be a stranger.
     sizes = [size for size in PEOPLE if size < len(names)]
+    most = int(MOST_SHARE * len(names))
+    if sizes and most > 2 * sizes[-1]:
+        sizes.append(most)
     # One size alone would not say how limits grow with the number of people.
     if len(sizes) < 2 or len(strangers) + len(names) - sizes[-1] < FEWEST_STRANGERS:
         return None

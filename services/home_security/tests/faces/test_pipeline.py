@@ -193,13 +193,16 @@ def test_the_proof_is_of_boxes_points_and_vectors_whoever_is_known(known: Served
 def test_parameters_go_to_a_bundle_and_back(make_served: Make) -> None:
     settings = pipeline_of(make_served()).settings
     parameters = settings.to_parameters()
+    # Where the registry looks for it.
+    assert parameters["embedder"]["digest"] == "5" * 64
     again = settings_of(parameters)
     assert (again.embedder, again.digest, again.naming) == (settings.embedder, settings.digest, settings.naming)
     assert (again.enrolment, again.nameable) == (settings.enrolment, settings.nameable)
     assert float((again.cohort * settings.cohort).sum(axis=1).min()) > 0.9999
     wrong: list[tuple[dict[str, Any], str]] = [
-        ({"digest": 5}, "lack digest"),
-        ({"digest": "5"}, "no digest, 64"),
+        ({"cohort": 5}, "lack cohort"),
+        ({"embedder": {**parameters["embedder"], "digest": "5"}}, "no digest, 64"),
+        ({"embedder": {**parameters["embedder"], "colour": 1}}, "does not know: colour"),
         ({"cohort": "AAAA"}, "cohort has 1 numbers|can't be read"),
         ({"naming": {}}, "parameters of naming are wrong"),
         ({"embedder": None}, "lack embedder"),
