@@ -27,7 +27,7 @@ REGISTRY_BIN := .venv/registry/bin
 PACKAGES := $(wildcard shared/pyproject.toml services/*/pyproject.toml)
 
 ##@ Use
-.PHONY: help demo train train-here train-stack serve registry shell
+.PHONY: help demo train train-here train-stack train-pipeline serve registry shell
 help: ## show this list
 	@awk -F':.*## ' '/^##@ /{printf "\n%s\n", substr($$0, 5)} /^[a-z][a-z0-9-]*:.*## /{printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 	@printf '\nVariables: TASK=%s REGISTRY=%s ARGS="more options" PYTHON=python3.12\n' $(TASK) $(REGISTRY)
@@ -46,6 +46,16 @@ train-here:
 train-stack:
 	@echo 'training in a container of the stack, then publishing and promoting; WHERE=here trains without it'
 	$(STACK) -f compose/compose.train.yaml $(OVERRIDES:%=-f %) run --rm --build $(SERVICE)-trainer $(TASK) $(ARGS)
+
+RECIPE ?=
+REPORT ?= build/train
+# Empty: stop before it.
+PUBLISH ?= --publish
+# What .github/workflows/train-model.yml runs.
+train-pipeline: export PIPIT_DATA := $(or $(PIPIT_DATA),data)
+train-pipeline: $(TRAIN:/bin=)/.ready $(BESIDE) ## train TASK by RECIPE, publish to REGISTRY what passes its gates, promote nothing
+	$(if $(filter synthetic,$(RECIPE)),$(TRAIN)/pipit data synthesise $(TASK))
+	$(TRAIN)/pipit train $(TASK) $(RECIPE:%=--recipe %) --data-manifest check --require-gates --report $(REPORT) $(if $(PUBLISH),$(PUBLISH) --registry $(REGISTRY)) $(ARGS)
 
 serve: ## serve TASK as the registry at REGISTRY assigns it
 	@$(MAKE) .venv/serve-$(DOMAIN)/.ready

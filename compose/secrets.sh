@@ -8,6 +8,9 @@
 #   device_token                    fetches what is promoted; the inference servers have it
 #   trainer_token                   publishes and promotes; the trainers have it
 #   operator_token                  publishes, promotes and rolls back; for you
+#   enroller_token                  puts people into the gallery and forgets them; for you, and for nothing that serves
+#   gallery_key                     opens the people who are enrolled; servers that name faces have it, and nobody else.
+#                                   Who loses it has to enrol everybody anew: keep a copy where only you get at it
 #   grafana_password                of Grafana's user `admin`
 #
 # The folder is closed to all but its owner (mode 700). The files in it are not: each is mounted alone into containers,
@@ -56,8 +59,10 @@ token_for() {
 
 keep minio_user "pipit-$(random 6)"
 keep minio_password "$(random 20)"
+keep gallery_key "$(head -c 32 /dev/urandom | base64)"
 keep grafana_password "$(random 16)"
 keep tokens.yaml 'callers:'
 token_for device device
 token_for trainer 'publisher, operator'
 token_for operator 'publisher, operator'
+token_for enroller enroller

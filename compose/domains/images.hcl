@@ -25,9 +25,9 @@ variable "DOMAINS" {
       package   = "home_security"
       name      = "home-security"
       title     = "home security"
-      server    = "Answers what is to be heard in a house"
-      trainer   = "Trains what is to be heard in a house, and publishes it"
-      landmarks = ""
+      server    = "Answers what is to be heard in a house, and who stands before its door"
+      trainer   = "Trains what is to be heard in a house and how faces are told apart, and publishes it"
+      landmarks = "yes"
       beside    = ""
       licences  = "Apache-2.0"
     },

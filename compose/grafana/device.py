@@ -17,6 +17,7 @@ def device() -> Dashboard:
     add(made, "Latency", [*_numbers(), *_latency()])
     add(made, "Load", _load())
     add(made, "Models", _models())
+    add(made, "People", _people())
     add(made, "Process", process(OF))
     return made
 
@@ -156,5 +157,27 @@ def _models() -> list[object]:
             "Versions refused because this processor's scores were not the trainer's, since the process started.",
             "none",
             [query(f"pipit_golden_failures_total{{{OF}}}", "{{task}} refused")],
+        ),
+    ]
+
+
+def _people() -> list[object]:
+    # A server of other tasks has no gallery.
+    behind = (
+        f"max by (gallery) (pipit_gallery_revision) - on (gallery) max by (gallery) (pipit_gallery_revision{{{OF}}})"
+    )
+    return [
+        graph(
+            "People it knows",
+            "How many the gallery holds whose consent holds. Nobody's name is in any metric.",
+            "none",
+            [query(f"max by (gallery) (pipit_gallery_people{{{OF}}}) or on() vector(0)", "{{gallery}}")],
+        ),
+        graph(
+            "Gallery behind",
+            "Changes that another server has taken up and this one has not. Until it does, it names people who were "
+            "forgotten and does not know those who are new.",
+            "none",
+            [query(f"{behind} or on() vector(0)", "{{gallery}}")],
         ),
     ]

@@ -8,7 +8,7 @@ from panels import ORANGE, RED, graph, number, query, steps, timeline
 from process import process
 
 OF = 'job="registry"'
-CALLS = f'{OF}, grpc_service="pipit.registry.v1.RegistryService"'
+CALLS = f'{OF}, grpc_service=~"pipit.(registry.v1.RegistryService|galleries.v1.GalleryService)"'
 
 
 def registry() -> Dashboard:
@@ -106,9 +106,12 @@ def _content() -> list[object]:
         ),
         graph(
             "Devices that watch",
-            "By copy.",
+            "By copy: for what they should run, and for the people of a gallery.",
             "none",
-            [query("pipit_registry_watchers", "{{instance}}")],
+            [
+                query("pipit_registry_watchers", "{{instance}} runs"),
+                query("pipit_registry_gallery_watchers", "{{instance}} people", "B"),
+            ],
             width=8,
         ),
         graph(

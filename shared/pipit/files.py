@@ -18,7 +18,9 @@ from pathlib import Path
 from typing import BinaryIO
 
 from pipit.errors import AlreadyExists, Unavailable
+from pipit.logging import get_logger
 
+_log = get_logger("files")
 _NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 reading_arrays = threading.Lock()
@@ -115,3 +117,14 @@ def room_for(path: Path) -> Iterator[None]:
         raise Unavailable(
             f"{path.name} can't be written: {os.strerror(error.errno or 0)}; free some space and try again"
         ) from error
+
+
+@contextmanager
+def cache_errors(path: Path) -> Iterator[None]:
+    """Turns whatever the operating system refuses a cache on this disk into Unavailable."""
+    try:
+        with room_for(path):
+            yield
+    except OSError as error:
+        _log.error("cache_failed", error=str(error))
+        raise Unavailable(f"the cache folder can't be used: {error.strerror}; the log names the file") from error

@@ -38,7 +38,8 @@ def test_it_has_no_trainer_library(python: Path) -> None:
 
 def test_the_server_and_the_pipeline_import_without_them(python: Path) -> None:
     code = (
-        "import sys, json, pipit.serving.server, pipit.runtimes.litert, home_security.sounds.pipeline as p;"
+        "import sys, json, pipit.serving.server, pipit.runtimes.litert, pipit.runtimes.onnx;"
+        "import home_security.sounds.pipeline, home_security.faces.pipeline;"
         "print(json.dumps(sorted({name.partition('.')[0] for name in sys.modules})))"
     )
     loaded = set(json.loads(run(python, code)))

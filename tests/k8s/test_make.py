@@ -48,7 +48,7 @@ def test_steps(overlay: str, tmp_path: Path) -> None:
     assert waited == ["statefulset/minio", "deployment/registry"]
     for kind, name in (("StatefulSet", "minio"), ("Deployment", "registry")):
         assert named(cluster, kind, name) is not None
-    assert len(parse(render(repository / "k8s/secrets"))) == 5
+    assert len(parse(render(repository / "k8s/secrets"))) == 6
 
 
 def test_nothing_follows_a_step_that_fails(tmp_path: Path) -> None:

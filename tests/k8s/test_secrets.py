@@ -49,8 +49,9 @@ def test_the_registry_knows_the_tokens(
     assert caller.roles == roles
 
 
-def test_the_operators_token_stays_outside(secrets: dict[str, Document], tmp_path: Path) -> None:
-    token = (tmp_path / "secrets/files/operator_token").read_text().strip()
+@pytest.mark.parametrize("who", ["operator", "enroller"])
+def test_a_persons_token_stays_outside(who: str, secrets: dict[str, Document], tmp_path: Path) -> None:
+    token = (tmp_path / f"secrets/files/{who}_token").read_text().strip()
     assert len(token) >= 32
     everything = [value(secret, key) for secret in secrets.values() for key in secret["data"]]
     assert not [text for text in everything if token in text]

@@ -7,7 +7,17 @@ import sys
 from pathlib import Path
 
 FOLDER = Path(__file__).parent
-BENCHMARKS = ("log_mel", "empty_classify", "overhead", "swap", "footprint", "distributed", "landmarks", "emotion")
+BENCHMARKS = (
+    "log_mel",
+    "empty_classify",
+    "overhead",
+    "swap",
+    "footprint",
+    "distributed",
+    "landmarks",
+    "emotion",
+    "galleries",
+)
 """log_mel needs real clips, landmarks real faces (PIPIT_DATA); overhead, swap and footprint a bundle of `pipit train
 home_security.sounds`, emotion one of `pipit train emotion.expression`; distributed two cores."""
 

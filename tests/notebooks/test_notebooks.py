@@ -18,6 +18,7 @@ from pipit.bundle.reader import Bundle, open_bundle
 from pipit.pipelines.served import serve_bundle
 
 NOTEBOOKS = sorted((Path(__file__).parents[2] / "notebooks").glob("*.ipynb"))
+FACES = "02_face_recognition_training.ipynb"
 SOUNDS = "03_sound_classification_training.ipynb"
 UNCHANGED = "CHANGES = {}"
 Execute = Callable[..., NotebookNode]
@@ -52,7 +53,7 @@ def execute(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Execute:
     for variable in ("IPYTHONDIR", "JUPYTER_RUNTIME_DIR", "JUPYTER_CONFIG_DIR", "MPLCONFIGDIR"):
         monkeypatch.setenv(variable, str(tmp_path / variable.lower()))
 
-    def run(name: str, changes: str) -> NotebookNode:
+    def run(name: str, changes: str = "{}") -> NotebookNode:
         notebook = read(name)
         (cell,) = [cell for cell in notebook.cells if UNCHANGED in cell.source.splitlines()]
         cell.source = cell.source.replace(UNCHANGED, f"CHANGES = {changes}")
@@ -101,3 +102,34 @@ def test_sounds(execute: Execute, tmp_path: Path) -> None:
     assert len(re.findall(r": is \w+, heard as ", text)) == asked - right
     assert pictures(notebook) == 3
     assert "Assets written" not in text
+
+
+@pytest.mark.slow
+def test_faces(execute: Execute, tmp_path: Path) -> None:
+    notebook = execute(FACES)
+
+    text = printed(notebook)
+    assert re.search(r"^enrol +72 pictures of +24 people$", text, re.MULTILINE)
+    bundle = made_bundle(tmp_path, "home_security.faces")
+    metrics = bundle.manifest.metrics
+    assert bundle.manifest.labels == ("known", "unknown")
+    with serve_bundle(bundle) as served:
+        check_golden(bundle, bundle.manifest.default_variant, served.pipeline, served.runtime)
+    gates = evaluate_gates(bundle.manifest)
+    assert gates
+    assert [gate for gate in gates if f"{'passes' if gate.passed else 'FAILS '} {gate}" not in text] == []
+    # The bundle knows nobody; the gallery of the last cell names as many as the evaluation did.
+    assert "an empty gallery: unknown\n" in text
+    said = {
+        (who, what): int(count)
+        for who, what, count in re.findall(r"^(known people|strangers) +(\S.*?) +(\d+)$", text, re.MULTILINE)
+    }
+    known = sum(count for (who, _), count in said.items() if who == "known people")
+    strangers = sum(count for (who, _), count in said.items() if who == "strangers")
+    assert known == metrics["found"].samples
+    assert strangers == metrics["let_in"].samples
+    assert said["known people", "named rightly"] == round(metrics["found"].value * known) > 0
+    assert strangers - said.get(("strangers", "unknown"), 0) == round(metrics["let_in"].value * strangers)
+    assert pictures(notebook) == 3
+    # Everybody's name stays in the run and in the notebook: what is passed on has none.
+    assert b"person_" not in b"".join(path.read_bytes() for path in bundle.path.rglob("*") if path.is_file())

@@ -28,7 +28,7 @@ VARIABLE = re.compile(r"\$\{(?P<name>[A-Z0-9_]+)(?:(?P<operator>:?[-?+])(?P<valu
 DOMAINS = {domain.name: domain for domain in read_domains(REPOSITORY)}
 """By the names of their servers."""
 SECRETS = {
-    **{name: {"device_token"} for name in DOMAINS},
+    **{name: {"device_token", *({"gallery_key"} if each.gallery else ())} for name, each in DOMAINS.items()},
     **{f"{name}-trainer": {"trainer_token"} for name in DOMAINS},
     "registry": {"minio_user", "minio_password", "tokens"},
     "minio": {"minio_user", "minio_password"},
@@ -134,6 +134,10 @@ def test_waits_for_the_health_of_what_it_needs(name: str, service: Any) -> None:
 @each_service
 def test_has_its_own_secrets_and_no_other(name: str, service: Any) -> None:
     assert sources(service.get("secrets", [])) == SECRETS[name]
+
+
+def test_who_names_people_has_the_key_of_the_gallery() -> None:
+    assert [name for name, secrets in SECRETS.items() if "gallery_key" in secrets] == ["home-security"]
 
 
 @each_service
@@ -242,7 +246,9 @@ def test_the_guide_names_what_is_kept_and_what_is_secret() -> None:
     assert caches <= volumes
     volumes = volumes - caches | {"<domain>-cache"}
     files = {Path(secret["file"]).name for document in documents for secret in document.get("secrets", {}).values()}
-    assert named == {*volumes, *files, "compose.yaml", *LAYERS}
+    # Whoever enrols people holds a token that no container does.
+    assert named == {*volumes, *files, "enroller_token", "compose.yaml", *LAYERS}
+    assert "enroller_token" not in files
 
 
 def tool(name: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import os
 import re
 import shutil
@@ -17,12 +18,13 @@ REPOSITORY = Path(__file__).parents[2]
 SCRIPT = REPOSITORY / "compose" / "secrets.sh"
 FILES = {
     *("minio_user", "minio_password", "grafana_password", "tokens.yaml"),
-    *("device_token", "trainer_token", "operator_token"),
+    *("device_token", "trainer_token", "operator_token", "enroller_token", "gallery_key"),
 }
 ROLES = {
     "device": {Role.DEVICE},
     "trainer": {Role.PUBLISHER, Role.OPERATOR},
     "operator": {Role.PUBLISHER, Role.OPERATOR},
+    "enroller": {Role.ENROLLER},
 }
 
 
@@ -51,6 +53,7 @@ def test_makes_every_secret_and_says_so(tmp_path: Path) -> None:
         assert name == "tokens.yaml" or text.strip() not in said
     assert 3 <= len(made["minio_user"].strip()) <= 20  # MinIO's limits
     assert 8 <= len(made["minio_password"].strip()) <= 40
+    assert len(base64.b64decode(made["gallery_key"].strip(), validate=True)) == 32  # of AES-256
 
 
 def test_two_stacks_share_no_secret(tmp_path: Path) -> None:
@@ -112,7 +115,7 @@ def test_needs_no_sha256sum_where_there_is_shasum(tmp_path: Path) -> None:
         pytest.skip("needs shasum, as macOS has it")
     tools = tmp_path / "tools"
     tools.mkdir()
-    for name in "sh cat chmod cut dirname grep ln mkdir od rm sed tail tr shasum perl".split():  # noqa: SIM905
+    for name in "sh base64 cat chmod cut dirname grep head ln mkdir od rm sed tail tr shasum perl".split():  # noqa: SIM905
         (tools / name).symlink_to(str(shutil.which(name)))
     make(tmp_path / "secrets", PATH=str(tools))
     token = (tmp_path / "secrets" / "trainer_token").read_text()

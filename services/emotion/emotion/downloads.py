@@ -6,9 +6,10 @@ from pathlib import Path
 
 from pipit.data.download import download
 from pipit.data.fetch import Fetched, FetchOptions
-from pipit.data.sources import BACKBONES_FOLDER, RemoteFile
+from pipit.data.sources import RemoteFile
 from pipit.errors import NotFound
 from pipit.installed import how_to_install
+from pipit.training.mobilefacenet import FILE
 
 _MOBILEFACENET_COMMIT = "26bd8d262017e472a3c7f56d62929e2138a70aeb"
 
@@ -18,13 +19,11 @@ MOBILEFACENET_CHECKPOINT = RemoteFile(
     size=4_200_000,
     sha256="",
 )
-MOBILEFACENET_WEIGHTS = "mobilefacenet_casia_112x96.npz"
-"""What trainers read: the checkpoint's weights by name."""
 
 
 def fetch_mobilefacenet(data: Path, options: FetchOptions) -> Fetched:
     """MobileFaceNet's weights by name, made of the published checkpoint, which is not kept."""
-    weights = data / BACKBONES_FOLDER / MOBILEFACENET_WEIGHTS
+    weights = data / FILE
     already_there = weights.is_file()
     if not already_there:
         try:

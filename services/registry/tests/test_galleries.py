@@ -272,3 +272,28 @@ def test_a_changed_object_is_found_by_whoever_has_the_key(
     sealed = galleries.get("home", f"{1:032x}")
     with pytest.raises(IntegrityError, match=f"person {1:032x} was changed"):
         unseal(gallery_key, "home", sealed)
+
+
+@pytest.mark.parametrize("budget", [2_000, 100_000, 400_000])
+def test_a_registry_that_goes_away_in_the_middle_of_a_put_has_all_of_it_or_nothing(
+    registry: RegistryServer,
+    galleries: RemoteGalleries,
+    galleries_of: Connect,
+    make_sealed: MakeSealed,
+    wire_to: Callable[[str], Any],
+    budget: int,
+) -> None:
+    wire = wire_to(f"127.0.0.1:{registry.port}")
+    broken = galleries_of(wire.port)
+    assert broken.list("home").revision == 0
+    large = dataclasses.replace(make_sealed(1, keep_crops=True), crops=bytes(500_000))
+    wire.budget = budget
+
+    with pytest.raises(Unavailable):
+        broken.put("home", large)
+
+    assert galleries.list("home").entries == ()
+    wire.mend()
+    assert broken.put("home", large) == 1
+    assert broken.put("home", large) == 1  # as after an answer that was lost
+    assert galleries.get("home", large.id, crops=True) == dataclasses.replace(large, revision=1)

@@ -12,7 +12,7 @@ import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -21,7 +21,7 @@ from pipit.bundle.golden_inputs import input_from_arrays, input_to_arrays
 from pipit.errors import InputTooLarge, IntegrityError, InvalidInput
 from pipit.files import reading_arrays, write_atomically
 from pipit.inputs import Input
-from pipit.types import Prediction
+from pipit.types import Decoded, Prediction, Tensors
 
 if TYPE_CHECKING:
     from pipit.bundle.reader import Bundle
@@ -32,7 +32,19 @@ MAX_GOLDEN_BYTES = 64 << 20
 """Of `golden.npz` once unpacked."""
 
 Scores = NDArray[np.float32]
-"""Shape (predictions, labels), labels in the manifest's order."""
+"""Shape (predictions, labels), labels in the manifest's order; (rows, columns) where a pipeline gives other proof."""
+
+
+@runtime_checkable
+class GivesProof(Protocol):
+    """A `Pipeline` whose predictions depend on more than its bundle, on who is known for example."""
+
+    def proof(self, outputs: Tensors, decoded: Decoded) -> Scores:
+        """Numbers that the bundle alone decides, (rows, columns), as the manifest's tolerance measures them.
+
+        outputs: the network's; none where `decoded` has no rows.
+        """
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,8 +73,13 @@ def score_matrix(predictions: Sequence[Prediction], labels: Sequence[str]) -> Sc
 
 
 def run_once(item: Input, labels: Sequence[str], pipeline: Pipeline, runtime: Runtime) -> Scores:
-    """The whole way of one input, as a trainer runs it for its golden scores and a device to compare with them."""
+    """The whole way of one input, as a trainer runs it for its golden scores and a device to compare with them.
+
+    In place of scores: the pipeline's own proof, where it gives one.
+    """
     decoded = pipeline.decode(item)
+    if isinstance(pipeline, GivesProof):
+        return pipeline.proof(runtime.run(decoded.tensors) if decoded.regions else {}, decoded)
     return score_matrix(pipeline.interpret(runtime.run(decoded.tensors), decoded), labels)
 
 
@@ -124,11 +141,14 @@ def check_golden(bundle: Bundle, variant: str, pipeline: Pipeline, runtime: Runt
             computed = run_once(sample.item, labels, pipeline, runtime)
         except (InvalidInput, InputTooLarge) as error:
             raise IntegrityError(f"{where}: can't be run here: {error}") from error
-        largest = max(largest, _compare(where, labels, sample.scores[variant], computed, tolerance))
+        columns = [f"label {label!r}" for label in labels]
+        if isinstance(pipeline, GivesProof):
+            columns = [f"proof {column}" for column in range(computed.shape[1])]
+        largest = max(largest, _compare(where, columns, sample.scores[variant], computed, tolerance))
     return largest
 
 
-def _compare(where: str, labels: Sequence[str], expected: Scores, computed: Scores, tolerance: float) -> float:
+def _compare(where: str, columns: Sequence[str], expected: Scores, computed: Scores, tolerance: float) -> float:
     if expected.shape != computed.shape:
         raise IntegrityError(f"{where}: scores of shape {computed.shape}, expected {expected.shape}")
     if not expected.size:
@@ -136,11 +156,11 @@ def _compare(where: str, labels: Sequence[str], expected: Scores, computed: Scor
     deviation = np.abs(computed.astype(np.float64) - expected)
     # A score that is not a number is off by more than any tolerance.
     deviation[np.isnan(deviation)] = np.inf
-    row, column = divmod(int(deviation.argmax()), len(labels))
+    row, column = divmod(int(deviation.argmax()), deviation.shape[1])
     worst = float(deviation[row, column])
     if worst > tolerance:
         raise IntegrityError(
-            f"{where}, prediction {row}, label {labels[column]!r}: expected {expected[row, column]:.6f}, "
+            f"{where}, prediction {row}, {columns[column]}: expected {expected[row, column]:.6f}, "
             f"got {computed[row, column]:.6f}, which is {worst:.6f} off (tolerance {tolerance:g}); "
             "this machine does not compute what the trainer computed"
         )

@@ -61,7 +61,11 @@ def draw_over(pixels: NDArray[np.uint8], predictions: Sequence[Prediction], outp
                 said = f"found {prediction.region_score:.2f}" if prediction.region_score else "nothing found"
                 _write(pen, (box.left + 2, box.top + box.height - height * LINE_HEIGHT), said, height)
         else:
-            free += (len(prediction.scores) + 0.5) * height * LINE_HEIGHT
+            free += (len(prediction.scores) + 0.5 + prediction.unknown) * height * LINE_HEIGHT
+        if prediction.unknown:
+            # Scores of an unknown face or print say what it is not; they follow below.
+            _write(pen, (left + 2, top), "unknown", height)
+            top += height * LINE_HEIGHT
         _bars(pen, prediction, left, top, picture.width * BAR_SHARE, height)
     try:
         picture.save(output)

@@ -78,7 +78,7 @@ def gallery(
 
     For example:
       pipit keys gallery ~/.config/pipit/home.key
-      PIPIT_GALLERY_KEY=~/.config/pipit/home.key pipit serve TASK
+      PIPIT_SERVING_GALLERY_KEY=~/.config/pipit/home.key pipit serve TASK
     """
     key = GalleryKey.generate()
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -88,4 +88,4 @@ def gallery(
         return
     print_line(f"key [bold]{key.id}[/bold]")
     print_line(f"  {path}  keep a copy in a safe place, and give it to the devices that shall know the people:")
-    print_line(f"  PIPIT_GALLERY_KEY={path}; whoever has it can read their names and templates")
+    print_line(f"  PIPIT_SERVING_GALLERY_KEY={path}; whoever has it can read their names and templates")

@@ -25,7 +25,7 @@ class PipitGroup(LazyGroup):
         "data": LazyCommand("pipit.cli.data:app", "Fetch public data sets; check your own.", _TRAIN, "shared[data]"),
         "train": LazyCommand("pipit.cli.train:train", "Train a task and make a bundle of it.", _TRAIN, _TRAINER),
         "evaluate": LazyCommand("pipit.cli.evaluate:evaluate", "Measure a bundle on labelled data.", _TRAIN, _TRAINER),
-        "export": LazyCommand("pipit.cli.train:export", "Export a trained network's variants.", _TRAIN, _TRAINER),
+        "export": LazyCommand("pipit.cli.export:export", "Export a trained network's variants.", _TRAIN, _TRAINER),
         "bench": LazyCommand("pipit.cli.bench:bench", "Time a bundle's variants on this machine.", _TRAIN, _TRAINER),
         "publish": LazyCommand("pipit.cli.publish:publish", "Send a bundle to the registry.", _REGISTRY),
         "models": LazyCommand("pipit.cli.models:models", "List versions and environments.", _REGISTRY),
@@ -38,6 +38,7 @@ class PipitGroup(LazyGroup):
             "pipit.cli.classify:classify", "Ask a server what is in a file.", _SERVE, "shared[audio,cli]"
         ),
         "feedback": LazyCommand("pipit.cli.feedback:feedback", "Say what an answer should have been.", _SERVE),
+        "faces": LazyCommand("pipit.cli.faces:app", "Make people known; forget them again.", _SERVE),
         "new-task": LazyCommand("pipit.cli.new_task:new_task", "Write the skeleton of a task.", _HERE),
         "doctor": LazyCommand("pipit.cli.doctor:doctor", "What is installed here, and what can run.", _HERE),
         "demo": LazyCommand("pipit.cli.demo.command:demo", "The whole way once, on this machine.", _HERE, _TRAINER),

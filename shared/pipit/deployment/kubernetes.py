@@ -28,13 +28,13 @@ configMapGenerator:
     behavior: merge
     literals:
       - PIPIT_SERVING_TASKS=@tasks@
-patches:
+@gallery_key@patches:
   - target: {kind: StatefulSet, name: inference}
     patch: |
       - op: replace
         path: /spec/template/spec/containers/0/resources/limits/memory
         value: @server_mib@Mi
-labels:
+@gallery_secret@labels:
   - pairs:
       app.kubernetes.io/instance: @name@
     includeSelectors: true
@@ -46,6 +46,21 @@ images:
   - name: trainer
     newName: pipit/@name@-trainer
     newTag: dev
+"""
+_GALLERY_KEY = """\
+      - PIPIT_SERVING_GALLERY_KEY=/run/secrets/gallery_key
+      - PIPIT_SERVING_GALLERY_DIR=/var/lib/pipit/cache/galleries
+"""
+_GALLERY_SECRET = """\
+      - op: replace
+        path: /spec/template/spec/volumes/0
+        value:
+          name: secrets
+          projected:
+            defaultMode: 0440
+            sources:
+              - secret: {name: device-token}
+              - secret: {name: gallery-key}
 """
 _TRAINER = """\
 # @heading@
@@ -158,6 +173,8 @@ def kubernetes(domains: Sequence[Domain]) -> dict[str, str]:
             trainers="\n".join(f"  - {_task_name(task)}" for task in sorted(domain.trained)),
             tasks=",".join(domain.tasks),
             server_mib=domain.server_mib,
+            gallery_key=_GALLERY_KEY if domain.gallery else "",
+            gallery_secret=_GALLERY_SECRET if domain.gallery else "",
         )
         for task in domain.trained:
             found[f"{folder}/{_task_name(task)}/kustomization.yaml"] = fill(

@@ -1,10 +1,4 @@
-"""When somebody agreed to be known, until when that holds, and what a clock that stands wrong does to it.
-
-consent.at ────────── in force ──────────> consent.until
-     │                                          │
-a clock before `at` is wrong:             from here on the person
-what ends is taken as ended               is not named any more
-"""
+"""Consent as somebody gives it: who, when, what for and until when. Whether it holds later: `pipit.faces.consents`."""
 
 from __future__ import annotations
 
@@ -12,6 +6,7 @@ import re
 from datetime import UTC, date, datetime, time, timedelta
 
 from pipit.errors import InvalidInput, Unavailable
+from pipit.faces.consents import moment
 from pipit.faces.gallery import Consent
 
 EARLIEST = datetime(2026, 1, 1, tzinfo=UTC)
@@ -31,6 +26,8 @@ def give_consent(by: str, purpose: str, until: str, keep_crops: bool, now: datet
     for what, text in (("who agreed (consent by)", by), ("what for (purpose)", purpose)):
         if not text.strip():
             raise InvalidInput(f"consent does not say {what}; nobody is enrolled without")
+        if not text.isprintable():
+            raise InvalidInput(f"{what} holds a line break or another character that can't be shown; write one line")
         if len(text) > LONGEST:
             raise InvalidInput(f"{what} takes {len(text)} characters; say it in at most {LONGEST}")
     end = _read_end(until.strip()) if until.strip() else None
@@ -52,16 +49,10 @@ def _read_end(text: str) -> datetime:
     try:
         if _DAY.fullmatch(text):
             return datetime.combine(date.fromisoformat(text) + timedelta(days=1), time(), UTC)
-        return _read(text)
-    except (ValueError, OverflowError) as error:
+        return moment(text).astimezone(UTC)
+    except (ValueError, OverflowError, InvalidInput) as error:
         raise InvalidInput(f"{text[:40]!r} is no day; write the end of consent as 2027-06-30") from error
 
 
-def _read(text: str) -> datetime:
-    """A time without a zone is UTC."""
-    moment = datetime.fromisoformat(text)
-    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
-
-
-def _text(moment: datetime) -> str:
-    return moment.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+def _text(time_: datetime) -> str:
+    return time_.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")

@@ -98,7 +98,7 @@ def rows_of(chips: Sequence[Chip], settings: EmbedderSettings) -> NDArray[np.flo
             raise InvalidInput(
                 f"a face for {settings.name} is uint8 of shape {shape}, not {chip.dtype} of {chip.shape}"
             )
-    values = np.stack(chips).astype(np.float32) if chips else np.zeros((0, *shape), np.float32)
+    values = np.stack(chips).astype(np.float32) if len(chips) else np.zeros((0, *shape), np.float32)
     if settings.per_picture:
         values -= values.mean(axis=(1, 2, 3), keepdims=True)
         values /= np.maximum(values.std(axis=(1, 2, 3), keepdims=True), np.float32(_LEAST_DEVIATION))

@@ -19,6 +19,8 @@ import numpy as np
 
 from pipit.errors import InvalidInput
 from pipit.faces.gallery import Gallery, Person, Template, Vector
+from pipit.faces.likeness import Likeness
+from pipit.faces.quality import Quality, QualityLimits
 
 FEWEST, MOST = 5, 10
 """Pictures that are recommended."""
@@ -52,49 +54,20 @@ class View(StrEnum):
     RIGHT = "right"
 
 
-@dataclass(frozen=True, slots=True)
-class EnrolmentLimits:
-    """What a picture has to reach. The last three are cosines, and so belong to one embedder.
-
-    box, eyes: pixels, of the face's box (its shorter side) and between the eyes. sharpness, dark, bright: see
-    `pipit.faces.quality`. yaw: degrees. duplicate: two pictures that are more alike are one. alike: least for two
-    pictures of one person, in the median over the person's pictures. known: a single picture that is more like somebody
-    known is of that person.
-    """
-
-    box: float = 100.0
-    eyes: float = 30.0
-    sharpness: float = 0.0
-    yaw: float = 35.0
-    dark: float = 0.0
-    bright: float = 1.0
-    duplicate: float = 0.95
-    alike: float = 0.2
-    known: float = 0.5
-
-
 @dataclass(frozen=True, slots=True, eq=False)
 class Sighting:
-    """One face of a picture. size, eyes: pixels. yaw: degrees, positive where the face looks to the picture's right.
-
-    sharpness, light: as the limits count them. quality: 0..1. crop: PNG, kept where consent allows it.
-    """
+    """One face of a picture, and what it is measured by. crop: PNG, kept where consent allows it."""
 
     vector: Vector
-    size: float
-    eyes: float
-    sharpness: float
-    yaw: float
-    light: float
-    quality: float
+    quality: Quality
     crop: bytes = b""
 
     @property
     def view(self) -> View:
         """Where the face looks."""
-        if abs(self.yaw) <= FRONTAL_YAW:
+        if abs(self.quality.yaw) <= FRONTAL_YAW:
             return View.FRONTAL
-        return View.RIGHT if self.yaw > 0 else View.LEFT
+        return View.RIGHT if self.quality.yaw > 0 else View.LEFT
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -151,7 +124,7 @@ class Report:
             Template(
                 verdict.face.vector,
                 embedder,
-                verdict.face.quality,
+                verdict.face.quality.score,
                 verdict.picture.source,
                 verdict.face.crop if keep_crops else b"",
             )
@@ -164,8 +137,8 @@ class Report:
             return "nobody was enrolled: no picture was sent; give 5 to 10"
         first = next(verdict for verdict in self.verdicts if verdict.refusals)
         count = len(self.verdicts)
-        which = "the picture" if count == 1 else f"none of the {count} pictures"
-        return f"nobody was enrolled: {which} can be used; {first.picture.name}: {first.refusals[0].message}"
+        which = "the picture can't" if count == 1 else f"none of the {count} pictures can"
+        return f"nobody was enrolled: {which} be used; {first.picture.name}: {first.refusals[0].message}"
 
 
 def judge(
@@ -173,31 +146,33 @@ def judge(
     gallery: Gallery,
     person: Person | None,
     embedder: str,
-    limits: EnrolmentLimits,
+    limits: QualityLimits,
+    likeness: Likeness,
     *,
     largest: bool = False,
 ) -> Report:
     """Looks at pictures that are said to be of one person.
 
     person: who they are added to; None: somebody new. embedder: digest; templates of another one are left out.
+    likeness: of this embedder.
     largest: take the largest face of several.
     """
     verdicts = [_alone(picture, limits, largest) for picture in pictures]
     held = [template for template in (person.templates if person else ()) if template.embedder == embedder]
     _refuse_twice(verdicts, {template.source for template in (person.templates if person else ())})
-    _refuse_duplicates(verdicts, [template.vector for template in held], limits.duplicate)
-    _refuse_others(verdicts, [template.vector for template in held], limits.alike)
+    _refuse_duplicates(verdicts, [template.vector for template in held], likeness)
+    _refuse_others(verdicts, [template.vector for template in held], likeness)
     others = [
         (other.name, _mean([template.vector for template in other.templates if template.embedder == embedder]))
         for other in gallery.people
         if person is None or other.id != person.id
     ]
     known = [(name, mean) for name, mean in others if mean is not None]
-    _refuse_known(verdicts, [template.vector for template in held], known, limits.known)
+    _refuse_known(verdicts, [template.vector for template in held], known, likeness)
     return Report(tuple(verdicts), *_advice(verdicts, len(held)))
 
 
-def _alone(picture: Picture, limits: EnrolmentLimits, largest: bool) -> Verdict:
+def _alone(picture: Picture, limits: QualityLimits, largest: bool) -> Verdict:
     """What one picture says without the others."""
     if picture.problem:
         return Verdict(picture, None, (Refusal(Reason.UNREADABLE, picture.problem),))
@@ -209,21 +184,21 @@ def _alone(picture: Picture, limits: EnrolmentLimits, largest: bool) -> Verdict:
         message = f"{count} faces were found, and one is needed; cut the others off, or choose the largest face"
         return Verdict(picture, None, (Refusal(Reason.SEVERAL, message, float(count), 1.0),))
     face = picture.faces[0]
-    return Verdict(picture, face, tuple(_measured(face, limits)))
+    return Verdict(picture, face, tuple(_measured(face.quality, limits)))
 
 
-def _measured(face: Sighting, limits: EnrolmentLimits) -> list[Refusal]:
+def _measured(face: Quality, limits: QualityLimits) -> list[Refusal]:
     found: list[Refusal] = []
 
     def refuse(reason: Reason, value: float, limit: float, message: str) -> None:
         found.append(Refusal(reason, message, round(value, 3), limit))
 
-    if face.size < limits.box:
+    if face.box < limits.box:
         refuse(
             Reason.SMALL,
-            face.size,
+            face.box,
             limits.box,
-            f"the face is {face.size:.0f} pixels wide, and {limits.box:.0f} are needed; come nearer, or send the "
+            f"the face is {face.box:.0f} pixels wide, and {limits.box:.0f} are needed; come nearer, or send the "
             "picture in its full size",
         )
     if face.eyes < limits.eyes:
@@ -251,20 +226,20 @@ def _measured(face: Sighting, limits: EnrolmentLimits) -> list[Refusal]:
             f"the face is turned {abs(face.yaw):.0f} degrees to the picture's {side}, and {limits.yaw:.0f} are "
             "allowed; look more towards the camera",
         )
-    if face.light < limits.dark:
+    if face.exposure < limits.dark:
         refuse(
             Reason.DARK,
-            face.light,
+            face.exposure,
             limits.dark,
-            f"the face is too dark: brightness {face.light:.2f}, and at least {limits.dark:.2f} is needed; put light "
-            "in front of the face, not behind it",
+            f"the face is too dark: brightness {face.exposure:.2f}, and at least {limits.dark:.2f} is needed; put "
+            "light in front of the face, not behind it",
         )
-    if face.light > limits.bright:
+    if face.exposure > limits.bright:
         refuse(
             Reason.BRIGHT,
-            face.light,
+            face.exposure,
             limits.bright,
-            f"the face is too bright: brightness {face.light:.2f}, and at most {limits.bright:.2f} is allowed; step "
+            f"the face is too bright: brightness {face.exposure:.2f}, and at most {limits.bright:.2f} is allowed; step "
             "out of the glaring light",
         )
     return found
@@ -281,28 +256,28 @@ def _refuse_twice(verdicts: list[Verdict], held: set[str]) -> None:
             verdicts[index] = replace(verdict, refusals=(*verdict.refusals, Refusal(Reason.TWICE, message)))
 
 
-def _refuse_duplicates(verdicts: list[Verdict], held: list[Vector], limit: float) -> None:
+def _refuse_duplicates(verdicts: list[Verdict], held: list[Vector], likeness: Likeness) -> None:
+    limit = likeness.duplicate
     seen: list[tuple[str, Vector]] = [("a picture that is enrolled already", vector) for vector in held]
     for index, verdict in _usable(verdicts):
         face = verdict.face
         if face is None:
             continue
-        name, cosine = max(
-            ((name, float(vector @ face.vector)) for name, vector in seen), key=_second, default=("", -1.0)
-        )
-        if cosine > limit:
+        alike = [(name, likeness.of(float(vector @ face.vector))) for name, vector in seen]
+        name, value = max(alike, key=_second, default=("", -1.0))
+        if value > limit:
             message = (
-                f"it is nearly the same as {name} (likeness {cosine:.3f}, over {limit:.2f}), so that it adds nothing; "
+                f"it is nearly the same as {name} (likeness {value:.3f}, over {limit:.2f}), so that it adds nothing; "
                 "take one from another side, in other light or on another day"
             )
-            refusal = Refusal(Reason.DUPLICATE, message, round(cosine, 3), limit)
-            verdicts[index] = replace(verdict, refusals=(refusal,))
+            verdicts[index] = replace(verdict, refusals=(Refusal(Reason.DUPLICATE, message, round(value, 3), limit),))
         else:
             seen.append((verdict.picture.name, face.vector))
 
 
-def _refuse_others(verdicts: list[Verdict], held: list[Vector], limit: float) -> None:
+def _refuse_others(verdicts: list[Verdict], held: list[Vector], likeness: Likeness) -> None:
     """Those who are unlike most of the others. Where two people have as many pictures, nobody knows who is meant."""
+    limit = likeness.alike
     usable = _usable(verdicts)
     vectors = [verdict.face.vector for _, verdict in usable if verdict.face is not None]
     for place, (index, verdict) in enumerate(usable):
@@ -311,17 +286,18 @@ def _refuse_others(verdicts: list[Verdict], held: list[Vector], limit: float) ->
             continue
         cosines = np.sort(rest @ vectors[place])
         # Of an even number the higher of the two in the middle, so that one stranger among three does not spoil both.
-        median = float(cosines[len(cosines) // 2])
-        if median < limit:
+        value = likeness.of(float(cosines[len(cosines) // 2]))
+        if value < limit:
             message = (
-                f"it does not look like the same person as the others (likeness {median:.2f}, at least {limit:.2f} is "
+                f"it does not look like the same person as the others (likeness {value:.2f}, at least {limit:.2f} is "
                 "needed); leave out pictures of other people"
             )
-            refusal = Refusal(Reason.ANOTHER, message, round(median, 3), limit)
-            verdicts[index] = replace(verdict, refusals=(refusal,))
+            verdicts[index] = replace(verdict, refusals=(Refusal(Reason.ANOTHER, message, round(value, 3), limit),))
 
 
-def _refuse_known(verdicts: list[Verdict], held: list[Vector], known: list[tuple[str, Vector]], limit: float) -> None:
+def _refuse_known(
+    verdicts: list[Verdict], held: list[Vector], known: list[tuple[str, Vector]], likeness: Likeness
+) -> None:
     """Those who are more like the mean of somebody known than like the mean of the person's other pictures."""
     if not known:
         return
@@ -329,17 +305,16 @@ def _refuse_known(verdicts: list[Verdict], held: list[Vector], known: list[tuple
     vectors = [verdict.face.vector for _, verdict in usable if verdict.face is not None]
     for place, (index, verdict) in enumerate(usable):
         own = _mean([*vectors[:place], *vectors[place + 1 :], *held])
-        likeness = limit if own is None else float(own @ vectors[place])
-        name, cosine = max(((name, float(mean @ vectors[place])) for name, mean in known), key=_second)
-        if cosine > likeness:
-            than = (
-                f"{limit:.2f}, the most for somebody new" if own is None else f"the {likeness:.2f} to the person's own"
-            )
+        limit = likeness.known if own is None else likeness.of(float(own @ vectors[place]))
+        alike = [(name, likeness.of(float(mean @ vectors[place]))) for name, mean in known]
+        name, value = max(alike, key=_second)
+        if value > limit:
+            than = f"{limit:.2f}, the most for somebody new" if own is None else f"the {limit:.2f} to the person's own"
             message = (
-                f"it looks like {name}, who is known (likeness {cosine:.2f}, more than {than}); leave it out, or enrol "
+                f"it looks like {name}, who is known (likeness {value:.2f}, more than {than}); leave it out, or enrol "
                 "it under that name"
             )
-            refusal = Refusal(Reason.KNOWN, message, round(cosine, 3), round(likeness, 3))
+            refusal = Refusal(Reason.KNOWN, message, round(value, 3), round(limit, 3))
             verdicts[index] = replace(verdict, refusals=(refusal,))
 
 

@@ -29,7 +29,7 @@ from pipit.faces.svm import LinearSvm, SvmSettings, fit_svm
 Method = Literal["cosine", "svm", "both"]
 Scores = NDArray[np.float32]
 _LEAST_SPREAD = 1e-3
-_NEVER = -50.0
+_NEVER = -100.0
 """Standard deviations: of a face that somebody said is not this person's."""
 
 
@@ -37,10 +37,10 @@ _NEVER = -50.0
 class NamingSettings:
     """What a bundle says of naming.
 
-    method: `cosine` and `svm` score by that alone; with `both` the classifiers choose and the cosine decides. rate: the
-    share of strangers who may be named; one of the operating points'. margin: by which the best score must be over the
-    second, in the scores' unit. nearest: strangers of the cohort that a cosine is measured by. shown: people that an
-    answer lists.
+    method: `cosine` and `svm` score by that alone; `both` by the classifiers' decision and `weight` times the cosine,
+    which measured better than that the classifiers choose and the cosine decides. rate: the share of strangers who may
+    be named; one of the operating points'. margin: by which the best score must be over the second, in the scores'
+    unit. nearest: strangers of the cohort that a cosine is measured by. shown: people that an answer lists.
     """
 
     method: Method
@@ -49,16 +49,17 @@ class NamingSettings:
     margin: float = 0.0
     nearest: int = 50
     shown: int = 5
+    weight: float = 0.1
     svm: SvmSettings = field(default_factory=SvmSettings)
 
     def __post_init__(self) -> None:
         """Raises InvalidInput."""
         if self.method not in get_args(Method):
             raise InvalidInput(f"naming by {self.method!r} is not known; there are {', '.join(get_args(Method))}")
-        if self.margin < 0.0 or self.nearest < LEAST or self.shown < 1 or self.svm.cost <= 0.0:
+        if self.margin < 0.0 or self.nearest < LEAST or self.shown < 1 or min(self.svm.cost, self.weight) <= 0.0:
             raise InvalidInput(
-                f"naming needs margin from 0, nearest from {LEAST}, shown from 1 and a cost over 0, "
-                f"not {self.margin:g}, {self.nearest}, {self.shown} and {self.svm.cost:g}"
+                f"naming needs margin from 0, nearest from {LEAST}, shown from 1, cost and weight over 0, "
+                f"not {self.margin:g}, {self.nearest}, {self.shown}, {self.svm.cost:g} and {self.weight:g}"
             )
         self.points.limit(self.rate, 1)
 
@@ -71,6 +72,7 @@ class NamingSettings:
             "margin": self.margin,
             "nearest": self.nearest,
             "shown": self.shown,
+            "weight": self.weight,
             "cost": self.svm.cost,
             "balanced": self.svm.balanced,
         }
@@ -86,6 +88,7 @@ def naming_settings_of(parameters: Mapping[str, Any]) -> NamingSettings:
             margin=float(parameters["margin"]),
             nearest=int(parameters["nearest"]),
             shown=int(parameters["shown"]),
+            weight=float(parameters["weight"]),
             svm=SvmSettings(float(parameters["cost"]), bool(parameters["balanced"])),
         )
     except (KeyError, TypeError, ValueError) as error:
@@ -115,8 +118,17 @@ class Naming:
 class Namer:
     """Compares faces with one gallery. Never changes, so threads share it; making one fits the classifiers."""
 
-    def __init__(self, gallery: Gallery, cohort: NDArray[np.float32], settings: NamingSettings, embedder: str) -> None:
+    def __init__(
+        self,
+        gallery: Gallery,
+        cohort: NDArray[np.float32],
+        settings: NamingSettings,
+        embedder: str,
+        before: Namer | None = None,
+    ) -> None:
         """cohort: unit vectors of strangers, (strangers, dimensions). embedder: others' templates are left out.
+
+        before: of an earlier gallery; whoever was in it is fitted sooner.
 
         Raises InvalidInput for a cohort that is too small, and templates whose vectors are of another length.
         """
@@ -134,9 +146,9 @@ class Namer:
         self._limit = 0.0
         if self.people:
             self._limit = settings.points.limit(settings.rate, len(self.people))
-            self._fit([vectors for _, vectors in known])
+            self._fit([vectors for _, vectors in known], before)
 
-    def _fit(self, templates: Sequence[NDArray[np.float32]]) -> None:
+    def _fit(self, templates: Sequence[NDArray[np.float32]], before: Namer | None) -> None:
         means = np.stack([vectors.mean(axis=0) for vectors in templates])
         self._means = np.asarray(means / np.maximum(np.linalg.norm(means, axis=1, keepdims=True), 1e-9), np.float32)
         self._mean_levels = _levels(self._means @ self._cohort.T, self._nearest)
@@ -148,13 +160,20 @@ class Namer:
                 len(templates),
                 self._settings.svm,
                 self._not_this,
+                self._weights_of(before),
             )
 
-    def compare(self, vectors: NDArray[np.float32]) -> Scores:
-        """Scores in the method's own unit, shape (faces, people). vectors: of length 1, (faces, dimensions).
+    def _weights_of(self, before: Namer | None) -> dict[int, NDArray[np.float32]]:
+        """Of those who were known before, by their place now."""
+        if before is None or before._svm is None or before._svm.weights.shape[1] != self._cohort.shape[1]:
+            return {}
+        places = {person.id: place for place, person in enumerate(before.people)}
+        return {
+            index: before._svm.of(places[person.id]) for index, person in enumerate(self.people) if person.id in places
+        }
 
-        With `both`: cosines, all of them under that of the person whom the classifiers choose.
-        """
+    def compare(self, vectors: NDArray[np.float32]) -> Scores:
+        """Scores in the method's own unit, shape (faces, people). vectors: of length 1, (faces, dimensions)."""
         if not self.people:
             return np.zeros((len(vectors), 0), np.float32)
         if self._settings.method == "svm" and self._svm is not None:
@@ -162,12 +181,7 @@ class Namer:
         cosines = self._normalised(vectors)
         if self._svm is None:
             return cosines
-        faces = np.arange(len(vectors))
-        chosen = self._svm.decide(vectors).argmax(axis=1)
-        highest = cosines[faces, chosen]
-        below = np.minimum(cosines, np.nextafter(highest, np.float32(-np.inf))[:, np.newaxis])
-        below[faces, chosen] = highest
-        return np.asarray(below, np.float32)
+        return np.asarray(self._svm.decide(vectors) + np.float32(self._settings.weight) * cosines, np.float32)
 
     def name(self, vectors: NDArray[np.float32]) -> list[Naming]:
         """One for each face. vectors: as `compare` takes them."""

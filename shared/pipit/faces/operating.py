@@ -22,8 +22,10 @@ RATES = (0.001, 0.01, 0.05)
 """Shares of strangers who are named as somebody."""
 PEOPLE = (1, 5, 20, 100)
 """Known, for whom limits are measured."""
-FITTED_SHARE = 0.05
+FITTED_SHARE = 0.1
 """Of the highest scores, by which the tail beyond all of them is drawn."""
+FEWEST = 3
+"""Strangers that a limit lets in, if it is to be read off the scores themselves."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,29 +95,36 @@ def operating_points_of(parameters: Mapping[str, Any]) -> OperatingPoints:
         ) from error
 
 
-def limit_at(scores: NDArray[np.floating], rate: float) -> float:
-    """The score that a share `rate` of strangers reaches. scores: the best of each, (strangers,); -inf: never named.
+def limit_at(scores: NDArray[np.floating], rate: float, faces: int | None = None) -> float:
+    """The score that the next stranger reaches with a chance of `rate`.
 
-    Where too few strangers were measured for the rate, the highest scores are taken to thin out exponentially, which is
-    how the tails of most bell-like distributions do. Raises InvalidInput for fewer than two scores that are finite.
+    scores: the best of each stranger, (n,); -inf: never named. faces: how many different ones there are, where each was
+    asked about several times. The next stranger counts as let in already, else a promise would be broken half the time.
+    For rates that would let in fewer than `FEWEST` of them, the highest scores are taken to thin out exponentially, as
+    the tails of most bell-like distributions do. Raises InvalidInput for fewer than two scores that are finite.
 
-    Source of the tail: J. Pickands, Statistical Inference Using Extreme Order Statistics, Annals of Statistics 3,
-    1975.
+    Sources: V. Vovk et al., Algorithmic Learning in a Random World (2005), conformal prediction; J. Pickands,
+    Statistical Inference Using Extreme Order Statistics, Annals of Statistics 3 (1975).
     """
     count = len(scores)
+    faces = count if faces is None else faces
     finite = np.sort(scores[np.isfinite(scores)].astype(np.float64))[::-1]
     if len(finite) < 2:
         raise InvalidInput(f"a limit needs scores of at least two strangers, not {len(finite)}")
+    let_in = (rate * (faces + 1) - 1.0) / faces * count
+    if rate * (faces + 1) >= FEWEST:
+        place = math.floor(let_in)
+        if place < len(finite):
+            return float(finite[max(place - 1, 0)] + finite[place]) / 2.0
+        return float(finite[-1])
     fitted = min(max(2, math.ceil(FITTED_SHARE * count)), len(finite) - 1)
-    if rate * count >= fitted:
-        # So many are let in, the next is not.
-        let_in = min(math.floor(rate * count), len(finite))
-        last = float(finite[let_in - 1])
-        following = float(finite[let_in]) if let_in < len(finite) else last
-        return (last + following) / 2.0
     start = float(finite[fitted])
     thinning = float(np.mean(finite[:fitted] - start))
-    return start + thinning * math.log(fitted / (rate * count))
+    known = fitted / count * faces
+    reached = (known + 1.0) / (faces + 1.0)
+    # How fast they thin out is itself known from so few scores; that makes the next one's tail a little longer.
+    longer: float = (reached / rate) ** (1.0 / known) - 1.0
+    return start + thinning * known * max(0.0, longer)
 
 
 def growing(limits: NDArray[np.floating]) -> NDArray[np.float64]:

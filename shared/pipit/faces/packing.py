@@ -70,9 +70,7 @@ def pack(person: Person) -> tuple[bytes, bytes]:
     crops = list(dict.fromkeys(template.crop for template in everything if template.crop))
     if crops and not person.consent.keep_crops:
         raise InvalidInput("pictures of faces may be kept only where the consent says so (keep_crops)")
-    moment(person.consent.at)
-    if person.consent.until:
-        moment(person.consent.until)
+    _check_times(person.consent.at, person.consent.until)
     places = {crop: place for place, crop in enumerate(crops)}
     try:
         header = _Header(
@@ -100,13 +98,14 @@ def unpack(person_id: str, body: bytes, crops: bytes = b"") -> Person:
     try:
         packed, numbers = _split(body, LARGEST_BODY)
         header = _Header.model_validate_json(packed)
+        _check_times(header.consent.at, header.consent.until)
         pictures = _pictures(crops)
         vectors = _vectors(header, numbers)
         templates = [
             Template(vector, entry.embedder, entry.quality, entry.source, _picture(pictures, entry.crop))
             for vector, entry in zip(vectors, (*header.templates, *header.not_this), strict=True)
         ]
-    except (ValueError, IndexError):
+    except (ValueError, IndexError, InvalidInput):
         # ValidationError is a ValueError; its text would repeat what it was given.
         raise IntegrityError(
             f"person {person_id} was sealed by another version of Pipit, or is damaged; update this device, "
@@ -120,6 +119,12 @@ def unpack(person_id: str, body: bytes, crops: bytes = b"") -> Person:
         tuple(templates[:known]),
         tuple(templates[known:]),
     )
+
+
+def _check_times(at: str, until: str) -> None:
+    moment(at)
+    if until:
+        moment(until)
 
 
 def _description(template: Template, places: dict[bytes, int]) -> _Template:

@@ -64,7 +64,7 @@ class GalleryKey:
         try:
             with path.open("rb") as stream:
                 text = stream.read(_LARGEST_FILE)
-                mode = os.fstat(stream.fileno()).st_mode
+                status = os.fstat(stream.fileno())
         except FileNotFoundError as error:
             raise NotFound(
                 f"there is no gallery key at {path}; make one with `pipit keys gallery {path}`, or copy the one of the "
@@ -72,7 +72,8 @@ class GalleryKey:
             ) from error
         except OSError as error:
             raise InvalidInput(f"the gallery key at {path} can't be read: {error.strerror}") from error
-        if mode & 0o007:
+        # A secret that was mounted into a container belongs to somebody else, and has to be readable.
+        if status.st_mode & 0o007 and status.st_uid == os.geteuid():
             _log.warning("gallery_key_readable_by_all", file=path.name, advice="chmod 600")
         try:
             return cls(base64.b64decode(text.strip(), validate=True))

@@ -19,6 +19,8 @@ import numpy as np
 
 from pipit.errors import NotFound
 from pipit.faces.gallery import Vector
+from pipit.faces.likeness import Likeness
+from pipit.faces.quality import Quality
 
 KEPT = timedelta(hours=24)
 FEWEST = 3
@@ -31,8 +33,7 @@ MOST = 300
 class Stranger:
     """One face. id: random. cluster: of whoever it belongs to. first, last: aware times; it is kept from `first` on.
 
-    embedder: digest. size, eyes, sharpness, yaw, light, quality: as `pipit.faces.enrolment.Sighting` has them.
-    ignored: kept only so that faces like it are not.
+    embedder: digest. crop: PNG. ignored: kept only so that faces like it are not.
     """
 
     id: str
@@ -41,12 +42,7 @@ class Stranger:
     last: datetime
     embedder: str
     vector: Vector
-    size: float
-    eyes: float
-    sharpness: float
-    yaw: float
-    light: float
-    quality: float
+    quality: Quality
     crop: bytes = b""
     ignored: bool = False
 
@@ -75,17 +71,14 @@ class Strangers:
 
     everybody: tuple[Stranger, ...] = ()
 
-    def met(self, stranger: Stranger, alike: float, duplicate: float, most: int = MOST) -> Strangers:
-        """With a face that was seen now. alike, duplicate: see `pipit.faces.enrolment.EnrolmentLimits`.
-
-        Its cluster's id is taken where it begins one.
-        """
+    def met(self, stranger: Stranger, likeness: Likeness, most: int = MOST) -> Strangers:
+        """With a face that was seen now. Its cluster's id is taken where it begins one."""
         comparable = [kept for kept in self.everybody if kept.embedder == stranger.embedder]
         nearest = max(comparable, key=lambda kept: float(kept.vector @ stranger.vector), default=None)
-        if nearest is not None and float(nearest.vector @ stranger.vector) > duplicate:
+        if nearest is not None and likeness.of(float(nearest.vector @ stranger.vector)) > likeness.duplicate:
             return self._seen_again(nearest, stranger)
-        cluster, likeness = _nearest_cluster(comparable, stranger.vector)
-        if cluster and likeness >= alike:
+        cluster, cosine = _nearest_cluster(comparable, stranger.vector)
+        if cluster and likeness.of(cosine) >= likeness.alike:
             if any(kept.ignored for kept in comparable if kept.cluster == cluster):
                 return self
             stranger = replace(stranger, cluster=cluster)
@@ -93,7 +86,7 @@ class Strangers:
 
     def _seen_again(self, kept: Stranger, now: Stranger) -> Strangers:
         """The better picture stays; the day counts from the first time."""
-        best = now if now.quality > kept.quality and not kept.ignored else kept
+        best = now if now.quality.score > kept.quality.score and not kept.ignored else kept
         again = replace(best, id=kept.id, cluster=kept.cluster, first=kept.first, last=now.last, ignored=kept.ignored)
         return Strangers(tuple(again if one is kept else one for one in self.everybody))
 
@@ -113,13 +106,13 @@ class Strangers:
             tuple(replace(one, ignored=True, crop=b"") if one.id in ids else one for one in self.everybody)
         )
 
-    def like(self, vectors: Iterable[Vector], embedder: str, alike: float) -> tuple[Stranger, ...]:
-        """Those who are like any of these."""
+    def like(self, vectors: Iterable[Vector], embedder: str, likeness: Likeness) -> tuple[Stranger, ...]:
+        """Those who may be of one person with any of these."""
         rows = list(vectors)
         return tuple(
             one
             for one in self.everybody
-            if one.embedder == embedder and any(float(row @ one.vector) >= alike for row in rows)
+            if one.embedder == embedder and any(likeness.of(float(row @ one.vector)) >= likeness.alike for row in rows)
         )
 
     @property
@@ -130,7 +123,7 @@ class Strangers:
             if not one.ignored:
                 found.setdefault(one.cluster, []).append(one)
         clusters = [
-            Cluster(identity, tuple(sorted(members, key=lambda one: -one.quality)))
+            Cluster(identity, tuple(sorted(members, key=lambda one: -one.quality.score)))
             for identity, members in found.items()
             if len(members) >= FEWEST
         ]
@@ -157,10 +150,10 @@ def _nearest_cluster(strangers: Iterable[Stranger], vector: Vector) -> tuple[str
     sums: dict[str, Vector] = {}
     for one in strangers:
         sums[one.cluster] = sums[one.cluster] + one.vector if one.cluster in sums else one.vector
-    best, likeness = "", -1.0
+    best, highest = "", -1.0
     for cluster, total in sums.items():
         length = float(np.linalg.norm(total))
         cosine = float(total @ vector) / length if length else -1.0
-        if cosine > likeness:
-            best, likeness = cluster, cosine
-    return best, likeness
+        if cosine > highest:
+            best, highest = cluster, cosine
+    return best, highest

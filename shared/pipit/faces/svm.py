@@ -12,7 +12,7 @@ of Machine Learning Research 6 (2005).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -32,6 +32,10 @@ class LinearSvm:
 
     weights: Vectors
     intercepts: Vectors
+
+    def of(self, index: int) -> Vectors:
+        """The weights of one class, its intercept last."""
+        return np.append(self.weights[index], self.intercepts[index])
 
     def decide(self, vectors: Vectors) -> Vectors:
         """How far each vector, (rows, dimensions), lies on each class's side: shape (rows, classes)."""
@@ -53,18 +57,24 @@ def fit_svm(
     count: int,
     settings: SvmSettings,
     negatives: Mapping[int, Vectors] | None = None,
+    before: Mapping[int, NDArray[np.floating]] | None = None,
 ) -> LinearSvm:
     """One classifier for each of the classes 0 … `count` - 1, each against all rows that are not of it.
 
     vectors: shape (rows, dimensions). classes: (rows,), -1 for strangers, who are of no class. negatives: further rows
-    that count against one class alone. Raises InvalidInput for a class without rows, or with nothing against it.
+    that count against one class alone. before: weights of some classes, the intercept last, to start from: where little
+    has changed since, it takes fewer steps to the same minimum.
+
+    Raises InvalidInput for a class without rows, or with nothing against it.
     """
-    rows = _with_ones(vectors)
+    apart = {index: _with_ones(several) for index, several in (negatives or {}).items()}
+    basis = _basis([_with_ones(vectors), *apart.values()])
+    rows = _with_ones(vectors) @ basis
     whole = rows.T @ rows
     found = np.zeros((count, rows.shape[1]))
     for index in range(count):
         inside = classes == index
-        hard = _with_ones(negatives[index]) if negatives and index in negatives else rows[:0]
+        hard = apart[index] @ basis if index in apart else rows[:0]
         against = len(rows) - int(inside.sum()) + len(hard)
         if not inside.any() or not against:
             raise InvalidInput(f"class {index} needs vectors of its own, and others; add a cohort of strangers")
@@ -77,8 +87,18 @@ def fit_svm(
             costs=np.where(of_class, costs[0], costs[1]),
             curvature=costs[1] * (whole + hard.T @ hard) + (costs[0] - costs[1]) * (own.T @ own),
         )
-        found[index] = problem.solve()
-    return LinearSvm(found[:, :-1].astype(np.float32), found[:, -1].astype(np.float32))
+        start = before[index] @ basis if before and index in before else np.zeros(rows.shape[1])
+        found[index] = problem.solve(start.astype(np.float64))
+    weights = found @ basis.T
+    return LinearSvm(weights[:, :-1].astype(np.float32), weights[:, -1].astype(np.float32))
+
+
+def _basis(rows: Sequence[Rows]) -> Rows:
+    """Orthonormal columns, (dimensions, fewer), in whose span all rows lie, and so the weights of any minimum."""
+    every = np.concatenate(rows)
+    if len(every) >= every.shape[1]:
+        return np.eye(every.shape[1])
+    return np.asarray(np.linalg.qr(every.T)[0])
 
 
 def _with_ones(vectors: Vectors) -> Rows:
@@ -102,10 +122,10 @@ class _Problem:
     costs: Rows
     curvature: Rows
 
-    def solve(self) -> Rows:
-        """Weights, the intercept last."""
-        weights = np.zeros(self.rows.shape[1])
-        slack = np.ones(len(self.rows))
+    def solve(self, start: Rows) -> Rows:
+        """Weights, the intercept last. start: any."""
+        weights = start
+        slack = 1.0 - self.signs * (self.rows @ start)
         for _ in range(MOST_STEPS):
             inside = slack > 0.0
             target = self._minimum(inside)

@@ -8,6 +8,8 @@ Whatever passes here is sealed; nothing here needs a key but the follower on the
 """
 
 from pipit.galleries.base import Changes, Galleries
+from pipit.galleries.cache import GalleryCache
+from pipit.galleries.follower import GalleryFollower
 from pipit.galleries.remote import RemoteGalleries
 from pipit.galleries.stored import StoredGalleries
 from pipit.galleries.types import DeviceState, Entry, Listing, Snapshot, Tombstone
@@ -17,6 +19,8 @@ __all__ = [
     "DeviceState",
     "Entry",
     "Galleries",
+    "GalleryCache",
+    "GalleryFollower",
     "Listing",
     "RemoteGalleries",
     "Snapshot",

@@ -3,27 +3,20 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
-from typing import Protocol
 
 from pipit.errors import Conflict, NotFound
 from pipit.faces.sealing import SealedPerson
 from pipit.galleries.types import DeviceState, Listing, Snapshot, Tombstone
+from pipit.rpc.following import Stream
 
 _ATTEMPTS = 8
 
 
-class Changes(Protocol):
-    """Revisions of a gallery as they come, the present one first; a slow reader misses those in between.
+Changes = Stream[int]
+"""Revisions of a gallery as they come, the present one first; a slow reader misses those in between.
 
-    The iteration ends when it is closed, and raises Unavailable when whoever sends them goes away.
-    """
-
-    def __iter__(self) -> Iterator[int]: ...
-
-    def close(self) -> None:
-        """From any thread."""
-        ...
+The iteration ends when it is closed, and raises Unavailable when whoever sends them goes away.
+"""
 
 
 class Galleries(ABC):

@@ -42,10 +42,15 @@ class RemoteGalleries(Galleries):
         self._metadata = _authorization(token)
         self._stub = galleries_pb2_grpc.GalleryServiceStub(self._channel)
 
-    def as_caller(self, token: str | None) -> Self:
-        """The same galleries, asked in the name of whoever has this token. Closed with the one it was made of."""
+    def as_caller(self, token: str | None, timeout: float | None = None) -> Self:
+        """The same galleries, asked in the name of whoever has this token. Closed with the one it was made of.
+
+        timeout: seconds for each call, where that is less than otherwise.
+        """
         other = copy.copy(self)
         other._metadata = _authorization(token)
+        if timeout is not None:
+            other._timeout = min(self._timeout, timeout)
         return other
 
     def close(self) -> None:

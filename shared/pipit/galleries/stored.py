@@ -63,6 +63,8 @@ class StoredGalleries(Galleries):
         self._poll_seconds = poll_seconds
         self._now = now
         self._acknowledgements = Acknowledgements(store, now)
+        # Whoever fetches a thousand people asks for the same index a thousand times.
+        self._parsed: dict[str, tuple[Index, str]] = {}
 
     def names(self) -> tuple[str, ...]:
         """Galleries that somebody wrote to."""
@@ -188,11 +190,16 @@ class StoredGalleries(Galleries):
             stored = self._store.read(key)
         except NotFound:
             return Index(gallery=gallery), None
+        before = self._parsed.get(gallery)
+        if before is not None and before[1] == stored.etag:
+            return before
         try:
-            return Index.model_validate_json(stored.data), stored.etag
+            parsed = Index.model_validate_json(stored.data), stored.etag
         except ValidationError:
             # Not pydantic's text, which repeats what it was given.
             raise unreadable(key) from None
+        self._parsed[gallery] = parsed
+        return parsed
 
     def _tidy(self, gallery: str) -> None:
         """Deletes what leaves, and then says so in the index."""

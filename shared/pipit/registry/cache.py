@@ -14,16 +14,15 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from pipit.bundle import MANIFEST_FILE, SIGNATURE_FILE, open_bundle, parse_manifest
 from pipit.bundle.signing import verify
-from pipit.errors import IntegrityError, InvalidInput, NotFound, Unavailable
-from pipit.files import room_for, sha256_bytes, sync_folder, write_atomically
+from pipit.errors import IntegrityError, InvalidInput, NotFound
+from pipit.files import cache_errors, sha256_bytes, sync_folder, write_atomically
 from pipit.locks import SharedLock, exclusive_lock
 from pipit.logging import get_logger
 from pipit.registry.client import RegistryClient
@@ -48,7 +47,7 @@ class BundleCache:
         self._trusted_keys = tuple(trusted_keys)
         self._in_use: dict[str, SharedLock] = {}
         self._remembered = RememberedAssignments(root / "assignments")
-        with _disk_errors(root):
+        with cache_errors(root):
             self._space = CacheSpace(root, max_bytes)
 
     def fetch(self, client: RegistryClient, task: str, version: str, digest: str) -> Path:
@@ -60,7 +59,7 @@ class BundleCache:
         if the disk is full or too much of what is here is in use.
         """
         folder = self._space.bundles / _checked(digest)
-        with _disk_errors(folder):
+        with cache_errors(folder):
             use = SharedLock(self._space.use_lock(digest))
             try:
                 with exclusive_lock(self._space.fetch_lock(digest)):
@@ -88,7 +87,7 @@ class BundleCache:
 
     def remember(self, assignment: Assignment) -> None:
         """Keeps what the device runs, for a start without the registry; its bundle then stays here."""
-        with _disk_errors(self._space.bundles):
+        with cache_errors(self._space.bundles):
             self._remembered.write(assignment)
 
     def remembered(self, task: str, environment: str) -> Assignment | None:
@@ -138,17 +137,6 @@ class BundleCache:
         shutil.rmtree(folder, ignore_errors=True)  # a corrupt one; whoever has its files open keeps them
         whole.rename(folder)
         sync_folder(folder.parent)
-
-
-@contextmanager
-def _disk_errors(path: Path) -> Iterator[None]:
-    """Turns what the operating system refuses into Unavailable."""
-    try:
-        with room_for(path):
-            yield
-    except OSError as error:
-        _log.error("cache_failed", error=str(error))
-        raise Unavailable(f"the cache folder can't be used: {error.strerror}; the log names the file") from error
 
 
 def _checked(digest: str) -> str:

@@ -5,7 +5,7 @@ select ──> admission ──> lease ──> decode ──> run (batched, wher
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from time import monotonic, perf_counter
 
@@ -14,24 +14,35 @@ from pipit.inputs import Input
 from pipit.metrics import Metrics
 from pipit.serving.admission import Admission
 from pipit.serving.host import ModelHost
+from pipit.serving.meters import ANOTHER, known_or_not
 from pipit.serving.model import LoadedModel, Outputs
 from pipit.serving.recent import RecentAnswers, Verdict
 from pipit.serving.types import Answer, Identity, Options, Selector, StageTimes
 from pipit.types import Decoded, Prediction, Tensors
 
 EVERYTHING = Options()
+OnFaces = Callable[[LoadedModel, Outputs, Decoded, Sequence[Prediction]], None]
 
 
 class DataPlane:
     """Answers inputs with the models of its hosts."""
 
     def __init__(
-        self, hosts: Mapping[str, ModelHost], admission: Admission, metrics: Metrics, recent: RecentAnswers
+        self,
+        hosts: Mapping[str, ModelHost],
+        admission: Admission,
+        metrics: Metrics,
+        recent: RecentAnswers,
+        look_on: OnFaces | None = None,
     ) -> None:
-        """hosts: by task. recent: the transports remember there what they answered, by request."""
+        """hosts: by task. recent: the transports remember there what they answered, by request.
+
+        look_on: is shown each answer of a task that names faces; has to be quick.
+        """
         self.hosts = hosts
         self.admission = admission
         self.recent = recent
+        self._look_on = look_on
         self._feedback = metrics.counter("pipit_feedback_total")
         self._requests = metrics.counter("pipit_requests_total")
         self._draining = False
@@ -117,7 +128,9 @@ class DataPlane:
         predictions = model.pipeline.interpret(outputs, decoded)
         times = StageTimes(decoding, queued + waited, ran - begun - waited, perf_counter() - ran)
         model.meters.answered(times, predictions)
-        return Answer(chosen(predictions, options), model.identity, times, model.labels)
+        if self._look_on is not None and model.names_people:
+            self._look_on(model, outputs, decoded, predictions)
+        return Answer(chosen(predictions, options), model.identity, times, model.labels, model.names_people)
 
     def infer(
         self,
@@ -148,7 +161,11 @@ class DataPlane:
     def judge(self, request_id: str, label: str) -> Verdict:
         """Takes and counts the right label of an answer that `recent` remembers. Raises NotFound, InvalidInput."""
         verdict = self.recent.judge(request_id, label)
-        self._feedback.labels(verdict.model.task, verdict.model.version, verdict.predicted, label).inc()
+        predicted = verdict.predicted
+        if verdict.names_people:
+            label = ANOTHER if label and predicted and not verdict.was_right else known_or_not(label)
+            predicted = known_or_not(predicted)
+        self._feedback.labels(verdict.model.task, verdict.model.version, predicted, label).inc()
         return verdict
 
     def count_failure(self, task: str, error: Exception) -> None:

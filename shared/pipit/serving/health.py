@@ -16,7 +16,7 @@ from grpc_health.v1.health_pb2 import HealthCheckResponse
 from pipit.rpc.probe import LIVENESS
 from pipit.serving.data_plane import DataPlane
 
-SERVICES = ("", "pipit.inference.v1.InferenceService", "inference.GRPCInferenceService")
+SERVICES = ("", "pipit.inference.v1.InferenceService", "pipit.faces.v1.FaceService", "inference.GRPCInferenceService")
 """What is asked for under these names is whether everything answers."""
 
 

@@ -19,6 +19,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from pipit.bundle.golden import check_golden, read_golden
 from pipit.bundle.reader import Bundle, open_bundle
 from pipit.errors import IntegrityError
+from pipit.faces.contract import NamesFaces
 from pipit.logging import get_logger
 from pipit.metrics import Metrics
 from pipit.pipelines import Pipeline, load_pipeline, make_pipeline
@@ -26,7 +27,8 @@ from pipit.pipelines.networks import open_networks
 from pipit.runtimes import load_runtime
 from pipit.runtimes.base import Runtime
 from pipit.serving.batching import Batcher
-from pipit.serving.meters import ModelMeters
+from pipit.serving.gallery_keeper import GalleryKeeper
+from pipit.serving.meters import KNOWN, UNKNOWN, ModelMeters
 from pipit.serving.model import LoadedModel
 from pipit.serving.types import Identity
 
@@ -89,11 +91,19 @@ class ModelLoader:
     """Loads bundles one way."""
 
     def __init__(
-        self, options: LoaderOptions, metrics: Metrics, pipelines: Callable[..., Pipeline] = load_pipeline
+        self,
+        options: LoaderOptions,
+        metrics: Metrics,
+        pipelines: Callable[..., Pipeline] = load_pipeline,
+        keeper: GalleryKeeper | None = None,
     ) -> None:
-        """pipelines: makes the pipeline that a manifest names, as `pipit.pipelines.make_pipeline` calls it."""
+        """pipelines: makes the pipeline that a manifest names, as `pipit.pipelines.make_pipeline` calls it.
+
+        keeper: of the people for pipelines that name faces; None: nobody is known.
+        """
         self._options = options
         self._metrics = metrics
+        self._keeper = keeper or GalleryKeeper("", metrics)
         self._pipelines = pipelines
 
     def prepare(self, task: str, desired: Desired) -> tuple[LoadedModel, float]:
@@ -144,14 +154,17 @@ class ModelLoader:
                 open_networks(manifest.networks, bundle.file, options.threads, min(options.instances, SEARCHES))
             )
             pipeline = make_pipeline(self._pipelines, manifest, networks)
+            stack.callback(self._keeper.adopt(pipeline))
+            people = self._keeper.names if isinstance(pipeline, NamesFaces) else None
             runtime = load_runtime(
                 bundle.file(variant.file), variant.runtime, threads=options.threads, instances=options.instances
             )
             stack.callback(runtime.close)
             identity = Identity(manifest.task, str(manifest.version), bundle.digest, variant.name)
-            meters = ModelMeters(self._metrics, identity, (*manifest.labels, *manifest.decision.groups))
+            labels = (*manifest.labels, *manifest.decision.groups) if people is None else (KNOWN, UNKNOWN)
+            meters = ModelMeters(self._metrics, identity, labels, names_people=people is not None)
             batcher = self._batcher(runtime)
-            return LoadedModel(identity, manifest, pipeline, runtime, meters, batcher, stack.pop_all().close)
+            return LoadedModel(identity, manifest, pipeline, runtime, meters, batcher, stack.pop_all().close, people)
 
     def _batcher(self, runtime: Runtime) -> Batcher | None:
         options = self._options

@@ -11,12 +11,19 @@ from pipit.metrics import Metrics
 from pipit.serving.types import Identity, StageTimes
 from pipit.types import Prediction
 
+KNOWN, UNKNOWN, ANOTHER = "known", "unknown", "somebody else"
+"""In place of people's names."""
+
 
 class ModelMeters:
     """What is measured of one version."""
 
-    def __init__(self, metrics: Metrics, identity: Identity, labels: Sequence[str]) -> None:
+    def __init__(
+        self, metrics: Metrics, identity: Identity, labels: Sequence[str], *, names_people: bool = False
+    ) -> None:
+        """labels: those that are counted. names_people: answers say names, which no metric may hold."""
         self._metrics = metrics
+        self._names_people = names_people
         self._version = version = (identity.task, identity.version)
         self._answered = metrics.counter("pipit_requests_total").labels(*version, "OK")
         self._seconds = metrics.histogram("pipit_request_seconds").labels(*version)
@@ -42,13 +49,16 @@ class ModelMeters:
         for prediction in predictions:
             if prediction.scores:
                 self._score.observe(prediction.scores[0].score)
-            counter = self._labels.get(prediction.label)
+            counter = self._labels.get(self._said(prediction))
             if counter is not None:
                 counter.inc()
             if prediction.unknown:
                 self._unknown.inc()
             if prediction.uncertain:
                 self._hard.inc()
+
+    def _said(self, prediction: Prediction) -> str:
+        return known_or_not(prediction.label) if self._names_people else prediction.label
 
     def show_expectations(self, expected: Expectations) -> None:
         """Exposes what the bundle says should be found in service."""
@@ -65,3 +75,8 @@ class ModelMeters:
         """Counts one request that is answered with bare tensors. seconds: from its arrival."""
         self._answered.inc()
         self._seconds.observe(seconds)
+
+
+def known_or_not(name: str) -> str:
+    """What metrics say in place of a person's name, and of none."""
+    return KNOWN if name else UNKNOWN

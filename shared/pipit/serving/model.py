@@ -7,7 +7,7 @@ serving ──acquire/release──> serving
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any
 
 import numpy as np
@@ -38,14 +38,19 @@ class LoadedModel:
         meters: ModelMeters,
         batcher: Batcher | None = None,
         free: Callable[[], None] | None = None,
+        people: Collection[str] | None = None,
     ) -> None:
-        """batcher: None runs each caller's rows by themselves. free: closes every network; None: `runtime` alone."""
+        """batcher: None runs each caller's rows by themselves. free: closes every network; None: `runtime` alone.
+
+        people: the names of those who are known, where the labels are people; None: the labels are the manifest's.
+        """
         self.identity = identity
         self.manifest = manifest
         self.pipeline = pipeline
         self.runtime = runtime
         self.meters = meters
-        self.labels = frozenset(manifest.labels)
+        self.names_people = people is not None
+        self.labels: Collection[str] = frozenset(manifest.labels) if people is None else people
         self._batcher = batcher
         self._free = free or runtime.close
         self._lock = threading.Lock()

@@ -15,6 +15,7 @@ import sys
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from multiprocessing.connection import wait
 from multiprocessing.process import BaseProcess
 from time import monotonic
@@ -36,7 +37,7 @@ def serve(settings: ServingSettings) -> int:
     with _held_port(settings) as port:
         context = multiprocessing.get_context("spawn")
         children = [
-            context.Process(target=_child, args=(_of_child(settings, port, index),), name=f"server {index}")
+            context.Process(target=_child, args=(_of_child(settings, port, index), index), name=f"server {index}")
             for index in range(settings.processes)
         ]
         for child in children:
@@ -44,8 +45,8 @@ def serve(settings: ServingSettings) -> int:
         return _supervise(children, settings.grace_seconds + SPARE_SECONDS)
 
 
-def _serve_one(settings: ServingSettings) -> int:
-    serve_until_signal(lambda: InferenceServer(settings), settings.grace_seconds)
+def _serve_one(settings: ServingSettings, index: int = 0) -> int:
+    serve_until_signal(lambda: InferenceServer(settings, process=index), settings.grace_seconds)
     return 0
 
 
@@ -54,8 +55,8 @@ def _of_child(settings: ServingSettings, port: int, index: int) -> ServingSettin
     return settings.model_copy(update={"port": port, "metrics_port": metrics_port})
 
 
-def _child(settings: ServingSettings) -> None:
-    sys.exit(run(lambda: settings, _serve_one))
+def _child(settings: ServingSettings, index: int) -> None:
+    sys.exit(run(lambda: settings, partial(_serve_one, index=index)))
 
 
 @contextmanager

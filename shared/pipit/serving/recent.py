@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from pipit.errors import InvalidInput, NotFound
@@ -13,11 +14,15 @@ from pipit.types import said
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What an answer said and what it should have said. Both labels are "" where none describes the input."""
+    """What an answer said and what it should have said. Both labels are "" where none describes the input.
+
+    names_people: labels are people's names.
+    """
 
     model: Identity
     predicted: str
     label: str
+    names_people: bool = False
 
     @property
     def was_right(self) -> bool:
@@ -31,14 +36,14 @@ class RecentAnswers:
     def __init__(self, size: int) -> None:
         """size: answers; 0 remembers nothing."""
         self._size = size
-        self._answers: OrderedDict[str, tuple[Identity, str, frozenset[str]]] = OrderedDict()
+        self._answers: OrderedDict[str, tuple[Identity, str, Collection[str], bool]] = OrderedDict()
         self._lock = threading.Lock()
 
     def remember(self, request_id: str, answer: Answer) -> None:
         """Keeps an answer. Of two to the same request the later one counts."""
         # Not the answer itself: that of an hour's recording is large.
         best = said(answer.predictions)
-        kept = (answer.model, "" if best is None else best.label, answer.labels)
+        kept = (answer.model, "" if best is None else best.label, answer.labels, answer.names_people)
         with self._lock:
             self._answers[request_id] = kept
             self._answers.move_to_end(request_id)
@@ -57,11 +62,16 @@ class RecentAnswers:
                     f"no answer to request {request_id[:200]!r} waits for a label: only the last {self._size} of this "
                     "server do, and each takes one"
                 )
-            model, predicted, labels = kept
+            model, predicted, labels, names_people = kept
+            if label and label not in labels and names_people:
+                raise InvalidInput(
+                    "nobody of that name is known; send a name as `pipit faces list` shows it, or an empty one if "
+                    "it is somebody unknown"
+                )
             if label and label not in labels:
                 raise InvalidInput(
                     f"{model.task} {model.version} has no label {label[:200]!r}; send one of "
                     f"{', '.join(sorted(labels))}, or an empty one if the input is something else"
                 )
             del self._answers[request_id]
-        return Verdict(model, predicted, label)
+        return Verdict(model, predicted, label, names_people)

@@ -7,11 +7,13 @@ stop:   NOT_SERVING ──> no new calls ──> calls and streams end, at most 
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import grpc
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from pipit._pb.open_inference.v2 import open_inference_pb2, open_inference_pb2_grpc
+from pipit._pb.pipit.faces.v1 import faces_pb2, faces_pb2_grpc
 from pipit._pb.pipit.inference.v1 import inference_pb2, inference_pb2_grpc
 from pipit.logging import get_logger
 from pipit.metrics import Metrics
@@ -24,6 +26,8 @@ from pipit.service.credentials import read_callers, read_trusted_keys
 from pipit.service.listener import OPEN_SERVICES, Listener
 from pipit.serving.admission import Admission
 from pipit.serving.data_plane import DataPlane
+from pipit.serving.faces_keyless import KeylessFaceServicer
+from pipit.serving.gallery_keeper import GalleryKeeper
 from pipit.serving.health import HealthReport
 from pipit.serving.host import ModelHost
 from pipit.serving.inference_servicer import InferenceServicer
@@ -33,7 +37,10 @@ from pipit.serving.recent import RecentAnswers
 from pipit.serving.settings import ServingSettings
 from pipit.serving.sources import DirectorySource, RegistrySource, Source
 
-SERVICES = ("pipit.inference.v1.InferenceService", "inference.GRPCInferenceService")
+if TYPE_CHECKING:
+    from pipit.serving.face_side import FaceSide
+
+SERVICES = ("pipit.inference.v1.InferenceService", "pipit.faces.v1.FaceService", "inference.GRPCInferenceService")
 _SPARE_THREADS = 4
 """For calls that need no turn (health, lists), and to tell the others that the queue is full."""
 
@@ -43,21 +50,31 @@ _log = get_logger(__name__)
 class InferenceServer:
     """One process's server."""
 
-    def __init__(self, settings: ServingSettings, pipelines: Callable[..., Pipeline] = load_pipeline) -> None:
-        """Raises InvalidInput, NotFound for settings that name what is not there."""
+    def __init__(
+        self, settings: ServingSettings, pipelines: Callable[..., Pipeline] = load_pipeline, process: int = 0
+    ) -> None:
+        """process: which of `settings.processes` this is.
+
+        Raises InvalidInput, NotFound for settings that name what is not there.
+        """
         self._settings = settings
         self.metrics = Metrics("inference")
         self.admission = Admission(settings.concurrency, settings.queue)
         keys = read_trusted_keys(settings)
         self._source = _source(settings, keys)
         self._health = HealthReport()
-        loader = ModelLoader(_loader_options(settings, keys, self.admission), self.metrics, pipelines)
+        self.keeper = GalleryKeeper(settings.gallery, self.metrics)
+        self._faces = _face_side(settings, self.keeper, process)
+        options = _loader_options(settings, keys, self.admission)
+        loader = ModelLoader(options, self.metrics, pipelines, self.keeper)
         environment = self._source.environment
         self.hosts = {
             task: ModelHost(task, environment, settings.device_id, loader, self.metrics, self._update_health)
             for task in self._source.tasks
         }
-        self.plane = DataPlane(self.hosts, self.admission, self.metrics, RecentAnswers(settings.recent_answers))
+        recent = RecentAnswers(settings.recent_answers)
+        look_on = self._faces.look_on if self._faces is not None else None
+        self.plane = DataPlane(self.hosts, self.admission, self.metrics, recent, look_on)
         self.streams = StreamBudget(settings.streams)
         self.metrics.gauge("pipit_streams_open").set_function(lambda: self.streams.open_streams)
         self._listener = Listener(settings, self._build(), SERVICES, self.metrics.registry)
@@ -79,6 +96,8 @@ class InferenceServer:
         """
         try:
             self._update_health()
+            if self._faces is not None:
+                self._faces.start()
             self._listener.open()
             for host in self.hosts.values():
                 host.start()
@@ -101,6 +120,8 @@ class InferenceServer:
         for host in self.hosts.values():
             host.stop()
         self._source.close()
+        if self._faces is not None:
+            self._faces.stop()
         self._listener.close()
 
     def _update_health(self) -> None:
@@ -119,15 +140,24 @@ class InferenceServer:
         )
         inference_pb2_grpc.add_InferenceServiceServicer_to_server(InferenceServicer(self.plane), server)
         open_inference_pb2_grpc.add_GRPCInferenceServiceServicer_to_server(OpenInferenceServicer(self.plane), server)
+        faces_pb2_grpc.add_FaceServiceServicer_to_server(self._face_servicer(), server)
         self._health.add_to(server)
         return server
 
+    def _face_servicer(self) -> faces_pb2_grpc.FaceServiceServicer:
+        if self._faces is None:
+            return KeylessFaceServicer()
+        from pipit.serving.faces_servicer import FaceServicer  # noqa: PLC0415 (looks at pictures; see `_face_side`)
+
+        return FaceServicer(self.plane, self._faces.access)
+
 
 def _methods() -> dict[str, frozenset[Role]]:
-    """Every call to a model is for anybody known."""
+    """Every call to a model is for anybody known; who people are is for enrollers to say, and to see."""
+    allowed = ((inference_pb2, Role), (open_inference_pb2, Role), (faces_pb2, (Role.ENROLLER,)))
     return {
-        f"/{service.full_name}/{method.name}": frozenset(Role)
-        for module in (inference_pb2, open_inference_pb2)
+        f"/{service.full_name}/{method.name}": frozenset(roles)
+        for module, roles in allowed
         for service in module.DESCRIPTOR.services_by_name.values()
         for method in service.methods
     }
@@ -135,6 +165,18 @@ def _methods() -> dict[str, frozenset[Role]]:
 
 def _source(settings: ServingSettings, keys: tuple[Ed25519PublicKey, ...]) -> Source:
     return DirectorySource(settings.bundle) if settings.bundle else RegistrySource(settings, keys)
+
+
+def _face_side(settings: ServingSettings, keeper: GalleryKeeper, process: int) -> FaceSide | None:
+    """None without a key."""
+    if settings.gallery_key is None:
+        return None
+    # A server of recordings may have nothing that reads pictures, and no use for the memory of it.
+    from pipit.serving.face_side import FaceSide  # noqa: PLC0415
+
+    # Each process has people in its own memory, and says for itself that somebody is gone from there.
+    device = settings.device_id if settings.processes == 1 else f"{settings.device_id}.{process}"
+    return FaceSide(settings, settings.gallery_key, keeper, device)
 
 
 def _loader_options(

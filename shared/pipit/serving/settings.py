@@ -68,6 +68,15 @@ class ServingSettings(ServiceSettings):
     """Rows that requests may share one run with, where the network gains from it; 1: no batching."""
     batch_delay_ms: Annotated[float, Field(ge=0.0, le=1000.0)] = 2.0
     """Milliseconds that a first request waits for others to share its run."""
+    gallery: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,62}$")] = "home"
+    """The people that tasks of faces name, by the gallery's name."""
+    gallery_key: Path | None = None
+    """File of the key that opens the gallery, as `pipit keys gallery` makes it. Not set: everybody is unknown."""
+    gallery_dir: Path = Path("~/.local/share/pipit/galleries")
+    """Folder for the gallery of a server without a registry; else for a sealed copy of the registry's."""
+    keep_unknown: bool = False
+    """Whether faces of unknown people are kept, sealed and on this device alone, for 24 hours, so that somebody can say
+    who they are. Needs `gallery_key`."""
     recent_answers: Annotated[int, Field(ge=0)] = 4096
     """Answers that wait for somebody to say what they should have been (`Feedback`)."""
     max_message_mib: Annotated[int, Field(ge=1, le=1024)] = 16
@@ -82,6 +91,8 @@ class ServingSettings(ServiceSettings):
     def _check_source(self) -> ServingSettings:
         if bool(self.bundle) == bool(self.tasks):
             raise ValueError("set either tasks, to serve them from the registry, or bundle, to serve directories")
+        if self.keep_unknown and self.gallery_key is None:
+            raise ValueError("keep_unknown needs gallery_key, which unknown faces are sealed with")
         return self
 
 

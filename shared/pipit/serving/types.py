@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from pipit.types import Identity, ModelState, ModelStatus, Prediction, StageTimes
@@ -32,9 +32,13 @@ class Options:
 
 @dataclass(slots=True)
 class Answer:
-    """predictions: one for each part of the input that was looked at. labels: all that the model knows."""
+    """predictions: one for each part of the input that was looked at. labels: all that the model knows.
+
+    names_people: the labels are people, as known when one looks.
+    """
 
     predictions: Sequence[Prediction]
     model: Identity
     times: StageTimes
-    labels: frozenset[str]
+    labels: Collection[str]
+    names_people: bool = False

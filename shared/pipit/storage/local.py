@@ -3,7 +3,7 @@
     <root>/<key>            an object; appears by link(2) or rename(2) of a finished file, so never half
     <root>/.pipit/store     says that this folder is a store: an unmounted disk is not taken for an empty one
     <root>/.pipit/lock      held while an object is replaced
-    <root>/.pipit/writing/  files that are being written; a leftover of a crash is harmless
+    <root>/.pipit/writing/  files that are being written, each locked by its writer; leftovers of a crash go at a start
 
 Works on POSIX systems; the file system must know hard links (ext4, btrfs, xfs, APFS; not FAT).
 """
@@ -11,9 +11,11 @@ Works on POSIX systems; the file system must know hard links (ext4, btrfs, xfs, 
 from __future__ import annotations
 
 import errno
+import fcntl
 import hashlib
 import os
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -21,12 +23,14 @@ from typing import BinaryIO
 
 from pipit.errors import AlreadyExists, Conflict, InvalidInput, NotFound, PipitError, Unavailable
 from pipit.files import sync_folder
-from pipit.locks import exclusive_lock
+from pipit.locks import exclusive_lock, try_exclusive_lock
 from pipit.logging import get_logger
 from pipit.storage.base import PIECE_BYTES, Stored, check_key
 
 _FULL = {errno.ENOSPC, errno.EDQUOT}
 _FOLDER_ATTEMPTS = 20
+_LEFT_AFTER_SECONDS = 60.0
+"""So old is what was made and not locked; between the two a writer needs no such time."""
 _log = get_logger("storage.local")
 
 
@@ -41,6 +45,7 @@ class LocalStore:
         with _system_errors():
             self._writing.mkdir(parents=True, exist_ok=True)
             self._marker.touch()
+            self._remove_leftovers()
 
     def check(self) -> None:
         """See ObjectStore."""
@@ -140,12 +145,24 @@ class LocalStore:
             temporary = Path(name)
             try:
                 with os.fdopen(descriptor, "wb") as file:
+                    # Open and locked until it is in its place: nobody takes it for a leftover.
+                    fcntl.flock(file, fcntl.LOCK_SH)
                     digest = _copy(data, file)
                     file.flush()
                     os.fsync(file.fileno())
-                yield temporary, digest
+                    yield temporary, digest
             finally:
                 temporary.unlink(missing_ok=True)
+
+    def _remove_leftovers(self) -> None:
+        """What a writer that died left may be content that was deleted since, of a person who was forgotten."""
+        for path in self._writing.iterdir():
+            with suppress(FileNotFoundError):
+                if time.time() - path.stat().st_mtime < _LEFT_AFTER_SECONDS:
+                    continue
+                with try_exclusive_lock(path) as is_left:
+                    if is_left:
+                        path.unlink(missing_ok=True)
 
     def _link(self, temporary: Path, target: Path, key: str) -> None:
         for _ in range(_FOLDER_ATTEMPTS):

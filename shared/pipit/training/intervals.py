@@ -78,11 +78,13 @@ def grouped_share(hits: NDArray[np.bool_], groups: NDArray[Any], seed: int) -> E
     """A share whose interval is over groups, of which samples are alike; None without samples. Both: (samples,)."""
     if not len(hits):
         return None
-    right = hits.astype(np.float64)
-    value, count = float(right.mean()), len(np.unique(groups))
+    names, member = np.unique(groups, return_inverse=True)
+    value, count = float(hits.mean()), len(names)
     if count < 2:
         return Estimate(value, len(hits))
-    low, high = bootstrap_groups(groups, lambda weights: weights @ right / weights.sum(axis=1), seed)
+    # A group counts as often as it is drawn, so that its sums are all that is needed of it.
+    right, size = np.bincount(member, hits).astype(np.float64), np.bincount(member).astype(np.float64)
+    low, high = bootstrap_groups(names, lambda weights: weights @ right / (weights @ size), seed)
     if low == high:
         # All groups are alike, so that drawing them shows no spread. That proves no more than so many groups can.
         low, high = wilson(value * count, count)

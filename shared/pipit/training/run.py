@@ -133,6 +133,11 @@ def run_folder(runs: Path, recipe: Recipe, dataset_digest: str) -> Path:
     return runs / recipe.task / f"{recipe.name}-{digest[:12]}"
 
 
+def dataset_digests(trainer: Trainer, runs: Path) -> dict[str, str]:
+    """SHA-256 of each file that the trainer lists, by name; remembered in the folder of runs. Raises NotFound."""
+    return file_digests(trainer.data_files(), _made(runs / ".cache") / "file_digests.json")
+
+
 @contextmanager
 def open_run(trainer: Trainer, runs: Path, progress: Progress | None = None, worker: Worker = ALONE) -> Iterator[Run]:
     """Opens the run of `trainer`'s recipe on its data, for this process alone.
@@ -143,7 +148,7 @@ def open_run(trainer: Trainer, runs: Path, progress: Progress | None = None, wor
     """
     recipe: Recipe = trainer.recipe
     cache = _made(runs / ".cache")
-    digest = listing_digest(file_digests(trainer.data_files(), cache / "file_digests.json"))
+    digest = listing_digest(dataset_digests(trainer, runs))
     if not worker.is_chief:
         with tempfile.TemporaryDirectory(prefix="pipit-worker-") as temporary:
             yield Run(Path(temporary), recipe, digest, cache, progress or LogProgress(), worker)

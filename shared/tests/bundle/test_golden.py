@@ -273,3 +273,37 @@ def test_damaged_files_are_refused_or_read(tmp_path: Path, golden_clips: list[In
     except IntegrityError:
         return
     assert all(np.isfinite(sample.scores["float32"]).all() for sample in samples)
+
+
+def with_proof(pipeline: Any) -> Any:
+    class Proving(type(pipeline)):  # type: ignore[misc]
+        """Says nothing by its predictions that the bundle alone decides."""
+
+        def interpret(self, outputs: Any, decoded: Any) -> list[Prediction]:
+            raise AssertionError("predictions are not looked at")
+
+        def proof(self, outputs: Any, decoded: Any) -> Any:
+            scores = outputs["scores"] if decoded.regions else np.zeros((0, 2), np.float32)
+            return np.concatenate([scores, scores[:, :1] * 10], axis=1)
+
+    proving = Proving.__new__(Proving)
+    vars(proving).update(vars(pipeline))
+    return proving
+
+
+def test_a_pipeline_s_own_proof_takes_the_place_of_scores(
+    tmp_path: Path, bundle: Bundle, draft: Manifest, golden_clips: list[Input], pipeline: Any, runtime_for: Any
+) -> None:
+    proving, runtime = with_proof(pipeline), runtime_for("float32")
+    proofs = [run_once(item, LABELS, proving, runtime) for item in golden_clips]
+    plain = [run_once(item, LABELS, pipeline, runtime) for item in golden_clips]
+    assert [proof.shape[1] for proof in proofs] == [3, 3]
+    np.testing.assert_array_equal(proofs[0][:, :2], plain[0])
+    write_golden(tmp_path / "golden.npz", golden_clips, {"float32": proofs})
+    files = {name: bundle.file(name) for name in bundle.manifest.files} | {"golden.npz": tmp_path / "golden.npz"}
+    proven = write_bundle(tmp_path / "proven", draft, files)
+    assert check_golden(proven, "float32", proving, runtime) == 0.0
+    with pytest.raises(IntegrityError, match=r"golden sample 0, variant 'float32', prediction \d, proof 2: expected"):
+        check_golden(proven, "float32", proving, runtime_for("int8"))
+    with pytest.raises(IntegrityError, match=r"scores of shape \(3, 2\), expected \(3, 3\)"):
+        check_golden(proven, "float32", pipeline, runtime)

@@ -5,12 +5,25 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
+import soundfile
 import structlog
 from pipit.cli.main import app
 from typer.testing import CliRunner
+
+LOUDNESS_RECIPE = """
+task: test.loudness
+name: plain
+network: threshold
+data: [{kind: folders, path: tones, licence: made here}]
+split: {rule: group}
+export: {variants: [float32], default_variant: float32}
+gates: [{name: good enough, metric: accuracy, comparison: ">", limit: 0.7}]
+"""
 
 
 @dataclass(frozen=True)
@@ -52,3 +65,35 @@ def pipit(monkeypatch: pytest.MonkeyPatch) -> Pipit:
         return Called(result.exit_code, result.stdout, result.stderr)
 
     return call
+
+
+@pytest.fixture
+def train(pipit: Pipit, loudness: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Called]:
+    """`pipit COMMAND test.loudness …` with data, runs and a recipe of its own."""
+    for label, level in (("loud", 0.5), ("quiet", 0.02)):
+        (tmp_path / "tones" / label).mkdir(parents=True)
+        for number in range(6):
+            samples = loudness.tone(1.0, level * (1 + 0.1 * number))
+            soundfile.write(tmp_path / "tones" / label / f"{number}.wav", samples, loudness.RATE)
+    (tmp_path / "configs").mkdir()
+    (tmp_path / "configs" / "loudness-plain.yaml").write_text(LOUDNESS_RECIPE)
+    monkeypatch.setattr(loudness.LoudnessTrainer, "recipe_folder", tmp_path / "configs")
+
+    def call(command: str, *arguments: object) -> Called:
+        monkeypatch.setenv("PIPIT_DATA", str(tmp_path))
+        monkeypatch.setenv("PIPIT_RUNS", str(tmp_path / "runs"))
+        return pipit(command, "test.loudness", *arguments)
+
+    return call
+
+
+@pytest.fixture
+def registry(tmp_path: Path) -> Iterator[str]:
+    """Address of a registry of its own."""
+    server_module = pytest.importorskip("model_registry.server")
+    settings_module = pytest.importorskip("model_registry.settings")
+    settings = settings_module.RegistrySettings(store=tmp_path / "store", port=0, metrics_port=0, grace_seconds=1.0)
+    server = server_module.RegistryServer(settings)
+    server.start()
+    yield f"127.0.0.1:{server.port}"
+    server.stop()

@@ -54,7 +54,9 @@ def names_of_all_commands() -> list[tuple[str, ...]]:
         ("keys", "generate"),
         ("keys", "show"),
         ("keys", "gallery"),
-        *((name,) for name in PipitGroup.lazy if name not in ("data", "keys")),
+        *(("faces", name) for name in ("enrol", "check", "list", "forget", "export")),
+        *(("faces", name) for name in ("unknown", "name", "ignore", "not", "reembed")),
+        *((name,) for name in PipitGroup.lazy if name not in ("data", "keys", "faces")),
     ]
 
 
@@ -66,10 +68,10 @@ def test_every_command_teaches_by_example(pipit: Any, name: tuple[str, ...]) -> 
 
 
 def test_examples_name_a_task_that_is_installed(pipit: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert help_of(train).count(f"pipit train {installed_tasks()[0]}") == 3
+    assert help_of(train).count(f"pipit train {installed_tasks()[0]}") == 4
     assert "TASK" not in help_of(train)
     monkeypatch.setattr("pipit.cli.app.example_task", lambda: "TASK")
-    assert help_of(train).count("pipit train TASK") == 3
+    assert help_of(train).count("pipit train TASK") == 4
 
 
 _HEAVY = (

@@ -1,48 +1,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import pytest
-import soundfile
 from pipit.bundle import open_bundle
 from pipit.cli.exit_codes import ExitCode
 from pipit.errors import NotFound
 from pipit.registry import RegistryClient
 
 TASK = "test.loudness"
-RECIPE = """
-task: test.loudness
-name: plain
-network: threshold
-data: [{kind: folders, path: tones, licence: made here}]
-split: {rule: group}
-export: {variants: [float32], default_variant: float32}
-gates: [{name: good enough, metric: accuracy, comparison: ">", limit: 0.7}]
-"""
-
-
-@pytest.fixture
-def train(pipit: Any, loudness: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
-    """`pipit COMMAND test.loudness …` with data, runs and a recipe of its own."""
-    for label, level in (("loud", 0.5), ("quiet", 0.02)):
-        (tmp_path / "tones" / label).mkdir(parents=True)
-        for number in range(6):
-            samples = loudness.tone(1.0, level * (1 + 0.1 * number))
-            soundfile.write(tmp_path / "tones" / label / f"{number}.wav", samples, loudness.RATE)
-    (tmp_path / "configs").mkdir()
-    (tmp_path / "configs" / "loudness-plain.yaml").write_text(RECIPE)
-    monkeypatch.setattr(loudness.LoudnessTrainer, "recipe_folder", tmp_path / "configs")
-
-    def call(command: str, *arguments: object) -> Any:
-        monkeypatch.setenv("PIPIT_DATA", str(tmp_path))
-        monkeypatch.setenv("PIPIT_RUNS", str(tmp_path / "runs"))
-        return pipit(command, TASK, *arguments)
-
-    return call
 
 
 def ran(result: Any) -> dict[str, bool]:
@@ -182,18 +150,6 @@ def test_a_bad_file_is_named(train: Any, tmp_path: Path) -> None:
     called = train("train")
     assert called.code == ExitCode.BAD_INPUT
     assert "broken.wav" in called.err
-
-
-@pytest.fixture
-def registry(tmp_path: Path) -> Iterator[str]:
-    """Address of a registry of its own."""
-    server_module = pytest.importorskip("model_registry.server")
-    settings_module = pytest.importorskip("model_registry.settings")
-    settings = settings_module.RegistrySettings(store=tmp_path / "store", port=0, metrics_port=0, grace_seconds=1.0)
-    server = server_module.RegistryServer(settings)
-    server.start()
-    yield f"127.0.0.1:{server.port}"
-    server.stop()
 
 
 def test_publishes_with_the_version_after_the_registrys_newest(train: Any, registry: str, make_bundle: Any) -> None:

@@ -41,6 +41,14 @@ def test_a_trainer_may_need_more(add: Add) -> None:
     assert (domain.landmarks, domain.beside, domain.licences) == (True, "finder", "Apache-2.0 AND MIT")
 
 
+def test_a_server_may_name_people(add: Add) -> None:
+    folder = add()
+    assert not read_domain(folder).gallery
+    facts = folder / "domain.toml"
+    facts.write_text(facts.read_text().replace("memory_mib = 384", "memory_mib = 384\ngallery = true"))
+    assert read_domain(folder).gallery
+
+
 @pytest.mark.parametrize(
     ("before", "after", "complaint"),
     [

@@ -26,6 +26,28 @@ def test_what_is_written_is_up_to_date_until_a_fact_changes(add: Add, tmp_path: 
     assert server["mem_limit"] == "${PIPIT_TOYS_MEMORY:-640m}"
 
 
+def test_the_gallerys_key_is_for_servers_that_name_people_alone(add: Add, tmp_path: Path) -> None:
+    add("games", 50061)
+    folder = add("toys", 50060)
+    facts = folder / "domain.toml"
+    facts.write_text(facts.read_text().replace("memory_mib = 384", "memory_mib = 384\ngallery = true"))
+    write(tmp_path)
+    for path in sorted(tmp_path.glob("compose/domains/*")) + sorted(tmp_path.glob("k8s/domains/**/*.yaml")):
+        with_key = path.name in ("servers.yaml", "device.yaml") or path.parent.name == "toys"
+        assert ("gallery" in path.read_text()) == with_key, path
+    services = yaml.safe_load((tmp_path / "compose/domains/servers.yaml").read_text())["services"]
+    assert services["toys"]["secrets"] == ["gallery_key"]
+    assert services["toys"]["environment"]["PIPIT_SERVING_GALLERY_KEY"] == "/run/secrets/gallery_key"
+    assert "secrets" not in services["games"]
+    manifest = yaml.safe_load((tmp_path / "k8s/domains/servers/toys/kustomization.yaml").read_text())
+    assert "PIPIT_SERVING_GALLERY_KEY=/run/secrets/gallery_key" in manifest["configMapGenerator"][0]["literals"]
+    (volume,) = [
+        each["value"] for each in yaml.safe_load(manifest["patches"][0]["patch"]) if each["path"].endswith("/volumes/0")
+    ]
+    mounted = [source["secret"]["name"] for source in volume["projected"]["sources"]]
+    assert (volume["name"], mounted) == ("secrets", ["device-token", "gallery-key"])
+
+
 def test_only_the_folders_that_hold_nothing_else_are_written_to(add: Add, tmp_path: Path) -> None:
     add()
     assert all(path.startswith(tuple(f"{folder}/" for folder in FOLDERS)) for path in rendered(tmp_path))

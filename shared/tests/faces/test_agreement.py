@@ -36,6 +36,7 @@ def test_nobody_is_enrolled_by_a_clock_in_1970() -> None:
     [
         ("", "door", "", "who agreed"),
         ("Anna", " ", "", "what for"),
+        ("Anna\nBob", "door", "", "who agreed .* holds a line break"),
         ("Anna", "d" * 301, "", "takes 301 characters"),
         ("Anna", "door", "2026-11-27", "has ended already"),
         ("Anna", "door", "30.6.2027", "is no day; write the end of consent as 2027-06-30"),

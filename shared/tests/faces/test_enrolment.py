@@ -10,11 +10,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pipit.errors import InvalidInput
-from pipit.faces.enrolment import EnrolmentLimits, Picture, Reason, Report, Sighting, View, judge
+from pipit.faces.enrolment import Picture, Reason, Report, Sighting, View, judge
 from pipit.faces.gallery import EMPTY, Consent, Gallery, Person, Template, Vector
+from pipit.faces.likeness import Likeness
+from pipit.faces.quality import Quality, QualityLimits
 
 EMBEDDER = "e" * 64
-LIMITS = EnrolmentLimits(sharpness=5.0, dark=0.2, bright=0.9, duplicate=0.95, alike=0.3, known=0.5)
+LIMITS = QualityLimits(box=100, eyes=30, sharpness=0.1, yaw=35, dark=0.2, bright=0.9)
+LIKENESS = Likeness(duplicate=0.95, alike=0.3, known=0.5)
 DIMENSIONS = 256
 
 
@@ -27,9 +30,9 @@ def vector(person: int, picture: int = 0, spread: float = 0.6) -> Vector:
     return np.asarray(value / np.linalg.norm(value), np.float32)
 
 
-def face(person: int = 1, picture: int = 0, **measured: Any) -> Sighting:
-    good: dict[str, Any] = {"size": 150, "eyes": 60, "sharpness": 20, "yaw": 0, "light": 0.5, "quality": 0.8}
-    return Sighting(vector(person, picture), **(good | measured))
+def face(person: int = 1, picture: int = 0, **measured: float) -> Sighting:
+    good = {"box": 150.0, "eyes": 60.0, "sharpness": 0.3, "yaw": 0.0, "exposure": 0.5, "score": 0.8}
+    return Sighting(vector(person, picture), Quality(**(good | measured)))
 
 
 def picture(number: int, *faces: Sighting, problem: str = "") -> Picture:
@@ -47,7 +50,7 @@ def known(name: str, person: int, identity: str = "a" * 32, embedder: str = EMBE
 
 
 def look(given: list[Picture], *people: Person, person: Person | None = None, **options: Any) -> Report:
-    return judge(given, Gallery("home", 3, people), person, EMBEDDER, LIMITS, **options)
+    return judge(given, Gallery("home", 3, people), person, EMBEDDER, LIMITS, LIKENESS, **options)
 
 
 def reasons(report: Report) -> list[list[str]]:
@@ -67,12 +70,12 @@ def test_five_good_pictures_from_all_sides_need_no_advice() -> None:
 @pytest.mark.parametrize(
     ("measured", "reason", "value", "limit", "says"),
     [
-        ({"size": 20.0}, Reason.SMALL, 20.0, 100.0, "20 pixels wide, and 100 are needed; come nearer"),
+        ({"box": 20.0}, Reason.SMALL, 20.0, 100.0, "20 pixels wide, and 100 are needed; come nearer"),
         ({"eyes": 18.4}, Reason.EYES, 18.4, 30.0, "18 pixels apart, and 30 are needed"),
-        ({"sharpness": 2.0}, Reason.BLURRED, 2.0, 5.0, "sharpness 2, and 5 is needed; hold still"),
+        ({"sharpness": 0.04}, Reason.BLURRED, 0.04, 0.1, "sharpness 0.04, and 0.1 is needed; hold still"),
         ({"yaw": -48.0}, Reason.TURNED, 48.0, 35.0, "48 degrees to the picture's left, and 35 are allowed; look more"),
-        ({"light": 0.1}, Reason.DARK, 0.1, 0.2, "brightness 0.10, and at least 0.20 is needed; put light"),
-        ({"light": 0.95}, Reason.BRIGHT, 0.95, 0.9, "brightness 0.95, and at most 0.90 is allowed; step out"),
+        ({"exposure": 0.1}, Reason.DARK, 0.1, 0.2, "brightness 0.10, and at least 0.20 is needed; put light"),
+        ({"exposure": 0.95}, Reason.BRIGHT, 0.95, 0.9, "brightness 0.95, and at most 0.90 is allowed; step out"),
     ],
 )
 def test_a_face_that_is_no_good_is_refused_with_number_limit_and_advice(
@@ -85,20 +88,18 @@ def test_a_face_that_is_no_good_is_refused_with_number_limit_and_advice(
 
 
 def test_values_at_their_limits_are_good() -> None:
-    at_limits = face(size=100, eyes=30, sharpness=5, yaw=-35, light=0.2)
-    assert reasons(look([picture(1, at_limits), picture(2, replace(at_limits, vector=vector(1, 1), light=0.9))])) == [
-        [],
-        [],
-    ]
+    dark = face(1, 0, box=100, eyes=30, sharpness=0.1, yaw=-35, exposure=0.2)
+    bright = face(1, 1, box=100, eyes=30, sharpness=0.1, yaw=35, exposure=0.9)
+    assert reasons(look([picture(1, dark), picture(2, bright)])) == [[], []]
 
 
 def test_all_that_is_wrong_is_said_at_once() -> None:
-    report = look([picture(1, face(size=20, eyes=8, light=0.05))])
+    report = look([picture(1, face(box=20, eyes=8, exposure=0.05))])
     assert reasons(report) == [["small", "eyes close", "dark"]]
 
 
 def test_pictures_without_a_face_or_with_five() -> None:
-    crowd = picture(2, *(face(person, size=200 - person) for person in range(5)))
+    crowd = picture(2, *(face(person, box=200 - person) for person in range(5)))
     broken = picture(3, problem="it is no picture")
     report = look([picture(1), crowd, broken])
     assert reasons(report) == [["no face"], ["several faces"], ["unreadable"]]
@@ -109,7 +110,7 @@ def test_pictures_without_a_face_or_with_five() -> None:
 
 
 def test_the_largest_of_several_faces_may_be_chosen() -> None:
-    crowd = picture(2, face(4, size=300, crop=b"png"), face(5, size=150))
+    crowd = picture(2, replace(face(4, box=300), crop=b"png"), face(5, box=150))
     report = look([crowd], largest=True)
     (template,) = report.templates(EMBEDDER, keep_crops=True)
     np.testing.assert_array_equal(template.vector, vector(4))
@@ -201,7 +202,7 @@ def test_few_pictures_and_missing_views_are_told() -> None:
 
 def test_nobody_is_enrolled_without_pictures() -> None:
     with pytest.raises(InvalidInput, match="no picture was sent; give 5 to 10"):
-        judge([], EMPTY, None, EMBEDDER, LIMITS).templates(EMBEDDER, keep_crops=False)
+        judge([], EMPTY, None, EMBEDDER, LIMITS, LIKENESS).templates(EMBEDDER, keep_crops=False)
 
 
 @given(st.lists(st.tuples(st.integers(1, 3), st.integers(0, 9)), max_size=12), st.integers(0, 2))

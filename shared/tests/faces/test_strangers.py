@@ -11,10 +11,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pipit.errors import NotFound
 from pipit.faces.gallery import Vector
+from pipit.faces.likeness import Likeness
+from pipit.faces.quality import Quality
 from pipit.faces.strangers import Stranger, Strangers
 
 NOW = datetime(2026, 11, 28, 19, 0, tzinfo=UTC)
-ALIKE, DUPLICATE = 0.4, 0.95
+LIKENESS = Likeness(duplicate=0.95, alike=0.4)
 Met = tuple[int, int]
 
 
@@ -26,18 +28,20 @@ def vector(person: int, picture: int) -> Vector:
     return np.asarray(0.8 * center + 0.6 * noise / np.linalg.norm(noise), np.float32)
 
 
+def of(score: float) -> Quality:
+    return Quality(box=150, eyes=60, sharpness=0.3, yaw=0, exposure=0.5, score=score)
+
+
 def stranger(person: int, picture: int, minutes: float = 0.0, quality: float = 0.5, embedder: str = "e") -> Stranger:
     at = NOW + timedelta(minutes=minutes)
     identity = f"{person}-{picture}"
-    return Stranger(
-        identity, f"c{identity}", at, at, embedder, vector(person, picture), 150, 60, 9, 0, 0.5, quality, b"png"
-    )
+    return Stranger(identity, f"c{identity}", at, at, embedder, vector(person, picture), of(quality), b"png")
 
 
 def meet(*strangers: Stranger, before: Strangers | None = None) -> Strangers:
     kept = before or Strangers()
     for one in strangers:
-        kept = kept.met(one, ALIKE, DUPLICATE)
+        kept = kept.met(one, LIKENESS)
     return kept
 
 
@@ -58,7 +62,7 @@ def test_somebody_who_stands_before_the_door_is_one_face_and_the_best_picture_st
     kept = meet(first, again)
     (one,) = kept.everybody
     assert (one.id, one.cluster, one.crop, one.first, one.last) == ("1-0", "c1-0", b"better", NOW, again.last)
-    (one,) = meet(replace(again, quality=0.1, crop=b"worse"), before=kept).everybody
+    (one,) = meet(replace(again, quality=of(0.1), crop=b"worse"), before=kept).everybody
     assert one.crop == b"better"
 
 
@@ -85,7 +89,7 @@ def test_an_ignored_cluster_loses_its_pictures_and_takes_in_no_more() -> None:
 
 def test_faces_like_those_of_somebody_are_found() -> None:
     kept = meet(stranger(1, 0), stranger(2, 0), stranger(1, 1), stranger(1, 2, embedder="other"))
-    found = kept.like([vector(1, 9)], "e", ALIKE)
+    found = kept.like([vector(1, 9)], "e", LIKENESS)
     assert [one.id for one in found] == ["1-0", "1-1"]
     assert [one.id for one in kept.without(one.id for one in found).everybody] == ["2-0", "1-2"]
 
@@ -98,7 +102,7 @@ def test_faces_of_two_embedders_are_not_compared() -> None:
 def test_of_too_many_the_oldest_go() -> None:
     kept = Strangers()
     for person in range(5):
-        kept = kept.met(stranger(person, 0, person), ALIKE, DUPLICATE, most=3)
+        kept = kept.met(stranger(person, 0, person), LIKENESS, most=3)
     assert [one.id for one in kept.everybody] == ["2-0", "3-0", "4-0"]
 
 

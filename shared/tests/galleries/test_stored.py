@@ -5,14 +5,14 @@ from __future__ import annotations
 import base64
 import dataclasses
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
-from pipit.errors import Conflict, InputTooLarge, IntegrityError, InvalidInput, NotFound, QueueFull, Unavailable
+from pipit.errors import Conflict, InputTooLarge, IntegrityError, InvalidInput, NotFound, QueueFull
 from pipit.faces.gallery import Person
 from pipit.faces.sealing import GalleryKey, SealedPerson, seal, unseal
 from pipit.galleries import StoredGalleries
@@ -21,11 +21,6 @@ from pipit.storage import LocalStore
 KEY = GalleryKey(bytes(range(32)))
 NOW = datetime(2026, 11, 28, tzinfo=UTC)
 MakeSealed = Callable[..., SealedPerson]
-
-
-@pytest.fixture
-def make_sealed(make_person: Callable[..., Person]) -> MakeSealed:
-    return lambda *arguments, **named: seal(KEY, "home", make_person(*arguments, **named))
 
 
 @pytest.fixture
@@ -226,90 +221,6 @@ def found(folder: Path, traces: list[bytes]) -> int:
     return sum(
         any(form in content for form in (trace, trace.hex().encode(), base64.b64encode(trace)[:-4])) for trace in traces
     )
-
-
-class Breaking(LocalStore):
-    """A store that is away from its `at`th write, replacement or deletion on."""
-
-    def __init__(self, root: Path) -> None:
-        super().__init__(root)
-        self.left: int | None = None
-
-    def _pass(self) -> None:
-        if self.left is not None:
-            if self.left == 0:
-                raise Unavailable("away")
-            self.left -= 1
-
-    def create(self, key: str, data: Any) -> str:
-        self._pass()
-        return super().create(key, data)
-
-    def replace(self, key: str, data: bytes, etag: str) -> str:
-        self._pass()
-        return super().replace(key, data, etag)
-
-    def delete(self, key: str) -> None:
-        self._pass()
-        super().delete(key)
-
-
-def until_it_works(store: Breaking, call: Callable[[], object]) -> Iterator[int]:
-    """Breaks the call at its first write, then at its second, and so on, until it goes through."""
-    for writes in range(20):
-        store.left = writes
-        try:
-            call()
-        except Unavailable:
-            store.left = None
-            yield writes
-        else:
-            store.left = None
-            return
-    pytest.fail("it never went through")
-
-
-def test_a_put_that_breaks_off_anywhere_is_whole_or_not_there(tmp_path: Path, make_sealed: MakeSealed) -> None:
-    store = Breaking(tmp_path / "store")
-    galleries = StoredGalleries(store)
-    before = make_sealed(1, keep_crops=True)
-    galleries.put("home", before)
-    after = make_sealed(1, name="Other", keep_crops=True)
-
-    broken = 0
-    for _ in until_it_works(store, lambda: galleries.put("home", after, expected=1)):
-        broken += 1
-        stands = galleries.get("home", before.id, crops=True)
-        assert stands in (dataclasses.replace(before, revision=1), dataclasses.replace(after, revision=2))
-
-    assert broken == 3  # body, crops, index; what leaves may be deleted by whoever comes next
-    assert galleries.get("home", before.id, crops=True) == dataclasses.replace(after, revision=2)
-    galleries.forget("home", before.id)
-    assert objects(store) == ["galleries/home/gallery.json"]
-
-
-def test_a_forgetting_that_breaks_off_anywhere_is_finished_by_whoever_comes_next(
-    tmp_path: Path, make_sealed: MakeSealed
-) -> None:
-    for writes in range(4):
-        store = Breaking(tmp_path / f"store-{writes}")
-        galleries = StoredGalleries(store)
-        anna = make_sealed(1, keep_crops=True)
-        galleries.put("home", anna)
-        store.left = writes
-        with pytest.raises(Unavailable):
-            galleries.forget("home", anna.id)
-        store.left = None
-
-        listing = galleries.list("home")
-
-        if writes == 0:
-            assert [entry.id for entry in listing.entries] == [anna.id]
-        else:
-            assert listing.entries == ()
-            assert objects(store) == ["galleries/home/gallery.json"]
-            assert anna.wrapped_key.hex().encode() not in store.read("galleries/home/gallery.json").data
-        assert galleries.forget("home", anna.id).id == anna.id
 
 
 def test_a_forgetting_in_the_middle_of_a_put_takes_nothing_from_it(tmp_path: Path, make_sealed: MakeSealed) -> None:

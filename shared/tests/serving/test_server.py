@@ -98,6 +98,7 @@ def test_reflection_lists_the_services(serve: Serve) -> None:
     (answer,) = stub.ServerReflectionInfo(iter([ask(list_services="")]), timeout=30)
     assert {service.name for service in answer.list_services_response.service} == {
         "pipit.inference.v1.InferenceService",
+        "pipit.faces.v1.FaceService",
         "inference.GRPCInferenceService",
         "grpc.health.v1.Health",
         "grpc.reflection.v1alpha.ServerReflection",
@@ -147,7 +148,8 @@ def test_the_endpoint_exposes_just_what_the_file_lists(serve: Serve) -> None:
     with_samples = {name for name, family in families.items() if family.samples}
     # This bundle expects nothing, and nothing happened that the others count.
     expectations = {"pipit_latency_budget_seconds", "pipit_score_reference_ratio"}
-    assert set(listed) - with_samples == {"pipit_feedback_total"} | expectations
+    people = {"pipit_gallery_people", "pipit_gallery_revision"}
+    assert set(listed) - with_samples == {"pipit_feedback_total"} | expectations | people
 
 
 def test_what_has_not_happened_yet_is_shown_as_nothing(serve: Serve, make_bundle: MakeBundle, until: Until) -> None:

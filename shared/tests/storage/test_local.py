@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import os
 import tempfile
 from pathlib import Path
 
 import pytest
 from pipit.errors import InvalidInput, Unavailable
+from pipit.locks import SharedLock
 from pipit.storage import LocalStore
 
 
@@ -87,3 +89,34 @@ def test_delete_takes_empty_folders_along(local: LocalStore, tmp_path: Path) -> 
     local.delete("uploads/ab/0")
 
     assert sorted(path.name for path in (tmp_path / "store/uploads").iterdir()) == ["cd"]
+
+
+def test_what_a_writer_that_died_left_goes_at_the_next_start(local: LocalStore, tmp_path: Path) -> None:
+    writing = tmp_path / "store/.pipit/writing"
+    for name in ("left", "young", "written"):
+        (writing / name).write_bytes(b"half")
+    for name in ("left", "written"):
+        os.utime(writing / name, (0, 0))
+
+    writer = SharedLock(writing / "written")
+    LocalStore(tmp_path / "store")
+    writer.release()
+
+    assert sorted(path.name for path in writing.iterdir()) == ["written", "young"]
+    LocalStore(tmp_path / "store")
+    assert [path.name for path in writing.iterdir()] == ["young"]
+
+
+def test_a_start_takes_nothing_from_a_slow_writer(local: LocalStore, tmp_path: Path) -> None:
+    class Slow(io.BytesIO):
+        """Somebody starts a store while this is written, and the clock says that it took long."""
+
+        def read(self, size: int | None = -1) -> bytes:
+            for path in (tmp_path / "store/.pipit/writing").iterdir():
+                os.utime(path, (0, 0))
+            LocalStore(tmp_path / "store")
+            return super().read(size)
+
+    local.create("blobs/slow", Slow(b"content"))
+
+    assert local.read("blobs/slow").data == b"content"

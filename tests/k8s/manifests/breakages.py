@@ -80,7 +80,7 @@ BREAKAGES: dict[str, tuple[str, Breakage, str]] = {
         "x of ConfigMap"),
     "sub-path that is no key": (
         "objects",
-        lambda d: container(d, *SERVER)["volumeMounts"].append(
+        lambda d: container(d, "StatefulSet", "emotion-inference")["volumeMounts"].append(
             {"name": "secrets", "subPath": "nothing", "mountPath": "/a"}),
         "nothing of Secret device-token"),
     "no storage class": (

@@ -1,38 +1,20 @@
 """The convolutions of MobileFaceNet, which were taught to tell people apart, as the beginning of another network.
 
-The weights lie in `backbones/mobilefacenet_casia_112x96.npz`, which `pipit data fetch mobilefacenet` makes.
-Source: S. Chen et al., MobileFaceNets, https://arxiv.org/abs/1804.07573.
+The weights are those of `pipit.training.mobilefacenet`.
 """
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import Any
-from zipfile import BadZipFile
 
-import numpy as np
 import torch
-from pipit.errors import InvalidInput, NotFound
+from pipit.errors import InvalidInput
+from pipit.training.mobilefacenet import FEATURES, STAGES, STEM, read_weights
 from torch import Tensor, nn
 
-FILE = Path("backbones") / "mobilefacenet_casia_112x96.npz"
-FEATURES = 512
-_STEM = 64
-_STAGES = ((2, 64, 5, 2), (4, 128, 1, 2), (2, 128, 6, 1), (4, 128, 1, 2), (2, 128, 2, 1))
-"""Expansion, channels, blocks, stride of the first block."""
 _HEAD = ("linear7", "linear1")
 """What makes the embedding of a person, and is left out."""
-
-
-def weights_file(data: Path | None) -> Path:
-    """Where the weights lie below the folder of data sets. Raises NotFound."""
-    path = None if data is None else data / FILE
-    if path is None or not path.is_file():
-        raise NotFound(
-            f"MobileFaceNet's weights are not at {path or f'$PIPIT_DATA/{FILE}'}; "
-            "run `pipit data fetch mobilefacenet` and set PIPIT_DATA, or train the recipe `joined`, which needs none"
-        )
-    return path
 
 
 class MobileFaceNet(nn.Module):
@@ -43,11 +25,11 @@ class MobileFaceNet(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.conv1 = _Convolution(3, _STEM, 3, stride=2)
-        self.dw_conv1 = _Convolution(_STEM, _STEM, 3, groups=_STEM)
+        self.conv1 = _Convolution(3, STEM, 3, stride=2)
+        self.dw_conv1 = _Convolution(STEM, STEM, 3, groups=STEM)
         blocks: list[nn.Module] = []
-        channels = _STEM
-        for expansion, wide, count, stride in _STAGES:
+        channels = STEM
+        for expansion, wide, count, stride in STAGES:
             for number in range(count):
                 blocks.append(_Bottleneck(channels, wide, 1 if number else stride, expansion))
                 channels = wide
@@ -62,16 +44,12 @@ class MobileFaceNet(nn.Module):
 
 def load_pretrained(network: MobileFaceNet, path: Path) -> None:
     """Puts the published weights into it. Raises InvalidInput for a file with others."""
+    weights = {name: torch.from_numpy(values) for name, values in read_weights(path).items()}
     try:
-        # numpy leaves a file open that is cut short.
-        with path.open("rb") as stream, np.load(stream, allow_pickle=False) as file:
-            weights = {
-                name: torch.from_numpy(file[name].astype(np.float32))
-                for name in file.files
-                if name.partition(".")[0] not in _HEAD
-            }
-        missing, unexpected = network.load_state_dict(weights, strict=False)
-    except (ValueError, RuntimeError, OSError, EOFError, BadZipFile) as error:
+        missing, unexpected = network.load_state_dict(
+            {name: values for name, values in weights.items() if name.partition(".")[0] not in _HEAD}, strict=False
+        )
+    except RuntimeError as error:
         reason = " ".join(str(error).split())
         raise InvalidInput(f"{path} holds no weights of MobileFaceNet: {reason}; fetch it again") from error
     lost = [name for name in missing if not name.endswith("num_batches_tracked")]

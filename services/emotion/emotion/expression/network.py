@@ -17,9 +17,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from pipit.training.by_input.faces.faces import FaceSamples
+from pipit.training.mobilefacenet import FEATURES
 from torch import Tensor, nn
 
-from emotion.expression import mobilefacenet
 from emotion.expression.classes import LABELS
 from emotion.expression.features import ALIGNED, CROP, make_features
 from emotion.expression.mobilefacenet import MobileFaceNet
@@ -167,7 +167,7 @@ def build_network(recipe: ExpressionRecipe, columns: int) -> nn.Module:
     if recipe.network == "joined":
         return Joined(Convolutions(dropout), CHANNELS[-1], dropout)
     if recipe.network == "mobilefacenet":
-        return Joined(Faces(dropout), mobilefacenet.FEATURES, dropout)
+        return Joined(Faces(dropout), FEATURES, dropout)
     if recipe.network == "aligned":
         return Dense(columns, ALIGNED_WIDTHS, dropout, batch_norm=True)
     return Dense(columns, GUIDE_WIDTHS, dropout, batch_norm=False)

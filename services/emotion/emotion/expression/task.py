@@ -21,6 +21,7 @@ from pipit.bundle.manifest import Decision, InputDescription, Metric
 from pipit.errors import InvalidInput
 from pipit.inputs import Input
 from pipit.landmarks import face_crop
+from pipit.training import mobilefacenet
 from pipit.training.by_input.faces.faces import Crop, FaceSamples
 from pipit.training.by_input.faces.labelled import Face
 from pipit.training.by_input.faces.sources import metrics_by_source, source_of
@@ -36,7 +37,6 @@ from pipit.training.source_set import Listing
 from pipit.training.torch_kit import TorchKit
 from torch import nn
 
-from emotion.expression import mobilefacenet
 from emotion.expression.classes import LABELS
 from emotion.expression.data import read_dataset
 from emotion.expression.features import ALIGNED, CROP, feature_count, grey
@@ -201,4 +201,6 @@ class ExpressionTrainer(FaceTrainer[ExpressionRecipe]):
         return CardWords("Says which of seven expressions a face most looks like.", NOT_FOR, (*beginning, *LIMITS))
 
     def _weights(self) -> Path | None:
-        return mobilefacenet.weights_file(self.data) if self.recipe.network == "mobilefacenet" else None
+        if self.recipe.network != "mobilefacenet":
+            return None
+        return mobilefacenet.weights_file(self.data, "train the recipe `joined`, which needs none")

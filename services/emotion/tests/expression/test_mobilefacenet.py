@@ -7,11 +7,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from emotion.expression.mobilefacenet import FEATURES, FILE, MobileFaceNet, load_pretrained, weights_file
+from emotion.expression.mobilefacenet import MobileFaceNet, load_pretrained
 from numpy.typing import NDArray
 from PIL import Image
 from pipit.errors import InvalidInput, NotFound
 from pipit.settings import DataSettings, load_settings
+from pipit.training.mobilefacenet import FEATURES, FILE, weights_file
 from torch.nn import functional
 
 onnxruntime = pytest.importorskip("onnxruntime")
@@ -55,9 +56,9 @@ def test_it_is_the_published_network(backbones: Path, faces: NDArray[np.float32]
 
 def test_missing_weights_say_where_they_belong_and_what_does_without(tmp_path: Path) -> None:
     with pytest.raises(NotFound, match=r"\$PIPIT_DATA/backbones/.*pipit data fetch mobilefacenet.*recipe `joined`"):
-        weights_file(None)
+        weights_file(None, "train the recipe `joined`")
     with pytest.raises(NotFound, match=str(tmp_path)):
-        weights_file(tmp_path)
+        weights_file(tmp_path, "train another")
 
 
 def test_other_weights_are_refused(tmp_path: Path) -> None:

@@ -133,7 +133,7 @@ class FaceServiceServicer:
 
     def ListUnknown(self, request, context):
         """Faces that were seen several times in the last 24 hours and are nobody's, where the server keeps them. Of this
-        server process alone.
+        device alone.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -1,0 +1,291 @@
+"""The trainer of `home_security.faces`: the six steps of `pipit.training.steps`.
+
+prepare   lists pictures of people; names every bad one; leaves out twins; says who does what
+fit       finds and embeds every face; fits the guide's classifiers for the people who are to be known
+evaluate  chooses limits by some strangers, and measures naming on others; report and model card
+export    the embedder as ONNX
+verify    the exported embedder beside the vectors that were measured
+draft     what goes into the bundle: networks, limits, a cohort of strangers; nobody who is to be known
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, closing, contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+from pipit.bundle.manifest import Decision, InputDescription, Metric, Network, PipelineReference, ScoreHistogram
+from pipit.errors import IntegrityError, InvalidInput
+from pipit.faces.cohort import LEAST
+from pipit.faces.embedding import EmbedderSettings
+from pipit.faces.finder import FaceFinder
+from pipit.faces.operating import operating_points_of
+from pipit.files import sha256_file
+from pipit.landmarks.networks import FACE_NETWORKS, RUNTIME, network_paths
+from pipit.pipelines.networks import open_networks
+from pipit.runtimes import load_runtime
+from pipit.training.cache import ArrayCache
+from pipit.training.intervals import Estimate, grouped_share
+from pipit.training.native_lines import without_chatter
+from pipit.training.recipe import recipe_folder
+from pipit.training.run import Facts, Run
+from pipit.training.score_histogram import score_histogram
+from pipit.training.source_set import Listing, settle_problems
+from pipit.training.trainer import BundleDraft, NetworkFile, VariantFile
+
+from home_security.faces.data import ENROL, UNKNOWN, FacePicture, list_faces, read_hashes, without_twins
+from home_security.faces.embedded import NO_COPIES, Embedded, Embedder
+from home_security.faces.kept import keep_faces, read_faces, write_known
+from home_security.faces.measuring import Divided, NamingEvaluation, evaluate_naming
+from home_security.faces.networks import Wanted, make_embedder, weights_files
+from home_security.faces.recipe import FacesRecipe
+from home_security.faces.report import write_card, write_report
+from home_security.faces.settings import KNOWN, LABELS, FacesSettings, reaches
+from home_security.faces.sides import COHORT, LIMITS, VALIDATION, choose_sides, describe_sides
+from home_security.faces.synthetic import golden_inputs
+from home_security.faces.trials import FaceSet, with_points
+
+PACKAGES = ("onnxruntime", "ai-edge-litert", "onnx")
+SHOWN = ("detection_rate", "accuracy_training", "accuracy_validation", "found", "let_in", "let_in.over", "size_mb")
+LEAST_COSINE = 0.999
+"""Between the vectors of the exported embedder and those that were measured."""
+VERIFIED = 20
+"""Pictures that are embedded anew."""
+MOST_COHORT = 200
+
+
+class FacesTrainer:
+    """See `pipit.training.trainer.Trainer`."""
+
+    recipe_type: ClassVar[type[FacesRecipe]] = FacesRecipe
+    recipe_folder: ClassVar[Path] = recipe_folder(Path(__file__).parents[1])
+    default_recipe: ClassVar[str] = "dlib"
+    distributed: ClassVar[bool] = False
+
+    def __init__(self, recipe: FacesRecipe, data: Path | None) -> None:
+        self.recipe = recipe
+        self._data = data
+
+    def data_files(self) -> Mapping[str, Path]:
+        """See `Trainer`. The embedder's weights count as data."""
+        return {**self._listing().files, **weights_files(self.recipe.network, self._wanted())}
+
+    def prepare(self, run: Run) -> Facts:
+        """Leaves `faces.json`."""
+        listing = self._listing()
+        with run.progress.track("reading pictures", len(listing.items)) as bar:
+            usable, hashes, problems = read_hashes(listing.items, lambda _done, _all: bar.advance())
+        settle_problems(run, (*listing.problems, *problems))
+        pictures, pairs = without_twins(usable, hashes)
+        mixed = [f"{one.name} and {other.name}" for one, other in pairs if one.person != other.person]
+        if mixed:
+            run.progress.say(f"nearly the same, of two people: {mixed[0]} ({len(mixed)} such pairs); is one misplaced?")
+        sides = choose_sides(pictures, self.recipe.split, self.recipe.seed)
+        entries = [{"name": p.name, "person": p.person, "role": p.role, "side": sides[p.person]} for p in pictures]
+        run.write_json("prepare", "faces.json", entries)
+        kinds = {p.person: f"{_kind(p.role)}_{sides[p.person]}" for p in pictures}
+        return {
+            "pictures": len(pictures),
+            "twins_left_out": len(usable) - len(pictures),
+            "bad_files": len(listing.problems) + len(problems),
+            **{f"people_{name}": count for name, count in sorted(Counter(kinds.values()).items())},
+        }
+
+    def fit(self, run: Run) -> Facts:
+        """Leaves `embedder.onnx`, `embedder.json`, `vectors.npz`; and `known.npz`, which is personal data."""
+        path = run.output("fit") / "embedder.onnx"
+        embedder = make_embedder(self.recipe.network, self._wanted(), flipped=self.recipe.flipped)
+        embedder.write(path)
+        digest = embedder.settings.digest(sha256_file(path))
+        kept = {"settings": embedder.settings.to_parameters(), "digest": digest, "licence": embedder.licence}
+        run.write_json("fit", "embedder.json", kept)
+        pictures = self._pictures(run)
+        with self._embedder(run, path) as embed, run.progress.track("embedding faces", len(pictures)) as bar:
+            found = []
+            for picture in pictures:
+                copies = self.recipe.augmentation if picture.role == ENROL else NO_COPIES
+                found.append(embed.embed(picture, copies))
+                bar.advance()
+        faces = [one for one in found if one is not None]
+        if not any(one.picture.role == ENROL for one in faces):
+            raise InvalidInput("no face is found in any picture of enrolment; use faces of 100 pixels or larger")
+        kept_faces = keep_faces(pictures, found)
+        kept_faces.save(run.output("fit"))
+        everybody, svm = kept_faces.face_set(copies=True), self.recipe.naming.settings().svm
+        people = write_known(run.output("fit"), everybody, self._cohort(run), svm)
+        refused = sum(not self._enrols(one) for one in faces if one.picture.role == ENROL)
+        return {
+            "faces": len(faces),
+            "without_face": len(pictures) - len(faces),
+            "people_known": people,
+            "enrolment_would_refuse": refused,
+        }
+
+    def evaluate(self, run: Run) -> Facts:
+        """Leaves `limits.json`, the report with its model card, `metrics.json` and `best_scores.json`."""
+        evaluation = self._evaluation(run)
+        limits = {"points": evaluation.naming.points.to_parameters(), "source": evaluation.source}
+        run.write_json("evaluate", "limits.json", limits)
+        run.progress.say(f"limits {evaluation.source}")
+        size = (run.output("fit") / "embedder.onnx").stat().st_size / 1e6
+        metrics = evaluation.metrics() | {"size_mb": Metric(value=size, samples=0)}
+        if self.recipe.augmentation.copies:
+            metrics |= self._without_copies(run)
+        kept = {name: metric.model_dump(mode="json") for name, metric in metrics.items()}
+        run.write_json("evaluate", "metrics.json", kept)
+        histogram = score_histogram(evaluation.calibrated().astype(np.float32))
+        run.write_json("evaluate", "best_scores.json", histogram.model_dump(mode="json"))
+        report = run.output("evaluate") / "report"
+        write_report(report, evaluation, PACKAGES)
+        licence = run.read_json("fit", "embedder.json")["licence"]
+        rule = describe_sides(self.recipe.split, self.recipe.seed)
+        write_card(report / "model_card.md", self.recipe, run, evaluation, metrics, licence, rule, PACKAGES)
+        return _facts(metrics) | {"limits": evaluation.source}
+
+    def export(self, run: Run) -> Facts:
+        """Leaves `float32.onnx`."""
+        path = _network(run)
+        shutil.copyfile(run.output("fit") / "embedder.onnx", path)
+        return {"float32_bytes": path.stat().st_size}
+
+    def verify(self, run: Run) -> Facts:
+        """Leaves `parity.json`: the exported embedder gives the vectors that were measured, so the report is of it."""
+        cosine = self._least_cosine(run)
+        run.write_json("verify", "parity.json", {"float32": cosine})
+        if cosine < LEAST_COSINE:
+            raise IntegrityError(f"the exported embedder gives other vectors (cosine {cosine:.4f}); it went wrong")
+        return {"least_cosine": cosine}
+
+    def draft(self, run: Run) -> BundleDraft:
+        """See `Trainer`. Golden inputs are drawn by a program: nobody's face goes into a bundle."""
+        kept = run.read_json("fit", "embedder.json")
+        embedder = EmbedderSettings.from_parameters(kept["settings"])
+        points = operating_points_of(run.read_json("evaluate", "limits.json")["points"])
+        settings = FacesSettings(
+            embedder=embedder,
+            digest=kept["digest"],
+            enrolment=self.recipe.enrolment.limits(),
+            nameable=self.recipe.nameable.limits(),
+            naming=with_points(self.recipe.naming.settings(), points),
+            cohort=self._cohort(run),
+        )
+        metrics = run.read_json("evaluate", "metrics.json")
+        return BundleDraft(
+            labels=LABELS,
+            input=InputDescription(
+                kind="image", shape=(3, embedder.height, embedder.width), units="RGB of an aligned face, scaled"
+            ),
+            pipeline=PipelineReference(name=self.recipe.task, parameters=settings.to_parameters()),
+            variants=(VariantFile("float32", "onnx", _network(run)),),
+            decision=Decision(thresholds={KNOWN: 0.5}),
+            metrics={name: Metric.model_validate(value) for name, value in metrics.items()},
+            golden=golden_inputs(self.recipe.golden.samples, self.recipe.seed),
+            best_scores=ScoreHistogram.model_validate(run.read_json("evaluate", "best_scores.json")),
+            split_rule=describe_sides(self.recipe.split, self.recipe.seed),
+            files={f"report/{p.name}": p for p in sorted((run.output("evaluate") / "report").iterdir())},
+            networks={name: NetworkFile(RUNTIME, path) for name, path in network_paths(body=False).items()},
+        )
+
+    def _listing(self) -> Listing[FacePicture]:
+        return list_faces(self.recipe.data[0].folder(self._data))
+
+    def _wanted(self) -> Wanted:
+        weights = Path(self.recipe.weights).expanduser() if self.recipe.weights else None
+        if weights is not None and not weights.is_absolute() and self._data is not None:
+            weights = self._data / weights
+        return Wanted(self._data, weights, self.recipe.bgr, self.recipe.per_picture)
+
+    def _pictures(self, run: Run) -> list[FacePicture]:
+        paths = self._listing().files
+        entries = run.read_json("prepare", "faces.json")
+        return [FacePicture(paths[e["name"]], e["name"], e["person"], e["role"]) for e in entries]
+
+    @contextmanager
+    def _embedder(self, run: Run, network: Path, cache: Path | None = None) -> Iterator[Embedder]:
+        """cache: of vectors; the one that runs share where None."""
+        kept = run.read_json("fit", "embedder.json")
+        settings = EmbedderSettings.from_parameters(kept["settings"])
+        paths = network_paths(body=False)
+        named = {name: Network(runtime=RUNTIME, file=name) for name in FACE_NETWORKS}
+        with ExitStack() as stack:
+            with without_chatter():
+                networks = stack.enter_context(open_networks(named, paths.__getitem__))
+                runtime = stack.enter_context(closing(load_runtime(network, "onnx")))
+            finder = FaceFinder(networks, settings.chip)
+            yield Embedder(finder, runtime, settings, kept["digest"], ArrayCache(cache or run.cache / "faces"))
+
+    def _enrols(self, face: Embedded) -> bool:
+        return reaches(face.quality, self.recipe.enrolment.limits())
+
+    def _divided(self, run: Run, *, copies: bool = True) -> Divided:
+        vectors = read_faces(run.output("fit")).face_set(copies=copies)
+        parts: dict[tuple[str, bool], set[str]] = {}
+        for entry in run.read_json("prepare", "faces.json"):
+            parts.setdefault((entry["side"], entry["role"] == UNKNOWN), set()).add(entry["person"])
+
+        def of(side: str) -> tuple[FaceSet, FaceSet]:
+            return vectors.named(sorted(parts.get((side, False), ()))), vectors.named(
+                sorted(parts.get((side, True), ()))
+            )
+
+        return Divided(self._cohort(run), of(LIMITS), of(VALIDATION), self.recipe.augmentation.copies if copies else 0)
+
+    def _cohort(self, run: Run) -> NDArray[np.float32]:
+        """One vector of each stranger of the cohort. Raises InvalidInput where faces of too few were found."""
+        vectors = read_faces(run.output("fit")).face_set(copies=False)
+        sides = {entry["person"]: entry["side"] for entry in run.read_json("prepare", "faces.json")}
+        strangers = vectors.named([person for person, side in sides.items() if side == COHORT])
+        first = [int(np.flatnonzero(strangers.people == name)[0]) for name in strangers.names[:MOST_COHORT]]
+        if len(first) < LEAST:
+            raise InvalidInput(
+                f"faces of only {len(first)} strangers of the cohort are found; add pictures of others at unknown/"
+            )
+        return strangers.vectors[first]
+
+    def _evaluation(self, run: Run, *, copies: bool = True) -> NamingEvaluation:
+        naming = self.recipe.naming
+        kept = read_faces(run.output("fit"))
+        detection: Estimate | None = grouped_share(kept.seen, kept.seen_people, self.recipe.seed)
+        source = "" if naming.limits is None else f"of the recipe, {naming.limits.source}"
+        divided = self._divided(run, copies=copies)
+        return evaluate_naming(divided, naming.settings(), source, detection, self.recipe.seed)
+
+    def _without_copies(self, run: Run) -> dict[str, Metric]:
+        """What is found where enrolment pictures are not varied."""
+        metrics = self._evaluation(run, copies=False).metrics()
+        return {
+            f"unvaried.{name}": metrics[name] for name in ("accuracy_validation", "found", "let_in") if name in metrics
+        }
+
+    def _least_cosine(self, run: Run) -> float:
+        """Between what the exported embedder says to some pictures and what was measured."""
+        kept = read_faces(run.output("fit"))
+        pictures = [picture for picture in self._pictures(run) if kept.vector_of(picture.name) is not None]
+        cosines = []
+        # Nothing that was kept is taken: this cache is an empty one.
+        with (
+            TemporaryDirectory() as scratch,
+            self._embedder(run, _network(run), Path(scratch)) as embed,
+        ):
+            for picture in pictures[:: max(1, len(pictures) // VERIFIED)]:
+                before, again = kept.vector_of(picture.name), embed.embed(picture)
+                cosines.append(-1.0 if again is None or before is None else float(again.vectors[0] @ before))
+        return min(cosines)
+
+
+def _kind(role: str) -> str:
+    return "strangers" if role == UNKNOWN else "known"
+
+
+def _facts(metrics: Mapping[str, Metric]) -> dict[str, Any]:
+    return {name: metric.value for name, metric in metrics.items() if name in SHOWN or name.startswith("unvaried.")}
+
+
+def _network(run: Run) -> Path:
+    return run.output("export") / "float32.onnx"

@@ -1,0 +1,291 @@
+"""`pipit.faces.v1.FaceService`: who is known, and who no longer is. Messages around people, looks, unknown faces."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
+from datetime import UTC, datetime
+from functools import partial
+from time import monotonic
+from typing import Any
+
+import grpc
+
+from pipit._pb.pipit.faces.v1 import faces_pb2 as pb
+from pipit._pb.pipit.faces.v1 import faces_pb2_grpc
+from pipit.errors import DeadlineExceeded, InputTooLarge, InvalidInput, NotFound
+from pipit.faces.agreement import give_consent
+from pipit.faces.enrolment import Picture, Report, Sighting, judge
+from pipit.faces.gallery import Consent, Person, Template
+from pipit.faces.names import check_name
+from pipit.faces.strangers import Cluster
+from pipit.galleries import DeviceState
+from pipit.serving import faces_codec as codec
+from pipit.serving.data_plane import DataPlane
+from pipit.serving.gallery_access import GalleryAccess
+from pipit.serving.inference_servicer import deadline_of
+from pipit.serving.looking import Looker
+from pipit.serving.people import Whom
+from pipit.serving.reembedding import reembed
+
+MOST_PICTURES = 30
+"""Of one call."""
+ACKNOWLEDGE_SECONDS = 3.0
+"""How long devices have to say that they have forgotten somebody, before those that have not are listed."""
+_ASK_SECONDS = 0.1
+_LONGEST_FILE_NAME = 200
+
+
+class FaceServicer(faces_pb2_grpc.FaceServiceServicer):  # type: ignore[misc]  # generated code has no types
+    """See the proto file."""
+
+    def __init__(
+        self, plane: DataPlane, access: GalleryAccess, now: Callable[[], datetime] = lambda: datetime.now(UTC)
+    ) -> None:
+        """now: an aware time."""
+        self._plane = plane
+        self._access = access
+        self._now = now
+
+    def Enrol(  # noqa: N802 (gRPC's name)
+        self, request_iterator: Iterator[pb.EnrolRequest], context: grpc.ServicerContext
+    ) -> Iterator[pb.EnrolResponse]:
+        """Verdicts, then what was done."""
+        people, requests = self._access.people, iter(request_iterator)
+        begin = _begin(requests)
+        whom, consent = _whom(begin), self._consent(begin)
+        with Looker.lease(self._plane, begin.task) as looker, self._access.galleries(context) as galleries:
+            pictures = list(self._pictures(looker, requests, context, crops=consent.keep_crops))
+            reports: list[Report] = []
+            try:
+                _check_deadline(context)
+                changed = people.enrol(galleries, pictures, whom, consent, looker.measure, reports.append)
+            except InvalidInput:
+                # Who sees what is wrong with each picture knows what to do.
+                for report in reports[-1:]:
+                    yield from (pb.EnrolResponse(verdict=codec.verdict_to_message(one)) for one in report.verdicts)
+                raise
+            for verdict in reports[-1].verdicts:
+                yield pb.EnrolResponse(verdict=codec.verdict_to_message(verdict))
+            person = codec.person_to_message(changed.person, looker.measure.embedder, self._now())
+            yield pb.EnrolResponse(outcome=codec.outcome_to_message(reports[-1], person, changed.revision))
+
+    def Check(  # noqa: N802
+        self, request_iterator: Iterator[pb.CheckRequest], context: grpc.ServicerContext
+    ) -> Iterator[pb.CheckResponse]:
+        """Verdicts, then what would be said."""
+        people, requests = self._access.people, iter(request_iterator)
+        begin = _begin(requests)
+        whom = _whom(begin) if begin.name or begin.person_id else Whom("", largest=begin.largest_face)
+        with Looker.lease(self._plane, begin.task) as looker, self._access.galleries(context) as galleries:
+            pictures = list(self._pictures(looker, requests, context, crops=False))
+            everybody = people.read(galleries)
+            measure = looker.measure
+            report = judge(
+                pictures,
+                everybody.gallery,
+                whom.find(everybody),
+                measure.embedder,
+                measure.limits,
+                measure.likeness,
+                largest=whom.largest,
+            )
+        yield from (pb.CheckResponse(verdict=codec.verdict_to_message(verdict)) for verdict in report.verdicts)
+        yield pb.CheckResponse(outcome=codec.outcome_to_message(report, revision=everybody.gallery.revision))
+
+    def ListPeople(  # noqa: N802
+        self, request: pb.ListPeopleRequest, context: grpc.ServicerContext
+    ) -> pb.ListPeopleResponse:
+        """Everybody, by name."""
+        with Looker.lease(self._plane, request.task) as looker, self._access.galleries(context) as galleries:
+            gallery = self._access.people.read(galleries).gallery
+            shown = partial(codec.person_to_message, embedder=looker.measure.embedder, now=self._now())
+            people = sorted(gallery.people, key=lambda person: (person.name, person.id))
+            return pb.ListPeopleResponse(
+                gallery=gallery.name, revision=gallery.revision, people=[shown(person) for person in people]
+            )
+
+    def Forget(self, request: pb.ForgetRequest, context: grpc.ServicerContext) -> pb.ForgetResponse:  # noqa: N802
+        """Deletes somebody, here and in the gallery; faces of theirs that are kept as unknown, too."""
+        people = self._access.people
+        with self._access.galleries(context) as galleries:
+            person, revision = people.forget(galleries, request.person)
+            devices = _acknowledged(lambda: galleries.devices(people.name), revision)
+        if self._access.unknown is not None:
+            self._access.unknown.drop_like(person)
+        return pb.ForgetResponse(
+            id=person.id,
+            name=person.name,
+            revision=revision,
+            devices=[codec.device_to_message(device, revision) for device in devices],
+        )
+
+    def Export(self, request: pb.ExportRequest, context: grpc.ServicerContext) -> pb.ExportResponse:  # noqa: N802
+        """Everything that is held about somebody."""
+        with Looker.lease(self._plane, request.task) as looker, self._access.galleries(context) as galleries:
+            person, revision = self._access.people.whole(galleries, request.person)
+            return pb.ExportResponse(
+                person=codec.person_to_message(person, looker.measure.embedder, self._now()),
+                gallery=self._access.people.name,
+                revision=revision,
+                templates=[codec.template_to_message(template) for template in person.templates],
+                excluded=[codec.template_to_message(template) for template in person.not_this],
+            )
+
+    def ListUnknown(  # noqa: N802
+        self, request: pb.ListUnknownRequest, context: grpc.ServicerContext
+    ) -> pb.ListUnknownResponse:
+        """Clusters, the largest first."""
+        if self._access.unknown is None:
+            return pb.ListUnknownResponse(kept=False)
+        strangers = self._access.unknown.strangers
+        return pb.ListUnknownResponse(
+            clusters=[codec.cluster_to_message(cluster) for cluster in strangers.clusters],
+            single=strangers.single,
+            kept=True,
+        )
+
+    def Name(self, request: pb.NameRequest, context: grpc.ServicerContext) -> pb.NameResponse:  # noqa: N802
+        """Enrols a cluster's faces, as `Enrol` does pictures."""
+        begin = request.enrolment
+        whom, consent, unknown = _whom(begin), self._consent(begin), self._access.kept_unknown
+        cluster = unknown.cluster(request.cluster)
+        reports: list[Report] = []
+        with Looker.lease(self._plane, begin.task) as looker, self._access.galleries(context) as galleries:
+            pictures = _pictures_of(cluster, looker.measure.embedder)
+            changed = self._access.people.enrol(galleries, pictures, whom, consent, looker.measure, reports.append)
+            unknown.drop(stranger.id for stranger in cluster.strangers)
+            person = codec.person_to_message(changed.person, looker.measure.embedder, self._now())
+        return pb.NameResponse(
+            verdicts=[codec.verdict_to_message(verdict) for verdict in reports[-1].verdicts],
+            outcome=codec.outcome_to_message(reports[-1], person, changed.revision),
+        )
+
+    def Ignore(self, request: pb.IgnoreRequest, context: grpc.ServicerContext) -> pb.IgnoreResponse:  # noqa: N802
+        """Shows a cluster no more."""
+        return pb.IgnoreResponse(faces=self._access.kept_unknown.ignore(request.cluster))
+
+    def Exclude(self, request: pb.ExcludeRequest, context: grpc.ServicerContext) -> pb.ExcludeResponse:  # noqa: N802
+        """Adds faces that are not the person's."""
+        with Looker.lease(self._plane, request.task) as looker, self._access.galleries(context) as galleries:
+            embedder = looker.measure.embedder
+            if request.WhichOneof("face") == "cluster":
+                pictures = _pictures_of(self._access.kept_unknown.cluster(request.cluster), embedder)
+            elif request.WhichOneof("face") == "picture":
+                pictures = [self._look(looker, request.picture, context, crops=False)]
+                _one_face(pictures[0])
+            else:
+                raise InvalidInput("say which face is not this person's: send a picture, or name a cluster")
+            # Without crops: whoever it is has agreed to nothing.
+            faces = [Template(p.faces[0].vector, embedder, p.faces[0].quality.score, p.source) for p in pictures]
+            added: list[Template] = []
+
+            def change(person: Person) -> Person:
+                held = {template.source for template in person.not_this if template.embedder == embedder}
+                added[:] = [face for face in faces if face.source not in held]
+                _check_not_enrolled(person, added)
+                return replace(person, not_this=(*person.not_this, *added))
+
+            changed = self._access.people.change_person(galleries, request.person, change)
+            return pb.ExcludeResponse(
+                person=codec.person_to_message(changed.person, embedder, self._now()),
+                added=len(added),
+                revision=changed.revision,
+            )
+
+    def Reembed(self, request: pb.ReembedRequest, context: grpc.ServicerContext) -> pb.ReembedResponse:  # noqa: N802
+        """Templates of the embedder that serves, from crops."""
+        with Looker.lease(self._plane, request.task) as looker, self._access.galleries(context) as galleries:
+            look = partial(looker.look, deadline=deadline_of(context), is_wanted=context.is_active, crops=False)
+            result = reembed(self._access.people, galleries, looker.measure.embedder, look)
+            shown = partial(codec.person_to_message, embedder=looker.measure.embedder, now=self._now())
+            return pb.ReembedResponse(
+                reembedded=[shown(person) for person in result.reembedded],
+                left=[shown(person) for person in result.left],
+                revision=result.revision,
+            )
+
+    def _consent(self, begin: pb.Enrolment) -> Consent:
+        given = begin.consent
+        return give_consent(given.by, given.purpose, given.until, given.keep_crops, self._now())
+
+    def _pictures(
+        self, looker: Looker, requests: Iterable[Any], context: grpc.ServicerContext, *, crops: bool
+    ) -> Iterator[Picture]:
+        for count, request in enumerate(requests, 1):
+            if request.WhichOneof("part") != "picture":
+                raise InvalidInput("after the beginning only pictures follow; begin another call for another person")
+            if count > MOST_PICTURES:
+                raise InputTooLarge(f"more than {MOST_PICTURES} pictures in one call; 5 to 10 are enough")
+            yield self._look(looker, request.picture, context, crops=crops)
+
+    def _look(self, looker: Looker, picture: pb.Picture, context: grpc.ServicerContext, *, crops: bool) -> Picture:
+        name = picture.name[:_LONGEST_FILE_NAME] or "the picture"
+        return looker.look(name, picture.data, deadline_of(context), context.is_active, crops=crops)
+
+
+def _acknowledged(devices: Callable[[], tuple[DeviceState, ...]], revision: int) -> tuple[DeviceState, ...]:
+    """What devices say, once all have followed, or after a few seconds: one that is switched off says nothing."""
+    until = monotonic() + ACKNOWLEDGE_SECONDS
+    pause = threading.Event()
+    while True:
+        found = devices()
+        if all(device.revision >= revision for device in found) or monotonic() >= until:
+            return found
+        pause.wait(_ASK_SECONDS)
+
+
+def _begin(requests: Iterator[Any]) -> pb.Enrolment:
+    first = next(requests, None)
+    if first is None or first.WhichOneof("part") != "begin":
+        raise InvalidInput("the first message says who is to be enrolled (begin); send it before the pictures")
+    begin: pb.Enrolment = first.begin
+    return begin
+
+
+def _whom(begin: pb.Enrolment) -> Whom:
+    """Raises InvalidInput for a name that can't be."""
+    if begin.person_id and begin.another:
+        raise InvalidInput("an id names somebody known, and another person somebody new; leave one out")
+    name = begin.name if begin.person_id and not begin.name else check_name(begin.name)
+    return Whom(name, begin.person_id, begin.another, begin.largest_face)
+
+
+def _check_deadline(context: grpc.ServicerContext) -> None:
+    deadline = deadline_of(context)
+    if not context.is_active() or (deadline is not None and deadline <= monotonic()):
+        raise DeadlineExceeded("the deadline passed before anything was written; allow more time, or send fewer")
+
+
+def _one_face(picture: Picture) -> None:
+    if picture.problem:
+        raise InvalidInput(f"{picture.name}: {picture.problem}")
+    if len(picture.faces) != 1:
+        found = f"{len(picture.faces)} faces were" if picture.faces else "no face was"
+        raise InvalidInput(f"{picture.name}: {found} found, and one is needed; cut it out of the picture")
+
+
+def _check_not_enrolled(person: Person, faces: list[Template]) -> None:
+    held = {template.source for template in person.templates}
+    if any(face.source in held for face in faces):
+        raise InvalidInput(
+            "this very picture is enrolled as the person's own; forget the person and enrol the right pictures"
+        )
+
+
+def _pictures_of(cluster: Cluster, embedder: str) -> list[Picture]:
+    """The faces of a cluster, as if they were pictures. Raises NotFound where none is of this embedder."""
+    pictures = [
+        Picture(
+            f"{cluster.id}/{stranger.id}", stranger.id, (Sighting(stranger.vector, stranger.quality, stranger.crop),)
+        )
+        for stranger in cluster.strangers
+        if stranger.embedder == embedder
+    ]
+    if not pictures:
+        raise NotFound(
+            f"the faces of cluster {cluster.id} were seen by the version before, and can't be compared; wait until "
+            "they come again"
+        )
+    return pictures
