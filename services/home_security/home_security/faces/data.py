@@ -17,9 +17,9 @@ from pathlib import Path
 
 import numpy as np
 from pipit.data.check import Advance, DataReport
+from pipit.data.duplicates import Hash, alike, perceptual_hash
 from pipit.errors import InputTooLarge, InvalidInput, NotFound
 from pipit.inputs.suffixes import PICTURES
-from pipit.training.by_input.pictures.duplicates import Hash, alike, perceptual_hash
 from pipit.training.by_input.pictures.listing import read_pixels
 from pipit.training.source_set import Listing
 
