@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import numpy as np
 from pipit.data.check import Advance, DataReport
 from pipit.errors import InputTooLarge, InvalidInput, NotFound
 from pipit.inputs.suffixes import PICTURES
@@ -30,6 +31,8 @@ ROLES = (ENROL, PROBE, UNKNOWN)
 RECOMMENDED = 5
 """Pictures of a person who is to be known, at least."""
 MOST_ENROLLED = 10
+CROWD = "crowd/"
+"""What names of people begin with of whom nothing is known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +62,15 @@ def layout_of(folder: Path) -> str:
 def list_faces(folder: Path) -> Listing[FacePicture]:
     """Lists a folder in either layout; reads no picture. Raises NotFound, InvalidInput."""
     return _list_table(folder) if layout_of(folder) == "table" else _list_people(folder)
+
+
+def list_crowd(folder: Path, most: int, seed: int) -> Listing[FacePicture]:
+    """So many pictures, drawn by the seed from the folder and all below it; each is of a stranger of its own."""
+    paths = sorted(path for path in folder.rglob("*") if path.suffix.lower() in PICTURES and path.is_file())
+    chosen = sorted(np.random.default_rng(seed).permutation(len(paths))[:most].tolist())
+    names = {place: CROWD + paths[place].relative_to(folder).as_posix() for place in chosen}
+    pictures = tuple(FacePicture(paths[place], name, name, UNKNOWN) for place, name in names.items())
+    return Listing(pictures, {picture.name: picture.path for picture in pictures})
 
 
 def without_twins(

@@ -23,6 +23,14 @@ class FaceSource(DataSource):
     kind: Literal["people"] = "people"
 
 
+class CrowdSource(DataSource):
+    """Pictures of many strangers, of whom nothing is known but that each shows a face: more of the cohort."""
+
+    kind: Literal["crowd"] = "crowd"
+    most: Count = 300
+    """Pictures, drawn by the seed."""
+
+
 class FaceSplit(Split):
     """By person, drawn by the seed; see `home_security.faces.sides`.
 
@@ -164,6 +172,8 @@ class FacesRecipe(Recipe):
     flipped: bool = False
     """The vector of the mirrored face is added, which doubles the time."""
     data: Annotated[tuple[FaceSource, ...], Field(min_length=1, max_length=1)]
+    crowd: CrowdSource | None = None
+    """Strangers beyond those of `data`; nobody of them may be in it."""
     split: FaceSplit = FaceSplit()
     augmentation: Augmentation = Augmentation()
     naming: NamingRecipe = NamingRecipe()
