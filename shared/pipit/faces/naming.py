@@ -118,8 +118,17 @@ class Naming:
 class Namer:
     """Compares faces with one gallery. Never changes, so threads share it; making one fits the classifiers."""
 
-    def __init__(self, gallery: Gallery, cohort: NDArray[np.float32], settings: NamingSettings, embedder: str) -> None:
+    def __init__(
+        self,
+        gallery: Gallery,
+        cohort: NDArray[np.float32],
+        settings: NamingSettings,
+        embedder: str,
+        before: Namer | None = None,
+    ) -> None:
         """cohort: unit vectors of strangers, (strangers, dimensions). embedder: others' templates are left out.
+
+        before: of an earlier gallery; whoever was in it is fitted sooner.
 
         Raises InvalidInput for a cohort that is too small, and templates whose vectors are of another length.
         """
@@ -137,9 +146,9 @@ class Namer:
         self._limit = 0.0
         if self.people:
             self._limit = settings.points.limit(settings.rate, len(self.people))
-            self._fit([vectors for _, vectors in known])
+            self._fit([vectors for _, vectors in known], before)
 
-    def _fit(self, templates: Sequence[NDArray[np.float32]]) -> None:
+    def _fit(self, templates: Sequence[NDArray[np.float32]], before: Namer | None) -> None:
         means = np.stack([vectors.mean(axis=0) for vectors in templates])
         self._means = np.asarray(means / np.maximum(np.linalg.norm(means, axis=1, keepdims=True), 1e-9), np.float32)
         self._mean_levels = _levels(self._means @ self._cohort.T, self._nearest)
@@ -151,7 +160,17 @@ class Namer:
                 len(templates),
                 self._settings.svm,
                 self._not_this,
+                self._weights_of(before),
             )
+
+    def _weights_of(self, before: Namer | None) -> dict[int, NDArray[np.float32]]:
+        """Of those who were known before, by their place now."""
+        if before is None or before._svm is None or before._svm.weights.shape[1] != self._cohort.shape[1]:
+            return {}
+        places = {person.id: place for place, person in enumerate(before.people)}
+        return {
+            index: before._svm.of(places[person.id]) for index, person in enumerate(self.people) if person.id in places
+        }
 
     def compare(self, vectors: NDArray[np.float32]) -> Scores:
         """Scores in the method's own unit, shape (faces, people). vectors: of length 1, (faces, dimensions)."""

@@ -130,6 +130,17 @@ def test_both_add_up() -> None:
     np.testing.assert_allclose(both.compare(asked), together, atol=1e-5)
 
 
+def test_after_a_change_the_same_is_found_as_from_nothing() -> None:
+    before = Namer(gallery(10), COHORT, settings("both"), EMBEDDER)
+    # One is gone, one is new, one has other pictures, and their order is another one.
+    people = [person(11), *(person(number) for number in range(9, 1, -1))]
+    people[3] = Person(people[3].id, people[3].name, people[3].consent, templates(faces(30, 4, 0)))
+    changed = Gallery("home", 2, tuple(people))
+    asked = np.concatenate([STRANGERS, *(faces(number, 2, 1) for number in range(12))])
+    fresh, again = (Namer(changed, COHORT, settings("both"), EMBEDDER, old) for old in (None, before))
+    np.testing.assert_allclose(again.compare(asked), fresh.compare(asked), atol=2e-5)
+
+
 def test_best_first_keeps_the_order_of_equal_ones() -> None:
     assert best_first(np.array([1, 3, 3, 2, 3], np.float32), 4).tolist() == [1, 2, 4, 3]
     assert best_first(np.array([1.0], np.float32), 5).tolist() == [0]

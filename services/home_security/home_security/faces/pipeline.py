@@ -49,7 +49,7 @@ class FacesPipeline:
 
     def use_gallery(self, gallery: Gallery) -> None:
         """See `NamesFaces`. Fits the classifiers in the caller's thread; then the next answer names by them."""
-        self._namer = self._make_namer(gallery)
+        self._namer = self._make_namer(gallery, self._namer)
 
     def decode(self, item: Input) -> FacesDecoded:
         """A picture: one row a face, largest first, none where there is no face; regions are boxes in it.
@@ -110,8 +110,8 @@ class FacesPipeline:
         presence = np.array([face.presence for face in faces], np.float32).reshape(-1, 1)
         return np.concatenate([found, presence, vectors], axis=1)
 
-    def _make_namer(self, gallery: Gallery) -> Namer:
-        return Namer(gallery, self.settings.cohort, self.settings.naming, self.settings.digest)
+    def _make_namer(self, gallery: Gallery, before: Namer | None = None) -> Namer:
+        return Namer(gallery, self.settings.cohort, self.settings.naming, self.settings.digest, before)
 
 
 def _scores(naming: Naming) -> tuple[LabelScore, ...]:

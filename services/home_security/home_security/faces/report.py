@@ -131,9 +131,10 @@ def _plot_curves(path: Path, evaluation: NamingEvaluation) -> None:
         if not len(strangers) or not len(own):
             continue
         finite = strangers[np.isfinite(strangers)]
-        let_in = np.arange(1, len(finite) + 1) / len(strangers)
-        found = 1.0 - np.searchsorted(own, finite, side="left") / len(own)
-        axes.plot(let_in, found, style, color=BLUE, linewidth=1.4, label=_people(trial.size))
+        # With a limit just above the next stranger's score, so that those before are let in.
+        let_in = np.arange(1, len(finite)) / len(strangers)
+        found = 1.0 - np.searchsorted(own, finite[1:], side="right") / len(own)
+        axes.step(let_in, found, style, where="post", color=BLUE, linewidth=1.4, label=_people(trial.size))
         for rate in evaluation.naming.points.rates:
             limit = evaluation.naming.points.limit(rate, trial.size)
             share = float(np.mean(trial.scores[~trial.known] >= limit))
@@ -143,7 +144,7 @@ def _plot_curves(path: Path, evaluation: NamingEvaluation) -> None:
     axes.set_xlabel("strangers who are named as somebody (dots: at the limits)")
     axes.set_ylabel("known people who are named rightly")
     axes.yaxis.set_major_formatter(PercentFormatter(1.0))
-    axes.xaxis.set_major_formatter(PercentFormatter(1.0))
+    axes.xaxis.set_major_formatter(lambda share, _: f"{100 * share:g} %")
     axes.legend(frameon=False, fontsize=8)
     _save(figure, path)
 

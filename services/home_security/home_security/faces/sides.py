@@ -46,7 +46,7 @@ def choose_sides(pictures: Sequence[FacePicture], split: FaceSplit, seed: int) -
 def describe_sides(split: FaceSplit, seed: int) -> str:
     """In words that let somebody repeat it."""
     return (
-        f"people drawn with seed {seed}: {split.cohort_share:.0%} of strangers are the cohort, {split.limits_share:.0%}"
-        f" of them and {split.limits_known_share:.0%} of known people set limits, all others validate; pictures of a "
-        "known person enrol or probe, as the data say, else the first half enrols"
+        f"people drawn with seed {seed}: {split.cohort_share:.0%} of strangers are the cohort, "
+        f"{split.limits_share:.0%} of strangers and {split.limits_known_share:.0%} of known people set limits, all "
+        "others validate; pictures of a known person enrol or probe, as the data say, else the first half enrols"
     )
