@@ -171,13 +171,13 @@ def _people() -> list[object]:
             "People it knows",
             "How many the gallery holds whose consent holds. Nobody's name is in any metric.",
             "none",
-            [query(f"max by (gallery) (pipit_gallery_people{{{OF}}}) or vector(0)", "{{gallery}}")],
+            [query(f"max by (gallery) (pipit_gallery_people{{{OF}}}) or on() vector(0)", "{{gallery}}")],
         ),
         graph(
             "Gallery behind",
             "Changes that another server has taken up and this one has not. Until it does, it names people who were "
             "forgotten and does not know those who are new.",
             "none",
-            [query(f"{behind} or vector(0)", "{{gallery}}")],
+            [query(f"{behind} or on() vector(0)", "{{gallery}}")],
         ),
     ]

@@ -22,9 +22,9 @@ from footprints.detector.task import DetectorTrainer
 from footprints.prints import INPUT
 from measure import write_csv
 from pipit.bundle.manifest import Metric
+from pipit.data.duplicates import alike, groups_of, perceptual_hash
 from pipit.runtimes import load_runtime
 from pipit.settings import DataSettings, load_settings
-from pipit.training.by_input.pictures.duplicates import alike, groups_of, perceptual_hash
 from pipit.training.by_input.pictures.listing import pictures_below, read_pixels
 from pipit.training.intervals import proportion
 from pipit.training.recipe import find_recipe, load_recipe

@@ -17,9 +17,11 @@ BENCHMARKS = (
     "landmarks",
     "emotion",
     "galleries",
+    "enrolment",
 )
 """log_mel needs real clips, landmarks real faces (PIPIT_DATA); overhead, swap and footprint a bundle of `pipit train
-home_security.sounds`, emotion one of `pipit train emotion.expression`; distributed two cores."""
+home_security.sounds`, emotion one of `pipit train emotion.expression`, enrolment real
+faces and one of `pipit train home_security.faces`; distributed two cores."""
 
 
 def main() -> int:

@@ -17,15 +17,21 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from home_security.sounds.synthetic import write_synthetic_set
+import numpy as np
 from pipit.bundle import Bundle, SemanticVersion, open_bundle, write_bundle
 from pipit.cli.demo.processes import Servers, free_port, wait_until_serving
+from pipit.data.synthetic import SYNTHETIC_RECIPE, synthesise
+from pipit.faces.gallery import Consent, Person, Template
+from pipit.faces.sealing import GalleryKey, seal
+from pipit.galleries import RemoteGalleries
 from pipit.registry import RegistryClient
 from pipit.rpc.probe import LIVENESS
 from prometheus_server import Prometheus, start_prometheus
 from traffic import Clip, Traffic
 
 TASK = "home_security.sounds"
+FACES = "home_security.faces"
+GALLERY = "home"
 DEVICES = {"kitchen": "production", "garage": "production", "attic": "staging"}
 """Environments by device."""
 REGISTRY = "registry:9460"
@@ -58,19 +64,14 @@ class Stack:
 
 def train(folder: Path, version: str, epochs: int) -> Bundle:
     """Trains on synthetic sounds in a process of its own; the same again costs little."""
+    return _trained(TASK, folder, "--set", f"epochs={epochs}", "--version", version)
+
+
+def _trained(task: str, folder: Path, *options: str) -> Bundle:
     data = folder / "data"
-    write_synthetic_set(data / "synthetic_sounds")
-    options = [
-        "--recipe",
-        "synthetic",
-        "--set",
-        f"epochs={epochs}",
-        "--data",
-        str(data),
-        "--runs",
-        str(folder / "runs"),
-    ]
-    command = [sys.executable, "-m", "pipit.cli.main", "train", TASK, *options, "--version", version, "--json"]
+    synthesise(task, data)
+    command = [sys.executable, "-m", "pipit.cli.main", "train", task, "--recipe", SYNTHETIC_RECIPE, "--json"]
+    command += ["--data", str(data), "--runs", str(folder / "runs"), *options]
     done = subprocess.run(command, env=_environment(), capture_output=True, text=True, timeout=540, check=False)
     if done.returncode:
         raise RuntimeError(f"the training failed:\n{done.stderr[-3000:]}")
@@ -107,12 +108,41 @@ def running_stack(folder: Path, first: Bundle, clips: list[Clip]) -> Iterator[St
         yield stack
 
 
+def enrol_somebody(registry: str) -> None:
+    """Changes the registry's gallery, as a server that names faces does."""
+    vector = np.full(64, 0.125, np.float32)
+    template = Template(vector, "0" * 64, 1.0, "0" * 64)
+    person = Person("0" * 32, "Anna", Consent("Anna", "2026-11-28T00:00:00+00:00", "the test"), (template,))
+    with RemoteGalleries(registry) as galleries:
+        galleries.put(GALLERY, seal(GalleryKey.generate(), GALLERY, person))
+
+
+@contextmanager
+def naming_server(folder: Path) -> Iterator[str]:
+    """A server that names faces from a bundle; gives host:port of its metrics. Prometheus does not know it."""
+    bundle = _trained(FACES, folder)
+    GalleryKey.generate().save(folder / "gallery.key")
+    port, metrics = free_port(), free_port()
+    settings = {
+        "PIPIT_SERVING_GALLERY_KEY": str(folder / "gallery.key"),
+        "PIPIT_SERVING_GALLERY_DIR": str(folder / "galleries"),
+        "PIPIT_SERVING_PORT": str(port),
+        "PIPIT_SERVING_METRICS_PORT": str(metrics),
+    }
+    with Servers(folder / "logs") as servers:
+        command = [sys.executable, "-m", "pipit.serving", "--bundle", str(bundle.path)]
+        server = servers.start("porch", command, settings)
+        wait_until_serving(server, f"127.0.0.1:{port}", FACES, START_SECONDS)
+        yield f"127.0.0.1:{metrics}"
+
+
 def run_traffic(stack: Stack, labels: tuple[str, ...], second: Bundle, wait: Callable[[], None]) -> None:
     """Traffic before, during and after a swap to `second`. wait: called twice; how long there is traffic."""
     stack.registry.publish(second.path)
     production = [address for instance, address in stack.calls.items() if instance != "attic:9464"]
     with Traffic(production, stack.calls["attic:9464"], stack.registry.address, stack.clips, labels):
         wait()
+        enrol_somebody(stack.registry.address)
         version = second.manifest.version
         stack.promote(str(version))
         stack.wait_for(f'count(pipit_model_active_info{{version="{version}"}}) == 2')

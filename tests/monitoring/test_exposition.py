@@ -3,15 +3,23 @@
 from __future__ import annotations
 
 import urllib.request
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from pipit.metrics import metric_definitions
 from prometheus_client.parser import text_string_to_metric_families
-from running_stack import REGISTRY, Stack
+from running_stack import REGISTRY, Stack, naming_server
 
 pytestmark = pytest.mark.slow
 SERVICES = {"kitchen:9464": "inference", "garage:9464": "inference", "attic:9464": "inference", REGISTRY: "registry"}
+
+
+@pytest.fixture(scope="module")
+def porch(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Where a server that names faces shows its metrics."""
+    with naming_server(tmp_path_factory.mktemp("porch")) as address:
+        yield address
 
 
 def scrape(address: str) -> dict[str, Any]:
@@ -33,13 +41,10 @@ def test_a_service_exposes_just_what_is_listed_for_it(stack: Stack, instance: st
 
 
 @pytest.mark.parametrize("process", ["inference", "registry"])
-def test_every_metric_that_is_listed_has_a_value_somewhere(stack: Stack, process: str) -> None:
+def test_every_metric_that_is_listed_has_a_value_somewhere(stack: Stack, porch: str, process: str) -> None:
+    addresses = [stack.metrics[instance] for instance, kind in SERVICES.items() if kind == process]
+    if process == "inference":
+        addresses.append(porch)
     listed = {entry.name for entry in metric_definitions() if process in entry.processes}
-    found = {
-        name
-        for instance, kind in SERVICES.items()
-        if kind == process
-        for name, family in scrape(stack.metrics[instance]).items()
-        if family.samples
-    }
+    found = {name for address in addresses for name, family in scrape(address).items() if family.samples}
     assert found == listed

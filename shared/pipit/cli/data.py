@@ -1,4 +1,4 @@
-"""`pipit data`: fetch public data sets, check your own, make synthetic ones, turn pictures into landmarks."""
+"""`pipit data`: fetch public data sets, check your own, make synthetic ones, collect frames, find landmarks."""
 
 from __future__ import annotations
 
@@ -23,6 +23,7 @@ from rich.progress import (
 
 from pipit.cli.app import App
 from pipit.cli.exit_codes import ExitCode
+from pipit.cli.frames import frames
 from pipit.cli.landmarks import landmarks
 from pipit.cli.output import JsonOption, print_json, print_line, print_table, say
 from pipit.cli.settings import CliSettings
@@ -34,9 +35,10 @@ from pipit.settings import load_settings
 
 app = App(
     no_args_is_help=True,
-    help="Fetch public data sets and pretrained networks; check your own data; make synthetic data; find landmarks.",
+    help="Fetch public data and networks; check your own data; make synthetic data; collect frames; find landmarks.",
 )
 app.command()(landmarks)
+app.command()(frames)
 
 DEFAULT_FOLDER = Path("data")
 SKIP = "skip_bad_files"

@@ -36,7 +36,10 @@ def new_task(
     domain = task.partition(".")[0]
     print_line("")
     if written.new_domain and written.locks_from is None:
-        print_line(f"next: make lock ARGS={domain}       # no other domain needs the same packages")
+        print_line(f"next: make lock ARGS={domain}       # no other domain has all packages that it needs")
+    elif written.locks_from is not None:
+        print_line(f"its packages are locked as those of {written.locks_from}, which has all of them;")
+        print_line(f"make lock ARGS={domain} locks those alone that it needs, for a smaller image")
     if written.new_domain:
         print_line("next: make domains            # what stands elsewhere: compose, images, Kubernetes")
     print_line(f"next: make shell TASK={task}")

@@ -8,9 +8,11 @@
 Client ─┬─ inputs    a path, bytes, a picture, an array  ->  what may be sent (`pipit.inputs`)
         ├─ codec     that to and from messages; proto types stop there
         └─ stream    one ClassifyStream call
+FacesClient         who is known to a task that names faces. See `docs/faces.md`.
 """
 
 from pipit.client.client import Client
+from pipit.client.faces import FacesClient
 from pipit.client.inputs import Item
 from pipit.client.stream import Stream
 from pipit.client.types import Answer, Refusal, Verdict
@@ -22,6 +24,7 @@ __all__ = [
     "Client",
     "EncodedAudio",
     "EncodedImage",
+    "FacesClient",
     "Frame",
     "InputSequence",
     "Item",

@@ -38,15 +38,20 @@ def requirements_of(kind: str, framework: str) -> Requirements:
     return Requirements((f"pipit-shared[{extras}]",), (*train, *_TRAINS[kind]))
 
 
-def domain_with_the_same(root: Path, wanted: Requirements) -> Path | None:
-    """A folder of services/ whose locks hold for `wanted`: it serves with the same, and trains with that or more."""
+def domain_with_all(root: Path, wanted: Requirements) -> Path | None:
+    """A folder of services/ whose locks hold for `wanted`: it serves and trains with that or more.
+
+    Of several the one whose servers hold least besides.
+    """
+    found: list[tuple[int, int, Path]] = []
     for path in sorted(root.glob("services/*/pyproject.toml")):
         extras = tomllib.loads(path.read_text("utf-8")).get("project", {}).get("optional-dependencies", {})
         serves, trains = (_parts(extras.get(name, ())) for name in LOCKS)
         there = all((path.parent / f"{name}.lock.txt").is_file() for name in LOCKS)
-        if there and serves == _parts(wanted.serve) and trains >= _parts(wanted.train):
-            return path.parent
-    return None
+        more = serves - _parts(wanted.serve), trains - _parts(wanted.train)
+        if there and serves >= _parts(wanted.serve) and trains >= _parts(wanted.train):
+            found.append((len(more[0]), len(more[1]), path.parent))
+    return min(found)[2] if found else None
 
 
 def _parts(requirements: Sequence[str]) -> frozenset[str]:

@@ -14,7 +14,7 @@ from string import Template
 from pipit.deployment import free_port, read_domains
 from pipit.errors import AlreadyExists, InvalidInput, NotFound
 from pipit.files import write_atomically
-from pipit.skeleton.requirements import LOCKS, domain_with_the_same, requirements_of
+from pipit.skeleton.requirements import LOCKS, domain_with_all, requirements_of
 
 _PARTS = ("pipeline", "recipe", "data", "task")
 INPUTS = ("audio", "image", "face", "series")
@@ -67,7 +67,7 @@ def write_task(root: Path, task: str, kind: str, framework: str) -> Written:
     locks_from: Path | None = None
     if is_new:
         texts |= _domain_texts(folder, domain, values)
-        locks_from = domain_with_the_same(root, requirements_of(kind, framework))
+        locks_from = domain_with_all(root, requirements_of(kind, framework))
     project = folder / "pyproject.toml"
     before = texts.get(project) or project.read_text("utf-8")
     texts[project] = _registered(before, task, values["camel"])

@@ -97,3 +97,20 @@ def test_what_is_no_video_and_what_is_left_early_is_closed(tmp_path: Path) -> No
         next(read_frames(sound))
     assert not held(sound)
     assert caught.value.args
+
+
+def test_interlaced_frames_show_one_moment(tmp_path: Path) -> None:
+    """Black in one field and white in the other: the picture is one of them, not stripes."""
+    woven = np.zeros((64, 96, 3), np.uint8)
+    woven[1::2] = 255
+    path = tmp_path / "a.mpg"
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("mpeg2video", rate=25)
+        stream.width, stream.height, stream.pix_fmt = 96, 64, "yuv420p"
+        stream.codec_context.flags |= 1 << 18 | 1 << 29  # FFmpeg's flags for fields
+        for _ in range(3):
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(woven, format="rgb24")))
+        container.mux(stream.encode())
+    for frame in read_frames(path):
+        assert frame.pixels.shape == (64, 96, 3)
+        assert np.ptp(frame.pixels.mean(axis=(1, 2))) < 10

@@ -12,7 +12,7 @@ import pytest
 from pipit.deployment import read_domain
 from pipit.errors import AlreadyExists, InvalidInput, NotFound
 from pipit.skeleton import FRAMEWORKS, INPUTS, write_task
-from pipit.skeleton.requirements import domain_with_the_same, requirements_of
+from pipit.skeleton.requirements import domain_with_all, requirements_of
 
 REPOSITORY = Path(__file__).parents[3]
 
@@ -79,12 +79,14 @@ def test_a_second_task_joins_a_domain_and_changes_nothing_else_in_it(root: Path)
     assert len(added) == 5
 
 
-def test_locks_are_those_of_a_domain_that_needs_the_same(root: Path) -> None:
+def test_locks_are_those_of_the_domain_that_has_all_and_least_besides(root: Path) -> None:
+    kinds = [("face", "torch"), ("series", "torch"), ("image", "keras"), ("series", "keras"), ("audio", "torch")]
+    found = [domain_with_all(root, requirements_of(kind, framework)) for kind, framework in kinds]
+    assert [folder and folder.name for folder in found] == ["emotion", "emotion", "footprints", "footprints", None]
     written = write_task(root, "garden.birds", "audio", "keras")
     assert written.locks_from == "home_security"
     for name in ("serve.lock.txt", "train.lock.txt"):
         assert (root / "services/garden" / name).read_bytes() == (root / "services/home_security" / name).read_bytes()
-    assert domain_with_the_same(root, requirements_of("series", "torch")) is None
 
 
 @pytest.mark.parametrize(

@@ -13,9 +13,9 @@ from pathlib import Path
 
 import numpy as np
 from PIL import Image
+from pipit.data.duplicates import alike, perceptual_hash
 from pipit.errors import InputTooLarge, InvalidInput
 from pipit.files import write_atomically
-from pipit.training.by_input.pictures.duplicates import alike, perceptual_hash
 from pipit.training.by_input.pictures.listing import Picture, read_pixels
 from pipit.training.by_input.pictures.sides import split_pictures
 from pipit.training.progress import Progress

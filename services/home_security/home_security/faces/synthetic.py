@@ -65,7 +65,7 @@ class _Looks:
         self.lips = draw.uniform(0.05, 0.09)
         self.beard, self.glasses = draw.random() < 0.3, draw.random() < 0.25
         self.paint = [
-            (x, y, draw.uniform(0.1, 0.2), draw.uniform(0.08, 0.14), draw.choice([0.45, 0.6, 1.35, 1.6]))
+            (x, y, draw.uniform(0.14, 0.22), draw.uniform(0.1, 0.16), draw.choice([0.3, 0.5, 1.5, 1.8]))
             for x, y in _PAINTED
             if draw.random() < 0.5
         ]

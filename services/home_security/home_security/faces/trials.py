@@ -175,7 +175,7 @@ def choose_points(
     # Not all of them, else nobody whose pictures are many would be a stranger.
     sizes = [size for size in PEOPLE if size < len(names)]
     most = int(MOST_SHARE * len(names))
-    if sizes and most > 2 * sizes[-1]:
+    if len(sizes) > 1 and most > 2 * sizes[-1]:
         sizes.append(most)
     # One size alone would not say how limits grow with the number of people.
     if len(sizes) < 2 or len(strangers) + len(names) - sizes[-1] < FEWEST_STRANGERS:

@@ -119,7 +119,7 @@ def test_an_evaluation_measures_what_serves_and_compares_the_ways() -> None:
 
 def test_a_broken_promise_is_seen() -> None:
     limits = {"people": (1, 100), "limits": ((-9.0, -9.0),) * 3, "spread": 1.0, "source": "nowhere"}
-    naming = NamingRecipe.model_validate({"rate": 0.05, "limits": limits}).settings()
+    naming = NamingRecipe.model_validate({"rate": 0.05, "margin": 0.0, "limits": limits}).settings()
     nobody = CHOOSING[0].named([]), CHOOSING[1].named([])
     found = evaluate_naming(Divided(COHORT, nobody, VALIDATING), naming, "of the recipe", None, 1)
     assert found.source == "of the recipe"

@@ -7,8 +7,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from pipit.data.check import Advance, DataReport
+from pipit.data.duplicates import Hash, alike, groups_of, perceptual_hash
 from pipit.errors import InputTooLarge, InvalidInput, NotFound
-from pipit.training.by_input.pictures.duplicates import Hash, alike, groups_of, perceptual_hash
 from pipit.training.by_input.pictures.listing import Picture, read_pixels
 from pipit.training.source_set import Listing
 

@@ -17,11 +17,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pipit.data.duplicates import Hash
 from pipit.errors import InvalidInput
 from pipit.inputs import EncodedImage
 from pipit.inputs.image import decode_image
 from pipit.inputs.suffixes import PICTURES
-from pipit.training.by_input.pictures.duplicates import Hash
 from pipit.training.source_set import Listing
 
 FOLDERS: Mapping[str, str] = {"train": "train", "val": "validation", "valid": "validation", "test": "test"}

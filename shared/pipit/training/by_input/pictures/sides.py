@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from pipit.data.duplicates import groups_of
 from pipit.errors import InvalidInput
-from pipit.training.by_input.pictures.duplicates import groups_of
 from pipit.training.by_input.pictures.listing import Picture
 from pipit.training.recipe import Split
 from pipit.training.sides import SIDES

@@ -16,8 +16,8 @@ from typing import Any, ClassVar, Generic, TypeVar
 import numpy as np
 from PIL import Image
 
+from pipit.data.duplicates import alike, perceptual_hash
 from pipit.errors import InputTooLarge, InvalidInput
-from pipit.training.by_input.pictures.duplicates import alike, perceptual_hash
 from pipit.training.by_input.pictures.listing import Picture, Pixels, Seen
 from pipit.training.by_input.pictures.mistakes import write_contact_sheet
 from pipit.training.by_input.pictures.settings import PictureRecipe

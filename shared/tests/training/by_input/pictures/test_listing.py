@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from pipit.data.duplicates import ALIKE, alike, groups_of, perceptual_hash
 from pipit.errors import InvalidInput
-from pipit.training.by_input.pictures.duplicates import ALIKE, alike, groups_of, perceptual_hash
 from pipit.training.by_input.pictures.listing import Picture, pictures_below, read_pictures, read_pixels
 from pipit.training.by_input.pictures.sides import describe_sides, split_pictures
 from pipit.training.recipe import Split

@@ -28,6 +28,11 @@ def perceptual_hash(pixels: NDArray[np.uint8]) -> Hash:
     return bits
 
 
+def differing_bits(one: Hash, other: Hash) -> int:
+    """In how many bits two hashes differ; up to `ALIKE` the pictures are taken for one."""
+    return int(np.count_nonzero(one != other))
+
+
 def alike(hashes: Sequence[Hash]) -> list[tuple[int, int]]:
     """Positions of pictures that are nearly the same, each pair once, the smaller position first."""
     if not hashes:
