@@ -31,10 +31,10 @@ ROLES = (ENROL, PROBE, UNKNOWN)
 RECOMMENDED = 5
 """Pictures of a person who is to be known, at least."""
 MOST_ENROLLED = 10
-CROWD = "crowd/"
-"""What names of people begin with of whom nothing is known."""
 TWINS = 3
 """Bits of 63 in which hashes of one picture differ, saved anew. Faces in the middle of pictures are alike in more."""
+CROWD = "crowd/"
+"""What names of people begin with of whom nothing is known."""
 
 
 @dataclass(frozen=True, slots=True)

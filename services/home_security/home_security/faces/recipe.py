@@ -78,6 +78,8 @@ class Limits(RecipePart):
     spread: Positive
     source: str
     """On what they were measured."""
+    cohort: Annotated[int, Field(ge=0)] = 0
+    """Strangers in the cohort that they were measured with. With a much smaller one they would let in more."""
 
     def points(self) -> OperatingPoints:
         """As naming takes them. Raises InvalidInput."""

@@ -66,6 +66,8 @@ LEAST_COSINE = 0.999
 """Between the vectors of the exported embedder and those that were measured."""
 VERIFIED = 20
 """Pictures that are embedded anew."""
+COHORT_SHARE = 0.8
+"""Of the cohort that a recipe's limits were measured with, for these to hold."""
 MOST_COHORT = 200
 """Of the data's own strangers; a crowd comes on top."""
 
@@ -284,8 +286,10 @@ class FacesTrainer:
         kept = read_faces(run.output("fit"))
         told = ~np.char.startswith(kept.seen_people, CROWD)
         detection: Estimate | None = grouped_share(kept.seen[told], kept.seen_people[told], self.recipe.seed)
-        source = "" if naming.limits is None else f"of the recipe, {naming.limits.source}"
         divided = self._divided(run, copies=copies)
+        source = ""
+        if naming.limits is not None and len(divided.cohort) >= COHORT_SHARE * naming.limits.cohort:
+            source = f"of the recipe, {naming.limits.source}"
         return evaluate_naming(divided, naming.settings(), source, detection, self.recipe.seed)
 
     def _without_copies(self, run: Run) -> dict[str, Metric]:
