@@ -48,6 +48,7 @@ def main() -> None:
 {limits}
     spread: {points.spread:.3f}
     source: measured on {source}
+    cohort: {len(first)}
 """
     )
 

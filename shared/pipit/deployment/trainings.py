@@ -3,7 +3,7 @@
     services/<domain>/configs/<task>-<recipe>.yaml         a recipe
     services/<domain>/configs/<task>-<recipe>.data.json    which data it is meant for
 
-Writes JSON, `[{"task": "home_security.sounds", "recipe": "small"}]`, as a matrix of `.github/workflows/train-model.yml`
+Writes JSON, `[{"task": "my_domain.my_task", "recipe": "small"}]`, as a matrix of `.github/workflows/train-model.yml`
 takes it in. Like `make domains` it needs Python's own library alone.
 """
 

@@ -25,7 +25,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from PIL import Image
 
-from pipit.errors import PipitError
+from pipit.errors import InvalidInput, PipitError
 from pipit.faces.contract import NamesFaces
 from pipit.faces.finder import FacesDecoded
 from pipit.faces.gallery import Person
@@ -41,6 +41,8 @@ from pipit.types import Decoded, Prediction, Tensors
 
 LEAST_QUALITY = 0.3
 """A face that is worse says little, and would join the wrong people."""
+NAMED_FROM = 0.5
+"""The score of a name from which on a picture alone would say it."""
 _QUEUE = 32
 _LOOK_SECONDS = 60.0
 """How often old faces are looked for."""
@@ -89,7 +91,7 @@ class UnknownFaces:
         wanted = [
             place
             for place, (face, prediction) in enumerate(zip(decoded.faces, predictions, strict=True))
-            if prediction.unknown and face.quality.score >= LEAST_QUALITY
+            if _is_nobody(prediction) and face.quality.score >= LEAST_QUALITY
         ]
         if not wanted or self._queue.full():
             return
@@ -116,7 +118,11 @@ class UnknownFaces:
     def _likeness_of(self, model: LoadedModel) -> Likeness:
         digest = model.identity.digest
         if digest not in self._likeness:
-            self._likeness = {digest: Likeness.of_bundle(model.manifest.pipeline.parameters)}
+            try:
+                self._likeness = {digest: Likeness.of_bundle(model.manifest.pipeline.parameters)}
+            except InvalidInput:
+                # Whoever enrols is told; an answer must not fail by it.
+                self._likeness = {digest: Likeness()}
         return self._likeness[digest]
 
     @property
@@ -233,6 +239,11 @@ class UnknownFaces:
             )
         except (OSError, InvalidTag, ValueError, KeyError, TypeError):
             return None
+
+
+def _is_nobody(prediction: Prediction) -> bool:
+    """Not so somebody known in the first pictures of a stream, who is named only after a few."""
+    return prediction.unknown and all(score.score < NAMED_FROM for score in prediction.scores)
 
 
 def _text(data: bytes) -> str:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -14,11 +15,13 @@ import pytest
 from pipit.client import Client
 from pipit.client.faces import FacesClient
 from pipit.errors import InvalidInput, NotFound
+from pipit.faces.finder import Face, FacesDecoded
 from pipit.faces.likeness import Likeness
 from pipit.faces.quality import Quality
 from pipit.faces.sealing import GalleryKey
 from pipit.faces.strangers import Stranger
 from pipit.serving.unknown_faces import UnknownFaces
+from pipit.types import Box, Identity, LabelScore, Prediction
 from pydantic import ValidationError
 
 AGREED: dict[str, Any] = {"consent_by": "Jo", "purpose": "the front door"}
@@ -159,6 +162,44 @@ def test_they_outlive_a_start_but_not_a_day_nor_another_key(tmp_path: Path) -> N
     assert other.strangers.everybody == ()
     other.stop()
     assert list(tmp_path.iterdir()) == []
+
+
+@dataclass
+class Embeds:
+    """What is needed of a model and of its pipeline."""
+
+    embedder = "e"
+
+    def __post_init__(self) -> None:
+        self.pipeline = self
+        self.identity = Identity("test.blocks", "1.0.0", "d" * 64, "float32")
+        self.manifest = SimpleNamespace(pipeline=SimpleNamespace(parameters={"likeness": {"no such limit": 1}}))
+
+    def use_gallery(self, gallery: Any) -> None:
+        raise NotImplementedError
+
+    def vectors(self, outputs: Any, decoded: Any) -> np.ndarray:
+        return np.stack([stranger(number).vector for number in range(len(decoded.faces))])
+
+
+def test_only_faces_that_nobody_would_be_named_by_and_that_are_good_are_kept(tmp_path: Path) -> None:
+    """A stream names somebody after some pictures: until then the answer is unknown, and its score is not."""
+    kept = UnknownFaces(tmp_path, GalleryKey.generate(), "home", lambda: NOW)
+    kept.start()
+    good, bad = stranger(0).quality, replace(stranger(0).quality, score=0.1)
+    box, points, chip = Box(0, 0, 9, 9), np.zeros((5, 2), np.float32), np.zeros((4, 4, 3), np.uint8)
+    faces = tuple(Face(box, points, chip, 0.9, quality) for quality in (good, good, good, bad))
+    predictions = [
+        Prediction((LabelScore("Anna", 0.8, True),), box, "Anna"),
+        Prediction((LabelScore("Anna", 0.8),), box, unknown=True),
+        Prediction((LabelScore("Anna", 0.2),), box, unknown=True),
+        Prediction((), box, unknown=True),
+    ]
+    model: Any = Embeds()
+    kept.look_on(model, {}, FacesDecoded({}, (box,) * 4, faces), predictions)
+    kept.stop()
+    (one,) = kept.strangers.everybody
+    np.testing.assert_array_equal(one.vector, stranger(2).vector)
 
 
 def test_processes_that_share_a_folder_see_each_others_faces(tmp_path: Path) -> None:

@@ -33,6 +33,8 @@ RECOMMENDED = 5
 MOST_ENROLLED = 10
 TWINS = 3
 """Bits of 63 in which hashes of one picture differ, saved anew. Faces in the middle of pictures are alike in more."""
+CROWD = "crowd/"
+"""What names of people begin with of whom nothing is known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +64,15 @@ def layout_of(folder: Path) -> str:
 def list_faces(folder: Path) -> Listing[FacePicture]:
     """Lists a folder in either layout; reads no picture. Raises NotFound, InvalidInput."""
     return _list_table(folder) if layout_of(folder) == "table" else _list_people(folder)
+
+
+def list_crowd(folder: Path, most: int, seed: int) -> Listing[FacePicture]:
+    """So many pictures, drawn by the seed from the folder and all below it; each is of a stranger of its own."""
+    paths = sorted(path for path in folder.rglob("*") if path.suffix.lower() in PICTURES and path.is_file())
+    chosen = sorted(np.random.default_rng(seed).permutation(len(paths))[:most].tolist())
+    names = {place: CROWD + paths[place].relative_to(folder).as_posix() for place in chosen}
+    pictures = tuple(FacePicture(paths[place], name, name, UNKNOWN) for place, name in names.items())
+    return Listing(pictures, {picture.name: picture.path for picture in pictures})
 
 
 def without_twins(

@@ -96,16 +96,17 @@ class NamingEvaluation:
 def evaluate_naming(
     divided: Divided, naming: NamingSettings, recipe_source: str, detection: Estimate | None, seed: int
 ) -> NamingEvaluation:
-    """Chooses limits, then measures. naming: with the recipe's limits. recipe_source: of these; "" where it has none.
+    """Chooses limits, then measures. naming: with the recipe's limits. recipe_source: of these; "" if they don't hold.
 
-    Raises InvalidInput where there are too few strangers for limits, and the recipe has none.
+    Raises InvalidInput where there are too few strangers for limits, and the recipe's do not hold.
     """
     points = choose_points(*divided.choosing, divided.cohort, naming, seed, divided.rows)
     if points is None and not recipe_source:
         known, strangers = (len(side.names) for side in divided.choosing)
         raise InvalidInput(
-            f"{strangers} strangers and {known} known people are too few to set limits by, and the recipe has none; "
-            "add pictures of others at unknown/<anybody>/*.jpg, or use a recipe that has naming.limits"
+            f"{strangers} strangers and {known} known people are too few to set limits by, and the recipe has none "
+            f"that hold with a cohort of {len(divided.cohort)}; add pictures of others at unknown/<anybody>/*.jpg, or "
+            "fetch the recipe's crowd"
         )
     people, others = (len(side.names) for side in divided.choosing)
     source = recipe_source if points is None else f"measured here on {people} known people and {others} strangers"

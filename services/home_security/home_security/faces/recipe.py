@@ -23,6 +23,17 @@ class FaceSource(DataSource):
     kind: Literal["people"] = "people"
 
 
+class CrowdSource(DataSource):
+    """Pictures of many strangers, of whom nothing is known but that each shows a face: more of the cohort."""
+
+    kind: Literal["crowd"] = "crowd"
+    most: Count = 300
+    """Pictures, drawn by the seed."""
+    cohort_share: Share = 0.1
+    limits_share: Share = 0.45
+    """Where it is there, shares of the data's own strangers, in place of the split's: they are worth more elsewhere."""
+
+
 class FaceSplit(Split):
     """By person, drawn by the seed; see `home_security.faces.sides`.
 
@@ -70,6 +81,8 @@ class Limits(RecipePart):
     spread: Positive
     source: str
     """On what they were measured."""
+    cohort: Annotated[int, Field(ge=0)] = 0
+    """Strangers in the cohort that they were measured with. With a much smaller one they would let in more."""
 
     def points(self) -> OperatingPoints:
         """As naming takes them. Raises InvalidInput."""
@@ -165,6 +178,8 @@ class FacesRecipe(Recipe):
     flipped: bool = False
     """The vector of the mirrored face is added, which doubles the time."""
     data: Annotated[tuple[FaceSource, ...], Field(min_length=1, max_length=1)]
+    crowd: CrowdSource | None = None
+    """Strangers beyond those of `data`; nobody of them may be in it."""
     split: FaceSplit = FaceSplit()
     augmentation: Augmentation = Augmentation()
     naming: NamingRecipe = NamingRecipe()

@@ -83,6 +83,9 @@ def _lines(
     yield from (f"- {line}" for line in NOT_FOR)
     yield "\n## Data\n"
     yield from source_lines(recipe, rule)
+    if recipe.crowd is not None:
+        crowd = recipe.crowd
+        yield f"Cohort: up to {crowd.most} further strangers of {crowd.path} ({crowd.licence}), where it is there.\n"
     yield f"Embedder: {recipe.network}. {licence}.\n"
     yield "## How good it is\n"
     yield "| measure | value | 95 % interval | samples |\n|---|---|---|---|"

@@ -21,7 +21,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 from pipit.bundle.manifest import Decision, InputDescription, Metric, Network, PipelineReference, ScoreHistogram
-from pipit.errors import IntegrityError, InvalidInput
+from pipit.errors import IntegrityError, InvalidInput, NotFound
 from pipit.faces.cohort import LEAST
 from pipit.faces.embedding import EmbedderSettings
 from pipit.faces.finder import FaceFinder
@@ -39,12 +39,21 @@ from pipit.training.score_histogram import score_histogram
 from pipit.training.source_set import Listing, settle_problems
 from pipit.training.trainer import BundleDraft, NetworkFile, VariantFile
 
-from home_security.faces.data import ENROL, UNKNOWN, FacePicture, list_faces, read_hashes, without_twins
+from home_security.faces.data import (
+    CROWD,
+    ENROL,
+    UNKNOWN,
+    FacePicture,
+    list_crowd,
+    list_faces,
+    read_hashes,
+    without_twins,
+)
 from home_security.faces.embedded import NO_COPIES, Embedded, Embedder
 from home_security.faces.kept import keep_faces, read_faces, write_known
 from home_security.faces.measuring import Divided, NamingEvaluation, evaluate_naming
 from home_security.faces.networks import Wanted, make_embedder, weights_files
-from home_security.faces.recipe import FacesRecipe
+from home_security.faces.recipe import FaceSplit, FacesRecipe
 from home_security.faces.report import write_card, write_report
 from home_security.faces.settings import KNOWN, LABELS, FacesSettings, reaches
 from home_security.faces.sides import COHORT, LIMITS, VALIDATION, choose_sides, describe_sides
@@ -57,7 +66,10 @@ LEAST_COSINE = 0.999
 """Between the vectors of the exported embedder and those that were measured."""
 VERIFIED = 20
 """Pictures that are embedded anew."""
+COHORT_SHARE = 0.8
+"""Of the cohort that a recipe's limits were measured with, for these to hold."""
 MOST_COHORT = 200
+"""Of the data's own strangers; a crowd comes on top."""
 
 
 class FacesTrainer:
@@ -79,14 +91,20 @@ class FacesTrainer:
     def prepare(self, run: Run) -> Facts:
         """Leaves `faces.json`."""
         listing = self._listing()
+        if self.recipe.crowd is not None and not any(picture.person.startswith(CROWD) for picture in listing.items):
+            run.progress.say(f"no pictures of a crowd at {self.recipe.crowd.path}; the cohort is smaller without them")
         with run.progress.track("reading pictures", len(listing.items)) as bar:
             usable, hashes, problems = read_hashes(listing.items, lambda _done, _all: bar.advance())
         settle_problems(run, (*listing.problems, *problems))
         pictures, pairs = without_twins(usable, hashes)
+        pairs = [pair for pair in pairs if not pair[1].person.startswith(CROWD)]
         mixed = [f"{one.name} and {other.name}" for one, other in pairs if one.person != other.person]
         if mixed:
             run.progress.say(f"nearly the same, of two people: {mixed[0]} ({len(mixed)} such pairs); is one misplaced?")
-        sides = choose_sides(pictures, self.recipe.split, self.recipe.seed)
+        crowd = [picture.person for picture in pictures if picture.person.startswith(CROWD)]
+        drawn = [picture for picture in pictures if not picture.person.startswith(CROWD)]
+        split = self._split(crowded=bool(crowd))
+        sides = choose_sides(drawn, split, self.recipe.seed) | dict.fromkeys(crowd, COHORT)
         entries = [{"name": p.name, "person": p.person, "role": p.role, "side": sides[p.person]} for p in pictures]
         run.write_json("prepare", "faces.json", entries)
         kinds = {p.person: f"{_kind(p.role)}_{sides[p.person]}" for p in pictures}
@@ -144,7 +162,7 @@ class FacesTrainer:
         report = run.output("evaluate") / "report"
         write_report(report, evaluation, PACKAGES)
         licence = run.read_json("fit", "embedder.json")["licence"]
-        rule = describe_sides(self.recipe.split, self.recipe.seed)
+        rule = self._rule(run)
         write_card(report / "model_card.md", self.recipe, run, evaluation, metrics, licence, rule, PACKAGES)
         return _facts(metrics) | {"limits": evaluation.source}
 
@@ -187,13 +205,39 @@ class FacesTrainer:
             metrics={name: Metric.model_validate(value) for name, value in metrics.items()},
             golden=golden_inputs(self.recipe.golden.samples, self.recipe.seed),
             best_scores=ScoreHistogram.model_validate(run.read_json("evaluate", "best_scores.json")),
-            split_rule=describe_sides(self.recipe.split, self.recipe.seed),
+            split_rule=self._rule(run),
             files={f"report/{p.name}": p for p in sorted((run.output("evaluate") / "report").iterdir())},
             networks={name: NetworkFile(RUNTIME, path) for name, path in network_paths(body=False).items()},
         )
 
     def _listing(self) -> Listing[FacePicture]:
-        return list_faces(self.recipe.data[0].folder(self._data))
+        people = list_faces(self.recipe.data[0].folder(self._data))
+        crowd = self._crowd()
+        return Listing((*people.items, *crowd.items), {**people.files, **crowd.files}, people.problems)
+
+    def _split(self, *, crowded: bool) -> FaceSplit:
+        split, crowd = self.recipe.split, self.recipe.crowd
+        if crowd is None or not crowded:
+            return split
+        shares = {"cohort_share": crowd.cohort_share, "limits_share": crowd.limits_share}
+        return split.model_copy(update=shares)
+
+    def _rule(self, run: Run) -> str:
+        entries = run.read_json("prepare", "faces.json")
+        crowded = any(entry["person"].startswith(CROWD) for entry in entries)
+        return describe_sides(self._split(crowded=crowded), self.recipe.seed)
+
+    def _crowd(self) -> Listing[FacePicture]:
+        source = self.recipe.crowd
+        if source is None:
+            return Listing()
+        try:
+            folder = source.folder(self._data)
+        except NotFound:
+            if source.optional:
+                return Listing()
+            raise
+        return list_crowd(folder, source.most, self.recipe.seed)
 
     def _wanted(self) -> Wanted:
         weights = Path(self.recipe.weights).expanduser() if self.recipe.weights else None
@@ -241,7 +285,9 @@ class FacesTrainer:
         vectors = read_faces(run.output("fit")).face_set(copies=False)
         sides = {entry["person"]: entry["side"] for entry in run.read_json("prepare", "faces.json")}
         strangers = vectors.named([person for person, side in sides.items() if side == COHORT])
-        first = [int(np.flatnonzero(strangers.people == name)[0]) for name in strangers.names[:MOST_COHORT]]
+        crowd = [name for name in strangers.names if name.startswith(CROWD)]
+        names = [*[name for name in strangers.names if not name.startswith(CROWD)][:MOST_COHORT], *crowd]
+        first = [int(np.flatnonzero(strangers.people == name)[0]) for name in names]
         if len(first) < LEAST:
             raise InvalidInput(
                 f"faces of only {len(first)} strangers of the cohort are found; add pictures of others at unknown/"
@@ -251,9 +297,12 @@ class FacesTrainer:
     def _evaluation(self, run: Run, *, copies: bool = True) -> NamingEvaluation:
         naming = self.recipe.naming
         kept = read_faces(run.output("fit"))
-        detection: Estimate | None = grouped_share(kept.seen, kept.seen_people, self.recipe.seed)
-        source = "" if naming.limits is None else f"of the recipe, {naming.limits.source}"
+        told = ~np.char.startswith(kept.seen_people, CROWD)
+        detection: Estimate | None = grouped_share(kept.seen[told], kept.seen_people[told], self.recipe.seed)
         divided = self._divided(run, copies=copies)
+        source = ""
+        if naming.limits is not None and len(divided.cohort) >= COHORT_SHARE * naming.limits.cohort:
+            source = f"of the recipe, {naming.limits.source}"
         return evaluate_naming(divided, naming.settings(), source, detection, self.recipe.seed)
 
     def _without_copies(self, run: Run) -> dict[str, Metric]:
