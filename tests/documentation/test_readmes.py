@@ -88,6 +88,11 @@ NUMBERS = {
         {"task": "security, ESC-50's clips", "variant": "int8", "metric": "accuracy.security"},
         ("samples", 100, 1),
     ),
+    "home_security.faces": (
+        "faces",
+        {"what": "found_at_1.0%", "people": "20", "pictures": "5"},
+        ("samples", 100, 1),
+    ),
     "emotion.expression": (
         "emotion_networks",
         {"recipe": "mobilefacenet", "what": "accuracy.fer2013"},

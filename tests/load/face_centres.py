@@ -13,15 +13,13 @@ import tempfile
 from pathlib import Path
 
 import numpy as np
-from face_vectors import ask_embedder, cut, search
+from face_vectors import aligned_chips, ask_embedder, search_crowd
 from home_security.faces.networks import Wanted, make_embedder
-from pipit.faces.alignment import similarity_to
 from pipit.faces.embedding import unit_vectors
-from pipit.inputs import EncodedImage
 from pipit.landmarks import FaceAndBody
 from pipit.settings import DataSettings, load_settings
 
-PICTURES, SEED = 3000, 0
+PICTURES = 3000
 EMBEDDERS = ("dlib", "mobilefacenet")
 
 
@@ -30,19 +28,12 @@ def main() -> None:
     data = load_settings(DataSettings).data
     if data is None:
         sys.exit("set PIPIT_DATA to the folder that holds `expressions` and `backbones`")
-    files = sorted((data / "expressions" / "fer2013" / "train").glob("*/*.jpg"))
-    chosen = np.random.default_rng(SEED).permutation(len(files))[:PICTURES]
     networks = FaceAndBody.load(body=False)
-    faces = [search(networks, EncodedImage(files[place].read_bytes())) for place in chosen]
+    faces = search_crowd(networks, data, PICTURES)
     networks.close()
     for name in EMBEDDERS:
         embedder = make_embedder(name, Wanted(data), centred=False)
-        template = embedder.settings.chip
-        chips = [
-            cut(face.pixels, similarity_to(template, face.points), template)
-            for face in faces
-            if face.points is not None
-        ]
+        chips = aligned_chips(faces, embedder.settings.chip)
         with tempfile.TemporaryDirectory() as scratch, ask_embedder(embedder, Path(scratch)) as ask:
             centre = unit_vectors(ask(chips)).mean(axis=0, dtype=np.float64)
         numbers = ", ".join(f"{value:.4f}" for value in centre)

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from home_security.faces.centres import CENTRES
 from home_security.faces.networks import Embedder, Wanted, make_embedder
 from numpy.typing import NDArray
 from PIL import Image, ImageEnhance
@@ -23,6 +24,8 @@ from pipit.runtimes.onnx import OnnxRuntime
 EMBEDDERS = ("dlib", "mobilefacenet", "pixels")
 COPIES = 4
 """Varied ones of each enrolment picture."""
+CROWD = 1000
+"""Pictures of strangers of another data set, FER2013, of whom nothing is known but that they are many."""
 KNOWN, UNKNOWN = "known", "unknown"
 _SPLIT_SEED = "home_security.faces 1"
 DEVELOPMENT = {KNOWN: 20, UNKNOWN: 50}
@@ -63,13 +66,16 @@ def _order(name: str) -> str:
 class Embedded:
     """Of one embedder. Arrays by condition: (pictures, dimensions), NaN where no face was found.
 
-    `aligned`, `aligned mirrored` (the face and its mirror image added), `fixed` (one upright crop for all pictures,
-    where a face is on average in development). copies: (pictures, COPIES, dimensions), aligned, of enrolment pictures.
+    `aligned`; `mirrored`: the face and its mirror image added; `fixed`: not aligned, one upright crop for all pictures,
+    where a face is on average in development; `not centred`: aligned, the space's centre not taken off.
+    copies: (pictures, COPIES, dimensions), aligned, of enrolment pictures. crowd: (faces, dimensions), aligned, of
+    another data set's strangers.
     """
 
     name: str
     conditions: Mapping[str, Vectors]
     copies: Vectors
+    crowd: Vectors
 
 
 def embed_all(pictures: Pictures, data: Path, folder: Path) -> dict[str, Embedded]:
@@ -78,14 +84,18 @@ def embed_all(pictures: Pictures, data: Path, folder: Path) -> dict[str, Embedde
     found: dict[str, Embedded] = {}
     missing = [name for name in EMBEDDERS if not (folder / f"{name}.npz").is_file()]
     if missing:
-        meshes, copied = _search(pictures)
+        networks = FaceAndBody.load(body=False)
+        meshes, copied = _search_all(networks, pictures)
+        strangers = search_crowd(networks, data, CROWD)
+        networks.close()
         for name in missing:
-            embedded = _embed(make_embedder(name, Wanted(data)), pictures, meshes, copied, folder)
-            np.savez(folder / f"{name}.npz", copies=embedded.copies, **embedded.conditions)
+            embedder = make_embedder(name, Wanted(data), centred=False)
+            embedded = _embed(embedder, pictures, meshes, copied, strangers, folder)
+            np.savez(folder / f"{name}.npz", copies=embedded.copies, crowd=embedded.crowd, **embedded.conditions)
     for name in EMBEDDERS:
         with np.load(folder / f"{name}.npz") as file:
             arrays = {key: file[key] for key in file.files}
-        found[name] = Embedded(name, arrays, arrays.pop("copies"))
+        found[name] = Embedded(name, arrays, arrays.pop("copies"), arrays.pop("crowd"))
     return found
 
 
@@ -97,8 +107,7 @@ class Searched:
     points: NDArray[np.float32] | None
 
 
-def _search(pictures: Pictures) -> tuple[list[Searched], dict[tuple[int, int], Searched]]:
-    networks = FaceAndBody.load(body=False)
+def _search_all(networks: FaceAndBody, pictures: Pictures) -> tuple[list[Searched], dict[tuple[int, int], Searched]]:
     whole, copies = [], {}
     for place, path in enumerate(pictures.paths):
         whole.append(search(networks, EncodedImage(path.read_bytes())))
@@ -106,8 +115,15 @@ def _search(pictures: Pictures) -> tuple[list[Searched], dict[tuple[int, int], S
             for copy in range(COPIES):
                 generator = np.random.default_rng([place, copy])
                 copies[place, copy] = search(networks, EncodedImage(varied(path, generator)))
-    networks.close()
     return whole, copies
+
+
+def search_crowd(networks: FaceAndBody, data: Path, most: int) -> list[Searched]:
+    """Of so many pictures that a seed draws from the training part of `expressions/fer2013`, those with a face."""
+    files = sorted((data / "expressions" / "fer2013" / "train").glob("*/*.jpg"))
+    chosen = np.random.default_rng(0).permutation(len(files))[:most]
+    found = [search(networks, EncodedImage(files[place].read_bytes())) for place in chosen]
+    return [face for face in found if face.points is not None]
 
 
 def search(networks: FaceAndBody, item: EncodedImage) -> Searched:
@@ -129,9 +145,14 @@ def varied(path: Path, generator: np.random.Generator) -> bytes:
     side = float(generator.uniform(0.8, 1.0)) * image.width
     left, top = generator.uniform(0, image.width - side, 2)
     image = image.resize((160, 160), Image.Resampling.BILINEAR, box=(left, top, left + side, top + side))
+    return encode(np.asarray(image), "PNG").data
+
+
+def encode(pixels: Chip, kind: str) -> EncodedImage:
+    """kind: as Pillow names it."""
     file = io.BytesIO()
-    image.save(file, "PNG")
-    return file.getvalue()
+    Image.fromarray(pixels).save(file, kind)
+    return EncodedImage(file.getvalue())
 
 
 def _embed(
@@ -139,9 +160,16 @@ def _embed(
     pictures: Pictures,
     whole: Sequence[Searched],
     copied: Mapping[tuple[int, int], Searched],
+    strangers: Sequence[Searched],
     folder: Path,
 ) -> Embedded:
     template = embedder.settings.chip
+    centre = np.array(CENTRES.get(embedder.settings.name, (0.0,)), np.float32)
+
+    def centred(raw: Vectors) -> Vectors:
+        """As the network itself does, where it is made to."""
+        return unit_vectors(unit_vectors(raw) - centre)
+
     found = [(place, one, one.points) for place, one in enumerate(whole) if one.points is not None]
     places = [place for place, _, _ in found]
     own = [similarity_to(template, points) for _, _, points in found]
@@ -151,22 +179,28 @@ def _embed(
         fixed = [cut(one.pixels, mean, template) for one in whole]
         plain, mirrored = ask(aligned), ask([chip[:, ::-1] for chip in aligned])
         conditions = {
-            "aligned": _spread(unit_vectors(plain), places, len(whole)),
-            "aligned mirrored": _spread(unit_vectors(plain + mirrored), places, len(whole)),
-            "fixed": unit_vectors(ask(fixed)),
+            "aligned": _spread(centred(plain), places, len(whole)),
+            "mirrored": _spread(centred(plain + mirrored), places, len(whole)),
+            "fixed": centred(ask(fixed)),
+            "not centred": _spread(unit_vectors(plain), places, len(whole)),
         }
-        seen = [(key, one, one.points) for key, one in copied.items() if one.points is not None]
-        vectors = unit_vectors(
-            ask([cut(one.pixels, similarity_to(template, points), template) for _, one, points in seen])
-        )
+        seen = [(key, face) for key, face in copied.items() if face.points is not None]
+        vectors = centred(ask(aligned_chips([face for _, face in seen], template)))
+        crowd = centred(ask(aligned_chips(strangers, template)))
     copies = np.full((len(whole), COPIES, embedder.settings.dimensions), np.nan, np.float32)
-    for (key, _, _), vector in zip(seen, vectors, strict=True):
+    for (key, _), vector in zip(seen, vectors, strict=True):
         copies[key] = vector
-    return Embedded(embedder.settings.name, conditions, copies)
+    return Embedded(embedder.settings.name, conditions, copies, crowd)
 
 
 def cut(pixels: Chip, similarity: Similarity, template: ChipTemplate) -> Chip:
     return cut_chip(pixels, similarity, template.width, template.height)
+
+
+def aligned_chips(faces: Sequence[Searched], template: ChipTemplate) -> list[Chip]:
+    """Of those that have a face."""
+    pairs = [(face.pixels, face.points) for face in faces if face.points is not None]
+    return [cut(pixels, similarity_to(template, points), template) for pixels, points in pairs]
 
 
 def _mean(similarities: Sequence[Similarity]) -> Similarity:

@@ -2,7 +2,7 @@
 
 Faces lie in one corner of the space of dlib's network: two strangers have a cosine of 0.84 on average. With the mean
 taken off it is 0.1, and linear classifiers find more people. The cosine of two pictures by itself then tells a little
-less (docs/measured/home_security.faces.md).
+less (docs/measured/faces.md).
 
 `tests/load/face_centres.py` prints these numbers: means of 2,883 aligned faces of the training part of FER2013, which
 is another data set than that by which people are known and measured. No person can be told from them.
