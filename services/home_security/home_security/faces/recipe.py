@@ -29,6 +29,9 @@ class CrowdSource(DataSource):
     kind: Literal["crowd"] = "crowd"
     most: Count = 300
     """Pictures, drawn by the seed."""
+    cohort_share: Share = 0.1
+    limits_share: Share = 0.45
+    """Where it is there, shares of the data's own strangers, in place of the split's: they are worth more elsewhere."""
 
 
 class FaceSplit(Split):

@@ -53,7 +53,7 @@ from home_security.faces.embedded import NO_COPIES, Embedded, Embedder
 from home_security.faces.kept import keep_faces, read_faces, write_known
 from home_security.faces.measuring import Divided, NamingEvaluation, evaluate_naming
 from home_security.faces.networks import Wanted, make_embedder, weights_files
-from home_security.faces.recipe import FacesRecipe
+from home_security.faces.recipe import FaceSplit, FacesRecipe
 from home_security.faces.report import write_card, write_report
 from home_security.faces.settings import KNOWN, LABELS, FacesSettings, reaches
 from home_security.faces.sides import COHORT, LIMITS, VALIDATION, choose_sides, describe_sides
@@ -103,7 +103,8 @@ class FacesTrainer:
             run.progress.say(f"nearly the same, of two people: {mixed[0]} ({len(mixed)} such pairs); is one misplaced?")
         crowd = [picture.person for picture in pictures if picture.person.startswith(CROWD)]
         drawn = [picture for picture in pictures if not picture.person.startswith(CROWD)]
-        sides = choose_sides(drawn, self.recipe.split, self.recipe.seed) | dict.fromkeys(crowd, COHORT)
+        split = self._split(crowded=bool(crowd))
+        sides = choose_sides(drawn, split, self.recipe.seed) | dict.fromkeys(crowd, COHORT)
         entries = [{"name": p.name, "person": p.person, "role": p.role, "side": sides[p.person]} for p in pictures]
         run.write_json("prepare", "faces.json", entries)
         kinds = {p.person: f"{_kind(p.role)}_{sides[p.person]}" for p in pictures}
@@ -161,7 +162,7 @@ class FacesTrainer:
         report = run.output("evaluate") / "report"
         write_report(report, evaluation, PACKAGES)
         licence = run.read_json("fit", "embedder.json")["licence"]
-        rule = describe_sides(self.recipe.split, self.recipe.seed)
+        rule = self._rule(run)
         write_card(report / "model_card.md", self.recipe, run, evaluation, metrics, licence, rule, PACKAGES)
         return _facts(metrics) | {"limits": evaluation.source}
 
@@ -204,7 +205,7 @@ class FacesTrainer:
             metrics={name: Metric.model_validate(value) for name, value in metrics.items()},
             golden=golden_inputs(self.recipe.golden.samples, self.recipe.seed),
             best_scores=ScoreHistogram.model_validate(run.read_json("evaluate", "best_scores.json")),
-            split_rule=describe_sides(self.recipe.split, self.recipe.seed),
+            split_rule=self._rule(run),
             files={f"report/{p.name}": p for p in sorted((run.output("evaluate") / "report").iterdir())},
             networks={name: NetworkFile(RUNTIME, path) for name, path in network_paths(body=False).items()},
         )
@@ -213,6 +214,18 @@ class FacesTrainer:
         people = list_faces(self.recipe.data[0].folder(self._data))
         crowd = self._crowd()
         return Listing((*people.items, *crowd.items), {**people.files, **crowd.files}, people.problems)
+
+    def _split(self, *, crowded: bool) -> FaceSplit:
+        split, crowd = self.recipe.split, self.recipe.crowd
+        if crowd is None or not crowded:
+            return split
+        shares = {"cohort_share": crowd.cohort_share, "limits_share": crowd.limits_share}
+        return split.model_copy(update=shares)
+
+    def _rule(self, run: Run) -> str:
+        entries = run.read_json("prepare", "faces.json")
+        crowded = any(entry["person"].startswith(CROWD) for entry in entries)
+        return describe_sides(self._split(crowded=crowded), self.recipe.seed)
 
     def _crowd(self) -> Listing[FacePicture]:
         source = self.recipe.crowd

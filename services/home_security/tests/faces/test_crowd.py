@@ -90,3 +90,10 @@ def test_one_that_is_missing_is_an_error_unless_it_is_optional(data: Path) -> No
     files = FacesTrainer(recipe(path="nowhere", optional=True), data).data_files()
     assert not any(name.startswith("crowd/") for name in files)
     assert sum(name.startswith("crowd/") for name in FacesTrainer(recipe(), data).data_files()) == 9
+
+
+def test_where_a_crowd_is_there_the_data_s_own_strangers_do_something_else(data: Path) -> None:
+    crowded = FacesTrainer(recipe(cohort_share=0.1, limits_share=0.45), data)
+    assert crowded._split(crowded=True).cohort_share == 0.1
+    assert crowded._split(crowded=True).limits_share == 0.45
+    assert crowded._split(crowded=False) == crowded.recipe.split
