@@ -24,8 +24,10 @@ def page() -> str:
     return PAGE.read_text("utf-8")
 
 
-def block(page: str, language: str) -> str:
-    (found,) = re.findall(rf"^```{language}\n(.*?)^```$", page, re.DOTALL | re.MULTILINE)
+def block(page: str, language: str, heading: str) -> str:
+    """The one of its language below a heading."""
+    section = re.split(r"^##+ ", page.split(f"{heading}\n", 1)[1], maxsplit=1, flags=re.MULTILINE)[0]
+    (found,) = re.findall(rf"^```{language}\n(.*?)^```$", section, re.DOTALL | re.MULTILINE)
     return str(found)
 
 
@@ -72,7 +74,7 @@ def keys_of_parts() -> Iterable[str]:
 
 def test_the_recipe_shown_is_one(page: str, tmp_path: Path) -> None:
     path = tmp_path / "sounds-small.yaml"
-    path.write_text(block(page, "yaml"))
+    path.write_text(block(page, "yaml", "## The recipe"))
     recipe = load_recipe(path, Recipe)
 
     assert recipe.optimiser.name == "adamw"
@@ -85,7 +87,7 @@ def test_the_program_shown_runs_the_steps(
     monkeypatch.chdir(tmp_path)
     expected = ["prepare ran {'files': 4}", "fit ran {'words': 10}", "export ran {'lines': 3}"]
     for lines in (expected, [line.replace(" ran ", " up to date ") for line in expected]):
-        exec(compile(block(page, "python"), str(PAGE), "exec"), {"trainer": trainer})
+        exec(compile(block(page, "python", "### From Python"), str(PAGE), "exec"), {"trainer": trainer})
         answer = capsys.readouterr().out.splitlines()
         assert [line for line in answer if line.endswith("}")] == lines
 
