@@ -50,7 +50,7 @@ from home_security.faces.data import (
     without_twins,
 )
 from home_security.faces.embedded import NO_COPIES, Embedded, Embedder
-from home_security.faces.kept import keep_faces, read_faces, write_known
+from home_security.faces.kept import KNOWN_PEOPLE, keep_faces, read_faces, write_known
 from home_security.faces.measuring import Divided, NamingEvaluation, evaluate_naming
 from home_security.faces.networks import Wanted, make_embedder, weights_files
 from home_security.faces.recipe import FaceSplit, FacesRecipe
@@ -137,6 +137,10 @@ class FacesTrainer:
         kept_faces.save(run.output("fit"))
         everybody, svm = kept_faces.face_set(copies=True), self.recipe.naming.settings().svm
         people = write_known(run.output("fit"), everybody, self._cohort(run), svm)
+        run.progress.say(
+            f"{people} people are known in {KNOWN_PEOPLE}; no bundle holds anybody. Make a person known "
+            "to devices with: pipit faces enrol NAME FOLDER --consent-by WHO --purpose WHAT"
+        )
         refused = sum(not self._enrols(one) for one in faces if one.picture.role == ENROL)
         return {
             "faces": len(faces),
@@ -268,17 +272,23 @@ class FacesTrainer:
         return reaches(face.quality, self.recipe.enrolment.limits())
 
     def _divided(self, run: Run, *, copies: bool = True) -> Divided:
-        vectors = read_faces(run.output("fit")).face_set(copies=copies)
+        kept = read_faces(run.output("fit"))
+        vectors = kept.face_set(copies=copies)
         parts: dict[tuple[str, bool], set[str]] = {}
         for entry in run.read_json("prepare", "faces.json"):
             parts.setdefault((entry["side"], entry["role"] == UNKNOWN), set()).add(entry["person"])
 
         def of(side: str) -> tuple[FaceSet, FaceSet]:
-            return vectors.named(sorted(parts.get((side, False), ()))), vectors.named(
-                sorted(parts.get((side, True), ()))
-            )
+            known, strangers = (sorted(parts.get((side, stranger), ())) for stranger in (False, True))
+            return vectors.named(known), vectors.named(strangers)
 
-        return Divided(self._cohort(run), of(LIMITS), of(VALIDATION), self.recipe.augmentation.copies if copies else 0)
+        return Divided(
+            cohort=self._cohort(run),
+            choosing=of(LIMITS),
+            validating=of(VALIDATION),
+            copies=self.recipe.augmentation.copies if copies else 0,
+            qualities=kept.probe_qualities(sorted(parts.get((VALIDATION, False), ()))),
+        )
 
     def _cohort(self, run: Run) -> NDArray[np.float32]:
         """One vector of each stranger of the cohort. Raises InvalidInput where faces of too few were found."""
