@@ -15,6 +15,7 @@ from pathlib import Path
 
 import numpy as np
 from home_security.faces.kept import read_faces
+from home_security.faces.measuring import PICTURES
 from home_security.faces.recipe import FacesRecipe
 from home_security.faces.sides import COHORT
 from home_security.faces.trials import choose_points
@@ -27,7 +28,7 @@ def main() -> None:
     parser.add_argument("run", type=Path)
     folder: Path = parser.parse_args().run
     recipe = load_recipe(folder / "recipe.yaml", FacesRecipe)
-    faces = read_faces(folder / "fit").face_set(copies=False)
+    faces = read_faces(folder / "fit").face_set(copies=True)
     entries = json.loads((folder / "prepare" / "faces.json").read_bytes())
     cohort_people = {entry["person"] for entry in entries if entry["side"] == COHORT}
     strangers = {entry["person"] for entry in entries if entry["role"] == "unknown"}
@@ -35,7 +36,8 @@ def main() -> None:
     first = [int(np.flatnonzero(cohort.people == name)[0]) for name in cohort.names]
     known = faces.named(sorted(set(faces.names) - strangers))
     others = faces.named(sorted(strangers - cohort_people))
-    points = choose_points(known, others, cohort.vectors[first], recipe.naming.settings(), recipe.seed)
+    rows = PICTURES * (1 + recipe.augmentation.copies)
+    points = choose_points(known, others, cohort.vectors[first], recipe.naming.settings(), recipe.seed, rows)
     if points is None:
         parser.error(f"{folder} holds too few people; train on more")
     limits = "\n".join(f"      - [{', '.join(f'{limit:.3f}' for limit in row)}]" for row in points.limits)

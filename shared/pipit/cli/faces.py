@@ -2,33 +2,35 @@
 
 from __future__ import annotations
 
-import base64
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 from rich.markup import escape
 
 from pipit.cli.app import App
 from pipit.cli.exit_codes import ExitCode
-from pipit.cli.faces_output import (
-    plain_held,
-    print_enrolled,
-    print_forgotten,
-    print_people,
-    print_unknown,
-    print_verdicts,
-    save_crops,
+from pipit.cli.faces_options import (
+    AnotherOption,
+    ByOption,
+    CropsOption,
+    LargestOption,
+    PicturesArgument,
+    PurposeOption,
+    ServerOption,
+    TaskOption,
+    TimeoutOption,
+    UntilOption,
+    WhoArgument,
+    connected,
+    show_enrolled,
 )
-from pipit.cli.output import JsonOption, print_json, print_line, say
-from pipit.cli.settings import CliSettings
-from pipit.client.faces import FacesClient
-from pipit.client.faces_types import Enrolled, PictureVerdict
+from pipit.cli.faces_output import plain_held, print_forgotten, print_people, print_verdicts, save_crops
+from pipit.cli.faces_unknown import exclude, ignore, name, unknown
+from pipit.cli.output import JsonOption, print_json, print_line
+from pipit.client.faces_types import PictureVerdict
 from pipit.errors import InvalidInput, NotFound
 from pipit.inputs.suffixes import PICTURES
-from pipit.settings import load_settings
 
 app = App(
     no_args_is_help=True,
@@ -38,22 +40,6 @@ app = App(
     they are forgotten. All of these commands need a token with the role enroller.
     """,
 )
-
-PicturesArgument = Annotated[
-    list[Path], typer.Argument(metavar="PICTURES...", help="JPEG, PNG or WebP files, or folders of them.")
-]
-ServerOption = Annotated[str, typer.Option(help="host:port of the server. (default: PIPIT_SERVER)")]
-TaskOption = Annotated[str, typer.Option(help="Not needed where only one task of the server names faces.")]
-ByOption = Annotated[str, typer.Option("--consent-by", help="Who agreed to be known. Nobody is enrolled without.")]
-PurposeOption = Annotated[str, typer.Option("--purpose", help="What for, in a few words.")]
-UntilOption = Annotated[str, typer.Option("--until", help="The last day that the consent holds. (default: no end)")]
-CropsOption = Annotated[
-    bool, typer.Option("--keep-crops", help="Keep the cut-out faces, sealed: a new model then needs no new pictures.")
-]
-AnotherOption = Annotated[bool, typer.Option("--another", help="Somebody new, although the name is taken.")]
-LargestOption = Annotated[bool, typer.Option("--largest", help="Of a picture with several faces, take the largest.")]
-WhoArgument = Annotated[str, typer.Argument(metavar="PERSON", help="Name, or id where two share a name.")]
-TimeoutOption = Annotated[float, typer.Option(min=0.001, help="Seconds for all pictures together.")]
 
 
 @app.command()
@@ -107,7 +93,7 @@ def enrol(
             elif verdicts:
                 print_verdicts(verdicts)
             raise
-    _show(enrolled, json)
+    show_enrolled(enrolled, json)
 
 
 @app.command()
@@ -131,7 +117,7 @@ def check(
     """
     with connected(server, task, timeout) as client:
         checked = client.check(picture_files(pictures), name, largest_face=largest)
-    _show(checked, json)
+    show_enrolled(checked, json)
     if not checked.accepted:
         raise typer.Exit(ExitCode.CHECK_FAILED)
 
@@ -205,115 +191,6 @@ def export(
 
 
 @app.command()
-def unknown(
-    *,
-    folder: Annotated[Path | None, typer.Option("--to", help="Write the best picture of each here.")] = None,
-    server: ServerOption = "",
-    task: TaskOption = "",
-    json: JsonOption = False,
-) -> None:
-    """List faces that were seen at least three times in the last 24 hours and are nobody's.
-
-    A server keeps them only if it is told to (PIPIT_SERVING_KEEP_UNKNOWN), sealed, on that device alone.
-
-    For example:
-      pipit faces unknown --to seen/
-      pipit faces name 7c21ab90 Jo --consent-by "Jo Smith" --purpose door
-    """
-    with connected(server, task) as client:
-        seen = client.unknown()
-    if folder is not None:
-        folder.mkdir(parents=True, exist_ok=True)
-        for cluster in seen.clusters:
-            (folder / f"{cluster.id}.png").write_bytes(cluster.crop)
-    if json:
-        clusters = [{**vars_of(cluster), "crop": base64.b64encode(cluster.crop).decode()} for cluster in seen.clusters]
-        print_json({"kept": seen.kept, "single": seen.single, "clusters": clusters})
-    else:
-        print_unknown(seen, folder)
-
-
-@app.command()
-def name(
-    cluster: Annotated[str, typer.Argument(help="As `pipit faces unknown` shows it.")],
-    name: Annotated[str, typer.Argument(help="Who that is.")],
-    *,
-    consent_by: ByOption,
-    purpose: PurposeOption,
-    until: UntilOption = "",
-    keep_crops: CropsOption = False,
-    another: AnotherOption = False,
-    server: ServerOption = "",
-    task: TaskOption = "",
-    json: JsonOption = False,
-) -> None:
-    """Make somebody known by faces that were seen, once they have agreed.
-
-    For example:
-      pipit faces name 7c21ab90 Jo --consent-by "Jo Smith" --purpose door
-    """
-    with connected(server, task) as client:
-        enrolled = client.name(
-            cluster,
-            name,
-            consent_by=consent_by,
-            purpose=purpose,
-            until=until,
-            keep_crops=keep_crops,
-            another=another,
-        )
-    _show(enrolled, json)
-
-
-@app.command()
-def ignore(
-    cluster: Annotated[str, typer.Argument(help="As `pipit faces unknown` shows it.")],
-    *,
-    server: ServerOption = "",
-    task: TaskOption = "",
-    json: JsonOption = False,
-) -> None:
-    """Show a cluster no more: its pictures are deleted, and faces like it are not kept.
-
-    For example:
-      pipit faces ignore 7c21ab90
-    """
-    with connected(server, task) as client:
-        faces = client.ignore(cluster)
-    if json:
-        print_json({"cluster": cluster, "faces": faces})
-    else:
-        print_line(f"shown no more: {faces} faces")
-
-
-@app.command("not")
-def exclude(
-    face: Annotated[str, typer.Argument(metavar="CLUSTER_OR_PICTURE", help="A picture file, or an unknown cluster.")],
-    person: WhoArgument,
-    *,
-    server: ServerOption = "",
-    task: TaskOption = "",
-    json: JsonOption = False,
-) -> None:
-    """Say that a face is not a person's who was named: that person's limit learns it, nobody else's.
-
-    The face's numbers stay with the person until the person is forgotten; no picture of it is kept.
-
-    For example:
-      pipit faces not wrong.jpg Anna
-      pipit faces not 7c21ab90 Anna
-    """
-    path = Path(face)
-    is_file = path.exists() or path.suffix.lower() in PICTURES
-    with connected(server, task) as client:
-        known = client.exclude(person, picture=path) if is_file else client.exclude(person, cluster=face)
-    if json:
-        print_json(known)
-    else:
-        print_line(f"faces that are not {escape(known.name)}'s: {known.excluded}")
-
-
-@app.command()
 def reembed(
     *, timeout: TimeoutOption = 600.0, server: ServerOption = "", task: TaskOption = "", json: JsonOption = False
 ) -> None:
@@ -335,16 +212,6 @@ def reembed(
         print_line(f"[bold]{escape(left.name)}[/bold] has to be enrolled again: no face was kept that could be used")
 
 
-@contextmanager
-def connected(server: str, task: str, timeout: float = 60.0) -> Iterator[FacesClient]:
-    """A client of the server that is meant, or of the one in the settings."""
-    settings = load_settings(CliSettings)
-    with FacesClient(
-        server or settings.server, task=task, timeout=timeout, token=settings.token, ca=settings.ca
-    ) as client:
-        yield client
-
-
 def picture_files(paths: list[Path]) -> list[Path]:
     """Files as given, and the pictures in folders, by name. Raises NotFound."""
     files: list[Path] = []
@@ -359,16 +226,7 @@ def picture_files(paths: list[Path]) -> list[Path]:
     return files
 
 
-def vars_of(value: Any) -> dict[str, Any]:
-    """The fields of a dataclass with slots."""
-    return {name: getattr(value, name) for name in value.__slots__}
-
-
-def _show(enrolled: Enrolled, json: bool) -> None:
-    if json:
-        print_json(enrolled)
-        return
-    print_verdicts(enrolled.verdicts)
-    print_enrolled(enrolled)
-    for warning in enrolled.warnings:
-        say(f"pipit: {warning}")
+app.command()(unknown)
+app.command()(name)
+app.command()(ignore)
+app.command("not")(exclude)

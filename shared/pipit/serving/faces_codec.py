@@ -6,9 +6,9 @@ from datetime import UTC, datetime
 
 from pipit._pb.pipit.faces.v1 import faces_pb2 as pb
 from pipit.faces.consents import standing
-from pipit.faces.enrolment import Report, Verdict
 from pipit.faces.gallery import Consent, Person, Template
 from pipit.faces.strangers import Cluster
+from pipit.faces.verdicts import Report, Verdict
 from pipit.galleries import DeviceState
 
 

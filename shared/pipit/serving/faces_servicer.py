@@ -2,27 +2,32 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
-from time import monotonic
 from typing import Any
 
 import grpc
 
 from pipit._pb.pipit.faces.v1 import faces_pb2 as pb
 from pipit._pb.pipit.faces.v1 import faces_pb2_grpc
-from pipit.errors import DeadlineExceeded, InputTooLarge, InvalidInput, NotFound
+from pipit.errors import InputTooLarge, InvalidInput
 from pipit.faces.agreement import give_consent
-from pipit.faces.enrolment import Picture, Report, Sighting, judge
+from pipit.faces.enrolment import judge
 from pipit.faces.gallery import Consent, Person, Template
-from pipit.faces.names import check_name
-from pipit.faces.strangers import Cluster
-from pipit.galleries import DeviceState
+from pipit.faces.verdicts import Picture, Report
 from pipit.serving import faces_codec as codec
 from pipit.serving.data_plane import DataPlane
+from pipit.serving.faces_requests import (
+    acknowledged,
+    begin_of,
+    check_deadline,
+    check_not_enrolled,
+    check_one_face,
+    pictures_of,
+    whom_of,
+)
 from pipit.serving.gallery_access import GalleryAccess
 from pipit.serving.inference_servicer import deadline_of
 from pipit.serving.looking import Looker
@@ -31,9 +36,6 @@ from pipit.serving.reembedding import reembed
 
 MOST_PICTURES = 30
 """Of one call."""
-ACKNOWLEDGE_SECONDS = 3.0
-"""How long devices have to say that they have forgotten somebody, before those that have not are listed."""
-_ASK_SECONDS = 0.1
 _LONGEST_FILE_NAME = 200
 
 
@@ -53,13 +55,13 @@ class FaceServicer(faces_pb2_grpc.FaceServiceServicer):  # type: ignore[misc]  #
     ) -> Iterator[pb.EnrolResponse]:
         """Verdicts, then what was done."""
         people, requests = self._access.people, iter(request_iterator)
-        begin = _begin(requests)
-        whom, consent = _whom(begin), self._consent(begin)
+        begin = begin_of(requests)
+        whom, consent = whom_of(begin), self._consent(begin)
         with Looker.lease(self._plane, begin.task) as looker, self._access.galleries(context) as galleries:
             pictures = list(self._pictures(looker, requests, context, crops=consent.keep_crops))
             reports: list[Report] = []
             try:
-                _check_deadline(context)
+                check_deadline(context)
                 changed = people.enrol(galleries, pictures, whom, consent, looker.measure, reports.append)
             except InvalidInput:
                 # Who sees what is wrong with each picture knows what to do.
@@ -76,8 +78,8 @@ class FaceServicer(faces_pb2_grpc.FaceServiceServicer):  # type: ignore[misc]  #
     ) -> Iterator[pb.CheckResponse]:
         """Verdicts, then what would be said."""
         people, requests = self._access.people, iter(request_iterator)
-        begin = _begin(requests)
-        whom = _whom(begin) if begin.name or begin.person_id else Whom("", largest=begin.largest_face)
+        begin = begin_of(requests)
+        whom = whom_of(begin) if begin.name or begin.person_id else Whom("", largest=begin.largest_face)
         with Looker.lease(self._plane, begin.task) as looker, self._access.galleries(context) as galleries:
             pictures = list(self._pictures(looker, requests, context, crops=False))
             everybody = people.read(galleries)
@@ -111,7 +113,7 @@ class FaceServicer(faces_pb2_grpc.FaceServiceServicer):  # type: ignore[misc]  #
         people = self._access.people
         with self._access.galleries(context) as galleries:
             person, revision = people.forget(galleries, request.person)
-            devices = _acknowledged(lambda: galleries.devices(people.name), revision)
+            devices = acknowledged(lambda: galleries.devices(people.name), revision)
         if self._access.unknown is not None:
             self._access.unknown.drop_like(person)
         return pb.ForgetResponse(
@@ -149,11 +151,11 @@ class FaceServicer(faces_pb2_grpc.FaceServiceServicer):  # type: ignore[misc]  #
     def Name(self, request: pb.NameRequest, context: grpc.ServicerContext) -> pb.NameResponse:  # noqa: N802
         """Enrols a cluster's faces, as `Enrol` does pictures."""
         begin = request.enrolment
-        whom, consent, unknown = _whom(begin), self._consent(begin), self._access.kept_unknown
+        whom, consent, unknown = whom_of(begin), self._consent(begin), self._access.kept_unknown
         cluster = unknown.cluster(request.cluster)
         reports: list[Report] = []
         with Looker.lease(self._plane, begin.task) as looker, self._access.galleries(context) as galleries:
-            pictures = _pictures_of(cluster, looker.measure.embedder)
+            pictures = pictures_of(cluster, looker.measure.embedder)
             changed = self._access.people.enrol(galleries, pictures, whom, consent, looker.measure, reports.append)
             unknown.drop(stranger.id for stranger in cluster.strangers)
             person = codec.person_to_message(changed.person, looker.measure.embedder, self._now())
@@ -171,10 +173,10 @@ class FaceServicer(faces_pb2_grpc.FaceServiceServicer):  # type: ignore[misc]  #
         with Looker.lease(self._plane, request.task) as looker, self._access.galleries(context) as galleries:
             embedder = looker.measure.embedder
             if request.WhichOneof("face") == "cluster":
-                pictures = _pictures_of(self._access.kept_unknown.cluster(request.cluster), embedder)
+                pictures = pictures_of(self._access.kept_unknown.cluster(request.cluster), embedder)
             elif request.WhichOneof("face") == "picture":
                 pictures = [self._look(looker, request.picture, context, crops=False)]
-                _one_face(pictures[0])
+                check_one_face(pictures[0])
             else:
                 raise InvalidInput("say which face is not this person's: send a picture, or name a cluster")
             # Without crops: whoever it is has agreed to nothing.
@@ -184,7 +186,7 @@ class FaceServicer(faces_pb2_grpc.FaceServiceServicer):  # type: ignore[misc]  #
             def change(person: Person) -> Person:
                 held = {template.source for template in person.not_this if template.embedder == embedder}
                 added[:] = [face for face in faces if face.source not in held]
-                _check_not_enrolled(person, added)
+                check_not_enrolled(person, added)
                 return replace(person, not_this=(*person.not_this, *added))
 
             changed = self._access.people.change_person(galleries, request.person, change)
@@ -223,69 +225,3 @@ class FaceServicer(faces_pb2_grpc.FaceServiceServicer):  # type: ignore[misc]  #
     def _look(self, looker: Looker, picture: pb.Picture, context: grpc.ServicerContext, *, crops: bool) -> Picture:
         name = picture.name[:_LONGEST_FILE_NAME] or "the picture"
         return looker.look(name, picture.data, deadline_of(context), context.is_active, crops=crops)
-
-
-def _acknowledged(devices: Callable[[], tuple[DeviceState, ...]], revision: int) -> tuple[DeviceState, ...]:
-    """What devices say, once all have followed, or after a few seconds: one that is switched off says nothing."""
-    until = monotonic() + ACKNOWLEDGE_SECONDS
-    pause = threading.Event()
-    while True:
-        found = devices()
-        if all(device.revision >= revision for device in found) or monotonic() >= until:
-            return found
-        pause.wait(_ASK_SECONDS)
-
-
-def _begin(requests: Iterator[Any]) -> pb.Enrolment:
-    first = next(requests, None)
-    if first is None or first.WhichOneof("part") != "begin":
-        raise InvalidInput("the first message says who is to be enrolled (begin); send it before the pictures")
-    begin: pb.Enrolment = first.begin
-    return begin
-
-
-def _whom(begin: pb.Enrolment) -> Whom:
-    """Raises InvalidInput for a name that can't be."""
-    if begin.person_id and begin.another:
-        raise InvalidInput("an id names somebody known, and another person somebody new; leave one out")
-    name = begin.name if begin.person_id and not begin.name else check_name(begin.name)
-    return Whom(name, begin.person_id, begin.another, begin.largest_face)
-
-
-def _check_deadline(context: grpc.ServicerContext) -> None:
-    deadline = deadline_of(context)
-    if not context.is_active() or (deadline is not None and deadline <= monotonic()):
-        raise DeadlineExceeded("the deadline passed before anything was written; allow more time, or send fewer")
-
-
-def _one_face(picture: Picture) -> None:
-    if picture.problem:
-        raise InvalidInput(f"{picture.name}: {picture.problem}")
-    if len(picture.faces) != 1:
-        found = f"{len(picture.faces)} faces were" if picture.faces else "no face was"
-        raise InvalidInput(f"{picture.name}: {found} found, and one is needed; cut it out of the picture")
-
-
-def _check_not_enrolled(person: Person, faces: list[Template]) -> None:
-    held = {template.source for template in person.templates}
-    if any(face.source in held for face in faces):
-        raise InvalidInput(
-            "this very picture is enrolled as the person's own; forget the person and enrol the right pictures"
-        )
-
-
-def _pictures_of(cluster: Cluster, embedder: str) -> list[Picture]:
-    """The faces of a cluster, as if they were pictures. Raises NotFound where none is of this embedder."""
-    pictures = [
-        Picture(
-            f"{cluster.id}/{stranger.id}", stranger.id, (Sighting(stranger.vector, stranger.quality, stranger.crop),)
-        )
-        for stranger in cluster.strangers
-        if stranger.embedder == embedder
-    ]
-    if not pictures:
-        raise NotFound(
-            f"the faces of cluster {cluster.id} were seen by the version before, and can't be compared; wait until "
-            "they come again"
-        )
-    return pictures

@@ -14,10 +14,10 @@ from PIL import Image
 
 from pipit.errors import DeadlineExceeded, InputTooLarge, InvalidInput
 from pipit.faces.contract import NamesFaces
-from pipit.faces.enrolment import Picture, Sighting
 from pipit.faces.finder import Face, FacesDecoded
 from pipit.faces.likeness import Likeness
 from pipit.faces.quality import QualityLimits
+from pipit.faces.verdicts import Picture, Sighting
 from pipit.inputs import EncodedImage
 from pipit.inputs.image import decode_image
 from pipit.serving.data_plane import DataPlane

@@ -14,11 +14,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from pipit.errors import Conflict, IntegrityError, InvalidInput, NotFound
-from pipit.faces.enrolment import Picture, Report, judge
+from pipit.faces.enrolment import judge
 from pipit.faces.gallery import Consent, Gallery, Person, Template
 from pipit.faces.likeness import Likeness
 from pipit.faces.quality import QualityLimits
 from pipit.faces.sealing import GalleryKey, SealedPerson, seal, unseal
+from pipit.faces.verdicts import Picture, Report
 from pipit.galleries import Galleries
 
 ATTEMPTS = 4

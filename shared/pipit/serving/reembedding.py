@@ -6,8 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
 
-from pipit.faces.enrolment import Picture
 from pipit.faces.gallery import Person, Template
+from pipit.faces.verdicts import Picture
 from pipit.galleries import Galleries
 from pipit.serving.people import People
 

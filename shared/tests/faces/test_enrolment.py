@@ -10,10 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pipit.errors import InvalidInput
-from pipit.faces.enrolment import Picture, Reason, Report, Sighting, View, judge
+from pipit.faces.enrolment import judge
 from pipit.faces.gallery import EMPTY, Consent, Gallery, Person, Template, Vector
 from pipit.faces.likeness import Likeness
 from pipit.faces.quality import Quality, QualityLimits
+from pipit.faces.verdicts import Picture, Reason, Report, Sighting, View
 
 EMBEDDER = "e" * 64
 LIMITS = QualityLimits(box=100, eyes=30, sharpness=0.1, yaw=35, dark=0.2, bright=0.9)

@@ -128,7 +128,7 @@ def test_who_is_enrolled_at_one_device_is_named_at_another_and_forgotten_at_both
 def test_a_device_that_is_switched_off_is_named_until_it_has_forgotten(
     device: Any, serve: Any, registry: Registry, pictures: Any, until: Until, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("pipit.serving.faces_servicer.ACKNOWLEDGE_SECONDS", 0.2)
+    monkeypatch.setattr("pipit.serving.faces_requests.ACKNOWLEDGE_SECONDS", 0.2)
     door, pi = device("door"), device("pi")
     with FacesClient(pi, token="anna") as faces:
         faces.enrol("Anna", pictures.files(1), **AGREED)

@@ -51,7 +51,7 @@ from home_security.faces.data import (
     without_twins,
 )
 from home_security.faces.embedded import NO_COPIES, Embedded, Embedder
-from home_security.faces.kept import keep_faces, read_faces, write_known
+from home_security.faces.kept import KNOWN_PEOPLE, keep_faces, read_faces, write_known
 from home_security.faces.measuring import Divided, NamingEvaluation, evaluate_naming
 from home_security.faces.networks import Wanted, make_embedder, weights_files
 from home_security.faces.recipe import FaceSplit, FacesRecipe
@@ -140,6 +140,10 @@ class FacesTrainer:
         kept_faces.save(run.output("fit"))
         everybody, svm = kept_faces.face_set(copies=True), self.recipe.naming.settings().svm
         people = write_known(run.output("fit"), everybody, self._cohort(run), svm)
+        run.progress.say(
+            f"{people} people are known in {KNOWN_PEOPLE}; no bundle holds anybody. Make a person known "
+            "to devices with: pipit faces enrol NAME FOLDER --consent-by WHO --purpose WHAT"
+        )
         refused = sum(not self._enrols(one) for one in faces if one.picture.role == ENROL)
         return {
             "faces": len(faces),
