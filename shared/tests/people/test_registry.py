@@ -12,7 +12,7 @@ import pipit.serving.people
 import pytest
 from pipit.client import Client
 from pipit.client.faces import FacesClient
-from pipit.errors import Conflict, PermissionDenied, PipitError, Unavailable
+from pipit.errors import Conflict, GatesFailed, PermissionDenied, PipitError, Unavailable
 from pipit.registry import RegistryClient
 from pipit.rpc.auth import hash_token
 
@@ -245,6 +245,30 @@ def _enrols(faces: FacesClient, pictures: Any) -> bool:
         return faces.enrol("Anna", pictures.files(1), **AGREED).accepted == 5
     except Unavailable:
         return False
+
+
+def test_a_new_embedder_is_promoted_once_people_were_made_known_to_it(
+    device: Any, registry: Registry, make_bundle: Callable[..., Any], pictures: Any, until: Until
+) -> None:
+    with RegistryClient(registry.address, "maker") as maker:
+        maker.publish(make_bundle("2.0.0").path)
+    pi = device("pi")
+    with FacesClient(pi, token="anna") as faces:
+        faces.enrol("Anna", pictures.files(1), keep_crops=True, **AGREED)
+    until(lambda: said(pi, pictures.of(1, variation=7)) == "Anna")
+    with RegistryClient(registry.address, "chief") as chief:
+        with pytest.raises(GatesFailed, match="1 of 1 people have no template of its embedder"):
+            chief.promote(TASK, "2.0.0", "production")
+        chief.promote(TASK, "2.0.0", "staging", "to make people known to it", override_gates=True)
+        staging = device("door", environment="staging")
+        with FacesClient(staging, token="anna") as faces:
+            assert [person.name for person in faces.reembed().reembedded] == ["Anna"]
+        until(lambda: said(staging, pictures.of(1, variation=7)) == "Anna")
+        assert said(pi, pictures.of(1, variation=7)) == "Anna"
+        chief.promote(TASK, "2.0.0", "production")
+    with Client(pi, token="pi") as asks:
+        until(lambda: asks.models()[0].identity.version == "2.0.0")
+    assert said(pi, pictures.of(1, variation=7)) == "Anna"
 
 
 def test_a_start_without_the_registry_knows_the_people(

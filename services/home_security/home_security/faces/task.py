@@ -275,17 +275,23 @@ class FacesTrainer:
         return reaches(face.quality, self.recipe.enrolment.limits())
 
     def _divided(self, run: Run, *, copies: bool = True) -> Divided:
-        vectors = read_faces(run.output("fit")).face_set(copies=copies)
+        kept = read_faces(run.output("fit"))
+        vectors = kept.face_set(copies=copies)
         parts: dict[tuple[str, bool], set[str]] = {}
         for entry in run.read_json("prepare", "faces.json"):
             parts.setdefault((entry["side"], entry["role"] == UNKNOWN), set()).add(entry["person"])
 
         def of(side: str) -> tuple[FaceSet, FaceSet]:
-            return vectors.named(sorted(parts.get((side, False), ()))), vectors.named(
-                sorted(parts.get((side, True), ()))
-            )
+            known, strangers = (sorted(parts.get((side, stranger), ())) for stranger in (False, True))
+            return vectors.named(known), vectors.named(strangers)
 
-        return Divided(self._cohort(run), of(LIMITS), of(VALIDATION), self.recipe.augmentation.copies if copies else 0)
+        return Divided(
+            cohort=self._cohort(run),
+            choosing=of(LIMITS),
+            validating=of(VALIDATION),
+            copies=self.recipe.augmentation.copies if copies else 0,
+            qualities=kept.probe_qualities(sorted(parts.get((VALIDATION, False), ()))),
+        )
 
     def _cohort(self, run: Run) -> NDArray[np.float32]:
         """One vector of each stranger of the cohort. Raises InvalidInput where faces of too few were found."""

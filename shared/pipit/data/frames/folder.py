@@ -115,7 +115,12 @@ class FrameFolder:
         with other settings or is damaged, Conflict if somebody else collects there, Unavailable without room.
         """
         with self._held:
-            self.path.mkdir(parents=True, exist_ok=True)
+            try:
+                self.path.mkdir(parents=True, exist_ok=True)
+            except OSError as error:
+                raise InvalidInput(
+                    f"{self.path} can't be made: {error.strerror}; name another folder with --output"
+                ) from error
             others = {entry.name for entry in self.path.iterdir()} - {_LOCK}
             if others and COLLECTION not in others:
                 raise AlreadyExists(f"{self.path} holds something else already; name a new folder with --output")

@@ -75,13 +75,18 @@ def picture_name(folder: str, seconds: float) -> str:
 def beginning_of(path: Path, size: int = 1 << 16) -> str:
     """How many bytes, at most `size`, and their digest: a recording is known again by it, also one that still grows.
 
-    Raises OSError.
+    Raises InvalidInput for a file that can't be read.
     """
-    with path.open("rb") as file:
-        beginning = file.read(size)
+    try:
+        with path.open("rb") as file:
+            beginning = file.read(size)
+    except OSError as error:
+        raise InvalidInput(
+            f"{path.name} can't be read: {error.strerror}; may you read it, is its disk there?"
+        ) from error
     return f"{len(beginning)}:{hashlib.sha256(beginning).hexdigest()}"
 
 
 def begins_as(path: Path, beginning: str) -> bool:
-    """Whether a file begins as `beginning_of` found it earlier. Raises OSError."""
+    """Whether a file begins as `beginning_of` found it earlier. Raises as that does."""
     return beginning_of(path, int(beginning.partition(":")[0])) == beginning

@@ -64,7 +64,17 @@ class Pictures:
     @property
     def has_end(self) -> bool:
         """Whether it is a recording, and not something that goes on by itself."""
-        return self.duration is not None or (self._container.size > 0 and self._container.format.name != "hls")
+        return self.duration is not None or (self._container.size > 0 and not self.is_list)
+
+    @property
+    def is_list(self) -> bool:
+        """Whether it is a list of segments (HLS), whose clock goes on over connections."""
+        return self._container.format.name == "hls"
+
+    @property
+    def origin(self) -> float:
+        """The container's own time of second 0."""
+        return self._origin or 0.0
 
     @property
     def began(self) -> datetime | None:

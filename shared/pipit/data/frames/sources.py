@@ -16,6 +16,8 @@ from pipit.errors import InvalidInput, NotFound, Unavailable
 from pipit.inputs.camera import source_of
 from pipit.inputs.suffixes import VIDEOS
 
+_LONGEST_NAME = 255
+"""Bytes; of file systems."""
 Kind = Literal["file", "folder", "url", "device"]
 
 
@@ -44,6 +46,8 @@ def source_named(text: str) -> Source:
     if is_url(text):
         return Source("url", text, shown_url(text))
     path = Path(text)
+    if "\0" in text or len(path.name.encode(errors="surrogateescape")) > _LONGEST_NAME:
+        raise NotFound(f"there is no file or folder {printable(text)[:60]}…; name one, a URL, or a device")
     if path.is_dir():
         return Source("folder", text, printable(path.resolve().name))
     if path.is_file():
@@ -88,8 +92,11 @@ def open_file(path: Path, name: str) -> Iterator[InputContainer]:
     except (av.FFmpegError, ValueError) as error:
         reason = error.strerror if isinstance(error, av.FFmpegError) else str(error)
         raise InvalidInput(f"{name} can't be read as video: {reason}; give a whole video file") from error
-    with container:
-        yield container
+    try:
+        with container:
+            yield container
+    except av.FFmpegError as error:
+        raise Unavailable(f"{name} can't be read on: {reason_of(error)}; is its disk there?") from error
 
 
 @contextmanager

@@ -219,10 +219,20 @@ def test_what_is_no_source(collecting: Any, tmp_path: Path) -> None:
             collecting(source)
     with pytest.raises(InvalidInput, match="gopher:// can't be read; give a file, a folder, a device, or one of http"):
         collecting("gopher://tv.local/one")
+    with pytest.raises(NotFound, match="there is no file or folder"):
+        collecting("x" * 300)
     (tmp_path / "empty").mkdir()
     with pytest.raises(NotFound, match=r"holds no video; taken are \.avi"):
         collecting(tmp_path / "empty")
     assert not collecting.output.exists()
+
+
+def test_a_folder_that_can_not_be_made(collecting: Any, ten_seconds: Path, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    for output in (tmp_path / "file", tmp_path / "file" / "below"):
+        collecting.output = output
+        with pytest.raises(InvalidInput, match=r"can't be made: .*; name another folder with --output"):
+            collecting(ten_seconds)
 
 
 def test_impossible_wishes(collecting: Any, ten_seconds: Path) -> None:
