@@ -125,6 +125,45 @@ def test_who_is_enrolled_at_one_device_is_named_at_another_and_forgotten_at_both
     assert not [key for key in registry.objects() if "/people/" in key]
 
 
+def test_who_is_forgotten_elsewhere_is_in_no_memory_here(
+    device: Any, serve: Any, registry: Registry, pictures: Any, until: Until
+) -> None:
+    pi, door = device("pi"), device("door")
+    with FacesClient(pi, token="anna") as here, FacesClient(door, token="anna") as there:
+        here.enrol("Xanthippe", pictures.files(1), **AGREED)
+        assert here.people()[0].name == "Xanthippe"
+        until(lambda: said(pi, pictures.of(1, variation=7)) == "Xanthippe")
+        until(lambda: len(registry.devices()) == 2)
+        assert found_in(serve.servers[0]) == {"people", "keeper", "recent"}
+        assert {one.acknowledged for one in there.forget("Xanthippe").devices} == {True}
+        assert found_in(serve.servers[0]) == set()
+
+
+def test_faces_like_those_of_somebody_who_is_forgotten_elsewhere_are_not_kept_as_unknown_here(
+    device: Any, pictures: Any, until: Until, tmp_path: Path
+) -> None:
+    pi, door = device("pi", keep_unknown=True), device("door")
+    kept = tmp_path / "pi/galleries/unknown"
+    for person in (1, 2):
+        said(pi, pictures.of(person, variation=8))
+    until(lambda: len(list(kept.iterdir())) == 2)
+    with FacesClient(door, token="anna") as there:
+        there.enrol("Anna", pictures.files(1), **AGREED)
+        until(lambda: said(pi, pictures.of(1, variation=8)) == "Anna")
+        there.forget("Anna")
+    until(lambda: len(list(kept.iterdir())) == 1)
+
+
+def found_in(server: Any) -> set[str]:
+    """Where a server has the name in its memory."""
+    places = {
+        "people": str([person.name for _, person in server._faces.access.people._opened.values()]),
+        "keeper": str([person.name for person in server.keeper.gallery.people]),
+        "recent": str(list(server.plane.recent._answers.values())),
+    }
+    return {place for place, text in places.items() if "Xanthippe" in text}
+
+
 def test_a_device_that_is_switched_off_is_named_until_it_has_forgotten(
     device: Any, serve: Any, registry: Registry, pictures: Any, until: Until, monkeypatch: pytest.MonkeyPatch
 ) -> None:
