@@ -18,9 +18,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from pipit.errors import AlreadyExists, Unavailable
-from pipit.logging import get_logger
 
-_log = get_logger("files")
 _NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 reading_arrays = threading.Lock()
@@ -126,5 +124,8 @@ def cache_errors(path: Path) -> Iterator[None]:
         with room_for(path):
             yield
     except OSError as error:
-        _log.error("cache_failed", error=str(error))
+        # `python -m pipit.landmark_networks` needs this module where nothing is installed.
+        from pipit.logging import get_logger  # noqa: PLC0415
+
+        get_logger("files").error("cache_failed", error=str(error))
         raise Unavailable(f"the cache folder can't be used: {error.strerror}; the log names the file") from error

@@ -1,4 +1,4 @@
-"""MediaPipe's four networks for faces and bodies, out of the wheel that carries them.
+"""MediaPipe's five networks for faces and bodies, out of the wheel that carries them.
 
     python -m pipit.landmark_networks [FOLDER] [--wheel FILE, FOLDER or URL]
 
@@ -45,6 +45,11 @@ FACE_DETECTOR = NetworkFile(
     "mediapipe/modules/face_detection/face_detection_short_range.tflite",
     "bbff11cebd1eb27a1e004cae0b0e63ec8c551cbf34a4451148b4908b8db3eca8",
 )
+FAR_FACE_DETECTOR = NetworkFile(
+    "face_detection_full_range_sparse.tflite",
+    "mediapipe/modules/face_detection/face_detection_full_range_sparse.tflite",
+    "2c3728e6da56f21e21a320433396fb06d40d9088f2247c05e5635a688d45dfe1",
+)
 FACE_LANDMARKS = NetworkFile(
     "face_landmark.tflite",
     "mediapipe/modules/face_landmark/face_landmark.tflite",
@@ -60,12 +65,12 @@ BODY_LANDMARKS = NetworkFile(
     "mediapipe/modules/pose_landmark/pose_landmark_full.tflite",
     "e9a5c5cb17f736fafd4c2ec1da3b3d331d6edbe8a0d32395855aeb2cdfd64b9f",
 )
-NETWORK_FILES = (FACE_DETECTOR, FACE_LANDMARKS, BODY_DETECTOR, BODY_LANDMARKS)
+NETWORK_FILES = (FACE_DETECTOR, FAR_FACE_DETECTOR, FACE_LANDMARKS, BODY_DETECTOR, BODY_LANDMARKS)
 """Apache-2.0; https://github.com/google-ai-edge/mediapipe."""
 
 
 def install(folder: Path, wheel: str | None = None) -> list[Path]:
-    """Puts all four into `folder`, each whole or not at all, and gives their paths. Right files are left alone.
+    """Puts all five into `folder`, each whole or not at all, and gives their paths. Right files are left alone.
 
     wheel: a file, the folder that holds it, its URL, or the URL of the folder; None for the index that pip uses.
     Raises Unavailable if the wheel can't be had or nothing can be written, IntegrityError if it is another wheel.

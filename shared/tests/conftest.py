@@ -63,7 +63,7 @@ def make_person() -> Callable[..., Person]:
 
 @pytest.fixture(scope="session")
 def networks_folder() -> Path:
-    """The four networks, fetched where they are not there yet. Skips where they can't be had."""
+    """The five networks, fetched where they are not there yet. Skips where they can't be had."""
     try:
         install(FOLDER, load_settings(LandmarkSettings).landmarks_wheel)
     except Unavailable as error:

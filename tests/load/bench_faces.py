@@ -59,8 +59,8 @@ def finding(calls: int) -> list[Row]:
     """Decoding, looking for faces, and all that `FaceFinder` does."""
     picture: NDArray[np.uint8] = np.zeros((480, 640, 3), np.uint8)
     picture[:, 64:576] = astronaut()[:480]
-    item = encode(picture, "JPEG")
-    networks = {name: load_runtime(path, RUNTIME) for name, path in network_paths(body=False).items()}
+    item, nothing = encode(picture, "JPEG"), np.full_like(picture, 120)
+    networks = {name: load_runtime(path, RUNTIME) for name, path in network_paths(body=False, far=True).items()}
     faces = FaceAndBody(networks, findings=Findings())
     finder = FaceFinder(networks, TEMPLATES["dlib"], Findings())
     (found,) = faces.find(picture, None, body=False)
@@ -70,6 +70,7 @@ def finding(calls: int) -> list[Row]:
         *measured(
             {"find a face and its 468 points": lambda: faces.find(picture, None, body=False)}, calls, operations()
         ),
+        *measured({"look where there is no face": lambda: faces.find(nothing, None, body=False)}, calls),
         *measured({"align it for dlib and judge its quality": lambda: align(picture, points)}, calls),
         *measured({"all of these, by FaceFinder": lambda: finder.find(item)}, calls),
     ]

@@ -68,10 +68,10 @@ class People:
         chosen = self._of(UNKNOWN, development=development)
         return FaceSet(self._vectors[chosen], self._pictures.people[chosen], np.zeros(int(chosen.sum()), bool))
 
-    def cohort(self, crowd: int = 0) -> NDArray[np.float32]:
-        """Of everybody in development, and so many faces of another data set."""
+    def cohort(self, crowd: int, *, own: bool) -> NDArray[np.float32]:
+        """own: of everybody in development. crowd: and so many faces of another data set."""
         chosen = self._pictures.development & self._found & (self._pictures.index < COHORT_PICTURES)
-        return self.with_crowd(self._vectors[chosen], crowd)
+        return self.with_crowd(self._vectors[chosen if own else chosen & False], crowd)
 
     def with_crowd(self, vectors: NDArray[np.float32], crowd: int) -> NDArray[np.float32]:
         """And so many faces of another data set."""
@@ -107,6 +107,8 @@ class Way:
     enrol: int = 4
     copies: int = 0
     crowd: int = 0
+    own: bool = True
+    """Whether faces of development are in the cohort, as well as the crowd."""
 
     @property
     def naming(self) -> NamingSettings:
@@ -126,6 +128,7 @@ def choices(pictures: Pictures, embedded: dict[str, Embedded]) -> Iterator[Row]:
     ways += [replace(CHOSEN, margin=margin) for margin in (0.1, 0.2, 0.4)]
     ways += [replace(CHOSEN, copies=copies) for copies in (1, 4)]
     ways += [replace(CHOSEN, alignment=alignment) for alignment in ("mirrored", "not centred")]
+    ways += [replace(CHOSEN, own=False)]
     for way in ways:
         yield chosen_by(People(pictures, embedded[way.embedder], way.alignment), way)
 
@@ -140,7 +143,7 @@ def chosen_by(people: People, way: Way) -> Row:
     for size in (5, 19):
         trials = []
         for cohort, asked in (halves, halves[::-1]):
-            compared = people.with_crowd(strangers.named(cohort).vectors, way.crowd)
+            compared = people.with_crowd(strangers.named(cohort if way.own else []).vectors, way.crowd)
             count = way.enrol * (1 + way.copies)
             trials.append(run_trial(known, strangers.named(asked), compared, way.naming, size, SEED, count))
         row[f"rank_1_of_{size}"] = round(float(np.mean([value(trial.first(SEED)) for trial in trials])), 4)
@@ -158,12 +161,13 @@ def tested(pictures: Pictures, embedded: dict[str, Embedded]) -> Iterator[Row]:
     ways += [replace(CHOSEN, alignment=other) for other in ("fixed", "not centred", "mirrored")]
     ways += [replace(CHOSEN, copies=copies) for copies in (1, 4)]
     ways += [replace(CHOSEN, crowd=crowd) for crowd in (0, CROWDS[-1])]
+    ways += [replace(CHOSEN, own=False)]
     ways += [replace(CHOSEN, embedder=name) for name in embedded if name != CHOSEN.embedder]
     ways += [replace(CHOSEN, embedder="mobilefacenet", alignment="mirrored")]
     for way in ways:
         people = People(pictures, embedded[way.embedder], way.alignment)
         known = people.known(development=False, enrol=max(way.enrol, 4), copies=way.copies)
-        strangers, cohort = people.strangers(development=False), people.cohort(way.crowd)
+        strangers, cohort = people.strangers(development=False), people.cohort(way.crowd, own=way.own)
         for size in (1, 5, 20, 80):
             trial = run_trial(known, strangers, cohort, way.naming, size, SEED, way.enrol * (1 + way.copies))
             yield {

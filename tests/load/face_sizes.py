@@ -22,7 +22,8 @@ from PIL import Image
 from pipit.faces.embedding import unit_vectors
 from pipit.faces.finder import FaceFinder
 from pipit.inputs import EncodedImage
-from pipit.landmarks.networks import RUNTIME, network_paths
+from pipit.landmarks.memory import Findings
+from pipit.landmarks.networks import FAR_NETWORKS, RUNTIME, network_paths
 from pipit.runtimes import load_runtime
 from pipit.settings import DataSettings, load_settings
 from pipit.training.intervals import proportion
@@ -40,21 +41,22 @@ def main() -> None:
         sys.exit("set PIPIT_DATA to the folder that holds `faces` and `backbones`")
     pictures = list_pictures(data / "faces")
     paths = [pictures.paths[place] for place in np.flatnonzero(pictures.development & (pictures.index == 0))]
-    networks = {name: load_runtime(path, RUNTIME) for name, path in network_paths(body=False).items()}
+    networks = {name: load_runtime(path, RUNTIME) for name, path in network_paths(body=False, far=True).items()}
+    near = {name: network for name, network in networks.items() if name not in FAR_NETWORKS}
     embedder = make_embedder("dlib", Wanted(data))
-    finder = FaceFinder(networks, embedder.settings.chip)
+    finder, near_finder = (FaceFinder(those, embedder.settings.chip, Findings()) for those in (networks, near))
     rows = []
     with tempfile.TemporaryDirectory() as scratch, ask_embedder(embedder, Path(scratch)) as ask:
         whole = [finder.find(EncodedImage(path.read_bytes()))[0] for path in paths]
         vectors = unit_vectors(ask([face.chip for face in whole]))
         for height in HEIGHTS:
-            likeness = []
+            likeness, near_by = [], 0
             for path, large, vector in zip(paths, whole, vectors, strict=True):
                 image = Image.open(path).convert("RGB")
                 side = round(image.height * height / large.box.height)
-                faces = finder.find(
-                    encode(placed(np.asarray(image.resize((side, side), Image.Resampling.BICUBIC))), "PNG")
-                )
+                page = placed(np.asarray(image.resize((side, side), Image.Resampling.BICUBIC)))
+                faces = finder.find(encode(page, "PNG"))
+                near_by += bool(near_finder.find(encode(page, "PNG")))
                 likeness += [float(unit_vectors(ask([face.chip]))[0] @ vector) for face in faces[:1]]
             estimate = proportion(len(likeness), len(paths))
             assert estimate is not None
@@ -65,6 +67,7 @@ def main() -> None:
                     "found": round(estimate.value, 3),
                     "found_low": round(estimate.low or 0.0, 3),
                     "found_high": round(estimate.high or 0.0, 3),
+                    "found_without_far_detector": round(near_by / len(paths), 3),
                     "median_cosine_with_the_large_face": round(float(np.median(likeness)), 3) if likeness else "",
                     "pictures": estimate.samples,
                 }

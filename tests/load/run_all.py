@@ -16,12 +16,14 @@ BENCHMARKS = (
     "distributed",
     "landmarks",
     "emotion",
+    "faces",
+    "naming",
     "galleries",
     "enrolment",
 )
-"""log_mel needs real clips, landmarks real faces (PIPIT_DATA); overhead, swap and footprint a bundle of `pipit train
-home_security.sounds`, emotion one of `pipit train emotion.expression`, enrolment real
-faces and one of `pipit train home_security.faces`; distributed two cores."""
+"""log_mel needs real clips, landmarks and faces real faces and weights (PIPIT_DATA); overhead, swap and footprint a
+bundle of `pipit train home_security.sounds`, emotion one of `pipit train emotion.expression`, enrolment real faces and
+one of `pipit train home_security.faces`; distributed two cores."""
 
 
 def main() -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Sequence
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -63,7 +64,7 @@ def print_people(people: Sequence[KnownPerson]) -> None:
             mark(person.in_force and person.templates > 0),
             escape(person.consent.by),
             escape(person.consent.purpose),
-            person.consent.until[:10] or "no end",
+            _last_day(person.consent.until),
             "yes" if person.consent.keep_crops else "no",
             str(person.excluded or ""),
             person.id,
@@ -75,6 +76,13 @@ def print_people(people: Sequence[KnownPerson]) -> None:
     outdated = [escape(person.name) for person in people if person.outdated and not person.templates]
     if outdated:
         print_line(f"known to another embedder alone: {', '.join(outdated)}; pipit faces reembed, or enrol them again")
+
+
+def _last_day(until: str) -> str:
+    """As `--until` takes it: consent ends when that day has."""
+    if not until:
+        return "no end"
+    return f"{datetime.fromisoformat(until) - timedelta(seconds=1):%Y-%m-%d}"
 
 
 def print_forgotten(forgotten: Forgotten) -> None:

@@ -30,6 +30,9 @@ def serve(
     host: Annotated[str, typer.Option(help="Address to listen on; 0.0.0.0: every network. (default: 127.0.0.1)")] = "",
     port: Annotated[int | None, typer.Option(min=0, max=65535, help="Port for calls. (default: 50051)")] = None,
     metrics_port: Annotated[int | None, typer.Option(min=0, max=65535, help="For Prometheus. (default: 9464)")] = None,
+    gallery_key: Annotated[
+        Path | None, typer.Option(help="Key of the people whom faces are named by; see pipit keys gallery.")
+    ] = None,
     variant: Annotated[str, typer.Option(help="Which weights to run, such as int8. (default: the bundle's own)")] = "",
 ) -> None:
     """Serve tasks as an environment of the registry assigns them, or bundle folders, until Ctrl-C.
@@ -41,6 +44,7 @@ def serve(
       pipit serve TASK
       pipit serve TASK --environment staging --port 50061
       pipit serve --bundle runs/TASK/default-1a2b3c4d5e6f
+      pipit serve TASK --gallery-key ~/.config/pipit/gallery.key
     """
     if bool(tasks) == bool(bundle):
         raise InvalidInput("name the tasks to serve from the registry, or a --bundle folder, not both")
@@ -52,6 +56,7 @@ def serve(
         "--host": host,
         "--port": "" if port is None else str(port),
         "--metrics-port": "" if metrics_port is None else str(metrics_port),
+        "--gallery-key": "" if gallery_key is None else str(gallery_key),
         "--variant": variant,
     }
     settings = parse_arguments([part for name, value in options.items() if value for part in (name, value)])

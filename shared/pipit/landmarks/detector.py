@@ -34,14 +34,17 @@ class Detection:
 class Detector:
     """One detector network. Safe for several threads."""
 
-    def __init__(self, runtime: Runtime, strides: Sequence[int], boxes: str, logits: str) -> None:
-        """strides: pixels between the anchors of each layer. boxes, logits: names of the outputs."""
+    def __init__(self, runtime: Runtime, strides: Sequence[int], boxes: str, logits: str, anchors: int = 2) -> None:
+        """strides: pixels between the anchors of each layer. boxes, logits: names of the outputs.
+
+        anchors: in a cell, for each layer.
+        """
         (spec,) = runtime.inputs
         self._runtime = runtime
         self._input = spec.name
         self._size = spec.shape[0]
         self._boxes, self._logits = boxes, logits
-        self._anchors = anchor_centers(self._size, strides)
+        self._anchors = anchor_centers(self._size, strides, anchors)
 
     def find(self, picture: Picture, min_score: float, scale: float = 1.0) -> list[Detection]:
         """Best first. The picture is fitted into the network's square, black beside it.
@@ -62,14 +65,14 @@ class Detector:
         return [_to_detection(row, score, whole) for row, score in merged]
 
 
-def anchor_centers(size: int, strides: Sequence[int]) -> NDArray[np.float32]:
-    """Shape (anchors, 2): x and y, 0..1. Two anchors a cell for each layer; layers of one stride share a grid."""
+def anchor_centers(size: int, strides: Sequence[int], each: int = 2) -> NDArray[np.float32]:
+    """Shape (anchors, 2): x and y, 0..1. `each` anchors a cell for each layer; layers of one stride share a grid."""
     layers: list[NDArray[np.float32]] = []
     for stride in sorted(set(strides)):
         cells = -(-size // stride)
         y, x = np.mgrid[0:cells, 0:cells].astype(np.float32)
         centers = (np.stack([x, y], axis=-1).reshape(-1, 2) + np.float32(0.5)) / np.float32(cells)
-        layers.append(np.repeat(centers, 2 * strides.count(stride), axis=0))
+        layers.append(np.repeat(centers, each * strides.count(stride), axis=0))
     return np.concatenate(layers)
 
 

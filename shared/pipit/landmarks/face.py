@@ -67,12 +67,15 @@ class FacePoints:
 
 
 class FaceFinder:
-    """Both face networks. Holds no state; safe for several threads."""
+    """The face networks. Holds no state; safe for several threads."""
 
-    def __init__(self, detector: Runtime, landmarks: Runtime) -> None:
+    def __init__(self, detector: Runtime, landmarks: Runtime, far: Runtime | None = None) -> None:
+        """far: a detector that sees smaller faces, and takes longer."""
         self._detector = Detector(detector, (8, 16, 16, 16), "regressors", "classificators")
         self._landmarks = landmarks
+        self._far = None if far is None else Detector(far, (4,), "Identity", "Identity_1", anchors=1)
         self.digests = (detector.digest, landmarks.digest)
+        self.far_digest = "" if far is None else far.digest
         (spec,) = landmarks.inputs
         self._input, self._size = spec.name, spec.shape[0]
 
@@ -84,6 +87,11 @@ class FaceFinder:
         found = self._detector.find(picture, min_score)
         if tight and not found:
             found = self._detector.find(picture, min_score, _TIGHT)
+        return [_rectangle(detection) for detection in sorted(found, key=lambda one: -one.bounds.area)]
+
+    def detect_far(self, picture: Picture, min_score: float) -> list[Rectangle]:
+        """As `detect`, by the detector for faces far away; none where there is no such detector."""
+        found = [] if self._far is None else self._far.find(picture, min_score)
         return [_rectangle(detection) for detection in sorted(found, key=lambda one: -one.bounds.area)]
 
     def look(self, picture: Picture, rectangle: Rectangle) -> FacePoints:

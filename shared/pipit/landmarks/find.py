@@ -22,7 +22,7 @@ from pipit.landmarks.face import FaceFinder, FacePoints, add_new
 from pipit.landmarks.geometry import Rectangle
 from pipit.landmarks.layout import BODY_FEATURES, BODY_POINT_NAMES
 from pipit.landmarks.memory import RECENT, Asker, Findings
-from pipit.landmarks.networks import BODY_NETWORKS, FACE_NETWORKS, RUNTIME, network_paths
+from pipit.landmarks.networks import BODY_NETWORKS, FACE_NETWORKS, FAR_NETWORKS, RUNTIME, network_paths
 from pipit.runtimes.base import Runtime
 from pipit.runtimes.loader import load_runtime
 from pipit.types import Box
@@ -84,6 +84,7 @@ class FaceAndBody:
     ) -> None:
         """networks: opened, by the names of `pipit.landmarks.networks`; without the body's, no body is found.
 
+        Without the one for faces far away, only such are found as fill an eighth of the picture's longer side.
         tight_faces: where no face is detected, look once more for one that fills the picture. MediaPipe does not.
         findings: of all who may share what they find. Raises InvalidInput if a network is missing.
         """
@@ -93,7 +94,9 @@ class FaceAndBody:
         if missing:
             raise InvalidInput(f"the networks {', '.join(sorted(missing))} are missing; make the bundle anew")
         self._networks = networks
-        self._faces = FaceFinder(*(networks[name] for name in FACE_NETWORKS))
+        detector, landmarks = (networks[name] for name in FACE_NETWORKS)
+        (far,) = (networks.get(name) for name in FAR_NETWORKS)
+        self._faces = FaceFinder(detector, landmarks, far)
         self._bodies = None
         if BODY_NETWORKS.keys() <= networks.keys():
             self._bodies = BodyFinder(*(networks[name] for name in BODY_NETWORKS))
@@ -243,7 +246,12 @@ class Tracker:
 
     def _detect_faces(self, picture: Picture, least: float, *, tight: bool) -> tuple[Rectangle, ...]:
         key = ("faces", self._faces.digests, least, tight)
-        return self._shared(key, lambda: tuple(self._faces.detect(picture, least, tight=tight)))
+        found = self._shared(key, lambda: tuple(self._faces.detect(picture, least, tight=tight)))
+        if found or not tight or not self._faces.far_digest:
+            return found
+        # By itself, so that tasks without such a network share what the quicker one finds.
+        far = ("far faces", self._faces.far_digest, least)
+        return self._shared(far, lambda: tuple(self._faces.detect_far(picture, least)))
 
     def _look_at_faces(
         self, picture: Picture, rectangles: Sequence[Rectangle], most: int | None = None

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from pipit.faces.gallery import Gallery
 from pipit.faces.sealing import GalleryKey
 from pipit.galleries import Galleries, GalleryCache, GalleryFollower, RemoteGalleries, StoredGalleries
 from pipit.serving.gallery_access import GalleryAccess
@@ -38,7 +39,8 @@ class FaceSide:
             cache = GalleryCache(folder / "cache", settings.gallery)
         unknown = UnknownFaces(folder / "unknown", key, settings.gallery) if settings.keep_unknown else None
         self.access = GalleryAccess(self._reach, people, unknown)
-        self._follower = GalleryFollower(self._galleries, settings.gallery, key, device, keeper.use, cache)
+        self._follower = GalleryFollower(self._galleries, settings.gallery, key, device, self._use, cache)
+        self._keeper, self._people = keeper, people
 
     def start(self) -> None:
         """Begins to follow the gallery, and to keep unknown faces."""
@@ -60,6 +62,16 @@ class FaceSide:
         """Keeps unknown faces, where that is wanted."""
         if self.access.unknown is not None:
             self.access.unknown.look_on(model, outputs, decoded, predictions)
+
+    def _use(self, gallery: Gallery) -> None:
+        """Whoever was forgotten, here or elsewhere, is nowhere on this device afterwards."""
+        ids = {person.id for person in gallery.people}
+        if self.access.unknown is not None:
+            for person in self._keeper.gallery.people:
+                if person.id not in ids:
+                    self.access.unknown.drop_like(person)
+        self._people.forget_others(ids)
+        self._keeper.use(gallery)
 
     def _reach(self, token: str | None, seconds: float | None) -> Galleries:
         if isinstance(self._galleries, RemoteGalleries):

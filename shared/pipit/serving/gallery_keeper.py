@@ -29,6 +29,8 @@ class GalleryKeeper:
         self._pipelines: list[NamesFaces] = []
         self._gallery = EMPTY
         self._name = name
+        self.on_names: Callable[[Collection[str]], None] = lambda names: None
+        """Called with the names of everybody who is known, after each change."""
         self._people = metrics.gauge("pipit_gallery_people")
         self._revision = metrics.gauge("pipit_gallery_revision")
         self.names = PeopleNames(self)
@@ -52,6 +54,7 @@ class GalleryKeeper:
                 except Exception as error:
                     failures.append(error)
             self._show()
+        self.on_names(frozenset(self.names))
         if failures:
             raise failures[0]
         _log.info("gallery_in_use", revision=gallery.revision, people=len(gallery.people))

@@ -10,7 +10,7 @@ import re
 import secrets
 import threading
 import unicodedata
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 
 from pipit.errors import Conflict, IntegrityError, InvalidInput, NotFound
@@ -125,6 +125,11 @@ class People:
                 gallery = Gallery(self.name, listing.revision, tuple(person for _, person in now.values()))
                 return Everybody(gallery, {identity: revision for identity, (revision, _) in now.items()})
         raise Conflict(f"gallery {self.name} is being changed by many at once; try again")
+
+    def forget_others(self, ids: Collection[str]) -> None:
+        """Keeps nobody in memory but these, as the gallery that is followed names them."""
+        with self._lock:
+            self._opened = {identity: kept for identity, kept in self._opened.items() if identity in ids}
 
     def enrol(
         self,

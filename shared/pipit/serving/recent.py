@@ -50,6 +50,13 @@ class RecentAnswers:
             if len(self._answers) > self._size:
                 self._answers.popitem(last=False)
 
+    def forget_other_names(self, names: Collection[str]) -> None:
+        """Answers that named somebody who is not known any more say nothing from now on."""
+        with self._lock:
+            for request_id, (model, label, labels, names_people) in self._answers.items():
+                if names_people and label not in names:
+                    self._answers[request_id] = (model, "", labels, names_people)
+
     def judge(self, request_id: str, label: str) -> Verdict:
         """Takes the right label of an answer, once. label: "" for none of the bundle's.
 

@@ -73,6 +73,7 @@ class InferenceServer:
             for task in self._source.tasks
         }
         recent = RecentAnswers(settings.recent_answers)
+        self.keeper.on_names = recent.forget_other_names
         look_on = self._faces.look_on if self._faces is not None else None
         self.plane = DataPlane(self.hosts, self.admission, self.metrics, recent, look_on)
         self.streams = StreamBudget(settings.streams)

@@ -33,7 +33,7 @@ from pipit.faces.likeness import Likeness
 from pipit.faces.quality import Quality
 from pipit.faces.sealing import GalleryKey
 from pipit.faces.strangers import Cluster, Stranger, Strangers
-from pipit.files import write_atomically
+from pipit.files import cache_errors, write_atomically
 from pipit.logging import get_logger
 from pipit.serving.looking import png
 from pipit.serving.model import LoadedModel
@@ -70,9 +70,13 @@ class UnknownFaces:
         self._thread = threading.Thread(target=self._work, name="unknown faces", daemon=True)
 
     def start(self) -> None:
-        """Begins to keep; what is older than a day, or can't be opened with this key, goes."""
-        self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        self._read_folder(clean=True)
+        """Begins to keep; what is older than a day, or can't be opened with this key, goes.
+
+        Raises Unavailable for a folder that can't be used.
+        """
+        with cache_errors(self._folder):
+            self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            self._read_folder(clean=True)
         self._thread.start()
 
     def stop(self) -> None:

@@ -54,3 +54,11 @@ def test_a_folder_without_a_bundle(pipit: Any, tmp_path: Path) -> None:
     called = pipit("serve", "--bundle", tmp_path, "--port", "0", "--metrics-port", "0")
     assert called.code == ExitCode.NOT_FOUND
     assert "bundle.yaml" in called.err
+
+
+def test_a_gallery_key_that_is_not_there(pipit: Any, make_bundle: Callable[..., Bundle], tmp_path: Path) -> None:
+    arguments = ("--bundle", make_bundle().path, "--port", "0", "--metrics-port", "0")
+    called = pipit("serve", *arguments, "--gallery-key", tmp_path / "none.key")
+    assert called.code == ExitCode.NOT_FOUND
+    assert "there is no gallery key at" in called.err
+    assert "pipit keys gallery" in called.err

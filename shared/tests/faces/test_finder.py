@@ -202,3 +202,47 @@ def test_what_is_no_picture_is_refused(finder: FaceFinder) -> None:
         finder.find(EncodedImage(b"GIF89a"))
     with pytest.raises(InvalidInput, match="takes a picture"):
         finder.find(TensorInput("faces", np.zeros(3, np.float32)))
+
+
+@pytest.fixture(scope="module")
+def far_network(networks_folder: Path) -> Iterator[dict[str, Runtime]]:
+    """The detector for faces far away."""
+    paths = network_paths(networks_folder, body=False, far=True)
+    (name,) = paths.keys() - network_paths(networks_folder, body=False).keys()
+    runtime = load_runtime(paths[name], "litert")
+    yield {name: runtime}
+    runtime.close()
+
+
+@pytest.mark.parametrize("width", [1280, 1600])
+def test_a_face_far_away_is_found_by_the_detector_for_such(
+    opened: dict[str, Runtime], far_network: dict[str, Runtime], photograph: Picture, upright: Face, width: int
+) -> None:
+    page = np.full((960, width, 3), 100, np.uint8)
+    left = (width - 512) // 2
+    page[:512, left : left + 512] = photograph
+    item = encoded(page)
+    assert FaceFinder(opened).find(item) == ()
+    face = only(FaceFinder({**opened, **far_network}).find(item))
+    assert difference(face, upright) < 6
+    np.testing.assert_allclose(face.points - (left, 0), upright.points, atol=3)
+
+
+def test_a_face_near_by_is_shared_with_a_task_that_has_no_such_detector(
+    opened: dict[str, Runtime], far_network: dict[str, Runtime], photograph: Picture, upright: Face
+) -> None:
+    findings = Findings()
+    item = encoded(photograph)
+    FaceAndBody(opened, findings=findings).open_stream(1, body=False).find_encoded(item)
+    kept = len(findings)
+    face = only(FaceFinder({**opened, **far_network}, findings=findings).find(item))
+    assert len(findings) == kept == 2
+    np.testing.assert_array_equal(face.chip, upright.chip)
+
+
+def test_where_there_is_no_face_the_detector_for_those_far_away_finds_none_either(
+    opened: dict[str, Runtime], far_network: dict[str, Runtime]
+) -> None:
+    finder = FaceFinder({**opened, **far_network})
+    assert finder.find(encoded(np.full((480, 640, 3), 120, np.uint8))) == ()
+    assert finder.find(encoded(np.random.default_rng(1).integers(0, 255, (480, 640, 3)).astype(np.uint8))) == ()

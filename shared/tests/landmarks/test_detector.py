@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from pipit.landmarks.detector import anchor_centers, merge_overlapping
 
 
-def test_anchors_of_both_networks() -> None:
+def test_anchors_of_the_networks() -> None:
     face = anchor_centers(128, (8, 16, 16, 16))
     assert face.shape == (896, 2)
     assert face[0].tolist() == face[1].tolist() == [1 / 32, 1 / 32]
@@ -15,6 +15,9 @@ def test_anchors_of_both_networks() -> None:
     assert face[512].tolist() == face[517].tolist() == [1 / 16, 1 / 16]
     assert face[518].tolist() == [3 / 16, 1 / 16]
     assert anchor_centers(224, (8, 16, 32, 32, 32)).shape == (2254, 2)
+    far = anchor_centers(192, (4,), 1)
+    assert far.shape == (2304, 2)
+    assert far[49].tolist() == [pytest.approx(1.5 / 48)] * 2
 
 
 def boxes(*rows: tuple[float, ...]) -> np.ndarray:

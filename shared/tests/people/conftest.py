@@ -184,6 +184,7 @@ def make_bundle(tmp_path: Path) -> Callable[..., Bundle]:
                 "pipeline": {
                     "name": TASK,
                     "parameters": {
+                        "embedder": {"digest": EMBEDDERS[version], "dimensions": DIMENSIONS},
                         "quality": {"box": 100, "eyes": 30, "sharpness": 0.1, "yaw": 35, "dark": 0.2, "bright": 0.9},
                         "likeness": {"duplicate": 0.95, "alike": 0.3, "known": 0.6},
                     },

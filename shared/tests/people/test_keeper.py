@@ -136,7 +136,9 @@ def test_a_new_version_knows_the_people_before_it_answers(
         given = Desired("2.0.0", bundle.digest, lambda: bundle.path)
         server.hosts["test.blocks"].desire(given)
         until(lambda: asks.models()[0].identity.version == "2.0.0")
-        assert len(server.hosts["test.blocks"].lease().pipeline.gallery.people) == 2
+        model = server.hosts["test.blocks"].lease()
+        assert len(model.pipeline.gallery.people) == 2
+        model.release()
         assert asks.classify(pictures.of(1, variation=7)).label == ""
         assert [(one.name, one.templates, one.outdated) for one in faces.people()] == [("Anna", 0, 5), ("Ben", 0, 5)]
         result = faces.reembed()

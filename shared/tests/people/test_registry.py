@@ -12,7 +12,7 @@ import pipit.serving.people
 import pytest
 from pipit.client import Client
 from pipit.client.faces import FacesClient
-from pipit.errors import Conflict, PermissionDenied, PipitError, Unavailable
+from pipit.errors import Conflict, GatesFailed, PermissionDenied, PipitError, Unavailable
 from pipit.registry import RegistryClient
 from pipit.rpc.auth import hash_token
 
@@ -123,6 +123,45 @@ def test_who_is_enrolled_at_one_device_is_named_at_another_and_forgotten_at_both
     assert said(pi, stranger) == said(door, stranger) == ""
     assert not [path for path in (tmp_path / "door/galleries/cache").rglob("*.json") if path.name != "revision.json"]
     assert not [key for key in registry.objects() if "/people/" in key]
+
+
+def test_who_is_forgotten_elsewhere_is_in_no_memory_here(
+    device: Any, serve: Any, registry: Registry, pictures: Any, until: Until
+) -> None:
+    pi, door = device("pi"), device("door")
+    with FacesClient(pi, token="anna") as here, FacesClient(door, token="anna") as there:
+        here.enrol("Xanthippe", pictures.files(1), **AGREED)
+        assert here.people()[0].name == "Xanthippe"
+        until(lambda: said(pi, pictures.of(1, variation=7)) == "Xanthippe")
+        until(lambda: len(registry.devices()) == 2)
+        assert found_in(serve.servers[0]) == {"people", "keeper", "recent"}
+        assert {one.acknowledged for one in there.forget("Xanthippe").devices} == {True}
+        assert found_in(serve.servers[0]) == set()
+
+
+def test_faces_like_those_of_somebody_who_is_forgotten_elsewhere_are_not_kept_as_unknown_here(
+    device: Any, pictures: Any, until: Until, tmp_path: Path
+) -> None:
+    pi, door = device("pi", keep_unknown=True), device("door")
+    kept = tmp_path / "pi/galleries/unknown"
+    for person in (1, 2):
+        said(pi, pictures.of(person, variation=8))
+    until(lambda: len(list(kept.iterdir())) == 2)
+    with FacesClient(door, token="anna") as there:
+        there.enrol("Anna", pictures.files(1), **AGREED)
+        until(lambda: said(pi, pictures.of(1, variation=8)) == "Anna")
+        there.forget("Anna")
+    until(lambda: len(list(kept.iterdir())) == 1)
+
+
+def found_in(server: Any) -> set[str]:
+    """Where a server has the name in its memory."""
+    places = {
+        "people": str([person.name for _, person in server._faces.access.people._opened.values()]),
+        "keeper": str([person.name for person in server.keeper.gallery.people]),
+        "recent": str(list(server.plane.recent._answers.values())),
+    }
+    return {place for place, text in places.items() if "Xanthippe" in text}
 
 
 def test_a_device_that_is_switched_off_is_named_until_it_has_forgotten(
@@ -245,6 +284,30 @@ def _enrols(faces: FacesClient, pictures: Any) -> bool:
         return faces.enrol("Anna", pictures.files(1), **AGREED).accepted == 5
     except Unavailable:
         return False
+
+
+def test_a_new_embedder_is_promoted_once_people_were_made_known_to_it(
+    device: Any, registry: Registry, make_bundle: Callable[..., Any], pictures: Any, until: Until
+) -> None:
+    with RegistryClient(registry.address, "maker") as maker:
+        maker.publish(make_bundle("2.0.0").path)
+    pi = device("pi")
+    with FacesClient(pi, token="anna") as faces:
+        faces.enrol("Anna", pictures.files(1), keep_crops=True, **AGREED)
+    until(lambda: said(pi, pictures.of(1, variation=7)) == "Anna")
+    with RegistryClient(registry.address, "chief") as chief:
+        with pytest.raises(GatesFailed, match="1 of 1 people have no template of its embedder"):
+            chief.promote(TASK, "2.0.0", "production")
+        chief.promote(TASK, "2.0.0", "staging", "to make people known to it", override_gates=True)
+        staging = device("door", environment="staging")
+        with FacesClient(staging, token="anna") as faces:
+            assert [person.name for person in faces.reembed().reembedded] == ["Anna"]
+        until(lambda: said(staging, pictures.of(1, variation=7)) == "Anna")
+        assert said(pi, pictures.of(1, variation=7)) == "Anna"
+        chief.promote(TASK, "2.0.0", "production")
+    with Client(pi, token="pi") as asks:
+        until(lambda: asks.models()[0].identity.version == "2.0.0")
+    assert said(pi, pictures.of(1, variation=7)) == "Anna"
 
 
 def test_a_start_without_the_registry_knows_the_people(

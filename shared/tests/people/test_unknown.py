@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from pipit.client import Client
 from pipit.client.faces import FacesClient
-from pipit.errors import InvalidInput, NotFound
+from pipit.errors import InvalidInput, NotFound, Unavailable
 from pipit.faces.finder import Face, FacesDecoded
 from pipit.faces.likeness import Likeness
 from pipit.faces.quality import Quality
@@ -213,6 +213,12 @@ def test_processes_that_share_a_folder_see_each_others_faces(tmp_path: Path) -> 
     assert len(cluster.strangers) == 3
     two.drop(person.id for person in cluster.strangers)
     assert one.strangers.everybody == ()
+
+
+def test_a_folder_that_can_not_be_used_is_told_at_the_start(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(Unavailable, match="folder can't be used"):
+        UnknownFaces(tmp_path / "file", GalleryKey.generate(), "home", lambda: NOW).start()
 
 
 def test_a_full_disk_keeps_no_face_and_stops_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

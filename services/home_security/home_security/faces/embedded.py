@@ -24,7 +24,8 @@ from home_security.faces.recipe import Augmentation
 
 _VERSION = 1
 """Counts up with whatever changes vectors and is not in the key."""
-_QUALITIES = ("box", "eyes", "sharpness", "yaw", "exposure", "score")
+QUALITIES = ("box", "eyes", "sharpness", "yaw", "exposure", "score")
+"""Fields of `pipit.faces.quality.Quality`, as rows hold them."""
 NO_COPIES = Augmentation(copies=0)
 
 
@@ -62,12 +63,12 @@ class Embedder:
         """Vectors with the qualities behind them; no rows where there is no face."""
         faces = self._finder.find(item)
         if not faces:
-            return np.zeros((0, self._settings.dimensions + len(_QUALITIES)), np.float32)
+            return np.zeros((0, self._settings.dimensions + len(QUALITIES)), np.float32)
         face = middle_face(faces, item)
         chips = [face.chip, *vary(face.chip, augmentation, np.random.default_rng(zlib.crc32(item.data)))]
         rows = rows_of(chips, self._settings)
         vectors = unit_vectors(np.concatenate([self._runtime.run({INPUT: row[np.newaxis]})[OUTPUT] for row in rows]))
-        numbers = np.array([asdict(face.quality)[name] for name in _QUALITIES], np.float32)
+        numbers = np.array([asdict(face.quality)[name] for name in QUALITIES], np.float32)
         return np.concatenate([vectors, np.tile(numbers, (len(vectors), 1))], axis=1)
 
 

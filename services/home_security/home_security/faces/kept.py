@@ -18,7 +18,7 @@ from pipit.faces.svm import SvmSettings, fit_svm
 from pipit.files import write_atomically
 
 from home_security.faces.data import ENROL, FacePicture
-from home_security.faces.embedded import Embedded
+from home_security.faces.embedded import QUALITIES, Embedded
 from home_security.faces.trials import FaceSet
 
 VECTORS, KNOWN_PEOPLE = "vectors.npz", "known.npz"
@@ -28,8 +28,8 @@ VECTORS, KNOWN_PEOPLE = "vectors.npz", "known.npz"
 class KeptFaces:
     """Rows of vectors, and what they are of.
 
-    vectors: (rows, dimensions). names: of their pictures. copy: 0 for the picture itself, then its varied copies. seen,
-    seen_people: of every picture, whether a face was found in it, and whose it is.
+    vectors: (rows, dimensions). names: of their pictures. copy: 0 for the picture itself, then its varied copies.
+    qualities: (rows, `QUALITIES`). seen, seen_people: of every picture, whether it has a face, and whose.
     """
 
     vectors: NDArray[np.float32]
@@ -37,6 +37,7 @@ class KeptFaces:
     people: NDArray[np.str_]
     enrols: NDArray[np.bool_]
     copy: NDArray[np.int64]
+    qualities: NDArray[np.float32]
     seen: NDArray[np.bool_]
     seen_people: NDArray[np.str_]
 
@@ -44,6 +45,10 @@ class KeptFaces:
         """copies: with the varied ones."""
         chosen = np.ones(len(self.vectors), bool) if copies else self.copy == 0
         return FaceSet(self.vectors[chosen], self.people[chosen], self.enrols[chosen])
+
+    def probe_qualities(self, names: Sequence[str]) -> NDArray[np.float32]:
+        """Of the pictures of some people that probe, in the order of `face_set`."""
+        return self.qualities[np.isin(self.people, list(names)) & ~self.enrols]
 
     def vector_of(self, name: str) -> NDArray[np.float32] | None:
         """Of the picture `name`; None where no face was found in it."""
@@ -65,6 +70,7 @@ def keep_faces(pictures: Sequence[FacePicture], found: Sequence[Embedded | None]
         people=np.repeat(np.array([one.picture.person for one in faces]), counts),
         enrols=np.repeat(np.array([one.picture.role == ENROL for one in faces]), counts),
         copy=np.concatenate([np.arange(count) for count in counts]),
+        qualities=np.repeat(np.array([[getattr(one.quality, name) for name in QUALITIES] for one in faces]), counts, 0),
         seen=np.array([one is not None for one in found]),
         seen_people=np.array([picture.person for picture in pictures]),
     )

@@ -23,8 +23,10 @@ from pipit.bundle.manifest import Metric
 from pipit.errors import InvalidInput
 from pipit.faces.naming import Method, Namer, NamingSettings
 from pipit.faces.operating import PEOPLE
+from pipit.faces.verdicts import FRONTAL_YAW
 from pipit.training.intervals import Estimate, grouped_share
 
+from home_security.faces.embedded import QUALITIES
 from home_security.faces.trials import (
     EMBEDDER,
     FaceSet,
@@ -43,13 +45,18 @@ PICTURES = 5
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Divided:
-    """Faces by what they do. copies: varied ones of each enrolment picture, which lie behind it."""
+    """Faces by what they do.
+
+    copies: varied ones of each enrolment picture, which lie behind it. qualities: of the known people's probes that
+    validate, (probes, `QUALITIES`), in their order; None where they are not known.
+    """
 
     cohort: NDArray[np.float32]
     choosing: tuple[FaceSet, FaceSet]
     """Known people, and strangers."""
     validating: tuple[FaceSet, FaceSet]
     copies: int = 0
+    qualities: NDArray[np.float32] | None = None
 
     @property
     def rows(self) -> int:
@@ -66,6 +73,8 @@ class NamingEvaluation:
     trials: tuple[Trial, ...]
     estimates: Mapping[str, Estimate]
     methods: Mapping[str, Mapping[str, Estimate]]
+    kinds: Mapping[str, Estimate]
+    """What is found of known people in the largest gallery, by what their pictures are like."""
     seed: int
 
     def metrics(self) -> dict[str, Metric]:
@@ -83,6 +92,7 @@ class NamingEvaluation:
                 method: {name: one.to_json() for name, one in estimates.items()}
                 for method, estimates in self.methods.items()
             },
+            "kinds": {kind: one.to_json() for kind, one in self.kinds.items()},
             "seed": self.seed,
         }
 
@@ -136,6 +146,7 @@ def evaluate_naming(
         trials=trials,
         estimates={name: estimate for name, estimate in estimates.items() if estimate is not None},
         methods={} if points is None else _methods(divided, naming, seed),
+        kinds={} if divided.qualities is None else _kinds(trials[-1], divided.qualities, limit, seed),
         seed=seed,
     )
 
@@ -163,6 +174,23 @@ def _over(trials: Sequence[Trial], naming: NamingSettings, seed: int) -> Estimat
         return None
     over = max((one.low if one.low is not None else one.value) - SLACK * naming.rate for one in measured)
     return Estimate(max(0.0, over), sum(one.samples for one in measured))
+
+
+def _kinds(trial: Trial, qualities: NDArray[np.float32], limit: float, seed: int) -> dict[str, Estimate]:
+    """trial: of everybody, so that each probe was asked about once, and before any stranger."""
+    probes = len(qualities)
+    hits, people = (trial.right & (trial.scores >= limit))[:probes], trial.truth[:probes]
+    column = dict(zip(QUALITIES, qualities.T, strict=True))
+    turned = np.abs(column["yaw"])
+    kinds = {
+        f"turned by under {FRONTAL_YAW:g} degrees": turned < FRONTAL_YAW,
+        f"turned by {FRONTAL_YAW:g} degrees or more": turned >= FRONTAL_YAW,
+    }
+    for name, words in (("exposure", ("darker", "lighter")), ("sharpness", ("less sharp", "sharper"))):
+        middle = float(np.median(column[name]))
+        kinds |= {f"the {words[0]} half": column[name] < middle, f"the {words[1]} half": column[name] >= middle}
+    shares = {kind: grouped_share(hits[chosen], people[chosen], seed) for kind, chosen in kinds.items()}
+    return {kind: share for kind, share in shares.items() if share is not None}
 
 
 def _methods(divided: Divided, naming: NamingSettings, seed: int) -> dict[str, dict[str, Estimate]]:

@@ -109,8 +109,8 @@ class NamingRecipe(RecipePart):
     method: Method = "both"
     rate: Annotated[float, AfterValidator(_a_measured_rate)] = 0.01
     """Share of strangers who may be named as somebody."""
-    margin: NotNegative = 0.1
-    """Costs no known person, and leaves undecided who looks like two."""
+    margin: NotNegative = 0.0
+    """To the second, in the scores' unit. It measured best without; 0.1 leaves undecided who looks like two."""
     nearest: Annotated[int, Field(ge=10)] = 30
     shown: Count = 5
     weight: Positive = 0.1

@@ -110,6 +110,13 @@ def _lines(
         for method, estimates in evaluation.methods.items():
             yield f"| {method} | " + " | ".join(f"{estimates[name].value:.3f}" for name in names) + " |"
         yield ""
+    if evaluation.kinds:
+        yield "## Which pictures\n"
+        yield f"Of known people who are found at {naming.rate:.1%}, {_people(evaluation.trials[-1].size)} known.\n"
+        yield "| pictures | found | 95 % interval | samples |\n|---|---|---|---|"
+        for kind, share in evaluation.kinds.items():
+            yield f"| {kind} | {share.value:.3f} | {_interval(share.low, share.high)} | {share.samples} |"
+        yield ""
     yield "## Gates\n"
     yield from gate_lines(recipe, metrics)
     yield "## Limits\n"

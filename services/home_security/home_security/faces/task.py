@@ -27,7 +27,8 @@ from pipit.faces.embedding import EmbedderSettings
 from pipit.faces.finder import FaceFinder
 from pipit.faces.operating import operating_points_of
 from pipit.files import sha256_file
-from pipit.landmarks.networks import FACE_NETWORKS, RUNTIME, network_paths
+from pipit.landmark_networks import FOLDER
+from pipit.landmarks.networks import FAR_NETWORKS, RUNTIME, network_paths
 from pipit.pipelines.networks import open_networks
 from pipit.runtimes import load_runtime
 from pipit.training.cache import ArrayCache
@@ -123,6 +124,8 @@ class FacesTrainer:
         digest = embedder.settings.digest(sha256_file(path))
         kept = {"settings": embedder.settings.to_parameters(), "digest": digest, "licence": embedder.licence}
         run.write_json("fit", "embedder.json", kept)
+        if not FAR_NETWORKS.keys() <= _finding_networks().keys():
+            run.progress.say("faces far away will not be found; for these run: python -m pipit.landmark_networks")
         pictures = self._pictures(run)
         with self._embedder(run, path) as embed, run.progress.track("embedding faces", len(pictures)) as bar:
             found = []
@@ -211,7 +214,7 @@ class FacesTrainer:
             best_scores=ScoreHistogram.model_validate(run.read_json("evaluate", "best_scores.json")),
             split_rule=self._rule(run),
             files={f"report/{p.name}": p for p in sorted((run.output("evaluate") / "report").iterdir())},
-            networks={name: NetworkFile(RUNTIME, path) for name, path in network_paths(body=False).items()},
+            networks={name: NetworkFile(RUNTIME, path) for name, path in _finding_networks().items()},
         )
 
     def _listing(self) -> Listing[FacePicture]:
@@ -259,8 +262,8 @@ class FacesTrainer:
         """cache: of vectors; the one that runs share where None."""
         kept = run.read_json("fit", "embedder.json")
         settings = EmbedderSettings.from_parameters(kept["settings"])
-        paths = network_paths(body=False)
-        named = {name: Network(runtime=RUNTIME, file=name) for name in FACE_NETWORKS}
+        paths = _finding_networks()
+        named = {name: Network(runtime=RUNTIME, file=name) for name in paths}
         with ExitStack() as stack:
             with without_chatter():
                 networks = stack.enter_context(open_networks(named, paths.__getitem__))
@@ -272,17 +275,23 @@ class FacesTrainer:
         return reaches(face.quality, self.recipe.enrolment.limits())
 
     def _divided(self, run: Run, *, copies: bool = True) -> Divided:
-        vectors = read_faces(run.output("fit")).face_set(copies=copies)
+        kept = read_faces(run.output("fit"))
+        vectors = kept.face_set(copies=copies)
         parts: dict[tuple[str, bool], set[str]] = {}
         for entry in run.read_json("prepare", "faces.json"):
             parts.setdefault((entry["side"], entry["role"] == UNKNOWN), set()).add(entry["person"])
 
         def of(side: str) -> tuple[FaceSet, FaceSet]:
-            return vectors.named(sorted(parts.get((side, False), ()))), vectors.named(
-                sorted(parts.get((side, True), ()))
-            )
+            known, strangers = (sorted(parts.get((side, stranger), ())) for stranger in (False, True))
+            return vectors.named(known), vectors.named(strangers)
 
-        return Divided(self._cohort(run), of(LIMITS), of(VALIDATION), self.recipe.augmentation.copies if copies else 0)
+        return Divided(
+            cohort=self._cohort(run),
+            choosing=of(LIMITS),
+            validating=of(VALIDATION),
+            copies=self.recipe.augmentation.copies if copies else 0,
+            qualities=kept.probe_qualities(sorted(parts.get((VALIDATION, False), ()))),
+        )
 
     def _cohort(self, run: Run) -> NDArray[np.float32]:
         """One vector of each stranger of the cohort. Raises InvalidInput where faces of too few were found."""
@@ -330,6 +339,12 @@ class FacesTrainer:
                 before, again = kept.vector_of(picture.name), embed.embed(picture)
                 cosines.append(-1.0 if again is None or before is None else float(again.vectors[0] @ before))
         return min(cosines)
+
+
+def _finding_networks() -> dict[str, Path]:
+    """Networks that find faces. One for those far away is left out where this environment was made without it."""
+    far = any((FOLDER / file.name).is_file() for file in FAR_NETWORKS.values())
+    return network_paths(body=False, far=far)
 
 
 def _kind(role: str) -> str:

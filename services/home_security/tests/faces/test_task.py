@@ -86,6 +86,23 @@ def test_the_gates_of_the_guide_hold(trained: Any) -> None:
     assert trained.bundle.manifest.metrics["accuracy_validation"].value > 0.90
 
 
+def test_the_report_tells_of_pictures_apart(trained: Any) -> None:
+    report = json.loads(trained.bundle.file("report/evaluation.json").read_bytes())
+    kinds = report["kinds"]
+    halves = [kinds[f"the {half} half"]["samples"] for half in ("darker", "lighter", "less sharp", "sharper")]
+    probes = trained.bundle.manifest.metrics["found"].samples
+    assert halves[0] + halves[1] == halves[2] + halves[3] == probes
+    assert kinds["turned by under 12 degrees"]["samples"] > 0
+    found = sum(
+        kinds[f"the {half} half"]["value"] * count for half, count in zip(("darker", "lighter"), halves, strict=False)
+    )
+    assert found / probes == pytest.approx(trained.bundle.manifest.metrics["found"].value)
+    card = trained.bundle.file("report/model_card.md").read_text()
+    assert "| the darker half |" in card
+    assert "access control" in card
+    assert {"report/dir_fpir.png", "report/scores.png"} <= trained.bundle.manifest.files.keys()
+
+
 def test_nobody_is_on_two_sides_and_enrolment_never_probes(trained: Any, sides: dict[str, str]) -> None:
     entries = trained.run.read_json("prepare", "faces.json")
     assert all(sides[entry["person"]] == entry["side"] for entry in entries)
