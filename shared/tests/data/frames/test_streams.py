@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import ssl
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.x509.oid import NameOID
 from pipit.data.frames.folder import COLLECTION
 from pipit.data.frames.manifest import read_manifest
 from pipit.data.frames.pictures import Pictures
@@ -258,3 +265,36 @@ def test_a_stream_that_sends_and_shows_nothing_is_given_up(make_film: Film, make
     path.write_bytes(data[: 188 * 3] + data[starts[5] :])
     with av.open(str(path)) as container, pytest.raises(Unavailable, match="sends, but gave no picture"):
         list(Pictures(container, "one", patience=0.0))
+
+
+@pytest.fixture
+def certificate(tmp_path: Path) -> Path:
+    """Of localhost, signed by itself; its key lies beside it."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
+    now = datetime.now(UTC)
+    made = (
+        x509.CertificateBuilder(name, name, key.public_key(), 1, now - timedelta(days=1), now + timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    path = tmp_path / "certificate.pem"
+    path.write_bytes(made.public_bytes(Encoding.PEM))
+    path.with_suffix(".key").write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+    return path
+
+
+def test_an_https_server_has_to_be_trusted(
+    collecting: Any, broadcast: bytes, certificate: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate, certificate.with_suffix(".key"))
+    mended = threading.Event()
+    with serving(_Stops, content=broadcast, stops_at=len(broadcast), ranges=True, mended=mended) as server:
+        server.socket = context.wrap_socket(server.socket, server_side=True)
+        url = f"https://localhost:{server.server_address[1]}/one.ts"
+        with pytest.raises(Unavailable, match=r"does this machine trust its certificate \(SSL_CERT_FILE, --insecure\)"):
+            collecting(url)
+        assert collecting(url, insecure=True, duration=2.0).kept == 2
+        monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+        assert collecting(url).kept == 10
