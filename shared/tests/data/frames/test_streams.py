@@ -112,7 +112,7 @@ def test_a_connection_that_stalls_is_made_again(collecting: Any, stopping: Any, 
         stopping.mended.set()
 
     collecting.when_said = mend
-    report = collecting(stopping.url, silence=0.7)
+    report = collecting(stopping.url, silence=1.5)
     assert "it was silent for too long; attempt 1 to go on" in collecting.said[0]
     assert "secret" not in collecting.said[0]
     assert seconds(collecting) == list(range(12))
@@ -123,7 +123,7 @@ def test_a_connection_that_stalls_is_made_again(collecting: Any, stopping: Any, 
 def test_a_server_that_always_stalls_is_given_up(collecting: Any, stopping: Any, ranges: bool) -> None:
     stopping.ranges = ranges
     with pytest.raises(Unavailable, match=r"did not come back in 2 attempts: it was silent .* run again to go on"):
-        collecting(stopping.url, silence=0.3, attempts=2)
+        collecting(stopping.url, silence=1.0, attempts=2)
     before = seconds(collecting)
     assert 3 <= len(before) < 12
     stopping.stops_at = len(stopping.content)
@@ -191,7 +191,7 @@ def test_live_hls_is_not_read_twice(collecting: Any, segments: dict[str, bytes],
 
     collecting.when_said = grow
     with pytest.raises(Unavailable, match="did not come back in 2 attempts"):
-        collecting(f"{file_server.url}/one.m3u8", silence=1.0, attempts=2)
+        collecting(f"{file_server.url}/one.m3u8", silence=1.5, attempts=2)
     # Of five segments the last three, and then the sixth.
     assert seconds(collecting) == list(range(8))
     rows = read_manifest(collecting.output)
@@ -203,7 +203,7 @@ def test_live_hls_that_says_that_it_has_ended(collecting: Any, segments: dict[st
     entries = segments["one.m3u8"].decode().replace("#EXT-X-PLAYLIST-TYPE:VOD\n", "")
     file_server.files["one.m3u8"] = entries.split("#EXT-X-ENDLIST")[0].encode()
     collecting.when_said = lambda _: file_server.files.update({"one.m3u8": entries.encode()})
-    report = collecting(f"{file_server.url}/one.m3u8", silence=1.0)
+    report = collecting(f"{file_server.url}/one.m3u8", silence=1.5)
     assert (report.ended, report.is_live, report.recordings) == ("end", True, 1)
     assert seconds(collecting) == list(range(6))
 
@@ -235,7 +235,7 @@ def live(broadcast: bytes) -> Iterator[Any]:
 
 def test_a_live_stream_is_one_recording_across_its_breaks(collecting: Any, live: Any) -> None:
     live.stalls = 2
-    report = collecting(live.url, silence=0.5, duration=12.3)
+    report = collecting(live.url, silence=1.5, duration=12.3)
     assert (report.is_live, report.recordings, report.ended) == (True, 1, "duration")
     rows = read_manifest(collecting.output)
     assert len({row.recording for row in rows}) == 1
@@ -250,11 +250,11 @@ def test_a_live_stream_is_one_recording_across_its_breaks(collecting: Any, live:
 
 def test_a_live_stream_ends_by_its_duration_also_while_it_is_silent(collecting: Any, live: Any) -> None:
     live.stalls = 100
-    assert collecting(live.url, silence=0.3, duration=4.0, attempts=1000).ended == "duration"
+    assert collecting(live.url, silence=1.0, duration=4.0, attempts=1000).ended == "duration"
     assert seconds(collecting) == [0, 1, 2, 3]
     live.content = b""
     with pytest.raises((Unavailable, InvalidInput)):
-        collecting(live.url, silence=0.3, duration=1.0)
+        collecting(live.url, silence=1.0, duration=1.0)
 
 
 def test_a_stream_that_sends_and_shows_nothing_is_given_up(make_film: Film, make_scene: Any, tmp_path: Path) -> None:
