@@ -145,7 +145,8 @@ class _Bars:
                 self.say(f"{recording}: live; Ctrl-C ends it")
                 self._advance = self._say_minute
             else:
-                bar: Bar = self._bar.enter_context(self._progress.track(recording, round(length)))
+                shown = escape(recording) if self._progress.console.is_terminal else recording
+                bar: Bar = self._bar.enter_context(self._progress.track(shown, round(length)))
                 self._advance = bar.advance
         self._advance(seconds - self._seconds)
         self._seconds = seconds

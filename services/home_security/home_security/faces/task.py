@@ -138,12 +138,8 @@ class FacesTrainer:
         kept_faces = keep_faces(pictures, found)
         kept_faces.save(run.output("fit"))
         everybody, svm = kept_faces.face_set(copies=True), self.recipe.naming.settings().svm
-        people = write_known(
-            run.output("fit"),
-            everybody,
-            cohort_of(read_faces(run.output("fit")), run.read_json("prepare", "faces.json")),
-            svm,
-        )
+        cohort = cohort_of(kept_faces, run.read_json("prepare", "faces.json"))
+        people = write_known(run.output("fit"), everybody, cohort, svm)
         run.progress.say(
             f"{people} people are known in {KNOWN_PEOPLE}; no bundle holds anybody. Make a person known "
             "to devices with: pipit faces enrol NAME FOLDER --consent-by WHO --purpose WHAT"
