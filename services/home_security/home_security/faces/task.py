@@ -123,7 +123,7 @@ class FacesTrainer:
         digest = embedder.settings.digest(sha256_file(path))
         kept = {"settings": embedder.settings.to_parameters(), "digest": digest, "licence": embedder.licence}
         run.write_json("fit", "embedder.json", kept)
-        if not FAR_NETWORKS.keys() <= _finding_networks().keys():
+        if not FAR_NETWORKS.keys() <= finding_networks().keys():
             run.progress.say("faces far away will not be found; for these run: python -m pipit.landmark_networks")
         pictures = self._pictures(run)
         with self._embedder(run, path) as embed, run.progress.track("embedding faces", len(pictures)) as bar:
@@ -138,12 +138,8 @@ class FacesTrainer:
         kept_faces = keep_faces(pictures, found)
         kept_faces.save(run.output("fit"))
         everybody, svm = kept_faces.face_set(copies=True), self.recipe.naming.settings().svm
-        people = write_known(
-            run.output("fit"),
-            everybody,
-            cohort_of(read_faces(run.output("fit")), run.read_json("prepare", "faces.json")),
-            svm,
-        )
+        cohort = cohort_of(kept_faces, run.read_json("prepare", "faces.json"))
+        people = write_known(run.output("fit"), everybody, cohort, svm)
         run.progress.say(
             f"{people} people are known in {KNOWN_PEOPLE}; no bundle holds anybody. Make a person known "
             "to devices with: pipit faces enrol NAME FOLDER --consent-by WHO --purpose WHAT"
@@ -218,7 +214,7 @@ class FacesTrainer:
             best_scores=ScoreHistogram.model_validate(run.read_json("evaluate", "best_scores.json")),
             split_rule=rule_of(self.recipe, run.read_json("prepare", "faces.json")),
             files={f"report/{p.name}": p for p in sorted((run.output("evaluate") / "report").iterdir())},
-            networks={name: NetworkFile(RUNTIME, path) for name, path in _finding_networks().items()},
+            networks={name: NetworkFile(RUNTIME, path) for name, path in finding_networks().items()},
         )
 
     def _pictures(self, run: Run) -> list[FacePicture]:
@@ -231,7 +227,7 @@ class FacesTrainer:
         """cache: of vectors; the one that runs share where None."""
         kept = run.read_json("fit", "embedder.json")
         settings = EmbedderSettings.from_parameters(kept["settings"])
-        paths = _finding_networks()
+        paths = finding_networks()
         named = {name: Network(runtime=RUNTIME, file=name) for name in paths}
         with ExitStack() as stack:
             with without_chatter():
@@ -278,7 +274,7 @@ class FacesTrainer:
         return min(cosines)
 
 
-def _finding_networks() -> dict[str, Path]:
+def finding_networks() -> dict[str, Path]:
     """Networks that find faces. One for those far away is left out where this environment was made without it."""
     far = any((FOLDER / file.name).is_file() for file in FAR_NETWORKS.values())
     return network_paths(body=False, far=far)
