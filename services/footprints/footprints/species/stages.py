@@ -11,17 +11,14 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import keras
 import numpy as np
 from numpy.typing import NDArray
-from pipit.files import sha256_bytes
-from pipit.training.by_input.pictures.augmentation import augmenter, vary
+from pipit.training.by_input.pictures.frozen import seen_by
 from pipit.training.cache import ArrayCache
 from pipit.training.fitting import Fitted, balanced_weights
-from pipit.training.keras_batches import CopiedBatches, Rows
-from pipit.training.keras_distributed import weights_digest
+from pipit.training.keras_batches import CopiedBatches
 from pipit.training.keras_fit import epochs_done, fit, fitted_before, make_optimiser, seed_everything
 from pipit.training.progress import Progress
 
@@ -29,9 +26,6 @@ from footprints.species.likeness import learn_likeness
 from footprints.species.network import split_network
 from footprints.species.recipe import SpeciesRecipe, Stage
 from footprints.species.whole import answer_together
-
-BATCH = 64
-"""Crops that go through the frozen part at a time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +103,7 @@ def _train_stage(
     with progress.track(f"{stage.name}: crops and their copies", recipe.augmentation.copies + 1) as bar:
         copies = []
         for copy in range(recipe.augmentation.copies + 1):
-            copies.append(_seen(body, own.pixels, recipe, copy, keep))
+            copies.append(seen_by(body, own.pixels, recipe, copy, keep))
             bar.advance()
     tail.compile(
         make_optimiser(stage.optimiser),
@@ -117,45 +111,15 @@ def _train_stage(
         metrics=["accuracy"],
     )
     targets = np.eye(outputs, dtype=np.float32)
-    given = (_seen(body, held_out.pixels, recipe, 0, keep).astype(np.float32), targets[held_out.truth])
+    given = (seen_by(body, held_out.pixels, recipe, 0, keep).astype(np.float32), targets[held_out.truth])
     settings = recipe.for_stage(stage)
     batches = CopiedBatches(copies, targets[own.truth], stage.batch_size, recipe.seed, epochs_done(scratch))
     weights = balanced_weights(own.truth, outputs) if recipe.class_weights else None
     return fit(tail, settings, batches, given, scratch, places.logs / scratch.name, progress, weights)
 
 
-def _seen(body: keras.Model, pixels: NDArray[np.uint8], recipe: SpeciesRecipe, copy: int, keep: ArrayCache) -> Rows:
-    """What the body makes of crops, or of their copy of that number; 0: as they are."""
-    is_input = len(body.layers) == 1
-
-    def make() -> Rows:
-        augment = augmenter(recipe.augmentation, recipe.seed + 100 * copy) if copy else None
-        parts = []
-        for start in range(0, len(pixels), BATCH):
-            batch = pixels[start : start + BATCH]
-            varied = batch if augment is None else vary(augment, batch)
-            if is_input:
-                parts.append(np.asarray(np.rint(varied), np.uint8))
-            else:
-                parts.append(np.asarray(body.predict_on_batch(np.asarray(varied, np.float32))))
-        return np.concatenate(parts)
-
-    if is_input:
-        # As large as the crops, and quickly made: not worth its place on the disk.
-        return make()
-    key: dict[str, Any] = {
-        "crops": sha256_bytes(np.ascontiguousarray(pixels).tobytes()),
-        "body": [layer.name for layer in body.layers][-1],
-        "weights": weights_digest(body),
-    }
-    if copy:
-        key |= {"augmentation": recipe.augmentation.model_dump(mode="json", exclude={"copies"})}
-        key |= {"copy": copy, "seed": recipe.seed, "keras": keras.__version__}
-    return keep.get(key, make)
-
-
 def assemble(networks: Sequence[keras.Model], recipe: SpeciesRecipe, train: Crops, cache: Path) -> keras.Model:
     """What answers, of trained networks; see `footprints.species.whole`. Likeness is by what no stage trains."""
     body, tail = split_network(networks[0], max(stage.last_layers for stage in recipe.stages))
-    likeness = learn_likeness(_seen(body, train.pixels, recipe, 0, ArrayCache(cache)))
+    likeness = learn_likeness(seen_by(body, train.pixels, recipe, 0, ArrayCache(cache)))
     return answer_together(body, tail, likeness, networks[1:])

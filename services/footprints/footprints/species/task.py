@@ -18,6 +18,7 @@ import numpy as np
 from pipit.bundle.manifest import Decision, InputDescription, Metric
 from pipit.inputs import Input
 from pipit.inputs.crops import square_crop
+from pipit.training.by_input.pictures.frozen import BATCH
 from pipit.training.by_input.pictures.listing import Picture, Pixels, read_pixels
 from pipit.training.by_input.pictures.trainer import Crop, Cropper, PictureTrainer
 from pipit.training.evaluation import Evaluation, Scores
@@ -43,7 +44,7 @@ from footprints.species.network import build_network, load_checkpoint, settle_no
 from footprints.species.pipeline import CROP, DETECTOR, INPUT, OUTPUT
 from footprints.species.recipe import SpeciesRecipe
 from footprints.species.squeezes import wake_squeezes
-from footprints.species.stages import BATCH, Crops, Places, assemble, checkpoint_name, train_network
+from footprints.species.stages import Crops, Places, assemble, checkpoint_name, train_network
 from footprints.species.synthetic import golden_inputs
 
 

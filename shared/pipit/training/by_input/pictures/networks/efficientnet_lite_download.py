@@ -1,4 +1,4 @@
-"""What `pipit data fetch` can fetch for this domain: EfficientNet-Lite0."""
+"""Fetches EfficientNet-Lite0's weights, for domains that name this as one of their downloads."""
 
 from __future__ import annotations
 
