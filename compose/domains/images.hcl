@@ -2,6 +2,16 @@
 variable "DOMAINS" {
   default = [
     {
+      package   = "ad_detection"
+      name      = "ad-detection"
+      title     = "ad detection"
+      server    = "Answers whether a frame of television is of an advertisement"
+      trainer   = "Trains how advertisements are told from programmes, and publishes it"
+      landmarks = ""
+      beside    = ""
+      licences  = "Apache-2.0"
+    },
+    {
       package   = "emotion"
       name      = "emotion"
       title     = "emotion"

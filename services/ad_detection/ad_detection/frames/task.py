@@ -1,0 +1,166 @@
+"""The trainer of `ad_detection.frames`.
+
+What the frozen part of the network says of frames and their varied copies is computed once, and kept under a digest of
+all it comes from; an epoch then trains no more than the head.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, ClassVar
+
+import keras
+import numpy as np
+from pipit.bundle.manifest import Decision, InputDescription, Metric
+from pipit.inputs import Input
+from pipit.pipelines.pictures import INPUT
+from pipit.training.alarms import alarm_labels_of
+from pipit.training.by_input.pictures.frozen import BATCH, seen_by
+from pipit.training.by_input.pictures.listing import Picture, Pixels, read_pixels
+from pipit.training.by_input.pictures.networks.efficientnet_lite_weights import FILE as WEIGHTS
+from pipit.training.by_input.pictures.networks.efficientnet_lite_weights import weights_file
+from pipit.training.by_input.pictures.trainer import Crop, Cropper, PictureTrainer
+from pipit.training.cache import ArrayCache
+from pipit.training.evaluation import Evaluation, Scores, evaluate
+from pipit.training.fitting import balanced_weights
+from pipit.training.keras_batches import CopiedBatches
+from pipit.training.keras_distributed import weights_digest
+from pipit.training.keras_fit import epochs_done, fit, make_optimiser, seed_everything
+from pipit.training.keras_kit import FILE, KerasKit
+from pipit.training.kit import Ask, Kit, Trained
+from pipit.training.model_card import CardWords
+from pipit.training.recipe import Split, recipe_folder
+from pipit.training.run import Facts, Run
+from pipit.training.sides import Entry, Side
+from pipit.training.source_set import Listing
+
+from ad_detection.frames.data import CONTENT, SMALLEST, programmes, read_frames, require_labels
+from ad_detection.frames.measure import AD, measure
+from ad_detection.frames.network import build_network, freeze
+from ad_detection.frames.pipeline import OUTPUT, whole_picture
+from ad_detection.frames.recipe import FramesRecipe
+from ad_detection.frames.synthetic import golden_inputs
+
+
+class FramesTrainer(PictureTrainer[FramesRecipe]):
+    """See `pipit.training.trainer.Trainer`."""
+
+    recipe_type: ClassVar[type[FramesRecipe]] = FramesRecipe
+    recipe_folder: ClassVar[Path] = recipe_folder(Path(__file__).parents[1])
+    default_recipe: ClassVar[str] = "base"
+    kit: ClassVar[Kit] = KerasKit(batch=BATCH)
+    names: ClassVar[tuple[str, str]] = (INPUT, OUTPUT)
+    packages: ClassVar[tuple[str, ...]] = ("keras", "ai-edge-litert", "pillow")
+    shown: ClassVar[tuple[str, ...]] = ("precision", "recall", "f1", "accuracy", "baseline.accuracy", "size_mb")
+
+    def read_source(self, folder: Path, source: Any) -> Listing[Picture]:
+        """See `ClassifierTrainer`."""
+        recipe = self.recipe
+        rule: Split = recipe.split
+        if recipe.test_channels:
+            rule = Split(rule="fold", test_folds=recipe.test_channels, validation_share=recipe.split.validation_share)
+        return require_labels(read_frames(folder, source.path, source.rename, rule, recipe.seed))
+
+    def weights_files(self) -> Mapping[str, Path]:
+        """The backbone's weights, or those of the run that this one goes on from."""
+        if self.recipe.start_from is not None:
+            return {"start_from.keras": Path(self.recipe.start_from).expanduser() / "fit" / FILE}
+        weights = self._weights()
+        return {} if weights is None else {WEIGHTS.as_posix(): weights}
+
+    def read(self, path: Path) -> Pixels:
+        """See `PictureTrainer`."""
+        return read_pixels(path, self.recipe.crop, SMALLEST)
+
+    @contextmanager
+    def cropper(self) -> Iterator[Cropper]:
+        """See `PictureTrainer`: all of the picture."""
+        yield lambda pixels: Crop(whole_picture(pixels, self.recipe.crop))
+
+    def split_items(self, run: Run, items: Sequence[Picture]) -> tuple[list[Entry], Facts]:
+        """See `PictureTrainer`; numbers have intervals over programmes, where these are known."""
+        entries, facts = super().split_items(run, items)
+        groups = programmes(tuple(items))
+        return [replace(entry, group=groups.get(entry.name, entry.group)) for entry in entries], facts
+
+    def background(self, run: Run) -> str | None:
+        """See `ClassifierTrainer`."""
+        return CONTENT
+
+    def fit_network(self, run: Run, scratch: Path, logs: Path) -> Trained:
+        """See `ClassifierTrainer`."""
+        recipe = self.recipe
+        train, validation = self.side(run, "train"), self.side(run, "validation")
+        seed_everything(recipe.seed)
+        network = build_network(recipe, self._weights(), len(self.labels(run)))
+        body, trained = freeze(network, recipe)
+        keep = ArrayCache(run.cache / "frames")
+        copies = []
+        with run.progress.track("frames and their copies", recipe.augmentation.copies + 1) as bar:
+            for copy in range(recipe.augmentation.copies + 1):
+                copies.append(seen_by(body, train.rows, recipe, copy, keep))
+                bar.advance()
+        trained.compile(
+            make_optimiser(recipe.optimiser),
+            keras.losses.CategoricalCrossentropy(from_logits=True),
+            metrics=["accuracy"],
+        )
+        targets = np.eye(len(self.labels(run)), dtype=np.float32)
+        given = (seen_by(body, validation.rows, recipe, 0, keep).astype(np.float32), targets[validation.truth])
+        batches = CopiedBatches(copies, targets[train.truth], recipe.batch_size, recipe.seed, epochs_done(scratch))
+        weights = balanced_weights(train.truth, len(targets)) if recipe.class_weights else None
+        fitted = fit(trained, recipe, batches, given, scratch, logs, run.progress, weights)
+        return Trained(network, fitted, {"weights_digest": weights_digest(network)})
+
+    def measure(self, run: Run, scores: Scores, side: Side, decision: Decision) -> Evaluation:
+        """See `ClassifierTrainer`."""
+        return evaluate(
+            self.labels(run),
+            side.truth,
+            scores,
+            side.groups,
+            alarm_labels=alarm_labels_of((AD,), decision),
+            thresholds=decision.thresholds,
+            background=CONTENT,
+            seed=self.recipe.seed,
+        )
+
+    def further_metrics(
+        self, run: Run, evaluation: Evaluation, scores: Scores, test: Side, decision: Decision, ask: Ask
+    ) -> Mapping[str, Metric]:
+        """See `ad_detection.frames.measure`."""
+        return measure(evaluation.labels, scores, test.truth, test.groups, decision, self.recipe.seed)
+
+    def input(self, run: Run) -> InputDescription:
+        """See `ClassifierTrainer`."""
+        return InputDescription(kind="image", shape=(self.recipe.crop, self.recipe.crop, 3), units="RGB, 0..255")
+
+    def parameters(self, run: Run) -> Mapping[str, Any]:
+        """See `pipit.pipelines.pictures.PictureCrops`."""
+        return {"crop": self.recipe.crop}
+
+    def golden(self, run: Run) -> Sequence[Input]:
+        """See `ClassifierTrainer`."""
+        return golden_inputs(self.recipe.golden.samples, self.recipe.seed)
+
+    def words(self, run: Run, evaluation: Evaluation) -> CardWords:
+        """See `ClassifierTrainer`."""
+        return CardWords(
+            purpose="Says of one frame of television whether it is of an advertisement or of the programme.",
+            not_for=(
+                "Cutting recordings by itself: single frames flicker, and whoever cuts at each loses programme.",
+                "Proving that a spot was shown, or counting spots: it knows no brands and no borders.",
+            ),
+            limits=(
+                "It sees one picture, and neither sound nor what came before.",
+                "A channel that it was not trained on has another logo and other letters; thresholds don't carry over.",
+                "Promotions of the channel, sponsors and spots made to look like a programme are often taken for it.",
+            ),
+        )
+
+    def _weights(self) -> Path | None:
+        recipe = self.recipe
+        return weights_file(self.data) if recipe.network != "small" and recipe.weights == "imagenet" else None

@@ -1,0 +1,192 @@
+"""The whole way on SYNTHETIC channels: drawn, checked, trained, exported, served, asked about."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+from ad_detection.frames.data import check_folder
+from ad_detection.frames.network import build_network, freeze
+from ad_detection.frames.recipe import FramesRecipe
+from ad_detection.frames.task import FramesTrainer
+from pipit.bundle import Bundle, open_bundle
+from pipit.bundle.golden import check_golden
+from pipit.errors import InvalidInput, NotFound, Unavailable
+from pipit.inputs import EncodedImage
+from pipit.pipelines.networks import open_pipeline
+from pipit.pipelines.served import serve_bundle
+from pipit.runtimes import load_runtime
+from pipit.training.bundle_evaluation import evaluate_bundle
+from pipit.training.publish import FIRST_VERSION, make_bundle
+from pipit.training.recipe import find_recipe, load_recipe, recipe_names
+from pipit.training.run import Run, open_run
+from pipit.training.steps import actions_of, run_steps
+from pipit.training.trainer import load_trainer
+
+pytestmark = [
+    # Keras saves weights in a way that numpy warns of.
+    pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy keyword:DeprecationWarning"),
+]
+TASK = "ad_detection.frames"
+
+
+def recipe_of(name: str = "synthetic", **changes: Any) -> FramesRecipe:
+    return load_recipe(find_recipe(FramesTrainer.recipe_folder, TASK, name), FramesRecipe, changes)
+
+
+@pytest.fixture(scope="module")
+def trained(channels: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[FramesTrainer, Run, Bundle]]:
+    """A run of the recipe for machines without recordings."""
+    trainer = FramesTrainer(recipe_of(), channels)
+    with open_run(trainer, tmp_path_factory.mktemp("runs")) as run:
+        run_steps(run, actions_of(trainer))
+        yield trainer, run, make_bundle(trainer, run, FIRST_VERSION, run.output("publish") / "bundle")
+
+
+def test_its_data_can_be_checked(channels: Path) -> None:
+    report = check_folder(channels / "synthetic_frames", lambda done, total: None)
+    assert report.problems == ()
+    assert report.classes.keys() == {"ad", "content"}
+    assert min(report.classes.values()) > 30
+
+
+@pytest.mark.slow
+def test_no_channel_and_no_programme_stands_on_two_sides(trained: tuple[FramesTrainer, Run, Bundle]) -> None:
+    trainer, run, _ = trained
+    groups = {side: {e["group"] for e in trainer.entries(run, side)} for side in ("train", "validation", "test")}
+    assert all(group.startswith("programme programme4_") for group in groups["test"])
+    assert not any(group.startswith("programme programme4_") for group in groups["train"] | groups["validation"])
+    assert groups["train"].isdisjoint(groups["validation"])
+    assert groups["validation"]
+
+
+@pytest.mark.slow
+def test_its_bundle_answers_as_the_trainer_measured(trained: tuple[FramesTrainer, Run, Bundle], channels: Path) -> None:
+    assert load_trainer(TASK) is FramesTrainer
+    bundle = trained[2]
+    manifest = bundle.manifest
+    assert manifest.labels == ("ad", "content")
+    assert manifest.decision.background == "content"
+    assert set(manifest.decision.thresholds) == {"ad"}
+    assert 0.5 <= manifest.decision.thresholds["ad"] < 1.0
+    metrics = manifest.metrics
+    assert metrics["accuracy"].value > metrics["baseline.accuracy"].value
+    assert metrics["recall"].value > 0.5
+    for variant in manifest.variants:
+        with (
+            open_pipeline(bundle) as pipeline,
+            closing(load_runtime(bundle.weights(variant.name), variant.runtime)) as runtime,
+        ):
+            assert check_golden(bundle, variant.name, pipeline, runtime) == 0.0
+
+
+@pytest.mark.slow
+def test_a_servers_way_gives_what_training_measured(trained: tuple[FramesTrainer, Run, Bundle], channels: Path) -> None:
+    trainer, run, bundle = trained
+    found = evaluate_bundle(open_bundle(bundle.path), [channels / "synthetic_frames"])
+    assert found.answers is not None
+    assert found.answers.problems == ()
+    assert {"precision", "recall", "f1"} <= found.metrics.keys()
+    # What trained or validated is not asked about. Near-duplicates of it, which no side holds, are.
+    tested = {entry["name"] for entry in trainer.entries(run, "test")}
+    answered = [(one, parts[0]) for one, parts in found.answers.asked.answered if one.name in tested]
+    assert {one.group for one, _ in answered} == {"programme programme4_0", "programme programme4_1"}
+    right = [max(part.scores, key=part.scores.__getitem__) == one.label for one, part in answered]
+    accuracy = bundle.manifest.metrics["accuracy"]
+    assert len(right) == accuracy.samples
+    assert sum(right) / len(right) == pytest.approx(accuracy.value)
+    threshold = bundle.manifest.decision.thresholds["ad"]
+    called = [part.scores["ad"] >= threshold for _, part in answered]
+    hits = sum(one.label == "ad" for (one, _), is_called in zip(answered, called, strict=True) if is_called)
+    assert hits / sum(called) == pytest.approx(bundle.manifest.metrics["precision"].value)
+
+
+@pytest.mark.slow
+def test_a_frame_is_answered_once_and_whole(trained: tuple[FramesTrainer, Run, Bundle], channels: Path) -> None:
+    frame = next((channels / "synthetic_frames").glob("*/*.jpg"))
+    with serve_bundle(trained[2], "int8") as served:
+        (prediction,) = served.predict(EncodedImage(frame.read_bytes()))
+    assert prediction.scores.keys() == {"ad", "content"}
+    assert sum(prediction.scores.values()) == pytest.approx(1.0, abs=1e-5)
+    assert prediction.region is not None
+    assert (prediction.region.left, prediction.region.width, prediction.region.height) == (0.0, 320.0, 180.0)
+
+
+@pytest.mark.slow
+def test_another_training_goes_on_from_a_run(
+    trained: tuple[FramesTrainer, Run, Bundle], channels: Path, tmp_path: Path
+) -> None:
+    _, run, _ = trained
+    changes = {"start_from": str(run.folder), "freeze_layers": "all", "epochs": 1, "augmentation.copies": 1}
+    trainer = FramesTrainer(recipe_of(**changes), channels)
+    assert trainer.weights_files() == {"start_from.keras": run.folder / "fit" / "network.keras"}
+    with open_run(trainer, tmp_path / "runs") as second:
+        run_steps(second, actions_of(trainer), "fit")
+        before = keras.models.load_model(run.folder / "fit" / "network.keras")
+        after = keras.models.load_model(second.output("fit") / "network.keras")
+    for layer in before.layers:
+        same = all(
+            np.array_equal(one, other)
+            for one, other in zip(layer.get_weights(), after.get_layer(layer.name).get_weights(), strict=True)
+        )
+        # What is frozen stays as it was, and the head has moved.
+        assert same == (layer.name not in ("hidden", "logits")), layer.name
+    with pytest.raises(InvalidInput, match="is small of 64 pixels and 2 labels, the recipe's is small of 48 and 2"):
+        build_network(trainer.recipe.model_copy(update={"crop": 48}), None, 2)
+    with pytest.raises(NotFound, match="name the folder of a run"):
+        build_network(trainer.recipe.model_copy(update={"start_from": str(tmp_path)}), None, 2)
+
+
+def test_the_default_network_is_the_guides() -> None:
+    recipe = recipe_of("base", weights="none", freeze_layers=0)
+    network = build_network(recipe, None, 2)
+    assert network.input_shape == (None, 224, 224, 3)
+    assert [layer.name for layer in network.layers[-4:]] == ["features", "hidden", "dropout", "logits"]
+    assert network.get_layer("hidden").units == 256
+    assert network.get_layer("dropout").rate == 0.3
+    assert network.get_layer("features").output.shape == (None, 1280)
+    frozen = recipe.model_copy(update={"freeze_layers": 100, "weights": "imagenet"})
+    body, whole = freeze(network, frozen)
+    assert body is None
+    assert whole is network
+    assert not any(layer.trainable for layer in network.layers[:101])
+    assert not any(layer.trainable for layer in network.layers if isinstance(layer, keras.layers.BatchNormalization))
+    assert sum(layer.trainable and bool(layer.weights) for layer in network.layers[101:]) > 10
+    body, tail = freeze(network, recipe.model_copy(update={"freeze_layers": "all"}))
+    assert body is not None
+    assert body.output_shape == (None, 1280)
+    assert [layer.name for layer in tail.layers[1:]] == ["hidden", "dropout", "logits"]
+    with pytest.raises(Unavailable, match="pipit data fetch efficientnet_lite0"):
+        build_network(recipe_of("base"), None, 2)
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"weights": "imagenet"}, "small has no weights"),
+        ({"freeze_layers": 4}, "random weights that stay as they are know nothing"),
+        ({"freeze_layers": 11, "start_from": "somewhere"}, "freeze_layers is over 10"),
+    ],
+)
+def test_recipes_that_can_t_be_trained_are_refused(changes: dict[str, Any], said: str) -> None:
+    with pytest.raises(InvalidInput, match=said):
+        recipe_of(**changes)
+
+
+def test_every_recipe_is_whole() -> None:
+    names = recipe_names(FramesTrainer.recipe_folder, TASK)
+    assert names == ("base", "network", "show", "sports", "synthetic")
+    for name in names:
+        recipe = recipe_of(name)
+        assert recipe.name == name
+        assert recipe.task == TASK
+    gates = {gate.metric: (gate.comparison, gate.limit) for gate in recipe_of("base").gates}
+    assert gates["precision"] == (">", 0.95)
+    assert gates["recall"] == (">", 0.90)
+    assert gates["f1"] == (">", 0.92)
+    assert gates["size_mb"] == ("<", 5.0)
