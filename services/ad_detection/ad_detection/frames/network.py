@@ -55,7 +55,8 @@ def load_network(run: Path, recipe: FramesRecipe, labels: int) -> keras.Model:
     path = run / "fit" / FILE
     if not path.is_file():
         raise NotFound(f"start_from: there is no trained network at {path}; name the folder of a run")
-    network: keras.Model = keras.models.load_model(path)
+    # Without its optimiser, whose memory is of what was trained then.
+    network: keras.Model = keras.models.load_model(path, compile=False)
     found = (network.name, *network.input_shape[1:3], network.output_shape[-1])
     if found != (recipe.network, recipe.crop, recipe.crop, labels):
         raise InvalidInput(

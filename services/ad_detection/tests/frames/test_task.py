@@ -27,6 +27,7 @@ from pipit.training.recipe import find_recipe, load_recipe, recipe_names
 from pipit.training.run import Run, open_run
 from pipit.training.steps import actions_of, run_steps
 from pipit.training.trainer import load_trainer
+from pipit.types import Box
 
 pytestmark = [
     # Keras saves weights in a way that numpy warns of.
@@ -96,12 +97,13 @@ def test_a_servers_way_gives_what_training_measured(trained: tuple[FramesTrainer
     tested = {entry["name"] for entry in trainer.entries(run, "test")}
     answered = [(one, parts[0]) for one, parts in found.answers.asked.answered if one.name in tested]
     assert {one.group for one, _ in answered} == {"programme programme4_0", "programme programme4_1"}
-    right = [max(part.scores, key=part.scores.__getitem__) == one.label for one, part in answered]
+    right = [part.scores[0].label == one.label for one, part in answered]
     accuracy = bundle.manifest.metrics["accuracy"]
     assert len(right) == accuracy.samples
     assert sum(right) / len(right) == pytest.approx(accuracy.value)
     threshold = bundle.manifest.decision.thresholds["ad"]
-    called = [part.scores["ad"] >= threshold for _, part in answered]
+    called = [any(score.label == "ad" and score.score >= threshold for score in part.scores) for _, part in answered]
+    assert called == [any(score.label == "ad" and score.detected for score in part.scores) for _, part in answered]
     hits = sum(one.label == "ad" for (one, _), is_called in zip(answered, called, strict=True) if is_called)
     assert hits / sum(called) == pytest.approx(bundle.manifest.metrics["precision"].value)
 
@@ -110,10 +112,10 @@ def test_a_servers_way_gives_what_training_measured(trained: tuple[FramesTrainer
 def test_a_frame_is_answered_once_and_whole(trained: tuple[FramesTrainer, Run, Bundle], channels: Path) -> None:
     frame = next((channels / "synthetic_frames").glob("*/*.jpg"))
     with serve_bundle(trained[2], "int8") as served:
-        (prediction,) = served.predict(EncodedImage(frame.read_bytes()))
-    assert prediction.scores.keys() == {"ad", "content"}
-    assert sum(prediction.scores.values()) == pytest.approx(1.0, abs=1e-5)
-    assert prediction.region is not None
+        (prediction,) = served.answer(EncodedImage(frame.read_bytes()))
+    assert {score.label for score in prediction.scores} == {"ad", "content"}
+    assert sum(score.score for score in prediction.scores) == pytest.approx(1.0, abs=1e-5)
+    assert isinstance(prediction.region, Box)
     assert (prediction.region.left, prediction.region.width, prediction.region.height) == (0.0, 320.0, 180.0)
 
 
