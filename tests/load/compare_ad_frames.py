@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import sys
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -106,7 +107,7 @@ def times(name: str, bundle: Bundle) -> list[Row]:
     rows = []
     for variant in bundle.manifest.variants:
         with closing(load_runtime(bundle.weights(variant.name), variant.runtime)) as runtime:
-            found = side_by_side({variant.name: lambda runtime=runtime: runtime.run({INPUT: frame})}, 60)
+            found = side_by_side({variant.name: partial(runtime.run, {INPUT: frame})}, 60)
         value = milliseconds(found[variant.name], 50)
         rows.append(row(name, "one frame", f"median_ms.{variant.name}", Metric(value=value, samples=60)))
     return rows

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import time
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -16,11 +18,13 @@ from ad_detection.frames.recipe import FramesRecipe
 from ad_detection.frames.task import FramesTrainer
 from pipit.bundle import Bundle, open_bundle
 from pipit.bundle.golden import check_golden
+from pipit.cli.main import app
 from pipit.errors import InvalidInput, NotFound, Unavailable
 from pipit.inputs import EncodedImage
 from pipit.pipelines.networks import open_pipeline
 from pipit.pipelines.served import serve_bundle
 from pipit.runtimes import load_runtime
+from pipit.serving import InferenceServer, ServingSettings
 from pipit.training.bundle_evaluation import evaluate_bundle
 from pipit.training.publish import FIRST_VERSION, make_bundle
 from pipit.training.recipe import find_recipe, load_recipe, recipe_names
@@ -28,6 +32,7 @@ from pipit.training.run import Run, open_run
 from pipit.training.steps import actions_of, run_steps
 from pipit.training.trainer import load_trainer
 from pipit.types import Box
+from typer.testing import CliRunner
 
 pytestmark = [
     # Keras saves weights in a way that numpy warns of.
@@ -117,6 +122,34 @@ def test_a_frame_is_answered_once_and_whole(trained: tuple[FramesTrainer, Run, B
     assert sum(score.score for score in prediction.scores) == pytest.approx(1.0, abs=1e-5)
     assert isinstance(prediction.region, Box)
     assert (prediction.region.left, prediction.region.width, prediction.region.height) == (0.0, 320.0, 180.0)
+
+
+@pytest.mark.slow
+def test_a_server_answers_a_frame(
+    trained: tuple[FramesTrainer, Run, Bundle], channels: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # The command sets logging up for its whole process, which here goes on after it.
+    monkeypatch.setattr("pipit.cli.main.configure_logging", lambda *_: None)
+    trainer, run, bundle = trained
+    test = trainer.entries(run, "test")
+    file = channels / test[0]["name"]
+    server = InferenceServer(ServingSettings(bundle=(bundle.path,), port=0, metrics_port=0, grace_seconds=5.0))
+    server.start()
+    try:
+        deadline = time.monotonic() + 60.0
+        while not server.plane.is_ready:
+            assert time.monotonic() < deadline, [host.status() for host in server.hosts.values()]
+            time.sleep(0.02)
+        arguments = ["classify", str(file), "--task", TASK, "--server", f"127.0.0.1:{server.port}", "--json"]
+        called = CliRunner().invoke(app, arguments, prog_name="pipit")
+    finally:
+        server.stop(5.0)
+    assert called.exit_code == 0, called.output
+    with serve_bundle(bundle) as served:
+        (wanted,) = served.answer(EncodedImage(file.read_bytes()))
+    (prediction,) = json.loads(called.stdout)[0]["predictions"]
+    scores = {score["label"]: score["score"] for score in prediction["scores"]}
+    assert scores == pytest.approx({score.label: score.score for score in wanted.scores}, abs=1e-5)
 
 
 @pytest.mark.slow
