@@ -55,6 +55,9 @@ def frames(
         float, typer.Option(help="Seconds of silence after which a URL is connected to again.", min=0.1)
     ] = 30.0,
     attempts: Annotated[int, typer.Option(help="Connections in a row that may bring nothing new.", min=1)] = 5,
+    insecure: Annotated[
+        bool, typer.Option("--insecure", help="Don't look at the certificate of an https address.")
+    ] = False,
     json: JsonOption = False,
 ) -> None:
     """Collect pictures of recordings, streams and cameras, with the time of each one.
@@ -85,6 +88,7 @@ def frames(
         Room(None if max_gib is None else int(max_gib * _GIB), int(min_free_gib * _GIB)),
         Patience(silence=timeout, attempts=attempts),
         duration,
+        insecure,
     )
     with _ended_by_ctrl_c() as stop, _Bars() as bars:
         report = collect(source, output, options, stop, bars.advance, bars.say)
@@ -141,7 +145,8 @@ class _Bars:
                 self.say(f"{recording}: live; Ctrl-C ends it")
                 self._advance = self._say_minute
             else:
-                bar: Bar = self._bar.enter_context(self._progress.track(recording, round(length)))
+                shown = escape(recording) if self._progress.console.is_terminal else recording
+                bar: Bar = self._bar.enter_context(self._progress.track(shown, round(length)))
                 self._advance = bar.advance
         self._advance(seconds - self._seconds)
         self._seconds = seconds

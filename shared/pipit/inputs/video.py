@@ -82,7 +82,7 @@ def check_size(frame: av.VideoFrame, name: str) -> None:
 
 def upright(frame: av.VideoFrame) -> NDArray[np.uint8]:
     """RGB, (height, width, 3), turned as the frame says. Of an interlaced frame one field, with its lines doubled."""
-    shown = _one_field(frame) if frame.interlaced_frame else frame
+    shown = _one_field(frame) if frame.interlaced_frame and frame.height > 2 else frame
     pixels = shown.to_ndarray(format="rgb24").astype(np.uint8, copy=False)
     # A phone stores how far the picture has to be turned, counter-clockwise.
     return np.ascontiguousarray(np.rot90(pixels, round(frame.rotation / 90)))

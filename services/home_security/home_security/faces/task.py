@@ -19,10 +19,8 @@ from tempfile import TemporaryDirectory
 from typing import Any, ClassVar
 
 import numpy as np
-from numpy.typing import NDArray
 from pipit.bundle.manifest import Decision, InputDescription, Metric, Network, PipelineReference, ScoreHistogram
-from pipit.errors import IntegrityError, InvalidInput, NotFound
-from pipit.faces.cohort import LEAST
+from pipit.errors import IntegrityError, InvalidInput
 from pipit.faces.embedding import EmbedderSettings
 from pipit.faces.finder import FaceFinder
 from pipit.faces.operating import operating_points_of
@@ -37,7 +35,7 @@ from pipit.training.native_lines import without_chatter
 from pipit.training.recipe import recipe_folder
 from pipit.training.run import Facts, Run
 from pipit.training.score_histogram import score_histogram
-from pipit.training.source_set import Listing, settle_problems
+from pipit.training.source_set import settle_problems
 from pipit.training.trainer import BundleDraft, NetworkFile, VariantFile
 
 from home_security.faces.data import (
@@ -45,21 +43,21 @@ from home_security.faces.data import (
     ENROL,
     UNKNOWN,
     FacePicture,
-    list_crowd,
-    list_faces,
     read_hashes,
     without_twins,
 )
+from home_security.faces.dividing import cohort_of, divide
 from home_security.faces.embedded import NO_COPIES, Embedded, Embedder
 from home_security.faces.kept import KNOWN_PEOPLE, keep_faces, read_faces, write_known
-from home_security.faces.measuring import Divided, NamingEvaluation, evaluate_naming
-from home_security.faces.networks import Wanted, make_embedder, weights_files
-from home_security.faces.recipe import FaceSplit, FacesRecipe
+from home_security.faces.measuring import NamingEvaluation, evaluate_naming
+from home_security.faces.networks import make_embedder, weights_files
+from home_security.faces.recipe import FacesRecipe
 from home_security.faces.report import write_card, write_report
 from home_security.faces.settings import KNOWN, LABELS, FacesSettings, reaches
-from home_security.faces.sides import COHORT, LIMITS, VALIDATION, choose_sides, describe_sides
+from home_security.faces.sides import COHORT, choose_sides
+from home_security.faces.sources import list_data, rule_of, split_of, wanted_weights
 from home_security.faces.synthetic import golden_inputs
-from home_security.faces.trials import FaceSet, with_points
+from home_security.faces.trials import with_points
 
 PACKAGES = ("onnxruntime", "ai-edge-litert", "onnx")
 SHOWN = ("detection_rate", "accuracy_training", "accuracy_validation", "found", "let_in", "let_in.over", "size_mb")
@@ -69,8 +67,6 @@ VERIFIED = 20
 """Pictures that are embedded anew."""
 COHORT_SHARE = 0.8
 """Of the cohort that a recipe's limits were measured with, for these to hold."""
-MOST_COHORT = 200
-"""Of the data's own strangers; a crowd comes on top."""
 
 
 class FacesTrainer:
@@ -87,11 +83,12 @@ class FacesTrainer:
 
     def data_files(self) -> Mapping[str, Path]:
         """See `Trainer`. The embedder's weights count as data."""
-        return {**self._listing().files, **weights_files(self.recipe.network, self._wanted())}
+        wanted = wanted_weights(self.recipe, self._data)
+        return {**list_data(self.recipe, self._data).files, **weights_files(self.recipe.network, wanted)}
 
     def prepare(self, run: Run) -> Facts:
         """Leaves `faces.json`."""
-        listing = self._listing()
+        listing = list_data(self.recipe, self._data)
         if self.recipe.crowd is not None and not any(picture.person.startswith(CROWD) for picture in listing.items):
             run.progress.say(f"no pictures of a crowd at {self.recipe.crowd.path}; the cohort is smaller without them")
         with run.progress.track("reading pictures", len(listing.items)) as bar:
@@ -104,7 +101,7 @@ class FacesTrainer:
             run.progress.say(f"nearly the same, of two people: {mixed[0]} ({len(mixed)} such pairs); is one misplaced?")
         crowd = [picture.person for picture in pictures if picture.person.startswith(CROWD)]
         drawn = [picture for picture in pictures if not picture.person.startswith(CROWD)]
-        split = self._split(crowded=bool(crowd))
+        split = split_of(self.recipe, crowded=bool(crowd))
         sides = choose_sides(drawn, split, self.recipe.seed) | dict.fromkeys(crowd, COHORT)
         entries = [{"name": p.name, "person": p.person, "role": p.role, "side": sides[p.person]} for p in pictures]
         run.write_json("prepare", "faces.json", entries)
@@ -119,12 +116,14 @@ class FacesTrainer:
     def fit(self, run: Run) -> Facts:
         """Leaves `embedder.onnx`, `embedder.json`, `vectors.npz`; and `known.npz`, which is personal data."""
         path = run.output("fit") / "embedder.onnx"
-        embedder = make_embedder(self.recipe.network, self._wanted(), flipped=self.recipe.flipped)
+        embedder = make_embedder(
+            self.recipe.network, wanted_weights(self.recipe, self._data), flipped=self.recipe.flipped
+        )
         embedder.write(path)
         digest = embedder.settings.digest(sha256_file(path))
         kept = {"settings": embedder.settings.to_parameters(), "digest": digest, "licence": embedder.licence}
         run.write_json("fit", "embedder.json", kept)
-        if not FAR_NETWORKS.keys() <= _finding_networks().keys():
+        if not FAR_NETWORKS.keys() <= finding_networks().keys():
             run.progress.say("faces far away will not be found; for these run: python -m pipit.landmark_networks")
         pictures = self._pictures(run)
         with self._embedder(run, path) as embed, run.progress.track("embedding faces", len(pictures)) as bar:
@@ -139,7 +138,8 @@ class FacesTrainer:
         kept_faces = keep_faces(pictures, found)
         kept_faces.save(run.output("fit"))
         everybody, svm = kept_faces.face_set(copies=True), self.recipe.naming.settings().svm
-        people = write_known(run.output("fit"), everybody, self._cohort(run), svm)
+        cohort = cohort_of(kept_faces, run.read_json("prepare", "faces.json"))
+        people = write_known(run.output("fit"), everybody, cohort, svm)
         run.progress.say(
             f"{people} people are known in {KNOWN_PEOPLE}; no bundle holds anybody. Make a person known "
             "to devices with: pipit faces enrol NAME FOLDER --consent-by WHO --purpose WHAT"
@@ -169,7 +169,7 @@ class FacesTrainer:
         report = run.output("evaluate") / "report"
         write_report(report, evaluation, PACKAGES)
         licence = run.read_json("fit", "embedder.json")["licence"]
-        rule = self._rule(run)
+        rule = rule_of(self.recipe, run.read_json("prepare", "faces.json"))
         write_card(report / "model_card.md", self.recipe, run, evaluation, metrics, licence, rule, PACKAGES)
         return _facts(metrics) | {"limits": evaluation.source}
 
@@ -198,7 +198,7 @@ class FacesTrainer:
             enrolment=self.recipe.enrolment.limits(),
             nameable=self.recipe.nameable.limits(),
             naming=with_points(self.recipe.naming.settings(), points),
-            cohort=self._cohort(run),
+            cohort=cohort_of(read_faces(run.output("fit")), run.read_json("prepare", "faces.json")),
         )
         metrics = run.read_json("evaluate", "metrics.json")
         return BundleDraft(
@@ -212,48 +212,13 @@ class FacesTrainer:
             metrics={name: Metric.model_validate(value) for name, value in metrics.items()},
             golden=golden_inputs(self.recipe.golden.samples, self.recipe.seed),
             best_scores=ScoreHistogram.model_validate(run.read_json("evaluate", "best_scores.json")),
-            split_rule=self._rule(run),
+            split_rule=rule_of(self.recipe, run.read_json("prepare", "faces.json")),
             files={f"report/{p.name}": p for p in sorted((run.output("evaluate") / "report").iterdir())},
-            networks={name: NetworkFile(RUNTIME, path) for name, path in _finding_networks().items()},
+            networks={name: NetworkFile(RUNTIME, path) for name, path in finding_networks().items()},
         )
 
-    def _listing(self) -> Listing[FacePicture]:
-        people = list_faces(self.recipe.data[0].folder(self._data))
-        crowd = self._crowd()
-        return Listing((*people.items, *crowd.items), {**people.files, **crowd.files}, people.problems)
-
-    def _split(self, *, crowded: bool) -> FaceSplit:
-        split, crowd = self.recipe.split, self.recipe.crowd
-        if crowd is None or not crowded:
-            return split
-        shares = {"cohort_share": crowd.cohort_share, "limits_share": crowd.limits_share}
-        return split.model_copy(update=shares)
-
-    def _rule(self, run: Run) -> str:
-        entries = run.read_json("prepare", "faces.json")
-        crowded = any(entry["person"].startswith(CROWD) for entry in entries)
-        return describe_sides(self._split(crowded=crowded), self.recipe.seed)
-
-    def _crowd(self) -> Listing[FacePicture]:
-        source = self.recipe.crowd
-        if source is None:
-            return Listing()
-        try:
-            folder = source.folder(self._data)
-        except NotFound:
-            if source.optional:
-                return Listing()
-            raise
-        return list_crowd(folder, source.most, self.recipe.seed)
-
-    def _wanted(self) -> Wanted:
-        weights = Path(self.recipe.weights).expanduser() if self.recipe.weights else None
-        if weights is not None and not weights.is_absolute() and self._data is not None:
-            weights = self._data / weights
-        return Wanted(self._data, weights, self.recipe.bgr, self.recipe.per_picture)
-
     def _pictures(self, run: Run) -> list[FacePicture]:
-        paths = self._listing().files
+        paths = list_data(self.recipe, self._data).files
         entries = run.read_json("prepare", "faces.json")
         return [FacePicture(paths[e["name"]], e["name"], e["person"], e["role"]) for e in entries]
 
@@ -262,7 +227,7 @@ class FacesTrainer:
         """cache: of vectors; the one that runs share where None."""
         kept = run.read_json("fit", "embedder.json")
         settings = EmbedderSettings.from_parameters(kept["settings"])
-        paths = _finding_networks()
+        paths = finding_networks()
         named = {name: Network(runtime=RUNTIME, file=name) for name in paths}
         with ExitStack() as stack:
             with without_chatter():
@@ -274,45 +239,13 @@ class FacesTrainer:
     def _enrols(self, face: Embedded) -> bool:
         return reaches(face.quality, self.recipe.enrolment.limits())
 
-    def _divided(self, run: Run, *, copies: bool = True) -> Divided:
-        kept = read_faces(run.output("fit"))
-        vectors = kept.face_set(copies=copies)
-        parts: dict[tuple[str, bool], set[str]] = {}
-        for entry in run.read_json("prepare", "faces.json"):
-            parts.setdefault((entry["side"], entry["role"] == UNKNOWN), set()).add(entry["person"])
-
-        def of(side: str) -> tuple[FaceSet, FaceSet]:
-            known, strangers = (sorted(parts.get((side, stranger), ())) for stranger in (False, True))
-            return vectors.named(known), vectors.named(strangers)
-
-        return Divided(
-            cohort=self._cohort(run),
-            choosing=of(LIMITS),
-            validating=of(VALIDATION),
-            copies=self.recipe.augmentation.copies if copies else 0,
-            qualities=kept.probe_qualities(sorted(parts.get((VALIDATION, False), ()))),
-        )
-
-    def _cohort(self, run: Run) -> NDArray[np.float32]:
-        """One vector of each stranger of the cohort. Raises InvalidInput where faces of too few were found."""
-        vectors = read_faces(run.output("fit")).face_set(copies=False)
-        sides = {entry["person"]: entry["side"] for entry in run.read_json("prepare", "faces.json")}
-        strangers = vectors.named([person for person, side in sides.items() if side == COHORT])
-        crowd = [name for name in strangers.names if name.startswith(CROWD)]
-        names = [*[name for name in strangers.names if not name.startswith(CROWD)][:MOST_COHORT], *crowd]
-        first = [int(np.flatnonzero(strangers.people == name)[0]) for name in names]
-        if len(first) < LEAST:
-            raise InvalidInput(
-                f"faces of only {len(first)} strangers of the cohort are found; add pictures of others at unknown/"
-            )
-        return strangers.vectors[first]
-
     def _evaluation(self, run: Run, *, copies: bool = True) -> NamingEvaluation:
         naming = self.recipe.naming
         kept = read_faces(run.output("fit"))
         told = ~np.char.startswith(kept.seen_people, CROWD)
         detection: Estimate | None = grouped_share(kept.seen[told], kept.seen_people[told], self.recipe.seed)
-        divided = self._divided(run, copies=copies)
+        entries = run.read_json("prepare", "faces.json")
+        divided = divide(kept, entries, self.recipe.augmentation.copies if copies else 0)
         source = ""
         if naming.limits is not None and len(divided.cohort) >= COHORT_SHARE * naming.limits.cohort:
             source = f"of the recipe, {naming.limits.source}"
@@ -341,7 +274,7 @@ class FacesTrainer:
         return min(cosines)
 
 
-def _finding_networks() -> dict[str, Path]:
+def finding_networks() -> dict[str, Path]:
     """Networks that find faces. One for those far away is left out where this environment was made without it."""
     far = any((FOLDER / file.name).is_file() for file in FAR_NETWORKS.values())
     return network_paths(body=False, far=far)

@@ -9,6 +9,7 @@ import pytest
 from home_security.faces.data import UNKNOWN, list_crowd
 from home_security.faces.recipe import CrowdSource, FacesRecipe
 from home_security.faces.sides import COHORT
+from home_security.faces.sources import split_of
 from home_security.faces.synthetic import draw_face, encoded
 from home_security.faces.task import FacesTrainer
 from pipit.errors import NotFound
@@ -92,8 +93,8 @@ def test_one_that_is_missing_is_an_error_unless_it_is_optional(data: Path) -> No
     assert sum(name.startswith("crowd/") for name in FacesTrainer(recipe(), data).data_files()) == 9
 
 
-def test_where_a_crowd_is_there_the_data_s_own_strangers_do_something_else(data: Path) -> None:
-    crowded = FacesTrainer(recipe(cohort_share=0.1, limits_share=0.45), data)
-    assert crowded._split(crowded=True).cohort_share == 0.1
-    assert crowded._split(crowded=True).limits_share == 0.45
-    assert crowded._split(crowded=False) == crowded.recipe.split
+def test_where_a_crowd_is_there_the_data_s_own_strangers_do_something_else() -> None:
+    crowded = recipe(cohort_share=0.1, limits_share=0.45)
+    assert split_of(crowded, crowded=True).cohort_share == 0.1
+    assert split_of(crowded, crowded=True).limits_share == 0.45
+    assert split_of(crowded, crowded=False) == crowded.split

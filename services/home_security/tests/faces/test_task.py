@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from home_security.faces import task
 from home_security.faces.data import ENROL, FacePicture
 from home_security.faces.kept import read_faces
 from home_security.faces.pipeline import FacesPipeline
@@ -144,6 +145,14 @@ def test_the_cohort_is_of_its_own_side(trained: Any, sides: dict[str, str], serv
     assert {sides[person] for person in kept.people[alike.argmax(axis=1)]} == {"cohort"}
     others = np.array([sides[person] != "cohort" for person in kept.people])
     assert alike[:, others].max() < 0.9995
+
+
+def test_the_bundle_looks_for_faces_far_away_where_the_environment_can(
+    trained: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert set(trained.bundle.manifest.networks) == {"face_detector", "face_landmarks", "far_face_detector"}
+    monkeypatch.setattr(task, "FOLDER", tmp_path)
+    assert set(task.finding_networks()) == {"face_detector", "face_landmarks"}
 
 
 def test_golden_samples_prove_boxes_and_vectors_and_are_drawn(trained: Any, served: Served) -> None:

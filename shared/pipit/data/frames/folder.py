@@ -236,6 +236,9 @@ class FrameFolder:
             self._write_collection()
         for row in mend_manifest(self.path):
             self._count(row)
+        for left in self.path.rglob(".*.jpg.*.part"):
+            # Of a process that was killed while it wrote.
+            left.unlink()
         self._bytes = sum(file.stat().st_size for file in self.path.rglob("*.jpg"))
 
     def _read_collection(self, path: Path) -> dict[str, Any]:

@@ -58,7 +58,7 @@ def printable(name: str) -> str:
 
 def folder_name(recording: str) -> str:
     """A folder for a recording's pictures, another one for each recording."""
-    plain = re.sub(r"[^\w.-]+", "_", recording).strip("._") or "recording"
+    plain = re.sub(r"[^\w.-]+", "_", recording).strip("._-") or "recording"
     if plain == recording and len(plain.encode()) <= _LONGEST:
         return plain
     short = plain.encode()[:_LONGEST].decode("utf-8", "ignore")

@@ -69,7 +69,8 @@ class Remote:
             self._taker.report.ended = self._taker.take(self._recording, self._news(seen), None, self._began)
 
     def _url(self) -> None:
-        opened = partial(open_url, self._source, self._patience.silence)
+        insecure = self._taker.options.insecure
+        opened = partial(open_url, self._source, self._patience.silence, insecure=insecure)
         with open_after(opened, self._source.name, self._where, self._patience.pictureless) as (pictures, decoded):
             self._connections.is_there()
             if self._has_no_end(pictures):

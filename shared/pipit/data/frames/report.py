@@ -15,12 +15,16 @@ Ended = Literal["end", "duration", "stopped", "budget"]
 
 @dataclass(frozen=True, slots=True)
 class CollectOptions:
-    """duration: seconds of each recording, of a live source of this run; None: until the end."""
+    """duration: seconds of each recording, of a live source of this run; None: until the end.
+
+    insecure: don't look at the certificate of an https address.
+    """
 
     settings: FrameSettings = field(default_factory=FrameSettings)
     room: Room = field(default_factory=Room)
     patience: Patience = field(default_factory=Patience)
     duration: float | None = None
+    insecure: bool = False
 
     def __post_init__(self) -> None:
         if self.duration is not None and self.duration <= 0:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -100,11 +101,17 @@ def open_file(path: Path, name: str) -> Iterator[InputContainer]:
 
 
 @contextmanager
-def open_url(source: Source, timeout: float) -> Iterator[InputContainer]:
-    """timeout: seconds of silence. Raises Unavailable, InvalidInput for what is no video, NotFound."""
+def open_url(source: Source, timeout: float, *, insecure: bool = False) -> Iterator[InputContainer]:
+    """timeout: seconds of silence. insecure: don't look at the certificate of an https address.
+
+    Raises Unavailable, InvalidInput for what is no video, NotFound.
+    """
     # PyAV's own limit does not hold while it seeks; FFmpeg's does, in microseconds.
-    is_rtsp = source.name.startswith("rtsp")
+    is_rtsp, is_https = source.name.startswith("rtsp"), source.name.startswith("https:")
     options = {"rtsp_transport": "tcp"} if is_rtsp else {"rw_timeout": str(int(timeout * 1e6))}
+    if is_https and not insecure:
+        # FFmpeg looks at no certificate unless it is told to, and then needs to be told whom to trust.
+        options |= {"tls_verify": "1", "ca_file": ssl.get_default_verify_paths().cafile or ""}
     try:
         container = av.open(source.address, options=options, timeout=timeout, metadata_errors="replace")
     except av.error.InvalidDataError as error:
@@ -114,7 +121,8 @@ def open_url(source: Source, timeout: float) -> Iterator[InputContainer]:
     except (av.error.HTTPUnauthorizedError, av.error.HTTPForbiddenError) as error:
         raise InvalidInput(f"{source.name} refuses: {error.strerror}; give user and password in the address") from error
     except (av.FFmpegError, ValueError) as error:
-        raise Unavailable(f"{source.name} can't be opened: {reason_of(error)}") from error
+        hint = "; does this machine trust its certificate (SSL_CERT_FILE, --insecure)?" if is_https else ""
+        raise Unavailable(f"{source.name} can't be opened: {reason_of(error)}{hint}") from error
     with container:
         yield container
 

@@ -77,11 +77,11 @@ class Collecting:
     when_seen: Callable[[float], None] = lambda _: None
 
     def __call__(self, source: object, **wish: Any) -> Report:
-        """wish: of `FrameSettings`, and max_bytes, min_free_bytes, duration, silence, attempts, pictureless."""
+        """wish: of `FrameSettings`, `Room`, `Patience` and `CollectOptions`, by the names of their fields."""
         room = Room(wish.pop("max_bytes", None), wish.pop("min_free_bytes", 0))
         patience = Patience(wish.pop("silence", 30.0), wish.pop("attempts", 3), 0.001, wish.pop("pictureless", 180.0))
-        duration = wish.pop("duration", None)
-        options = CollectOptions(FrameSettings(**wish), room, patience, duration)
+        duration, insecure = wish.pop("duration", None), wish.pop("insecure", False)
+        options = CollectOptions(FrameSettings(**wish), room, patience, duration, insecure)
         return collect(str(source), self.output, options, self.stop, self._advance, self._say)
 
     def _advance(self, recording: str, seconds: float, length: float | None) -> None:

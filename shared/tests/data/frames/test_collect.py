@@ -11,6 +11,7 @@ import pytest
 from PIL import Image
 from pipit.data.frames.manifest import MANIFEST, append_row, read_manifest
 from pipit.errors import AlreadyExists, Conflict, InvalidInput, NotFound, Unavailable
+from pipit.files import beside
 from pipit.locks import exclusive_lock
 
 Film = Callable[..., Path]
@@ -87,8 +88,11 @@ def test_a_torn_last_line_and_a_picture_without_a_line_are_mended(collecting: An
     whole = files(collecting.output)
     manifest = collecting.output / MANIFEST
     manifest.write_bytes(manifest.read_bytes()[:-cut] + b"\0\0\0")
+    unfinished = beside(collecting.output / "evening" / "evening_00-00-06.000.jpg")
+    unfinished.touch()
     collecting(ten_seconds, duration=6.0)
     assert files(collecting.output) == whole
+    assert not unfinished.exists()
 
 
 def test_a_recording_that_grows_is_gone_on_with(

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import ssl
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.x509.oid import NameOID
 from pipit.data.frames.folder import COLLECTION
 from pipit.data.frames.manifest import read_manifest
 from pipit.data.frames.pictures import Pictures
@@ -105,7 +112,7 @@ def test_a_connection_that_stalls_is_made_again(collecting: Any, stopping: Any, 
         stopping.mended.set()
 
     collecting.when_said = mend
-    report = collecting(stopping.url, silence=0.7)
+    report = collecting(stopping.url, silence=1.5)
     assert "it was silent for too long; attempt 1 to go on" in collecting.said[0]
     assert "secret" not in collecting.said[0]
     assert seconds(collecting) == list(range(12))
@@ -116,7 +123,7 @@ def test_a_connection_that_stalls_is_made_again(collecting: Any, stopping: Any, 
 def test_a_server_that_always_stalls_is_given_up(collecting: Any, stopping: Any, ranges: bool) -> None:
     stopping.ranges = ranges
     with pytest.raises(Unavailable, match=r"did not come back in 2 attempts: it was silent .* run again to go on"):
-        collecting(stopping.url, silence=0.3, attempts=2)
+        collecting(stopping.url, silence=1.0, attempts=2)
     before = seconds(collecting)
     assert 3 <= len(before) < 12
     stopping.stops_at = len(stopping.content)
@@ -184,7 +191,7 @@ def test_live_hls_is_not_read_twice(collecting: Any, segments: dict[str, bytes],
 
     collecting.when_said = grow
     with pytest.raises(Unavailable, match="did not come back in 2 attempts"):
-        collecting(f"{file_server.url}/one.m3u8", silence=1.0, attempts=2)
+        collecting(f"{file_server.url}/one.m3u8", silence=1.5, attempts=2)
     # Of five segments the last three, and then the sixth.
     assert seconds(collecting) == list(range(8))
     rows = read_manifest(collecting.output)
@@ -196,7 +203,7 @@ def test_live_hls_that_says_that_it_has_ended(collecting: Any, segments: dict[st
     entries = segments["one.m3u8"].decode().replace("#EXT-X-PLAYLIST-TYPE:VOD\n", "")
     file_server.files["one.m3u8"] = entries.split("#EXT-X-ENDLIST")[0].encode()
     collecting.when_said = lambda _: file_server.files.update({"one.m3u8": entries.encode()})
-    report = collecting(f"{file_server.url}/one.m3u8", silence=1.0)
+    report = collecting(f"{file_server.url}/one.m3u8", silence=1.5)
     assert (report.ended, report.is_live, report.recordings) == ("end", True, 1)
     assert seconds(collecting) == list(range(6))
 
@@ -228,7 +235,7 @@ def live(broadcast: bytes) -> Iterator[Any]:
 
 def test_a_live_stream_is_one_recording_across_its_breaks(collecting: Any, live: Any) -> None:
     live.stalls = 2
-    report = collecting(live.url, silence=0.5, duration=12.3)
+    report = collecting(live.url, silence=1.5, duration=12.3)
     assert (report.is_live, report.recordings, report.ended) == (True, 1, "duration")
     rows = read_manifest(collecting.output)
     assert len({row.recording for row in rows}) == 1
@@ -243,11 +250,11 @@ def test_a_live_stream_is_one_recording_across_its_breaks(collecting: Any, live:
 
 def test_a_live_stream_ends_by_its_duration_also_while_it_is_silent(collecting: Any, live: Any) -> None:
     live.stalls = 100
-    assert collecting(live.url, silence=0.3, duration=4.0, attempts=1000).ended == "duration"
+    assert collecting(live.url, silence=1.0, duration=4.0, attempts=1000).ended == "duration"
     assert seconds(collecting) == [0, 1, 2, 3]
     live.content = b""
     with pytest.raises((Unavailable, InvalidInput)):
-        collecting(live.url, silence=0.3, duration=1.0)
+        collecting(live.url, silence=1.0, duration=1.0)
 
 
 def test_a_stream_that_sends_and_shows_nothing_is_given_up(make_film: Film, make_scene: Any, tmp_path: Path) -> None:
@@ -258,3 +265,36 @@ def test_a_stream_that_sends_and_shows_nothing_is_given_up(make_film: Film, make
     path.write_bytes(data[: 188 * 3] + data[starts[5] :])
     with av.open(str(path)) as container, pytest.raises(Unavailable, match="sends, but gave no picture"):
         list(Pictures(container, "one", patience=0.0))
+
+
+@pytest.fixture
+def certificate(tmp_path: Path) -> Path:
+    """Of localhost, signed by itself; its key lies beside it."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
+    now = datetime.now(UTC)
+    made = (
+        x509.CertificateBuilder(name, name, key.public_key(), 1, now - timedelta(days=1), now + timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    path = tmp_path / "certificate.pem"
+    path.write_bytes(made.public_bytes(Encoding.PEM))
+    path.with_suffix(".key").write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+    return path
+
+
+def test_an_https_server_has_to_be_trusted(
+    collecting: Any, broadcast: bytes, certificate: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate, certificate.with_suffix(".key"))
+    mended = threading.Event()
+    with serving(_Stops, content=broadcast, stops_at=len(broadcast), ranges=True, mended=mended) as server:
+        server.socket = context.wrap_socket(server.socket, server_side=True)
+        url = f"https://localhost:{server.server_address[1]}/one.ts"
+        with pytest.raises(Unavailable, match=r"does this machine trust its certificate \(SSL_CERT_FILE, --insecure\)"):
+            collecting(url)
+        assert collecting(url, insecure=True, duration=2.0).kept == 2
+        monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+        assert collecting(url).kept == 10
