@@ -11,7 +11,7 @@ On 40 people of LFW with 8 pictures each, cut to 160 pixels, by MobileFaceNet an
     a picture and the median over another person's                      0.34 and 0.42 in 99 of 100 cases or less
     a picture and the mean of the likeliest of 39 others                0.53 and 0.59 in 99 of 100 cases or less
 
-By these limits 141 (dlib) and 147 (MobileFaceNet) of 147 pictures of somebody else among four of one person are
+By these limits 140 (dlib) and 147 (MobileFaceNet) of 147 pictures of somebody else among four of one person are
 refused, and none and 12 of 588 of the person's own; these were 50 other people.
 """
 
