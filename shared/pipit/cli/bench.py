@@ -13,8 +13,8 @@ import numpy as np
 import typer
 from rich.markup import escape
 
-from pipit.bundle import MANIFEST_FILE, Bundle, open_bundle, read_golden
-from pipit.cli.bundles import BUNDLE, bundle_at
+from pipit.bundle import Bundle, open_bundle, read_golden
+from pipit.cli.bundles import bundle_at, bundles_of
 from pipit.cli.checks import processor
 from pipit.cli.output import JsonOption, print_json, print_line, print_table
 from pipit.cli.registry import megabytes
@@ -82,11 +82,11 @@ def find_bundle(text: str) -> Path:
     """Of a folder as `bundle_at` finds it; for a task the bundle of its runs that was made last. Raises NotFound."""
     if Path(text).is_dir():
         return bundle_at(Path(text))
-    runs = load_settings(CliSettings).runs / text
-    manifests = list(runs.glob(f"*/{BUNDLE}/{MANIFEST_FILE}"))
-    if not manifests:
-        raise NotFound(f"there is no folder {text}, and {runs} has none of a task of that name; train it first")
-    return max(manifests, key=lambda path: path.stat().st_mtime).parent
+    runs = load_settings(CliSettings).runs
+    bundles = bundles_of(runs, text)
+    if not bundles:
+        raise NotFound(f"there is no folder {text}, and {runs / text} has none of a task of that name; train it first")
+    return bundles[-1]
 
 
 def first_row(bundle: Bundle) -> Tensors:

@@ -11,6 +11,12 @@ BUNDLE = Path("publish") / "bundle"
 """Of a run folder."""
 
 
+def bundles_of(runs: Path, task: str) -> list[Path]:
+    """Folders of those that trainings of `task` left in a folder of runs, the oldest first."""
+    manifests = (runs / task).glob(f"*/{BUNDLE}/{MANIFEST_FILE}")
+    return [path.parent for path in sorted(manifests, key=lambda path: path.stat().st_mtime)]
+
+
 def bundle_at(path: Path) -> Path:
     """The bundle's folder. path: that, or the run folder that holds it. Raises NotFound."""
     for folder in (path, path / BUNDLE):

@@ -16,8 +16,8 @@ class Template:
     """What is kept of one picture of a face.
 
     embedder: digest of the embedder that made `vector`; vectors of two embedders can't be compared. quality: 0..1.
-    source: SHA-256 of the picture's file, in hexadecimal. crop: the aligned chip as PNG where consent lets it be kept,
-    else empty; a new embedder needs it.
+    source: SHA-256 of the picture's file, in hexadecimal. crop: the face with what is around it as PNG, where
+    consent lets it be kept, else empty; a new embedder needs it.
     """
 
     vector: Vector

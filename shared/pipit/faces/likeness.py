@@ -1,25 +1,16 @@
 """How alike two faces are, in a unit that means the same for every embedder, and the limits of it.
 
 Two strangers have a cosine of 0.04 on average to one embedder, and of 0.85 to another whose space has no centre. So a
-cosine is counted from that of strangers on: 0 is as alike as two strangers of a cohort, 1 is the same picture.
-
-On 40 people of LFW with 8 pictures each, cut to 160 pixels, by MobileFaceNet and by dlib's network:
-
-    one picture, moved, turned by 2 degrees, made lighter or smaller    0.95 and 0.96 in 95 of 100 cases or more
-    two pictures of one person                                          0.90 and 0.92 at most
-    a picture and the median over the person's others                   0.42 and 0.51 in 95 of 100 cases or more
-    a picture and the median over another person's                      0.34 and 0.42 in 99 of 100 cases or less
-    a picture and the mean of the likeliest of 39 others                0.53 and 0.59 in 99 of 100 cases or less
-
-By these limits, and dlib's network, 45 of 50 pictures of somebody else among four of one person were refused, and 1 of
-200 of the person's own; these were 50 other people.
+cosine is counted from that of strangers on: 0 is as alike as two strangers of a cohort, 1 is the same picture. How far
+a person's own pictures spread between the two still differs; docs/measured/faces.md has the quantiles behind the limits
+that recipes name.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,6 +18,8 @@ from numpy.typing import NDArray
 from pipit.errors import InvalidInput
 from pipit.faces.cohort import unpack_cohort
 
+DUPLICATE, ALIKE, KNOWN = 0.95, 0.4, 0.6
+"""Limits where a bundle names none."""
 _NAMES = ("duplicate", "alike", "known")
 
 
@@ -35,18 +28,26 @@ class Likeness:
     """Limits, in the module's unit.
 
     duplicate: two pictures that are more alike are one. alike: least for two pictures of one person, in the median over
-    the person's pictures. known: a single picture that is more like somebody known is of that person. strangers: the
-    mean cosine of two strangers.
+    the person's pictures. known: a face that is more like the mean of somebody is of that person, where nothing else is
+    to be compared with. strangers: the mean cosine of two strangers.
     """
 
-    duplicate: float = 0.95
-    alike: float = 0.35
-    known: float = 0.6
+    duplicate: float = DUPLICATE
+    alike: float = ALIKE
+    known: float = KNOWN
     strangers: float = 0.0
 
-    def of(self, cosine: float) -> float:
-        """How alike two vectors with this cosine are."""
+    @overload
+    def of(self, cosine: float) -> float: ...
+    @overload
+    def of(self, cosine: NDArray[np.float32]) -> NDArray[np.float32]: ...
+    def of(self, cosine: Any) -> Any:
+        """How alike two vectors with this cosine are; of one, or of each in an array."""
         return (cosine - self.strangers) / (1.0 - self.strangers)
+
+    def to_parameters(self) -> dict[str, float]:
+        """The limits, as a bundle holds them; the mean follows from its cohort."""
+        return {name: getattr(self, name) for name in _NAMES}
 
     @classmethod
     def of_bundle(cls, parameters: Mapping[str, Any]) -> Likeness:

@@ -78,7 +78,7 @@ class Strangers:
         if nearest is not None and likeness.of(float(nearest.vector @ stranger.vector)) > likeness.duplicate:
             return self._seen_again(nearest, stranger)
         cluster, cosine = _nearest_cluster(comparable, stranger.vector)
-        if cluster and likeness.of(cosine) >= likeness.alike:
+        if cluster and likeness.of(cosine) >= likeness.known:
             if any(kept.ignored for kept in comparable if kept.cluster == cluster):
                 return self
             stranger = replace(stranger, cluster=cluster)

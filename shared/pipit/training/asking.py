@@ -129,6 +129,7 @@ def ask(
         truth=np.array([manifest.labels.index(label) for _, label, _ in rows], np.int64),
         scores=score_matrix([prediction for _, _, prediction in rows], manifest.labels),
         groups=np.array([one.group for one, _, _ in rows], object),
+        examples=tuple(one for one, _, _ in rows),
         predictions=tuple(prediction for _, _, prediction in rows),
         answered=tuple(answered),
         seed=manifest.lineage.seed,

@@ -160,6 +160,10 @@ class ClassifierTrainer(ABC, Generic[RecipeT, ItemT, SideT]):
         """Labels that belong together, by a name that is no label; see `pipit.answers`."""
         return {}
 
+    def input_of(self, item: ItemT) -> Input:
+        """An item as a caller would send it. Raises InvalidInput for one that can't be read, or of a task without."""
+        raise InvalidInput(f"{self.recipe.task} does not say what a caller would send of its {self.items_are}")
+
     def label_of(self, run: Run, entry: Mapping[str, Any]) -> str:
         """The label of a prepared item; of a task whose items have finer categories, the one that stands for them."""
         return str(entry["label"])

@@ -51,7 +51,8 @@ class Asked:
     """What a bundle answered; one row for each example, or each window that has a label.
 
     labels: the bundle's, in order. truth: positions of them, (rows,). scores: (rows, labels). groups: of the examples,
-    (rows,). predictions: of the rows. answered: every example with a label of the bundle's, and its whole answer.
+    (rows,). examples, predictions: of the rows. answered: every example with a label of the bundle's, and its whole
+    answer.
     """
 
     served: Served
@@ -60,6 +61,7 @@ class Asked:
     truth: NDArray[np.int64]
     scores: NDArray[np.float32]
     groups: NDArray[Any]
+    examples: tuple[Example, ...]
     predictions: tuple[Prediction, ...]
     answered: tuple[tuple[Example, tuple[Prediction, ...]], ...]
     seed: int

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Annotated, ClassVar, Literal
 
 from pipit.errors import InvalidInput
+from pipit.faces.likeness import ALIKE, DUPLICATE, KNOWN, Likeness
 from pipit.faces.naming import Method, NamingSettings
 from pipit.faces.operating import PEOPLE, RATES, OperatingPoints
 from pipit.faces.quality import QualityLimits
@@ -149,6 +150,18 @@ class QualityRecipe(RecipePart):
         return QualityLimits(**self.model_dump())
 
 
+class LikenessRecipe(RecipePart):
+    """By which enrolment tells people apart; see `pipit.faces.likeness`. Defaults: for a network of one's own."""
+
+    duplicate: Share = DUPLICATE
+    alike: Share = ALIKE
+    known: Share = KNOWN
+
+    def limits(self) -> Likeness:
+        """As enrolment takes them; strangers follow from the bundle's cohort."""
+        return Likeness(**self.model_dump())
+
+
 class FacesExport(Export):
     """Vectors of two forms of one embedder would not lie in one space, so there is one form."""
 
@@ -187,6 +200,7 @@ class FacesRecipe(Recipe):
     """What a picture of enrolment needs."""
     nameable: QualityRecipe = QualityRecipe()
     """What a face needs before it is named at all."""
+    likeness: LikenessRecipe = LikenessRecipe()
     export: FacesExport = FacesExport(variants=("float32",))
     latency_budget_ms: Positive = 100.0
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from pipit.errors import InvalidInput
 from pipit.faces.cohort import pack_cohort, unpack_cohort
 from pipit.faces.embedding import EmbedderSettings
+from pipit.faces.likeness import Likeness
 from pipit.faces.naming import NamingSettings, naming_settings_of
 from pipit.faces.quality import Quality, QualityLimits
 
@@ -26,6 +27,7 @@ class FacesSettings:
     """digest: of the embedder; vectors of another can't be compared. enrolment: what a picture of a person needs.
 
     nameable: what a face needs before it is named at all. cohort: unit vectors of strangers, (strangers, dimensions).
+    likeness: by which enrolment tells people apart; of a bundle, counted from that of the cohort on.
     """
 
     embedder: EmbedderSettings
@@ -34,6 +36,7 @@ class FacesSettings:
     nameable: QualityLimits
     naming: NamingSettings
     cohort: NDArray[np.float32]
+    likeness: Likeness = field(default_factory=Likeness)
 
     def to_parameters(self) -> dict[str, Any]:
         """As a bundle holds it."""
@@ -43,6 +46,7 @@ class FacesSettings:
             "quality": self.enrolment.to_parameters(),
             "nameable": self.nameable.to_parameters(),
             "naming": self.naming.to_parameters(),
+            "likeness": self.likeness.to_parameters(),
             "cohort": pack_cohort(self.cohort),
         }
 
@@ -68,6 +72,7 @@ def settings_of(parameters: Mapping[str, Any]) -> FacesSettings:
         nameable=QualityLimits.from_parameters(parameters["nameable"]),
         naming=naming_settings_of(parameters["naming"]),
         cohort=unpack_cohort(parameters["cohort"], embedder.dimensions),
+        likeness=Likeness.of_bundle(parameters),
     )
 
 

@@ -199,6 +199,7 @@ class FacesTrainer:
             nameable=self.recipe.nameable.limits(),
             naming=with_points(self.recipe.naming.settings(), points),
             cohort=cohort_of(read_faces(run.output("fit")), run.read_json("prepare", "faces.json")),
+            likeness=self.recipe.likeness.limits(),
         )
         metrics = run.read_json("evaluate", "metrics.json")
         return BundleDraft(

@@ -14,7 +14,7 @@ from pipit.errors import NotFound
 from pipit.inputs import EncodedAudio, Input, PcmAudio
 from pipit.inputs.audio import decode_audio
 from pipit.training.asking import most_alarming
-from pipit.training.by_input.audio.clips import layout_of, read_clips
+from pipit.training.by_input.audio.clips import Clip, layout_of, read_clips
 from pipit.training.by_input.audio.features import DEVICE_ENDINGS, read_clip
 from pipit.training.by_input.audio.robustness import LabelledSound, measure_robustness, write_robustness
 from pipit.training.by_input.audio.settings import SoundSource
@@ -32,10 +32,7 @@ def clip_examples(folder: Path, manifest: Manifest, known: Sequence[str] = ()) -
         raise NotFound(f"{folder} is not a folder; name the one that holds the recordings")
     listing = read_clips(folder, SoundSource(kind=layout_of(folder), path=str(folder), licence=""), known)
     return ExampleSet(
-        tuple(
-            Example(clip.name, clip.category, clip.recording, partial(_read, clip.path, clip.start, clip.end))
-            for clip in listing.items
-        ),
+        tuple(Example(clip.name, clip.category, clip.recording, partial(read_input, clip)) for clip in listing.items),
         listing.problems,
         most_alarming(manifest),
         further=(robustness,),
@@ -63,9 +60,9 @@ def robustness(asked: Asked) -> Further:
     return Further(found.metrics(), title, found.table(), found.to_json(), partial(write_robustness, found=found))
 
 
-def _read(path: Path, start: float, end: float | None) -> Input:
+def read_input(clip: Clip) -> Input:
     """As a caller would send it: the file, where a device decodes such files. Raises InvalidInput, InputTooLarge."""
-    if end is None and path.suffix.lower() in DEVICE_ENDINGS:
-        return EncodedAudio(path.read_bytes())
-    samples, rate = read_clip(path, start, end)
+    if clip.end is None and clip.path.suffix.lower() in DEVICE_ENDINGS:
+        return EncodedAudio(clip.path.read_bytes())
+    samples, rate = read_clip(clip.path, clip.start, clip.end)
     return PcmAudio(samples[:, np.newaxis], rate)

@@ -13,10 +13,11 @@ from numpy.typing import NDArray
 
 from pipit.bundle.manifest import Decision, InputDescription
 from pipit.errors import InvalidInput
-from pipit.inputs import PcmAudio
+from pipit.inputs import Input, PcmAudio
 from pipit.pipelines.audio_windows import INPUT, AudioWindows, FrontEnd
 from pipit.pipelines.rows import predictions
 from pipit.training.by_input.audio.clips import Clip, read_clips, split_clips
+from pipit.training.by_input.audio.evaluating import read_input
 from pipit.training.by_input.audio.features import FeatureMaker, read_clip
 from pipit.training.by_input.audio.listening import Listened, listen_to_background
 from pipit.training.by_input.audio.quiet import QUIET_CATEGORY
@@ -60,6 +61,10 @@ class SoundTrainer(ClassifierTrainer[RecipeT, Clip, SoundSide], Generic[RecipeT]
     def read_source(self, folder: Path, source: Any) -> Listing[Clip]:
         """See `ClassifierTrainer`."""
         return read_clips(folder, source, self.known_classes)
+
+    def input_of(self, item: Clip) -> Input:
+        """See `ClassifierTrainer`."""
+        return read_input(item)
 
     def read_items(self, run: Run, items: Sequence[Clip]) -> tuple[list[Clip], list[str], Facts]:
         """See `ClassifierTrainer`."""

@@ -26,7 +26,7 @@ def face_examples(listing: Listing[Face], manifest: Manifest) -> ExampleSet:
     clips = any(face.landmarks is not None for face in listing.items)
     return ExampleSet(
         tuple(
-            Example(face.name, face.label, face.person or face.name, partial(_read, face, frames))
+            Example(face.name, face.label, face.person or face.name, partial(read_input, face, frames))
             for face in listing.items
         ),
         listing.problems,
@@ -38,7 +38,7 @@ def _last(predictions: Sequence[Prediction]) -> Prediction:
     return predictions[-1]
 
 
-def _read(face: Face, frames: int) -> Input:
+def read_input(face: Face, frames: int) -> Input:
     """As a caller would send it. Raises InvalidInput for landmarks of a picture in which no face was found."""
     if face.path is not None:
         return EncodedImage(face.path.read_bytes())

@@ -12,7 +12,9 @@ import numpy as np
 
 from pipit.bundle.manifest import Metric
 from pipit.errors import InvalidInput
+from pipit.inputs import Input
 from pipit.landmarks.networks import RUNTIME, network_paths
+from pipit.training.by_input.faces.evaluating import read_input
 from pipit.training.by_input.faces.faces import Crop, FaceSamples, FaceSearch, Search, collect
 from pipit.training.by_input.faces.groups import group_names
 from pipit.training.by_input.faces.labelled import Face
@@ -56,6 +58,10 @@ class FaceTrainer(ClassifierTrainer[RecipeT, Face, Side], Generic[RecipeT]):
     def weights_files(self) -> Mapping[str, Path]:
         """See `ClassifierTrainer`: the same networks, which decide what is found."""
         return {f"networks/{network.path.name}": network.path for network in self.networks().values()}
+
+    def input_of(self, item: Face) -> Input:
+        """See `ClassifierTrainer`."""
+        return read_input(item, self.recipe.features.frames)
 
     def read_items(self, run: Run, items: Sequence[Face]) -> tuple[list[Face], list[str], Facts]:
         """See `ClassifierTrainer`: those in which a face was found; the person of each is its group."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from functools import partial
-from pathlib import Path
 
 from pipit.inputs import EncodedImage, Input
 from pipit.training.by_input.pictures.listing import Picture
@@ -16,9 +15,10 @@ def picture_examples(listing: Listing[Picture]) -> ExampleSet:
 
     Where a detector finds several things in a picture, the surest counts.
     """
-    examples = (Example(one.name, one.label, one.name, partial(_read, one.path)) for one in listing.items)
+    examples = (Example(one.name, one.label, one.name, partial(read_input, one)) for one in listing.items)
     return ExampleSet(tuple(examples), listing.problems)
 
 
-def _read(path: Path) -> Input:
-    return EncodedImage(path.read_bytes())
+def read_input(picture: Picture) -> Input:
+    """As a caller would send it."""
+    return EncodedImage(picture.path.read_bytes())

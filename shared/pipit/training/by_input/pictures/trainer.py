@@ -18,6 +18,8 @@ from PIL import Image
 
 from pipit.data.duplicates import alike, perceptual_hash
 from pipit.errors import InputTooLarge, InvalidInput
+from pipit.inputs import Input
+from pipit.training.by_input.pictures.evaluating import read_input
 from pipit.training.by_input.pictures.listing import Picture, Pixels, Seen
 from pipit.training.by_input.pictures.mistakes import write_contact_sheet
 from pipit.training.by_input.pictures.settings import PictureRecipe
@@ -55,6 +57,10 @@ class PictureTrainer(ClassifierTrainer[RecipeT, Picture, Side], Generic[RecipeT]
     @abstractmethod
     def cropper(self) -> AbstractContextManager[Cropper]:
         """What crops as the device does, all to one size; open while it is needed."""
+
+    def input_of(self, item: Picture) -> Input:
+        """See `ClassifierTrainer`."""
+        return read_input(item)
 
     def read_items(self, run: Run, items: Sequence[Picture]) -> tuple[list[Picture], list[str], Facts]:
         """See `ClassifierTrainer`; leaves the crops."""

@@ -8,7 +8,7 @@ from pathlib import Path
 from pipit.errors import NotFound
 from pipit.inputs import Input, TensorInput
 from pipit.pipelines.series import VALUES
-from pipit.training.by_input.series.recordings import read_recordings, read_values
+from pipit.training.by_input.series.recordings import Recording, read_recordings, read_values
 from pipit.training.examples import Example, ExampleSet
 from pipit.types import TimeSpan
 
@@ -19,14 +19,15 @@ def series_examples(folder: Path, signals: tuple[str, ...]) -> ExampleSet:
         raise NotFound(f"{folder} is not a folder; name the one that holds the tables")
     listing = read_recordings(folder)
     examples = (
-        Example(one.name, one.label, one.group, partial(_read, one.path, signals), partial(_always, one.label))
+        Example(one.name, one.label, one.group, partial(read_input, one, signals), partial(_always, one.label))
         for one in listing.items
     )
     return ExampleSet(tuple(examples), listing.problems)
 
 
-def _read(path: Path, signals: tuple[str, ...]) -> Input:
-    return TensorInput(VALUES, read_values(path, signals))
+def read_input(recording: Recording, signals: tuple[str, ...]) -> Input:
+    """As a caller would send it. Raises InvalidInput."""
+    return TensorInput(VALUES, read_values(recording.path, signals))
 
 
 def _always(label: str, _span: TimeSpan) -> str:

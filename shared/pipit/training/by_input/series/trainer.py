@@ -10,7 +10,9 @@ import numpy as np
 
 from pipit.bundle.manifest import InputDescription
 from pipit.errors import InvalidInput
+from pipit.inputs import Input
 from pipit.pipelines.series import StepWindows
+from pipit.training.by_input.series.evaluating import read_input
 from pipit.training.by_input.series.recordings import Recording, read_recordings, read_values
 from pipit.training.by_input.series.settings import SeriesRecipe
 from pipit.training.classifier import ClassifierTrainer
@@ -35,6 +37,10 @@ class SeriesTrainer(ClassifierTrainer[RecipeT, Recording, Side], Generic[RecipeT
     def read_source(self, folder: Path, source: Any) -> Listing[Recording]:
         """See `ClassifierTrainer`."""
         return read_recordings(folder)
+
+    def input_of(self, item: Recording) -> Input:
+        """See `ClassifierTrainer`."""
+        return read_input(item, self.windows.signals)
 
     def read_items(self, run: Run, items: Sequence[Recording]) -> tuple[list[Recording], list[str], Facts]:
         """See `ClassifierTrainer`."""

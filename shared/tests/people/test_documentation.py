@@ -1,0 +1,32 @@
+"""The page about people says what the settings and commands are."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+import typer
+from pipit.cli.faces import app
+from pipit.serving.settings import ServingSettings
+
+
+@pytest.fixture(scope="module")
+def page() -> str:
+    return (Path(__file__).parents[3] / "docs/faces.md").read_text("utf-8")
+
+
+def test_settings_stand_with_their_defaults(page: str) -> None:
+    listed = dict(re.findall(r"^\| `PIPIT_SERVING_(\w+)` \| `?([^|`]+?)`? \|", page, re.MULTILINE))
+    fields = {name: field.default for name, field in ServingSettings.model_fields.items()}
+    own = {name for name in fields if name.startswith("gallery") or name == "keep_unknown"}
+    assert listed.keys() == {name.upper() for name in own}
+    for name in own:
+        default = fields[name]
+        shown = "none" if default is None else str(default).lower() if isinstance(default, bool) else str(default)
+        assert listed[name.upper()] == shown, name
+
+
+def test_every_command_is_shown_and_every_command_that_is_shown_exists(page: str) -> None:
+    commands = set(typer.main.get_command(app).commands)  # type: ignore[attr-defined]  # a group has them
+    assert set(re.findall(r"pipit faces ([a-z]+)", page)) == commands
