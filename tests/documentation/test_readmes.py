@@ -113,6 +113,11 @@ NUMBERS = {
         {"recipe": "together", "metric": "accuracy"},
         ("samples", 100, 0),
     ),
+    "ad_detection.frames": (
+        "ad_frames",
+        {"recipe": "base", "frames": "unseen channels", "metric": "accuracy"},
+        ("samples", 100, 0),
+    ),
 }
 
 
