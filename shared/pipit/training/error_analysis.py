@@ -13,7 +13,7 @@ import numpy as np
 from pipit.errors import InvalidInput
 from pipit.training.bundle_evaluation import BundleEvaluation
 from pipit.training.examples import Asked, Example
-from pipit.types import Prediction
+from pipit.types import Prediction, TimeSpan
 
 UNKNOWN, NOTHING = "(unknown)", "(nothing)"
 
@@ -33,6 +33,13 @@ class Mistake:
     def surer(self) -> float:
         """By how much the wrong label was the surer one, 0..1."""
         return self.score - self.own_score
+
+    @property
+    def where(self) -> str:
+        """The example's name, and of a window when it is: `name, 2.5 to 7.5 s`."""
+        span = self.prediction.region
+        at = f", {span.start:.1f} to {span.end:.1f} s" if isinstance(span, TimeSpan) else ""
+        return f"{self.example.name}{at}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -23,7 +24,7 @@ from pipit.training.error_analysis import (
 )
 from pipit.training.examples import Asked, Example
 from pipit.training.progress import LogProgress
-from pipit.types import Prediction
+from pipit.types import Prediction, TimeSpan
 
 LABELS = ("cat", "dog", "none")
 ROWS = [
@@ -67,6 +68,13 @@ def test_the_surest_mistake_comes_first() -> None:
     ]
     assert [one.surer for one in found] == pytest.approx([1.0, 0.5, 0.3, 0.15])
     assert [one.example.name for one in worst_mistakes(asked(Decision()), most=2)] == ["d", "b"]
+
+
+def test_a_mistake_says_where_it_is() -> None:
+    decision, mistake = Decision(), worst_mistakes(asked(Decision()))[0]
+    assert mistake.where == "d"
+    window = predict(np.array([0.0, 1.0, 0.0]), LABELS, decision, TimeSpan(2.5, 7.5))
+    assert replace(mistake, prediction=window).where == "d, 2.5 to 7.5 s"
 
 
 def test_pairs_and_groups() -> None:
