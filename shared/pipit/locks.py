@@ -60,13 +60,18 @@ def record_lock(descriptor: int) -> Iterator[None]:
         fcntl.lockf(descriptor, fcntl.LOCK_UN)
 
 
+def share_open_file(descriptor: int) -> None:
+    """Takes a shared lock on a file that is open, until it is closed; nobody has an exclusive lock meanwhile."""
+    fcntl.flock(descriptor, fcntl.LOCK_SH)
+
+
 class SharedLock:
     """Held from its making, by any number at once, until `release`; nobody has an exclusive lock meanwhile."""
 
     def __init__(self, path: Path) -> None:
         self._descriptor: int | None = _open(path)
         try:
-            fcntl.flock(self._descriptor, fcntl.LOCK_SH)
+            share_open_file(self._descriptor)
         except BaseException:
             self.release()
             raise

@@ -11,7 +11,6 @@ Works on POSIX systems; the file system must know hard links (ext4, btrfs, xfs, 
 from __future__ import annotations
 
 import errno
-import fcntl
 import hashlib
 import os
 import tempfile
@@ -23,7 +22,7 @@ from typing import BinaryIO
 
 from pipit.errors import AlreadyExists, Conflict, InvalidInput, NotFound, PipitError, Unavailable
 from pipit.files import sync_folder
-from pipit.locks import exclusive_lock, try_exclusive_lock
+from pipit.locks import exclusive_lock, share_open_file, try_exclusive_lock
 from pipit.logging import get_logger
 from pipit.storage.base import PIECE_BYTES, Stored, check_key
 
@@ -146,7 +145,7 @@ class LocalStore:
             try:
                 with os.fdopen(descriptor, "wb") as file:
                     # Open and locked until it is in its place: nobody takes it for a leftover.
-                    fcntl.flock(file, fcntl.LOCK_SH)
+                    share_open_file(file.fileno())
                     digest = _copy(data, file)
                     file.flush()
                     os.fsync(file.fileno())
