@@ -153,11 +153,12 @@ class Stack:
     def server(self, port: str = "PIPIT_HOME_SECURITY_PORT", task: str = TASK) -> Client:
         return Client(f"127.0.0.1:{self.ports[port]}", task=task, timeout=20.0)
 
-    def model(self, port: str = "PIPIT_HOME_SECURITY_PORT") -> pb.Model:
-        """What the server says of its one task."""
+    def model(self, port: str = "PIPIT_HOME_SECURITY_PORT", task: str = TASK) -> pb.Model:
+        """What the server says of a task."""
         with grpc.insecure_channel(f"127.0.0.1:{self.ports[port]}") as channel:
             stub = inference_pb2_grpc.InferenceServiceStub(channel)
-            (model,) = stub.ListModels(pb.ListModelsRequest(), timeout=20).models
+            models = stub.ListModels(pb.ListModelsRequest(), timeout=20).models
+        (model,) = (model for model in models if model.identity.task == task)
         return model
 
     def says(self, port: str, service: str = "") -> str:
