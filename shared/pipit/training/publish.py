@@ -45,7 +45,6 @@ def make_bundle(
     version: SemanticVersion,
     directory: Path,
     signing_key: Ed25519PrivateKey | None = None,
-    base_bundle: str | None = None,
 ) -> Bundle:
     """Writes the bundle of a finished run to `directory`, and answers its golden samples once more from there.
 
@@ -76,7 +75,7 @@ def make_bundle(
         gates=run.recipe.gates,
         golden=GoldenSamples(tolerance={v.name: run.recipe.golden.tolerance[v.name] for v in variants}),
         expected=Expectations(latency_budget_ms=run.recipe.latency_budget_ms, best_scores=draft.best_scores),
-        lineage=_lineage(run, draft, base_bundle),
+        lineage=_lineage(run, draft),
         files={},
     )
     with TemporaryDirectory() as folder:
@@ -101,14 +100,14 @@ def _write_golden(path: Path, manifest: Manifest, draft: BundleDraft) -> None:
     write_golden(path, draft.golden, scores)
 
 
-def _lineage(run: Run, draft: BundleDraft, base_bundle: str | None) -> Lineage:
+def _lineage(run: Run, draft: BundleDraft) -> Lineage:
     return Lineage(
         dataset_digest=run.dataset_digest,
         split_rule=draft.split_rule,
         config_digest=run.recipe.digest,
         code_version=code_version(),
         seed=run.recipe.seed,
-        base_bundle=base_bundle,
+        base_bundle=draft.base_bundle,
     )
 
 

@@ -82,6 +82,20 @@ def read_frames(
     return Listing(tuple(frames), {**files, **{frame.name: frame.path for frame in frames}}, tuple(gone))
 
 
+def of_others(listing: Listing[Picture], mixed: float) -> Listing[Picture]:
+    """Of a data set that the training is not for: what tests there, and a share of what trains there, evenly spread."""
+    training = 0
+    kept: list[Picture] = []
+    for picture in listing.items:
+        if picture.side in ("", "test"):
+            kept.append(replace(picture, side="test"))
+        elif picture.side == "train":
+            training += 1
+            if int(training * mixed) > int((training - 1) * mixed):
+                kept.append(picture)
+    return replace(listing, items=tuple(kept))
+
+
 def require_labels(listing: Listing[Picture]) -> Listing[Picture]:
     """Raises InvalidInput for labels that are neither."""
     others = sorted({picture.label for picture in listing.items} - {AD, CONTENT})
