@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Literal
 
 from pipit.training.by_input.pictures.settings import Fraction, PictureRecipe, PictureSource
-from pipit.training.recipe import Count, LiteRtExport, RecipePart, Split
+from pipit.training.recipe import Count, LiteRtExport, RecipePart
 from pydantic import Field, model_validator
 
 BACKBONE_LAYERS = {"efficientnet_lite0": 141, "mobilenet": 156, "resnet": 175, "small": 10}
@@ -75,15 +75,6 @@ class FramesRecipe(PictureRecipe):
             raise ValueError(f"freeze_layers is over {most}: {self.network} has no more; write all")
         return self
 
-    def rule(self, source: FrameSource) -> Split:
-        """How frames of a known time are split."""
-        channels = source.test_channels or self.test_channels
-        if not channels:
-            return self.split
-        validates = () if source.test_channels else self.validation_channels
-        return Split(
-            rule="fold",
-            test_folds=channels,
-            validation_folds=validates,
-            validation_share=self.split.validation_share,
-        )
+    def channels(self, source: FrameSource) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """Of a data set, those that test and those that validate."""
+        return (source.test_channels, ()) if source.test_channels else (self.test_channels, self.validation_channels)

@@ -22,7 +22,6 @@ from pipit.data.spans.table import table_text
 from pipit.files import write_atomically
 from pipit.inputs import EncodedImage, Input
 
-from ad_detection.frames.data import CONTENT, TABLE
 from ad_detection.frames.drawing import (
     Channel,
     Pixels,
@@ -32,7 +31,8 @@ from ad_detection.frames.drawing import (
     promotion_frame,
     spot_frame,
 )
-from ad_detection.frames.measure import AD
+from ad_detection.labelled_frames import CONTENT, TABLE
+from ad_detection.measure import AD
 
 SHORTEST_BREAK, LONGEST_BREAK = 118, 216
 """Seconds."""

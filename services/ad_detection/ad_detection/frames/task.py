@@ -38,12 +38,20 @@ from pipit.training.sides import Entry, Side
 from pipit.training.source_set import Listing
 
 from ad_detection.frames.base import base_bundle, start_file
-from ad_detection.frames.data import CONTENT, SMALLEST, of_others, programmes, read_frames, require_labels
-from ad_detection.frames.measure import AD, measure, measure_forgotten
 from ad_detection.frames.network import NAMES, build_network, freeze
 from ad_detection.frames.pipeline import OUTPUT, whole_picture
 from ad_detection.frames.recipe import FramesRecipe
 from ad_detection.frames.synthetic import golden_inputs
+from ad_detection.labelled_frames import (
+    CONTENT,
+    SMALLEST,
+    of_others,
+    programmes,
+    read_frames,
+    require_labels,
+    split_rule,
+)
+from ad_detection.measure import AD, measure, measure_forgotten
 
 OTHERS = "others"
 """A fourth side: what the base was made for, and this training is not."""
@@ -64,7 +72,7 @@ class FramesTrainer(PictureTrainer[FramesRecipe]):
 
     def read_source(self, folder: Path, source: Any) -> Listing[Picture]:
         """See `ClassifierTrainer`."""
-        rule = self.recipe.rule(source)
+        rule = split_rule(self.recipe, *self.recipe.channels(source))
         found = require_labels(read_frames(folder, source.path, source.rename, rule, self.recipe.seed))
         return of_others(found, source.mixed) if source.others else found
 
@@ -146,7 +154,7 @@ class FramesTrainer(PictureTrainer[FramesRecipe]):
     def further_metrics(
         self, run: Run, evaluation: Evaluation, scores: Scores, test: Side, decision: Decision, ask: Ask
     ) -> Mapping[str, Metric]:
-        """See `ad_detection.frames.measure`."""
+        """See `ad_detection.measure`."""
         found = measure(evaluation.labels, scores, test.truth, test.groups, decision, self.recipe.seed)
         if not self.entries(run, OTHERS) or self._start is None:
             return found

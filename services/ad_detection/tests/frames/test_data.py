@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from ad_detection.frames.data import Frame, check_folder, read_examples, read_frames, require_labels
+from ad_detection.frames.data import check_folder, read_examples
 from ad_detection.frames.synthetic import (
     LONGEST_BREAK,
     SHORTEST_BREAK,
@@ -16,6 +16,7 @@ from ad_detection.frames.synthetic import (
     make_parts,
     write_synthetic_set,
 )
+from ad_detection.labelled_frames import Frame, read_frames, require_labels
 from PIL import Image
 from pipit.data.spans.read import read_spans
 from pipit.errors import InvalidInput
