@@ -33,8 +33,9 @@ from ad_detection.channels.drawing import (
 )
 from ad_detection.channels.looks import Channel, Draw, make_channel
 from ad_detection.channels.scenes import HEIGHT, WIDTH, Pixels
+from ad_detection.labelled_frames import CONTENT
+from ad_detection.measure import AD
 
-AD, CONTENT = "ad", "content"
 KINDS = {
     "programme": CONTENT,
     "montage": CONTENT,

@@ -12,10 +12,11 @@ import numpy as np
 
 from ad_detection.channels.ambience import ambience
 from ad_detection.channels.drawing import is_calm, kind_of
-from ad_detection.channels.grammar import AD, Part
+from ad_detection.channels.grammar import Part
 from ad_detection.channels.looks import Channel, Draw
 from ad_detection.channels.music import music
 from ad_detection.channels.voices import RATE, Sound, make_voice, speech
+from ad_detection.measure import AD
 
 _BLEND = RATE // 50
 """Samples in which one part's sound gives way to the next one's."""

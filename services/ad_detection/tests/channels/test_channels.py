@@ -10,11 +10,13 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
-from ad_detection.channels.grammar import AD, CONTENT, KINDS, LONGEST_BREAK, SHORTEST_BREAK, Part, frame_at, make_parts
+from ad_detection.channels.grammar import KINDS, LONGEST_BREAK, SHORTEST_BREAK, Part, frame_at, make_parts
 from ad_detection.channels.looks import make_channel
 from ad_detection.channels.recordings import FITTING, TEST, TRAINING, UNSEEN, Size, write_channels
 from ad_detection.channels.sound import sound_of
 from ad_detection.channels.voices import RATE, Sound
+from ad_detection.labelled_frames import CONTENT
+from ad_detection.measure import AD
 from pipit.cli.main import app
 from pipit.data.frames.naming import programme_of
 from pipit.data.spans.read import read_spans

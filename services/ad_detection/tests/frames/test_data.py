@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 from ad_detection.channels.drawing import kind_of
 from ad_detection.channels.recordings import Size
-from ad_detection.frames.data import Frame, check_folder, read_examples, read_frames, require_labels
+from ad_detection.frames.data import check_folder, read_examples
 from ad_detection.frames.synthetic import write_frames
+from ad_detection.labelled_frames import Frame, read_frames, require_labels
 from pipit.data.frames.manifest import read_manifest
 from pipit.data.spans.read import read_spans
 from pipit.errors import InvalidInput

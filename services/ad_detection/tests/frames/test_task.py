@@ -82,7 +82,8 @@ def test_its_bundle_answers_as_the_trainer_measured(trained: tuple[FramesTrainer
     assert 0.5 <= manifest.decision.thresholds["ad"] < 1.0
     metrics = manifest.metrics
     assert metrics["accuracy"].value > metrics["baseline.accuracy"].value
-    assert metrics["recall"].value > 0.5
+    # A third of the frames are advertisements, and a ranking that knows nothing has that.
+    assert metrics["average_precision.ad"].value > 0.7
     for variant in manifest.variants:
         with (
             open_pipeline(bundle) as pipeline,
