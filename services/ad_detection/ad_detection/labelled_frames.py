@@ -56,12 +56,18 @@ def split_rule(
 
 
 def read_frames(
-    folder: Path, source: str = "", rename: Mapping[str, str] | None = None, rule: Split | None = None, seed: int = 1
+    folder: Path,
+    source: str = "",
+    rename: Mapping[str, str] | None = None,
+    rule: Split | None = None,
+    seed: int = 1,
+    by_recording: bool = False,
 ) -> Listing[Picture]:
     """Lists a folder in either layout.
 
     source: its name in the recipe. rename: labels by their name there. rule: gives frames of a known time their
-    side, by programme or by channel; None leaves it open. Raises NotFound, InvalidInput.
+    side, by programme or by channel; None leaves it open. by_recording: recordings in place of programmes, where all
+    are of one. Raises NotFound, InvalidInput.
     """
     if not any(folder.rglob(MANIFEST)):
         return read_pictures(folder, source, rename or {})
@@ -70,7 +76,7 @@ def read_frames(
     timed = read_timed_pictures([folder], spans, None if CONTENT in spans.labels else CONTENT)
     sides = [""] * len(timed.pictures)
     if rule is not None:
-        found = timed.split(seed, rule)
+        found = timed.split(seed, rule, by_recording=by_recording)
         sides = ["-"] * len(timed.pictures)
         for side in ("train", "validation", "test"):
             for place in getattr(found, side).tolist():
@@ -82,7 +88,7 @@ def read_frames(
             label=(rename or {}).get(one.label, one.label),
             source=source,
             side=side,
-            programme=one.group,
+            programme=one.recording_group if by_recording else one.group,
             recording=one.row.recording,
             seconds=one.row.seconds,
         )

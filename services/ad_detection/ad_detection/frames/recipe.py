@@ -32,6 +32,8 @@ class FrameSource(PictureSource):
     """Of `others`: share of their training frames that are trained on as well, so that less is forgotten."""
     test_channels: tuple[str, ...] = ()
     """Of this data set alone; see the recipe's."""
+    together: Literal["programme", "recording"] = "programme"
+    """What one side keeps; recordings, where all are of one programme."""
 
     @model_validator(mode="after")
     def _only_others_are_mixed_in(self) -> FrameSource:

@@ -73,7 +73,10 @@ class FramesTrainer(PictureTrainer[FramesRecipe]):
     def read_source(self, folder: Path, source: Any) -> Listing[Picture]:
         """See `ClassifierTrainer`."""
         rule = split_rule(self.recipe, *self.recipe.channels(source))
-        found = require_labels(read_frames(folder, source.path, source.rename, rule, self.recipe.seed))
+        by_recording = source.together == "recording"
+        found = require_labels(
+            read_frames(folder, source.path, source.rename, rule, self.recipe.seed, by_recording=by_recording)
+        )
         return of_others(found, source.mixed) if source.others else found
 
     def weights_files(self) -> Mapping[str, Path]:
