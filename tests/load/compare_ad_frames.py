@@ -2,13 +2,13 @@
 
     python tests/load/compare_ad_frames.py FOLDER
 
-Needs PIPIT_DATA with EfficientNet-Lite0's and MobileNetV3-Small's weights and `tv_ad_frames`. FOLDER takes what is drawn
-and trained; what is there is not made again. Channels 1 to 6 train and validate, 7 and 8 test, 101 to 104 come
+Needs PIPIT_DATA with the weights of EfficientNet-Lite0 and MobileNetV3-Small, and `tv_ad_frames`. FOLDER takes what is
+drawn and trained; what is there is not made again. Channels 1 to 6 train and validate, 7 and 8 test, 101 to 104 come
 afterwards: as they are, and with their logos taken away. Spots are advertisements only, so that of them nothing but the
 share found can be said.
 
-`show`, `sports` and `network` go on from `base` on channels of their own: eight episodes of one programme, eight matches of
-eight channels, and eight programmes of one channel. What they forget is measured on channels 7 and 8.
+`show`, `sports` and `network` go on from `base` on channels of their own: eight episodes of one programme, eight
+matches of eight channels, and eight programmes of one channel. What they forget is measured on channels 7 and 8.
 """
 
 from __future__ import annotations

@@ -19,6 +19,7 @@ from pipit.bundle import Bundle, write_bundle
 from pipit.bundle.golden import check_golden, run_once, write_golden
 from pipit.bundle.manifest import GOLDEN_FILE, Expectations, GoldenSamples, Lineage, Manifest, Network, Variant
 from pipit.bundle.version import SemanticVersion
+from pipit.data.synthetic import MARK
 from pipit.pipelines import load_pipeline
 from pipit.pipelines.networks import open_networks, open_pipeline
 from pipit.runtimes import load_runtime
@@ -55,6 +56,9 @@ def make_bundle(
     networks = {
         name: Network(runtime=n.runtime, file=f"{NETWORKS}/{name}{n.path.suffix}") for name, n in draft.networks.items()
     }
+    if run.synthetic:
+        # So that what is made of the bundle's files is known for what it is, too.
+        files[MARK] = run.folder / MARK
     files |= {networks[name].file: n.path for name, n in draft.networks.items()}
     variants = tuple(
         Variant(name=v.name, runtime=v.runtime, file=f"{WEIGHTS}/{v.name}{v.path.suffix}") for v in draft.variants
@@ -108,6 +112,7 @@ def _lineage(run: Run, draft: BundleDraft) -> Lineage:
         code_version=code_version(),
         seed=run.recipe.seed,
         base_bundle=draft.base_bundle,
+        synthetic=run.synthetic,
     )
 
 

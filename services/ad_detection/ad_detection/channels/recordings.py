@@ -51,7 +51,8 @@ class Size:
     """How much is made.
 
     channels: numbers, see above. programmes: of each. kinds: of programmes, others are left out. episodes: recordings
-    of each programme. seconds: of a recording. fps: pictures a second, also less than one. logo: False takes the channels' logos away. sound: False leaves it out.
+    of each programme. seconds: of a recording. fps: pictures a second, also less than one. logo: False takes the
+    channels' logos away. sound: False leaves it out.
     """
 
     channels: tuple[int, ...] = (1, 2, 3, 7)

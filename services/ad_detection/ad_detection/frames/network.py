@@ -59,7 +59,9 @@ def freeze(network: keras.Model, recipe: FramesRecipe) -> tuple[keras.Model, ker
 def _small(side: int) -> keras.Model:
     value = inputs = keras.Input((side, side, 3), name=INPUT)
     value = layers.Rescaling(1.0 / 127.5, offset=-1.0)(value)
-    for filters in (16, 32, 64):
-        value = layers.Conv2D(filters, 3, strides=2, padding="same", use_bias=False)(value)
-        value = layers.ReLU()(layers.BatchNormalization(momentum=MOMENTUM)(value))
+    for number, filters in enumerate((16, 32, 64), 1):
+        # By name a bundle's weights find their layer again.
+        name = f"convolution_{number}"
+        value = layers.Conv2D(filters, 3, strides=2, padding="same", use_bias=False, name=name)(value)
+        value = layers.ReLU()(layers.BatchNormalization(momentum=MOMENTUM, name=f"{name}_bn")(value))
     return keras.Model(inputs, value)

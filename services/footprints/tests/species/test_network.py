@@ -179,7 +179,7 @@ def test_a_stage_without_its_data_trains_on_all(crops: Crops) -> None:
 
 
 def test_every_backbone_has_the_layers_that_recipes_may_name(crops: Crops) -> None:
-    assert set(BACKBONES) == set(BACKBONE_LAYERS)
+    assert set(BACKBONES) >= set(BACKBONE_LAYERS)
     lite = build_network(LITE, None, 3, Head(units=0), pretrained=False)
     settle_norms(lite, crops.pixels)
     rows = crops.pixels[:2].astype(np.float32)
