@@ -11,12 +11,15 @@ from __future__ import annotations
 
 import sys
 from contextlib import closing
+from dataclasses import replace
+from fractions import Fraction
 from functools import partial
 from pathlib import Path
 
 import numpy as np
+from ad_detection.channels.recordings import TEST, TRAINING, UNSEEN, Size
 from ad_detection.frames.recipe import FramesRecipe
-from ad_detection.frames.synthetic import Size, write_synthetic_set
+from ad_detection.frames.synthetic import write_frames
 from ad_detection.frames.task import FramesTrainer
 from measure import milliseconds, side_by_side, write_csv
 from pipit.bundle import Bundle, open_bundle
@@ -31,8 +34,8 @@ from pipit.training.run import open_run
 from pipit.training.steps import actions_of, run_steps
 
 TASK = "ad_detection.frames"
-TRAINING = Size(channels=(1, 2, 3, 4, 5, 6, 7, 8), programmes=4, seconds=900.0, step=9.0)
-UNSEEN = Size(channels=(101, 102, 103, 104), programmes=2, seconds=900.0, step=9.0)
+TRAINED = Size(channels=(*TRAINING, *TEST), programmes=4, seconds=900.0, fps=Fraction(1, 9), sound=False)
+NEVER = Size(channels=UNSEEN, programmes=2, seconds=900.0, fps=Fraction(1, 9), sound=False)
 KEPT = ("precision", "recall", "f1", "accuracy", "baseline.accuracy", "average_precision.ad", "background_alarm_rate")
 Row = dict[str, object]
 
@@ -42,9 +45,9 @@ def main() -> None:
     folder, data = Path(sys.argv[1]), load_settings(DataSettings).data
     assert data is not None, "set PIPIT_DATA"
     sets = {
-        "channels that train": drawn(folder / "synthetic_channels", TRAINING),
-        "unseen channels": drawn(folder / "synthetic_unseen", UNSEEN),
-        "unseen channels, logo removed": drawn(folder / "synthetic_unseen_no_logo", UNSEEN, logo=False),
+        "channels that train": drawn(folder / "synthetic_channels", TRAINED),
+        "unseen channels": drawn(folder / "synthetic_unseen", NEVER),
+        "unseen channels, logo removed": drawn(folder / "synthetic_unseen_no_logo", replace(NEVER, logo=False)),
         "real spots": real_spots(folder / "real_spots", data / "tv_ad_frames"),
     }
     rows: list[Row] = []
@@ -64,11 +67,10 @@ def main() -> None:
         write_csv("ad_frames", rows, ("numpy", "ai-edge-litert", "keras"))
 
 
-def drawn(folder: Path, size: Size, *, logo: bool = True) -> Path:
+def drawn(folder: Path, size: Size) -> Path:
     """A set of channels, made where it is not there."""
     if not (folder / "SYNTHETIC.txt").is_file():
-        folder.mkdir(parents=True)
-        write_synthetic_set(folder, size, logo=logo)
+        write_frames(folder, size)
     return folder
 
 
