@@ -34,17 +34,17 @@ Placed = tuple[Frame, int]
 def make_cnn(
     recipe: TemporalRecipe,
     weights: Path | None,
+    labels: int,
     sides: Mapping[str, Sequence[Placed]],
     scratch: Path,
     logs: Path,
     progress: Progress,
 ) -> keras.Model:
-    """Pixels to features. weights: ImageNet's. sides: frames by side.
+    """Pixels to features. weights: ImageNet's. labels: how many. sides: frames by side.
 
     Without any weights it first learns single frames; it goes on from what an interrupted call left in `scratch`.
     Raises what `build_frames` raises.
     """
-    labels = 1 + max(place for _, place in sides["train"])
     if not recipe.first_learns_frames:
         return cut_cnn(build_frames(recipe, weights, labels), learnt=recipe.cnn.start_from is not None)
     train, validation = (_rows(sides[side], recipe.cnn.crop) for side in ("train", "validation"))

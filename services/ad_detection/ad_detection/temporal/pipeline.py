@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 import numpy as np
+from numpy.typing import NDArray
 from pipit.answers import softmax
 from pipit.bundle.manifest import Manifest
 from pipit.errors import InputTooLarge, InvalidInput
@@ -97,6 +98,9 @@ class TemporalPipeline:
 
     def look(self, frame: EncodedImage) -> Features:
         """What the CNN makes of one frame, (columns,). Raises InvalidInput, InputTooLarge."""
-        pixels = whole_picture(decode_image(frame, shorter_side=self.crop), self.crop).astype(np.float32)
-        features: Features = self._cnn.run({self._pixels.name: pixels[np.newaxis]})[self._output][0]
+        features: Features = self._cnn.run({self._pixels.name: self.pixels(frame)[np.newaxis]})[self._output][0]
         return features
+
+    def pixels(self, frame: EncodedImage) -> NDArray[np.float32]:
+        """What the CNN is shown: RGB 0..255, (crop, crop, 3). Raises InvalidInput, InputTooLarge."""
+        return whole_picture(decode_image(frame, shorter_side=self.crop), self.crop).astype(np.float32)

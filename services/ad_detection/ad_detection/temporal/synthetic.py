@@ -1,15 +1,16 @@
-"""SYNTHETIC channels a frame a second, which sequences need: fewer minutes of them than `ad_detection.frames` draws."""
+"""Frames of SYNTHETIC channels, one a second, as sequences need them; fewer minutes than `ad_detection.frames` takes."""
 
 from __future__ import annotations
 
+from fractions import Fraction
 from pathlib import Path
 
-from ad_detection.frames import synthetic
-from ad_detection.frames.synthetic import Size
+from ad_detection.channels.recordings import Advance, Size
+from ad_detection.frames.synthetic import write_frames
 
-SIZE = Size(programmes=2, seconds=420.0, step=1.0)
+SMALL = Size(channels=(1, 2, 3, 7), programmes=2, seconds=420.0, fps=Fraction(1), sound=False)
 
 
-def write_synthetic_set(folder: Path) -> Path:
-    """See `ad_detection.frames.synthetic`."""
-    return synthetic.write_synthetic_set(folder, SIZE)
+def write_synthetic_set(folder: Path, advance: Advance) -> None:
+    """`pipit data synthesise ad_detection.temporal`."""
+    write_frames(folder, SMALL, advance)

@@ -6,7 +6,7 @@ fit/   cnn.tflite          the CNN as it is served; it stays as it is from here 
 
 So what is trained and measured is what a device computes: sequences of the served CNN's features, 8 bits included.
 
-switches_per_hour, …   see `ad_detection.flicker`
+switches_an_hour, …   see `ad_detection.flicker`
 cnn_mb, both_mb        size of the CNN, and of both networks as they serve
 """
 
@@ -67,7 +67,7 @@ class TemporalTrainer(ClassifierTrainer[TemporalRecipe, Frame, Side]):
     items_are: ClassVar[str] = "frames"
     shown: ClassVar[tuple[str, ...]] = (
         *("precision", "recall", "f1", "accuracy", "baseline.accuracy"),
-        *("switches_per_hour", "flaps_per_hour", "both_mb"),
+        *("switches_an_hour", "flaps_an_hour", "both_mb"),
     )
 
     def read_source(self, folder: Path, source: Any) -> Listing[Frame]:
@@ -146,7 +146,7 @@ class TemporalTrainer(ClassifierTrainer[TemporalRecipe, Frame, Side]):
         """See the module's text."""
         recipe, output = self.recipe, run.output("fit")
         sides = {side: [(frame, self._position(run, frame)) for frame in self.items(run, side)] for side in SIDES}
-        cnn = make_cnn(recipe, self._weights(), sides, scratch, logs, run.progress)
+        cnn = make_cnn(recipe, self._weights(), len(self.labels(run)), sides, scratch, logs, run.progress)
         export_cnn(recipe, cnn, sides["train"], output / CNN_FILE)
         for side, frames in sides.items():
             features = features_of(output / CNN_FILE, frames, recipe.cnn.crop, run.cache, run.progress)

@@ -41,7 +41,7 @@ def frame_of(channel: int, programme: int, second: int, *, is_ad: bool) -> bytes
     return buffer.getvalue()
 
 
-def write_recordings(folder: Path, channels: tuple[int, ...] = (1, 2, 3, 4), programmes: int = 2) -> Path:
+def write_recordings(folder: Path, channels: tuple[int, ...] = (1, 2, 3, 7), programmes: int = 2) -> Path:
     """As `pipit data frames` would leave them, with labels.csv."""
     folder.mkdir(parents=True)
     mend_manifest(folder)
