@@ -1,4 +1,4 @@
-"""Frames of SYNTHETIC channels, one a second, as sequences need them; fewer minutes than `ad_detection.frames` takes."""
+"""Frames of SYNTHETIC channels, one a second, as sequences need them; of fewer minutes than for single frames."""
 
 from __future__ import annotations
 

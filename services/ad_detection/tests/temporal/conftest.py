@@ -80,7 +80,7 @@ def recordings(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def trained(recordings: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Trained]:
     """A run of the recipe for machines without recordings."""
-    trainer = TemporalTrainer(recipe_of(), recordings)
+    trainer = TemporalTrainer(recipe_of(**{"epochs": 6, "cnn.epochs": 5}), recordings)
     with open_run(trainer, tmp_path_factory.mktemp("runs")) as run:
         run_steps(run, actions_of(trainer))
         yield trainer, run, make_bundle(trainer, run, FIRST_VERSION, run.output("publish") / "bundle")
