@@ -17,17 +17,19 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
-from ad_detection.channels.recordings import TEST, TRAINING, UNSEEN, Size
+from ad_detection.channels.recordings import TEST, TRAINING, UNSEEN, Size, read_kinds
 from ad_detection.frames.recipe import FramesRecipe
 from ad_detection.frames.synthetic import write_frames
 from ad_detection.frames.task import FramesTrainer
+from ad_detection.measure import AD
 from measure import milliseconds, side_by_side, write_csv
 from pipit.bundle import Bundle, open_bundle
 from pipit.bundle.manifest import Metric
+from pipit.data.frames.manifest import read_manifest
 from pipit.pipelines.pictures import INPUT
 from pipit.runtimes import load_runtime
 from pipit.settings import DataSettings, load_settings
-from pipit.training.bundle_evaluation import evaluate_bundle
+from pipit.training.bundle_evaluation import BundleEvaluation, evaluate_bundle
 from pipit.training.publish import FIRST_VERSION, make_bundle
 from pipit.training.recipe import find_recipe, load_recipe
 from pipit.training.run import open_run
@@ -60,9 +62,11 @@ def main() -> None:
             if key in ("size_mb", "int8_loss_points")
         ]
         for what, place in list(sets.items())[1:]:
-            found = evaluate_bundle(bundle, [place]).metrics
+            found = evaluate_bundle(bundle, [place])
             kept = ("recall", "accuracy") if what == "real spots" else KEPT
-            rows += [row(name, what, key, found[key]) for key in kept]
+            rows += [row(name, what, key, found.metrics[key]) for key in kept]
+            if what != "real spots":
+                rows += by_kind(name, what, place, found)
         rows += times(name, bundle)
         write_csv("ad_frames", rows, ("numpy", "ai-edge-litert", "keras"))
 
@@ -100,6 +104,21 @@ def trained(name: str, folder: Path, data: Path) -> Bundle:
         run_steps(run, actions_of(trainer), "verify")
         place = run.output("publish") / "bundle"
         return open_bundle(place) if place.is_dir() else make_bundle(trainer, run, FIRST_VERSION, place)
+
+
+def by_kind(name: str, what: str, place: Path, found: BundleEvaluation) -> list[Row]:
+    """Of each kind of thing that a channel shows, the share that is called an advertisement."""
+    assert found.answers is not None
+    kinds, seen = read_kinds(place), {f"{place.name}/{one.file}": one for one in read_manifest(place)}
+    called: dict[str, list[bool]] = {}
+    for example, (prediction, *_) in found.answers.asked.answered:
+        frame = seen[example.name]
+        detected = any(score.label == AD and score.detected for score in prediction.scores)
+        called.setdefault(str(kinds.label_at(frame.recording, frame.seconds)), []).append(detected)
+    return [
+        row(name, what, f"called_ad.{kind}", Metric(value=sum(hits) / len(hits), samples=len(hits)))
+        for kind, hits in sorted(called.items())
+    ]
 
 
 def times(name: str, bundle: Bundle) -> list[Row]:
