@@ -27,7 +27,9 @@ def tasks() -> list[str]:
 @pytest.mark.parametrize("domain", DOMAINS, ids=lambda path: path.name)
 def test_a_domains_readme_is_short_and_says_what_it_has_to(domain: Path) -> None:
     text = (domain / "README.md").read_text("utf-8")
-    assert len(text.split()) <= 600
+    own = [task for task in tasks() if task.startswith(f"{domain.name}.")]
+    # A page for one or two tasks; each further one has its few lines.
+    assert len(text.split()) <= 600 + 150 * max(0, len(own) - 1)
     assert re.findall(r"^## (.+)$", text, re.MULTILINE) == ["Use", "Train", "Data", "Limits"]
 
 
