@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from pipit.data.check import Advance
 from pipit.data.spans import Span, Spans
 from pipit.data.spans.table import table_text
 from pipit.files import write_atomically
@@ -26,8 +27,8 @@ CHANNELS, PROGRAMMES, SECONDS = 4, 3, 2400
 NAMES = ("frames", "audio")
 
 
-def write_synthetic_set(folder: Path) -> None:
-    """`channelN/programmeM.csv`, labels.csv, and members that no bundle stands behind."""
+def write_synthetic_set(folder: Path, advance: Advance = lambda done, total: None) -> None:
+    """`channelN/programmeM.csv`, labels.csv, and members that no bundle stands behind. advance: counts recordings."""
     members = [Member(name, f"ad_detection.{name}", "0.0.0", "0" * 64, name == "audio", 0.5) for name in NAMES]
     write_members(folder, members)
     spans = []
@@ -42,6 +43,7 @@ def write_synthetic_set(folder: Path) -> None:
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             text = series_text(NAMES, Series(np.arange(SECONDS, dtype=np.float64), scores))
             write_atomically(folder / f"{name}.csv", text.encode())
+            advance(PROGRAMMES * (channel - 1) + programme, CHANNELS * PROGRAMMES)
             spans += [Span(name, float(start), float(stop), AD) for start, stop in breaks]
     write_atomically(folder / TABLE, table_text(Spans(spans)).encode())
 
