@@ -23,19 +23,21 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from ad_detection.channels.recordings import TEST, TRAINING, UNSEEN, Size
+from ad_detection.channels.recordings import TEST, TRAINING, UNSEEN, Size, read_kinds
 from ad_detection.frames.network import build_network
 from ad_detection.frames.pipeline import whole_picture
 from ad_detection.frames.recipe import FramesRecipe
 from ad_detection.frames.synthetic import write_frames
 from ad_detection.frames.task import FramesTrainer
+from ad_detection.measure import AD
 from measure import milliseconds, side_by_side, write_csv
 from pipit.bundle import Bundle, open_bundle
 from pipit.bundle.manifest import Metric
+from pipit.data.frames.manifest import read_manifest
 from pipit.pipelines.pictures import INPUT
 from pipit.runtimes import load_runtime
 from pipit.settings import DataSettings, load_settings
-from pipit.training.bundle_evaluation import evaluate_bundle
+from pipit.training.bundle_evaluation import BundleEvaluation, evaluate_bundle
 from pipit.training.by_input.pictures.listing import read_pixels
 from pipit.training.publish import FIRST_VERSION, make_bundle
 from pipit.training.quantise import export_litert
@@ -105,8 +107,11 @@ def measured(name: str, bundle: Bundle, sets: Mapping[str, Path]) -> list[Row]:
         row(name, "validation", "threshold", Metric(value=bundle.manifest.decision.thresholds["ad"], samples=0))
     )
     for what, place in sets.items():
-        found = evaluate_bundle(bundle, [place]).metrics
-        rows += [row(name, what, key, found[key]) for key in (("recall", "accuracy") if what == "real spots" else KEPT)]
+        found = evaluate_bundle(bundle, [place])
+        wanted = ("recall", "accuracy") if what == "real spots" else KEPT
+        rows += [row(name, what, key, found.metrics[key]) for key in wanted]
+        if what != "real spots":
+            rows += by_kind(name, what, place, found)
     return rows
 
 
@@ -149,6 +154,21 @@ def trained(name: str, changes: Mapping[str, Any], folder: Path, data: Path) -> 
         run_steps(run, actions_of(trainer), "verify")
         place = run.output("publish") / "bundle"
         return open_bundle(place) if place.is_dir() else make_bundle(trainer, run, FIRST_VERSION, place)
+
+
+def by_kind(name: str, what: str, place: Path, found: BundleEvaluation) -> list[Row]:
+    """Of each kind of thing that a channel shows, the share that is called an advertisement."""
+    assert found.answers is not None
+    kinds, seen = read_kinds(place), {f"{place.name}/{one.file}": one for one in read_manifest(place)}
+    called: dict[str, list[bool]] = {}
+    for example, (prediction, *_) in found.answers.asked.answered:
+        frame = seen[example.name]
+        detected = any(score.label == AD and score.detected for score in prediction.scores)
+        called.setdefault(str(kinds.label_at(frame.recording, frame.seconds)), []).append(detected)
+    return [
+        row(name, what, f"called_ad.{kind}", Metric(value=sum(hits) / len(hits), samples=len(hits)))
+        for kind, hits in sorted(called.items())
+    ]
 
 
 def times(name: str, side: int, files: Mapping[str, Path]) -> list[Row]:

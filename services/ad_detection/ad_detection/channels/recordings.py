@@ -25,6 +25,7 @@ from pathlib import Path
 
 from pipit.data.spans import Span, Spans
 from pipit.data.spans.table import table_text
+from pipit.data.tables import rows_of
 from pipit.files import write_atomically
 
 from ad_detection.channels.drawing import KINDS, kind_of
@@ -39,6 +40,7 @@ TEST = (7, 8)
 FITTING = (51, 52)
 UNSEEN = (101, 102, 103, 104)
 LABELS, TRUTH, MARK = "labels.csv", "truth.csv", "SYNTHETIC.txt"
+TRUTH_COLUMNS = ("recording", "start", "end", "kind", "label", "sound_start", "sound_end")
 WORDS = b"""SYNTHETIC: a program drew these pictures and made this sound; nothing of it was ever broadcast.
 What is measured on it says nothing about television.
 """
@@ -107,6 +109,12 @@ def write_channels(folder: Path, size: Size | None = None, advance: Advance = la
     return folder
 
 
+def read_kinds(folder: Path) -> Spans:
+    """What kind of thing is shown when, of `grammar.KINDS`, by `truth.csv`. Raises InvalidInput for another table."""
+    rows = rows_of(folder / TRUTH, TRUTH_COLUMNS)
+    return Spans(Span(row["recording"], float(row["start"]), float(row["end"]), row["kind"]) for _, row in rows)
+
+
 def write_synthetic_set(folder: Path, advance: Advance) -> None:
     """`pipit data synthesise ad_detection.channels`: a small set, of three channels that train and one that tests."""
     write_channels(folder, None, advance)
@@ -121,7 +129,7 @@ def _pictures(recording: Recording, size: Size) -> Iterator[Pixels]:
 def _truth(recordings: tuple[Recording, ...]) -> str:
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(("recording", "start", "end", "kind", "label", "sound_start", "sound_end"))
+    writer.writerow(TRUTH_COLUMNS)
     for one in recordings:
         for part in one.parts:
             times = [f"{value:.3f}" for value in (part.start, part.end, part.sound_start, part.sound_end)]

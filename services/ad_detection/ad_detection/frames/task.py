@@ -72,7 +72,7 @@ class FramesTrainer(PictureTrainer[FramesRecipe]):
 
     def read_source(self, folder: Path, source: Any) -> Listing[Picture]:
         """See `ClassifierTrainer`."""
-        rule = split_rule(self.recipe, *self.recipe.channels(source))
+        rule = split_rule(self.recipe.split, *self.recipe.channels(source))
         by_recording = source.together == "recording"
         found = require_labels(
             read_frames(folder, source.path, source.rename, rule, self.recipe.seed, by_recording=by_recording)

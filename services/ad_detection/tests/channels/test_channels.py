@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from ad_detection.channels.grammar import KINDS, LONGEST_BREAK, SHORTEST_BREAK, Part, frame_at, make_parts
 from ad_detection.channels.looks import make_channel
-from ad_detection.channels.recordings import FITTING, TEST, TRAINING, UNSEEN, Size, write_channels
+from ad_detection.channels.recordings import FITTING, TEST, TRAINING, UNSEEN, Size, read_kinds, write_channels
 from ad_detection.channels.sound import sound_of
 from ad_detection.channels.voices import RATE, Sound
 from ad_detection.labelled_frames import CONTENT
@@ -158,9 +158,11 @@ def test_labels_and_truth_name_the_recordings(recordings: Path) -> None:
     assert {programme_of(name) for name in spans.recordings} == {("channel2", "film_2_0")}
     with (recordings / "truth.csv").open() as file:
         rows = list(csv.DictReader(file))
+    kinds = read_kinds(recordings)
     for row in rows:
         middle = (float(row["start"]) + float(row["end"])) / 2
         assert spans.label_at(row["recording"], middle) == row["label"] == KINDS[row["kind"]]
+        assert kinds.label_at(row["recording"], middle) == row["kind"]
     assert "nothing of it was ever broadcast" in (recordings / "SYNTHETIC.txt").read_text()
 
 
