@@ -63,7 +63,10 @@ def measure_forgotten(own: Hits, base: Hits, is_ad: Hits, groups: NDArray[Any], 
     """
     found = {f"others.{name}": metric for name, metric in detected(own, is_ad, groups, seed).items()}
     found["others.base_f1"] = detected(base, is_ad, groups, seed)["f1"]
-    ratios = [_ratio(2.0 * (called & is_ad), called.astype(float) + is_ad) for called in (base, own)]
+    ratios = [
+        _ratio(2.0 * (called & is_ad).astype(float), called.astype(float) + is_ad.astype(float))
+        for called in (base, own)
+    ]
 
     def lost(weights: Counts) -> Counts:
         return 100.0 * (ratios[0](weights) - ratios[1](weights))

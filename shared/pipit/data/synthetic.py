@@ -82,7 +82,7 @@ def synthetic_among(files: Iterable[Path]) -> tuple[str, ...]:
 
 def _of_folder(folder: Path, known: dict[Path, tuple[str, ...]]) -> tuple[str, ...]:
     if folder not in known:
-        own = _named(folder / MARK, folder.name)
+        own = _named(folder / MARK, folder.resolve().name)
         above = _of_folder(folder.parent, known) if folder.parent != folder and not own else ()
         known[folder] = own or above
     return known[folder]

@@ -40,9 +40,9 @@ def take_litert_weights(network: keras.Model, path: Path) -> None:
 
     network: one input, one output, the architecture of the file's. Raises InvalidInput for another network.
     """
-    wanted = {
-        layer.name: layer for layer in network.layers if isinstance(layer, tuple(kind for kind, _ in _KINDS.values()))
-    }
+    kinds = tuple(kind for kind, _ in _KINDS.values())
+    listed: list[Any] = list(network.layers)
+    wanted = {layer.name: layer for layer in listed if isinstance(layer, kinds)}
     found = {name: (kernel, bias) for name, kernel, bias in _read(path, wanted)}
     shapes = {name: layer.get_weights()[0].shape for name, layer in wanted.items()}
     if {name: kernel.shape for name, (kernel, _) in found.items()} != shapes:

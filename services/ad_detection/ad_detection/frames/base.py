@@ -44,8 +44,8 @@ def load_start(start: Path, fresh: keras.Model) -> keras.Model:
     path = start_file(start)
     if path.name != FILE:
         manifest = open_bundle(start).manifest
-        shape = (*manifest.input.shape[:2], len(manifest.labels))
-        _require_same(path, (manifest.model_type, *shape), fresh)
+        high, wide = manifest.input.shape[:2]
+        _require_same(path, (manifest.model_type, high, wide, len(manifest.labels)), fresh)
         take_litert_weights(fresh, path)
         return fresh
     # Without its optimiser, whose memory is of what was trained then.
