@@ -3,6 +3,7 @@
 fit/   cnn.tflite          the CNN as it is served; it stays as it is from here on
        features_<side>.npy what it makes of each frame, (frames, columns), computed once and kept under its digest
        network.keras       what looks at sequences
+verify/mistakes.png        frames of the worst mistakes; it stays in the run folder
 
 So what is trained and measured is what a device computes: sequences of the served CNN's features, 8 bits included.
 
@@ -29,6 +30,7 @@ from pipit.runtimes import load_runtime
 from pipit.training.alarms import alarm_labels_of
 from pipit.training.by_input.pictures.evaluating import read_input
 from pipit.training.by_input.pictures.listing import Seen, read_pixels
+from pipit.training.by_input.pictures.mistakes import COLUMNS, ROWS, write_contact_sheet
 from pipit.training.by_input.pictures.networks.efficientnet_lite_weights import FILE as WEIGHTS
 from pipit.training.by_input.pictures.networks.efficientnet_lite_weights import weights_file
 from pipit.training.classifier import ClassifierTrainer
@@ -46,7 +48,7 @@ from ad_detection.frames.pipeline import OUTPUT
 from ad_detection.frames.synthetic import golden_inputs
 from ad_detection.labelled_frames import CONTENT, SMALLEST, Frame, require_labels, split_rule
 from ad_detection.measure import AD, measure
-from ad_detection.temporal.cnn import export_cnn, features_of, make_cnn
+from ad_detection.temporal.cnn import export_cnn, features_of, make_cnn, shown_of
 from ad_detection.temporal.data import flicker_of, in_order, read_timed_frames, steps_of
 from ad_detection.temporal.network import build_head
 from ad_detection.temporal.pipeline import CNN
@@ -180,6 +182,15 @@ class TemporalTrainer(ClassifierTrainer[TemporalRecipe, Frame, Side]):
         if head.is_file():
             found["both_mb"] = Metric(value=(cnn + head.stat().st_size) / 1e6, samples=0)
         return found
+
+    def after_verify(self, run: Run, scores: Scores, test: Side) -> None:
+        """Leaves `mistakes.png`: the last frames of the sequences that the network was surest of, and wrong."""
+        own = scores[np.arange(len(test.truth)), test.truth]
+        worst = np.argsort(own - scores.max(axis=1), kind="stable")[: COLUMNS * ROWS]
+        frames = self.items(run, "test")
+        pixels = np.stack([shown_of(frames[place], self.recipe.cnn.crop) for place in worst.tolist()])
+        path = run.output("verify") / "mistakes.png"
+        write_contact_sheet(path, pixels, test.truth[worst], scores[worst], self.labels(run))
 
     def input(self, run: Run) -> InputDescription:
         """See `ClassifierTrainer`."""

@@ -21,6 +21,7 @@ from ad_detection.temporal.network import build_head, whole_network
 from ad_detection.temporal.pipeline import MOST_FRAMES, TemporalPipeline
 from ad_detection.temporal.task import TemporalTrainer
 from ai_edge_litert.interpreter import Interpreter
+from PIL import Image
 from pipit.answers import softmax
 from pipit.bundle import open_bundle
 from pipit.bundle.golden import check_golden
@@ -35,6 +36,7 @@ from pipit.pipelines.served import serve_bundle
 from pipit.runtimes import load_runtime
 from pipit.serving import InferenceServer, ServingSettings
 from pipit.training.bundle_evaluation import evaluate_bundle
+from pipit.training.by_input.pictures.mistakes import COLUMNS, SIDE
 from pipit.training.progress import LogProgress
 from pipit.training.recipe import find_recipe, load_recipe, recipe_names
 from pipit.training.run import open_run
@@ -84,6 +86,10 @@ def test_its_bundle_answers_as_the_trainer_measured(trained: Trained) -> None:
     assert manifest.labels == ("ad", "content")
     assert manifest.decision.background == "content"
     assert (manifest.input.kind, manifest.input.shape) == ("sequence", (5, 32))
+    with Image.open(trained[1].output("verify") / "mistakes.png") as sheet:
+        assert sheet.width == COLUMNS * SIDE
+    # Pictures of recordings are not passed on.
+    assert not any(path.endswith(".png") and "mistakes" in path for path in manifest.files)
     assert set(manifest.networks) == {"cnn"}
     metrics = manifest.metrics
     assert metrics["accuracy"].value > metrics["baseline.accuracy"].value
