@@ -14,7 +14,7 @@ from pipit.faces.sealing import SealedPerson
 from pipit.galleries import wire
 from pipit.galleries.base import Changes, Galleries
 from pipit.galleries.types import DeviceState, Listing, Tombstone
-from pipit.rpc.client import ServerStream, call_errors, open_channel, warn_of_plain_text
+from pipit.rpc.client import ServerStream, call_errors, clean_token, open_channel, warn_of_plain_text
 
 
 class RemoteGalleries(Galleries):
@@ -106,4 +106,4 @@ class RemoteGalleries(Galleries):
 
 
 def _authorization(token: str | None) -> tuple[tuple[str, str], ...]:
-    return (("authorization", f"Bearer {token}"),) if token else ()
+    return (("authorization", f"Bearer {clean_token(token)}"),) if token else ()
