@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,6 +16,7 @@ from pipit.errors import (
     Conflict,
     DeadlineExceeded,
     GatesFailed,
+    InputTooLarge,
     IntegrityError,
     InvalidInput,
     NotFound,
@@ -26,11 +28,11 @@ from pipit.errors import (
 )
 from pipit.logging import get_logger
 from pipit.rpc.reasons import UNREACHABLE, why_unreachable
+from pipit.rpc.server import MEBIBYTE, REASON
 from pipit.rpc.targets import is_loopback, names_replicas
 
 _ERRORS: dict[grpc.StatusCode, type[PipitError]] = {
-    # RESOURCE_EXHAUSTED has two meanings; the text tells them apart for a person, and to come again later is one
-    # that a program can act on.
+    # RESOURCE_EXHAUSTED has two meanings; a server of Pipit says which. Of others it is taken for the one that passes.
     grpc.StatusCode[error.status]: error
     for error in (
         InvalidInput,
@@ -57,6 +59,7 @@ _REPLICA_OPTIONS: _Options = [
     # A connection that ends makes the channel look the name up again, but by default at most twice a minute.
     ("grpc.dns_min_time_between_resolutions_ms", 5_000),
 ]
+_MESSAGE_TOO_LARGE = re.compile(r"message larger than max \((\d+) vs\. (\d+)\)")
 _PING_TIMEOUT_MS = 20_000
 _Item = TypeVar("_Item")
 _log = get_logger("rpc.client")
@@ -71,7 +74,8 @@ def open_channel(
     """A channel to `host:port`; it connects with the first call. Close it after use.
 
     address: `dns:///name:port` connects to every address that the name has, as a headless service of Kubernetes has
-    one for each replica, and calls take turns; `dns://127.0.0.1:53/name:port` asks that name server, where GRPC_DNS_RESOLVER is `ares`.
+    one for each replica, and calls take turns; `dns://127.0.0.1:53/name:port` asks that name server, where
+    GRPC_DNS_RESOLVER is `ares`.
     token: goes as `authorization: Bearer …` with each call. certificate_authority: PEM file that the server's
     certificate must lead to; None: plain text, which is for loopback and networks one trusts. ping_seconds: how often
     a server is asked for a sign of life while a call is open, at least 10; only for servers that allow it, the others
@@ -156,11 +160,17 @@ def to_pipit_error(error: grpc.RpcError, server: str = "the server") -> PipitErr
         return Unavailable(f"the call to {server} was cancelled")
     if code is grpc.StatusCode.UNIMPLEMENTED:
         return PipitError(f"{server} does not know this call; is the address right, and is it as new as this client?")
-    return _ERRORS.get(code, PipitError)(text)
+    if code is grpc.StatusCode.RESOURCE_EXHAUSTED and (sizes := _MESSAGE_TOO_LARGE.search(text)):
+        sent, limit = (int(size) / MEBIBYTE for size in sizes.groups())
+        return InputTooLarge(f"{server} takes {limit:.0f} MiB in one call, this has {sent:.1f}; send less, or a stream")
+    trailer = {entry.key: entry.value for entry in call.trailing_metadata() or ()}
+    return error_of(code.value[0], text, str(trailer.get(REASON, "")))
 
 
-def error_of(code: int, text: str) -> PipitError:
-    """The error of the tree that a canonical gRPC status code stands for."""
+def error_of(code: int, text: str, reason: str = "") -> PipitError:
+    """The error of the tree that a canonical gRPC status code stands for. reason: what a server of Pipit adds to it."""
+    if reason == InputTooLarge.reason:
+        return InputTooLarge(text)
     return next((kind for status, kind in _ERRORS.items() if status.value[0] == code), PipitError)(text)
 
 

@@ -115,7 +115,7 @@ def test_an_array_that_is_no_picture_says_what_to_send(array: Any) -> None:
 
 def test_what_can_not_be_sent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "night.wav").write_bytes(b"RIFF" + bytes(200))
-    (tmp_path / "film.mp4").write_bytes(b"film")
+    (tmp_path / "film.mp4").write_bytes(b"\0\0\0\x18ftypisom" + bytes(12))
     with Client("127.0.0.1:9") as client:
         with pytest.raises(NotFound, match=r"there is no file .*gone\.wav"):
             client.classify(tmp_path / "gone.wav")
