@@ -32,10 +32,16 @@ def find_blocks(seconds: NDArray[np.floating], scores: NDArray[np.floating], pol
         raise InvalidInput("times have to grow, and scores are shares from 0 to 1, or NaN")
     if not len(seconds):
         return []
-    edges = np.concatenate([seconds[:1], (seconds[1:] + seconds[:-1]) / 2.0, seconds[-1:]])
+    edges = edges_of(seconds)
     gains = policy.evidence(scores) * np.minimum(np.diff(edges), policy.gap)
     found = _best(edges - edges[0], gains, policy.durations)
     return [(float(edges[first]), float(edges[last])) for first, last in found]
+
+
+def edges_of(seconds: NDArray[np.floating]) -> NDArray[np.float64]:
+    """Begin and end of what each look stands for, (n + 1,): half-way to its neighbours. seconds: at least one."""
+    middle = (seconds[1:] + seconds[:-1]) / 2.0
+    return np.concatenate([seconds[:1], middle, seconds[-1:]], dtype=np.float64)
 
 
 def _best(edges: NDArray[np.float64], gains: NDArray[np.float64], durations: Durations) -> list[tuple[int, int]]:
