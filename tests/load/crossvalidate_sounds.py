@@ -25,13 +25,14 @@ from home_security.sounds.classes import choose_labels
 from home_security.sounds.network import patches_of
 from home_security.sounds.recipe import SoundsRecipe
 from home_security.sounds.task import SoundsTrainer
-from home_security.sounds.yamnet import build_body, yamnet_file
 from measure import MEASURED, write_csv
 from numpy.typing import NDArray
 from pipit.settings import DataSettings, load_settings
 from pipit.training.alarms import alarm_labels_of, alarmed
 from pipit.training.by_input.audio.clips import read_clips
 from pipit.training.by_input.audio.listening import RecordingAlarms
+from pipit.training.by_input.audio.networks.yamnet import build_body
+from pipit.training.by_input.audio.networks.yamnet_file import yamnet_file
 from pipit.training.by_input.audio.settings import SoundSource
 from pipit.training.evaluation import Evaluation, evaluate
 from pipit.training.intervals import Estimate, grouped_share, poisson_rate, proportion

@@ -19,7 +19,6 @@ from home_security.sounds.classes import Labels, choose_labels
 from home_security.sounds.network import EMBED_ROWS, in_int8, train_head, yamnet, yamnet_embedder
 from home_security.sounds.pipeline import OUTPUT, Collapse
 from home_security.sounds.recipe import SoundsRecipe
-from home_security.sounds.yamnet import yamnet_file
 from numpy.typing import NDArray
 from pipit.bundle.manifest import Decision
 from pipit.files import sha256_bytes
@@ -27,6 +26,7 @@ from pipit.pipelines.audio_windows import INPUT, FrontEnd
 from pipit.training.by_input.audio.batches import Samples
 from pipit.training.by_input.audio.clips import Clip
 from pipit.training.by_input.audio.features import FeatureMaker
+from pipit.training.by_input.audio.networks.yamnet_file import yamnet_file
 from pipit.training.by_input.audio.quiet import QUIET_CATEGORY
 from pipit.training.cache import ArrayCache
 from pipit.training.datasets import file_digests

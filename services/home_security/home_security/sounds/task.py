@@ -26,6 +26,7 @@ from pipit.pipelines.audio_windows import INPUT
 from pipit.training.alarms import FalseAlarms, alarm_labels_of, alarmed, false_alarms_per_hour
 from pipit.training.by_input.audio.batches import Samples
 from pipit.training.by_input.audio.clips import Clip
+from pipit.training.by_input.audio.networks.yamnet_file import yamnet_file
 from pipit.training.by_input.audio.quiet import QUIET_CATEGORY
 from pipit.training.by_input.audio.trainer import SoundSide, SoundTrainer
 from pipit.training.evaluation import Evaluation, Scores, evaluate
@@ -44,7 +45,6 @@ from home_security.sounds.network import train_network
 from home_security.sounds.pipeline import OUTPUT, Collapse
 from home_security.sounds.recipe import SoundsRecipe
 from home_security.sounds.synthetic import golden_inputs
-from home_security.sounds.yamnet import yamnet_file
 
 
 class SoundsTrainer(SoundTrainer[SoundsRecipe]):
@@ -185,7 +185,9 @@ class SoundsTrainer(SoundTrainer[SoundsRecipe]):
         )
 
     def _weights(self) -> Path | None:
-        return yamnet_file(self.data) if self.recipe.network == "yamnet" else None
+        if self.recipe.network != "yamnet":
+            return None
+        return yamnet_file(self.data, "train the recipe `small`, which needs none")
 
     def _labels(self, run: Run) -> Labels:
         """Those that the prepared clips have, and the quiet that a program makes where there is a background."""

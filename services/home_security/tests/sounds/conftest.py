@@ -9,10 +9,10 @@ import pytest
 from home_security.sounds.classes import SECURITY_NAMES
 from home_security.sounds.recipe import SoundsRecipe
 from home_security.sounds.synthetic import write_synthetic_set
-from home_security.sounds.yamnet import FILE
 from pipit.bundle.manifest import Manifest
 from pipit.settings import DataSettings, load_settings
 from pipit.training.by_input.audio.clips import Clip, read_clips
+from pipit.training.by_input.audio.networks.yamnet_file import FILE
 from pipit.training.by_input.audio.settings import SoundSource
 from pipit.training.source_set import Listing
 

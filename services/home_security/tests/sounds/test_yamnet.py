@@ -10,13 +10,15 @@ import onnxruntime
 import pytest
 from home_security.sounds.network import yamnet, yamnet_embedder, yamnet_head
 from home_security.sounds.recipe import Network
-from home_security.sounds.yamnet import build_body, classifier_weights, yamnet_file
 from pipit.errors import InvalidInput, NotFound
 from pipit.inputs.audio import cut_windows, resample
 from pipit.pipelines.audio_windows import AudioWindows, FrontEnd
 from pipit.runtimes import load_runtime
 from pipit.training.by_input.audio.clips import Clip
 from pipit.training.by_input.audio.features import read_clip
+from pipit.training.by_input.audio.networks.yamnet import build_body
+from pipit.training.by_input.audio.networks.yamnet_file import yamnet_file
+from pipit.training.by_input.audio.networks.yamnet_weights import classifier_weights
 from pipit.training.quantise import export_litert
 from pipit.training.source_set import Listing
 from scipy.special import expit

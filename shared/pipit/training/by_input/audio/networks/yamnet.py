@@ -11,32 +11,15 @@ what they give is no longer an embedding of YAMNet's.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import keras
-import numpy as np
 import onnx
 from keras import layers
-from numpy.typing import NDArray
-from onnx import numpy_helper
-from pipit.errors import InvalidInput, NotFound
+
+from pipit.errors import InvalidInput
 from pipit.inputs.audio import PATCH_FRAMES
-
-FILE = Path("backbones") / "yamnet_logmel96x64_w8.onnx"
-BANDS = 64
-EMBEDDING = 1024
-CONVOLUTIONS = 27
-
-
-def yamnet_file(data: Path | None) -> Path:
-    """Where the weights lie below the folder of data sets. Raises NotFound."""
-    path = None if data is None else data / FILE
-    if path is None or not path.is_file():
-        raise NotFound(
-            f"YAMNet's weights are not at {path or f'$PIPIT_DATA/{FILE}'}; "
-            "run `pipit data fetch yamnet` and set PIPIT_DATA, or train the recipe `small`, which needs none"
-        )
-    return path
+from pipit.training.by_input.audio.networks.yamnet_file import BANDS, CONVOLUTIONS
+from pipit.training.by_input.audio.networks.yamnet_weights import constants_of
 
 
 def build_body(weights: Path, ceiling: float | None = None) -> keras.Model:
@@ -45,7 +28,7 @@ def build_body(weights: Path, ceiling: float | None = None) -> keras.Model:
     ceiling: of its ReLUs, which have none in YAMNet; for a body whose channels are then rescaled to it.
     """
     graph = onnx.load(str(weights)).graph
-    constants = _constants(graph)
+    constants = constants_of(graph)
     convolutions = [node for node in graph.node if node.op_type == "Conv"]
     if len(convolutions) != CONVOLUTIONS:
         raise InvalidInput(f"{weights} is not YAMNet: it has {len(convolutions)} convolutions, not {CONVOLUTIONS}")
@@ -61,27 +44,8 @@ def build_body(weights: Path, ceiling: float | None = None) -> keras.Model:
     return keras.Model(inputs, layers.GlobalAveragePooling2D(name="yamnet_embedding")(value), name="yamnet_body")
 
 
-def classifier_weights(weights: Path) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """YAMNet's own last layer: kernel (1024, 521) and bias (521,) of the AudioSet classes."""
-    graph = onnx.load(str(weights)).graph
-    constants = _constants(graph)
-    node = next(node for node in graph.node if node.op_type == "Gemm")
-    return constants[node.input[1]].T, constants[node.input[2]]
-
-
 def _layer(kernel: tuple[int, ...], group: int, stride: int, name: str) -> layers.Layer:
     size, strides = (kernel[2], kernel[3]), (stride, stride)
     if group > 1:
         return layers.DepthwiseConv2D(size, strides, padding="same", name=name)
     return layers.Conv2D(kernel[0], size, strides, padding="same", name=name)
-
-
-def _constants(graph: Any) -> dict[str, NDArray[np.float32]]:
-    """Every weight by name as float32, 8-bit ones through their DequantizeLinear."""
-    stored = {tensor.name: numpy_helper.to_array(tensor) for tensor in graph.initializer}
-    values = {name: array.astype(np.float32) for name, array in stored.items()}
-    for node in graph.node:
-        if node.op_type == "DequantizeLinear":
-            integers, scale, zero = (stored[name] for name in node.input)
-            values[node.output[0]] = (integers.astype(np.float32) - zero.astype(np.float32)) * scale
-    return values

@@ -17,6 +17,7 @@ import onnx
 from ai_edge_litert.interpreter import Interpreter
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
+
 from pipit.errors import InvalidInput
 
 _OPSET = 13
