@@ -21,6 +21,7 @@ from ad_detection.frames.network import build_network, freeze
 from ad_detection.frames.recipe import BACKBONE_LAYERS, FramesRecipe
 from ad_detection.frames.synthetic import write_frames
 from ad_detection.frames.task import OTHERS, FramesTrainer
+from ad_detection.labelled_frames import read_frames
 from pipit.bundle import Bundle, open_bundle
 from pipit.bundle.golden import check_golden
 from pipit.cli.main import app
@@ -117,6 +118,29 @@ def test_a_servers_way_gives_what_training_measured(trained: tuple[FramesTrainer
     assert called == [any(score.label == "ad" and score.detected for score in part.scores) for _, part in answered]
     hits = sum(one.label == "ad" for (one, _), is_called in zip(answered, called, strict=True) if is_called)
     assert hits / sum(called) == pytest.approx(bundle.manifest.metrics["precision"].value)
+
+
+@pytest.mark.slow
+def test_the_converted_model_is_tested_by_the_command(
+    trained: tuple[FramesTrainer, Run, Bundle], channels: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`pipit evaluate`: 8 bits, calibrated on training frames, answer nearly as 32 do."""
+    monkeypatch.setattr("pipit.cli.main.configure_logging", lambda *_: None)
+    trainer, run, bundle = trained
+    calibration = trainer.calibration(run)
+    assert calibration is not None
+    rows = trainer.side(run, "train").rows
+    assert {frame.tobytes() for frame in calibration} <= {frame.tobytes() for frame in rows}
+    metrics = {}
+    for variant in ("float32", "int8"):
+        arguments = ["evaluate", "--bundle", str(bundle.path), "--data", str(channels / "synthetic_frames")]
+        called = CliRunner().invoke(app, [*arguments, "--variant", variant, "--json"], prog_name="pipit")
+        found = json.loads(called.stdout)
+        assert found["variant"] == variant
+        metrics[variant] = found["metrics"]
+    assert metrics["int8"]["accuracy"]["samples"] == metrics["float32"]["accuracy"]["samples"] > 100
+    assert metrics["int8"]["accuracy"]["value"] == pytest.approx(metrics["float32"]["accuracy"]["value"], abs=0.03)
+    assert metrics["int8"]["size_mb"]["value"] < 0.5 * metrics["float32"]["size_mb"]["value"]
 
 
 @pytest.mark.slow
@@ -287,24 +311,32 @@ def test_further_networks_take_the_same_frames_and_end_in_the_same_head(name: st
 @pytest.mark.parametrize("name", ["mobilenet", "resnet"])
 def test_further_networks_train_a_few_steps_and_are_exported(name: str, channels: Path, tmp_path: Path) -> None:
     """From random weights, and small, for their published ones are not everywhere."""
+    listing = read_frames(channels / "synthetic_frames")
+    for label in ("ad", "content"):
+        frames = [picture.path for picture in listing.items if picture.label == label][::7][:12]
+        for number, path in enumerate(frames):
+            place = tmp_path / "frames" / ("train", "val", "test")[number % 3] / label / f"{number}.jpg"
+            place.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(path, place)
     changes = {
-        "data.0.path": "synthetic_frames",
+        "data.0.path": "frames",
         "weights": "none",
         "freeze_layers": 0,
         "crop": 32,
-        "test_channels": ["channel7"],
         "augmentation.copies": 0,
         "epochs": 1,
         "gates": [],
+        "golden.samples": 2,
         "export.variants": ["float32"],
         "export.default_variant": "float32",
     }
-    trainer = FramesTrainer(recipe_of(name, **changes), channels)
+    trainer = FramesTrainer(recipe_of(name, **changes), tmp_path)
     with open_run(trainer, tmp_path / "runs") as run:
         run_steps(run, actions_of(trainer))
         bundle = make_bundle(trainer, run, FIRST_VERSION, run.output("publish") / "bundle")
     assert bundle.manifest.model_type == name
-    assert bundle.manifest.metrics["accuracy"].samples == len(trainer.entries(run, "test"))
+    assert bundle.manifest.metrics["accuracy"].samples == len(trainer.entries(run, "test")) > 2
+    assert bundle.manifest.metrics["median_ms"].value > 0
 
 
 def test_the_default_network_is_the_guides() -> None:
