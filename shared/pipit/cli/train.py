@@ -100,9 +100,7 @@ def train(
       pipit train TASK --require-gates --publish --report report
     """
     settings = load_settings(CliSettings)
-    overrides = parse_overrides(set_ or ())
-    if start_from is not None:
-        overrides["start_from"] = str(start_from)
+    overrides = parse_overrides(set_ or ()) | ({} if start_from is None else {"start_from": str(start_from)})
     trainer = open_trainer(task, recipe, overrides, data or settings.data)
     _check_request(until, publish, promote, require_gates, report)
     worker = read_worker()
