@@ -218,6 +218,10 @@ class ClassifierTrainer(ABC, Generic[RecipeT, ItemT, SideT]):
         """Further files of the bundle beside the report, by their path in it."""
         return {}
 
+    def base_bundle(self, run: Run) -> str | None:
+        """Digest of the bundle that the training went on from, if it did."""
+        return None
+
     # The six steps.
 
     def data_files(self) -> Mapping[str, Path]:
@@ -273,6 +277,7 @@ class ClassifierTrainer(ABC, Generic[RecipeT, ItemT, SideT]):
             self.background(run),
             experimental=self.experimental(run, validation, validation_scores),
             groups=self.groups(run),
+            recordings=validation.groups,
         )
         run.write_json("evaluate", "decision.json", decision.model_dump(mode="json"))
         test = self.side(run, "test")
@@ -335,6 +340,7 @@ class ClassifierTrainer(ABC, Generic[RecipeT, ItemT, SideT]):
             split_rule=self.split_rule(),
             files={**self.files(run), **{f"report/{path.name}": path for path in report}},
             networks=self.networks(),
+            base_bundle=self.base_bundle(run),
         )
 
     # What steps left.
