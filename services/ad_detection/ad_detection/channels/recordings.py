@@ -18,13 +18,14 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
 from pipit.data.spans import Span, Spans
 from pipit.data.spans.table import table_text
+from pipit.data.synthetic import MARK, Advance
 from pipit.data.tables import rows_of
 from pipit.files import write_atomically
 
@@ -39,13 +40,11 @@ TRAINING = (1, 2, 3, 4, 5, 6)
 TEST = (7, 8)
 FITTING = (51, 52)
 UNSEEN = (101, 102, 103, 104)
-LABELS, TRUTH, MARK = "labels.csv", "truth.csv", "SYNTHETIC.txt"
+LABELS, TRUTH = "labels.csv", "truth.csv"
 TRUTH_COLUMNS = ("recording", "start", "end", "kind", "label", "sound_start", "sound_end")
 WORDS = b"""SYNTHETIC: a program drew these pictures and made this sound; nothing of it was ever broadcast.
 What is measured on it says nothing about television.
 """
-Advance = Callable[[int, int], None]
-"""Called with what is done, and all there is to do."""
 
 
 @dataclass(frozen=True, slots=True)
