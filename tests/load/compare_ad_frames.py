@@ -11,28 +11,33 @@ from __future__ import annotations
 
 import sys
 from contextlib import closing
+from dataclasses import replace
+from fractions import Fraction
 from functools import partial
 from pathlib import Path
 
 import numpy as np
+from ad_detection.channels.recordings import TEST, TRAINING, UNSEEN, Size, read_kinds
 from ad_detection.frames.recipe import FramesRecipe
-from ad_detection.frames.synthetic import Size, write_synthetic_set
+from ad_detection.frames.synthetic import write_frames
 from ad_detection.frames.task import FramesTrainer
+from ad_detection.measure import AD
 from measure import milliseconds, side_by_side, write_csv
 from pipit.bundle import Bundle, open_bundle
 from pipit.bundle.manifest import Metric
+from pipit.data.frames.manifest import read_manifest
 from pipit.pipelines.pictures import INPUT
 from pipit.runtimes import load_runtime
 from pipit.settings import DataSettings, load_settings
-from pipit.training.bundle_evaluation import evaluate_bundle
+from pipit.training.bundle_evaluation import BundleEvaluation, evaluate_bundle
 from pipit.training.publish import FIRST_VERSION, make_bundle
 from pipit.training.recipe import find_recipe, load_recipe
 from pipit.training.run import open_run
 from pipit.training.steps import actions_of, run_steps
 
 TASK = "ad_detection.frames"
-TRAINING = Size(channels=(1, 2, 3, 4, 5, 6, 7, 8), programmes=4, seconds=900.0, step=9.0)
-UNSEEN = Size(channels=(101, 102, 103, 104), programmes=2, seconds=900.0, step=9.0)
+TRAINED = Size(channels=(*TRAINING, *TEST), programmes=4, seconds=900.0, fps=Fraction(1, 9), sound=False)
+NEVER = Size(channels=UNSEEN, programmes=2, seconds=900.0, fps=Fraction(1, 9), sound=False)
 KEPT = ("precision", "recall", "f1", "accuracy", "baseline.accuracy", "average_precision.ad", "background_alarm_rate")
 Row = dict[str, object]
 
@@ -42,9 +47,9 @@ def main() -> None:
     folder, data = Path(sys.argv[1]), load_settings(DataSettings).data
     assert data is not None, "set PIPIT_DATA"
     sets = {
-        "channels that train": drawn(folder / "synthetic_channels", TRAINING),
-        "unseen channels": drawn(folder / "synthetic_unseen", UNSEEN),
-        "unseen channels, logo removed": drawn(folder / "synthetic_unseen_no_logo", UNSEEN, logo=False),
+        "channels that train": drawn(folder / "synthetic_channels", TRAINED),
+        "unseen channels": drawn(folder / "synthetic_unseen", NEVER),
+        "unseen channels, logo removed": drawn(folder / "synthetic_unseen_no_logo", replace(NEVER, logo=False)),
         "real spots": real_spots(folder / "real_spots", data / "tv_ad_frames"),
     }
     rows: list[Row] = []
@@ -57,18 +62,19 @@ def main() -> None:
             if key in ("size_mb", "int8_loss_points")
         ]
         for what, place in list(sets.items())[1:]:
-            found = evaluate_bundle(bundle, [place]).metrics
+            found = evaluate_bundle(bundle, [place])
             kept = ("recall", "accuracy") if what == "real spots" else KEPT
-            rows += [row(name, what, key, found[key]) for key in kept]
+            rows += [row(name, what, key, found.metrics[key]) for key in kept]
+            if what != "real spots":
+                rows += by_kind(name, what, place, found)
         rows += times(name, bundle)
         write_csv("ad_frames", rows, ("numpy", "ai-edge-litert", "keras"))
 
 
-def drawn(folder: Path, size: Size, *, logo: bool = True) -> Path:
+def drawn(folder: Path, size: Size) -> Path:
     """A set of channels, made where it is not there."""
     if not (folder / "SYNTHETIC.txt").is_file():
-        folder.mkdir(parents=True)
-        write_synthetic_set(folder, size, logo=logo)
+        write_frames(folder, size)
     return folder
 
 
@@ -98,6 +104,21 @@ def trained(name: str, folder: Path, data: Path) -> Bundle:
         run_steps(run, actions_of(trainer), "verify")
         place = run.output("publish") / "bundle"
         return open_bundle(place) if place.is_dir() else make_bundle(trainer, run, FIRST_VERSION, place)
+
+
+def by_kind(name: str, what: str, place: Path, found: BundleEvaluation) -> list[Row]:
+    """Of each kind of thing that a channel shows, the share that is called an advertisement."""
+    assert found.answers is not None
+    kinds, seen = read_kinds(place), {f"{place.name}/{one.file}": one for one in read_manifest(place)}
+    called: dict[str, list[bool]] = {}
+    for example, (prediction, *_) in found.answers.asked.answered:
+        frame = seen[example.name]
+        detected = any(score.label == AD and score.detected for score in prediction.scores)
+        called.setdefault(str(kinds.label_at(frame.recording, frame.seconds)), []).append(detected)
+    return [
+        row(name, what, f"called_ad.{kind}", Metric(value=sum(hits) / len(hits), samples=len(hits)))
+        for kind, hits in sorted(called.items())
+    ]
 
 
 def times(name: str, bundle: Bundle) -> list[Row]:

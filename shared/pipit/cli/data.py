@@ -28,10 +28,11 @@ from pipit.cli.landmarks import landmarks
 from pipit.cli.output import JsonOption, print_json, print_line, print_table, say
 from pipit.cli.settings import CliSettings
 from pipit.data import download
-from pipit.data.check import DataReport, load_data_check
+from pipit.data.check import Advance, DataReport, load_data_check
 from pipit.data.fetch import FetchOptions, download_names, load_download
 from pipit.data.index import load_data_index
 from pipit.data.synthetic import SYNTHETIC_RECIPE, synthesise
+from pipit.installed import installed_tasks
 from pipit.settings import load_settings
 
 app = App(
@@ -112,10 +113,8 @@ def check(
     read = load_data_check(task)
     reports = []
     for folder in folders:
-        columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.completed}/{task.total}"))
-        with Progress(*columns, console=Console(stderr=True), transient=True) as bars:
-            bar = bars.add_task(str(folder), total=None)
-            reports.append(read(folder, partial(_advance, bars, bar)))
+        with _bar(str(folder)) as advance:
+            reports.append(read(folder, advance))
     if json:
         print_json(reports)
     else:
@@ -165,12 +164,22 @@ def make(
       pipit data synthesise TASK
       pipit train TASK --recipe synthetic --data data
     """
-    folder = synthesise(task, to or load_settings(CliSettings).data or DEFAULT_FOLDER)
+    data = to or load_settings(CliSettings).data or DEFAULT_FOLDER
+    with _bar(f"making {task}") as advance:
+        folder = synthesise(task, data, advance)
     if json:
         print_json({"folder": folder})
         return
     print_line(f"SYNTHETIC data in {escape(str(folder))}")
-    print_line(f"next: pipit train {task} --recipe {SYNTHETIC_RECIPE} --data {escape(str(folder.parent))}")
+    if task in installed_tasks():
+        print_line(f"next: pipit train {task} --recipe {SYNTHETIC_RECIPE} --data {escape(str(folder.parent))}")
+
+
+@contextmanager
+def _bar(title: str) -> Iterator[Advance]:
+    columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.completed}/{task.total}"))
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bars:
+        yield partial(_advance, bars, bars.add_task(title, total=None))
 
 
 def _advance(bars: Progress, bar: TaskID, done: int, total: int) -> None:

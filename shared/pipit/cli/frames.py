@@ -43,6 +43,9 @@ def frames(
     ] = False,
     programme: Annotated[str, typer.Option(help="Written into each line; a split keeps a programme together.")] = "",
     channel: Annotated[str, typer.Option(help="Written into each line; a split may leave a channel out.")] = "",
+    by_path: Annotated[
+        bool, typer.Option("--by-path", help="Files are CHANNEL/PROGRAMME-1.mp4 below the folder, and say both so.")
+    ] = False,
     longest_side: Annotated[int, typer.Option(help="Make larger pictures so many pixels; 0: as they are.", min=0)] = 0,
     duration: Annotated[
         float | None, typer.Option(help="Seconds of each recording; of a live source, of this run. (default: all)")
@@ -68,7 +71,7 @@ def frames(
 
     For example:
       pipit data frames --source evening.ts --programme news --channel one --output frames/evening
-      pipit data frames --source recordings --fps 0.5 --changes-only --max-gib 20 --output frames/all
+      pipit data frames --source recordings --by-path --fps 0.5 --max-gib 20 --output frames/all
       pipit data frames --source rtsp://tv.local/one --duration 3600 --channel one --output frames/one
       pipit data frames --source /dev/video0 --output frames/camera
     """
@@ -84,7 +87,7 @@ def frames(
             "in the repository, run: pip install --editable 'shared[image,video]'"
         ) from error
     options = CollectOptions(
-        FrameSettings(fps, changes_only, programme, channel, longest_side),
+        FrameSettings(fps, changes_only, programme, channel, longest_side, by_path),
         Room(None if max_gib is None else int(max_gib * _GIB), int(min_free_gib * _GIB)),
         Patience(silence=timeout, attempts=attempts),
         duration,

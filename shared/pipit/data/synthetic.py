@@ -4,20 +4,28 @@ A domain that can synthesise a small data set says so in its `pyproject.toml`, a
 
     [project.entry-points."pipit.synthetic"]
     "my_domain.my_task" = "my_domain.my_task.synthetic:write_synthetic_set"
+
+The function takes the folder to fill. One that takes long has a second parameter, `advance`, and calls it with how much
+is done and how much there is to do. What several tasks of a domain are made from may have a name there, too, although
+it is no task.
 """
 
 from __future__ import annotations
 
+import inspect
 import shutil
+from collections.abc import Callable
 from importlib.metadata import entry_points
 from pathlib import Path
 
 from pipit.errors import NotFound
 
 SYNTHETIC_RECIPE = "synthetic"
+Advance = Callable[[int, int], None]
+"""Called with what is done, and all there is to do."""
 
 
-def synthesise(task: str, data: Path) -> Path:
+def synthesise(task: str, data: Path, advance: Advance = lambda done, total: None) -> Path:
     """Writes the domain's synthetic set below `data`, whole or not at all; one that is there already is kept.
 
     Gives its folder, `synthetic_` and the task's name: `synthetic_sounds`. Raises NotFound if the task's domain can't.
@@ -34,5 +42,9 @@ def synthesise(task: str, data: Path) -> Path:
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(parents=True)
     for point in points:
-        point.load()(partial)
+        write = point.load()
+        if "advance" in inspect.signature(write).parameters:
+            write(partial, advance)
+        else:
+            write(partial)
     return partial.rename(folder)

@@ -38,7 +38,7 @@ def plot_confusion(path: Path, labels: Sequence[str], confusion: Sequence[Sequen
     counts = np.asarray(confusion, np.int64)
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     size = len(labels)
-    figure = _figure(max(3.6, 1.8 + 0.36 * size))
+    figure = new_figure(max(3.6, 1.8 + 0.36 * size))
     axes = figure.subplots()
     image = axes.imshow(shares, cmap="Blues", vmin=0.0, vmax=1.0)
     names = [label.replace("_", " ") for label in labels]
@@ -56,7 +56,7 @@ def plot_confusion(path: Path, labels: Sequence[str], confusion: Sequence[Sequen
         axes.text(column, row, str(counts[row, column]), ha="center", va="center", color=colour, fontsize=SMALL)
     bar = figure.colorbar(image, ax=axes, fraction=0.04, pad=0.02, format=PercentFormatter(1.0))
     bar.set_label("share of the true label's samples")
-    _save(figure, path)
+    save_figure(figure, path)
 
 
 def plot_precision_recall(
@@ -73,7 +73,7 @@ def plot_precision_recall(
     drawn = [index for index in range(len(labels)) if (truth == index).any()]
     columns = len(drawn) if len(drawn) <= 5 else min((6, 5, 4), key=lambda width: -len(drawn) % width)
     rows = math.ceil(len(drawn) / columns)
-    figure = _figure(0.6 + rows * max(1.8, min(3.2, WIDTH / columns)))
+    figure = new_figure(0.6 + rows * max(1.8, min(3.2, WIDTH / columns)))
     grid = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False)
     limits = thresholds or {}
     detected = reached(scores, labels, limits)
@@ -100,7 +100,7 @@ def plot_precision_recall(
     mark = "orange point: at the threshold; " if limits else ""
     figure.supxlabel(f"recall  ({mark}dotted: precision of guessing)", fontsize=NORMAL)
     figure.supylabel("precision", fontsize=NORMAL)
-    _save(figure, path)
+    save_figure(figure, path)
 
 
 def plot_reliability(path: Path, calibration: Calibration) -> None:
@@ -108,7 +108,7 @@ def plot_reliability(path: Path, calibration: Calibration) -> None:
     filled = [found for found in calibration.bins if found.samples]
     width = calibration.bins[0].high - calibration.bins[0].low
     middles = [(found.low + found.high) / 2.0 for found in filled]
-    figure = _figure(5.6)
+    figure = new_figure(5.6)
     upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=(3, 1))
     accuracies = np.array([found.accuracy for found in filled])
     ends = np.array(
@@ -133,7 +133,7 @@ def plot_reliability(path: Path, calibration: Calibration) -> None:
     lower.set(xlabel="score of the best label", ylabel="samples")
     lower.yaxis.set_major_locator(MaxNLocator(3, integer=True))
     _quiet(upper, lower)
-    _save(figure, path)
+    save_figure(figure, path)
 
 
 def plot_scores(
@@ -141,7 +141,7 @@ def plot_scores(
 ) -> None:
     """The best score of rightly and of wrongly answered samples. unknown_below: drawn where it is above 0."""
     best, right = scores.max(axis=1), scores.argmax(axis=1) == truth
-    figure = _figure(3.6)
+    figure = new_figure(3.6)
     axes = figure.subplots()
     edges = np.linspace(0.0, 1.0, 26)
     counts = np.histogram(best[right], edges)[0], np.histogram(best[~right], edges)[0]
@@ -159,7 +159,7 @@ def plot_scores(
     axes.yaxis.set_major_locator(MaxNLocator(integer=True))
     axes.legend(frameon=False, fontsize=SMALL, loc="upper left")
     _quiet(axes)
-    _save(figure, path)
+    save_figure(figure, path)
 
 
 def plot_coverage(
@@ -168,7 +168,7 @@ def plot_coverage(
     """How often the surest answers are right, by how many are given. unknown_below: drawn where it is above 0."""
     best, right = scores.max(axis=1), scores.argmax(axis=1) == truth
     shares, accuracies = coverage_curve(right, best)
-    figure = _figure(3.6)
+    figure = new_figure(3.6)
     axes = figure.subplots()
     axes.plot(shares, accuracies, color=BLUE, linewidth=1.4, label="the surest answers")
     axes.axhline(right.mean(), color=GREY, linewidth=1.2, linestyle="--", label=f"all answers: {right.mean():.2f}")
@@ -179,14 +179,14 @@ def plot_coverage(
     axes.xaxis.set_major_formatter(PercentFormatter(1.0))
     axes.legend(frameon=False, fontsize=SMALL, loc="upper right")
     _quiet(axes)
-    _save(figure, path)
+    save_figure(figure, path)
 
 
 def plot_shares(
     path: Path, rows: Sequence[tuple[str, Estimate | None, Estimate | None]], first: str, second: str
 ) -> None:
     """Two shares of each row with their intervals, the first row on top; None is not drawn. first, second: names."""
-    figure = _figure(1.0 + 0.26 * len(rows))
+    figure = new_figure(1.0 + 0.26 * len(rows))
     axes = figure.subplots()
     for column, (name, colour, mark, shift) in enumerate(((first, BLUE, "o", -0.14), (second, ORANGE, "s", 0.14)), 1):
         places = [place for place, row in enumerate(rows) if row[column] is not None]
@@ -200,7 +200,7 @@ def plot_shares(
     axes.set(xlim=(-0.02, 1.02), ylim=(len(rows) - 0.5, -0.5), xlabel="share of samples, with 95 % intervals")
     axes.legend(frameon=False, fontsize=SMALL, loc="upper center", bbox_to_anchor=(0.5, 1.0 + 0.4 / len(rows)), ncols=2)
     _quiet(axes)
-    _save(figure, path)
+    save_figure(figure, path)
 
 
 def plot_training(path: Path, history: Mapping[str, Sequence[float]], best_epoch: int | None = None) -> None:
@@ -209,7 +209,7 @@ def plot_training(path: Path, history: Mapping[str, Sequence[float]], best_epoch
     best_epoch: counted from 0; the pictures count from 1.
     """
     measures = [name for name in history if not name.startswith("val_") and name != "learning_rate"]
-    figure = _figure(3.4)
+    figure = new_figure(3.4)
     for axes, name in zip(figure.subplots(1, len(measures), squeeze=False)[0], measures, strict=True):
         for key, colour, style, text in ((name, BLUE, "-", "training"), (f"val_{name}", ORANGE, "--", "validation")):
             if key in history:
@@ -223,10 +223,11 @@ def plot_training(path: Path, history: Mapping[str, Sequence[float]], best_epoch
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         axes.legend(frameon=False, fontsize=SMALL)
         _quiet(axes)
-    _save(figure, path)
+    save_figure(figure, path)
 
 
-def _figure(height: float) -> Figure:
+def new_figure(height: float) -> Figure:
+    """As wide as a page. height: inches."""
     figure = Figure((WIDTH, height), dpi=DOTS_PER_INCH, layout="constrained")
     FigureCanvasAgg(figure)
     return figure
@@ -239,7 +240,8 @@ def _quiet(*several: Axes) -> None:
         axes.set_axisbelow(True)
 
 
-def _save(figure: Figure, path: Path) -> None:
+def save_figure(figure: Figure, path: Path) -> None:
+    """Writes a PNG, whole or not at all."""
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", metadata={"Software": None}, bbox_inches="tight", pad_inches=0.1)
     write_atomically(path, buffer.getvalue())

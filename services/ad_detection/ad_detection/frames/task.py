@@ -32,17 +32,17 @@ from pipit.training.keras_fit import epochs_done, fit, make_optimiser, seed_ever
 from pipit.training.keras_kit import FILE, KerasKit
 from pipit.training.kit import Ask, Kit, Trained
 from pipit.training.model_card import CardWords
-from pipit.training.recipe import Split, recipe_folder
+from pipit.training.recipe import recipe_folder
 from pipit.training.run import Facts, Run
 from pipit.training.sides import Entry, Side
 from pipit.training.source_set import Listing
 
-from ad_detection.frames.data import CONTENT, SMALLEST, programmes, read_frames, require_labels
-from ad_detection.frames.measure import AD, measure
 from ad_detection.frames.network import build_network, freeze
 from ad_detection.frames.pipeline import OUTPUT, whole_picture
 from ad_detection.frames.recipe import FramesRecipe
 from ad_detection.frames.synthetic import golden_inputs
+from ad_detection.labelled_frames import CONTENT, SMALLEST, programmes, read_frames, require_labels, split_rule
+from ad_detection.measure import AD, measure
 
 
 class FramesTrainer(PictureTrainer[FramesRecipe]):
@@ -59,9 +59,7 @@ class FramesTrainer(PictureTrainer[FramesRecipe]):
     def read_source(self, folder: Path, source: Any) -> Listing[Picture]:
         """See `ClassifierTrainer`."""
         recipe = self.recipe
-        rule: Split = recipe.split
-        if recipe.test_channels:
-            rule = Split(rule="fold", test_folds=recipe.test_channels, validation_share=recipe.split.validation_share)
+        rule = split_rule(recipe.split, recipe.test_channels)
         return require_labels(read_frames(folder, source.path, source.rename, rule, recipe.seed))
 
     def weights_files(self) -> Mapping[str, Path]:
@@ -131,7 +129,7 @@ class FramesTrainer(PictureTrainer[FramesRecipe]):
     def further_metrics(
         self, run: Run, evaluation: Evaluation, scores: Scores, test: Side, decision: Decision, ask: Ask
     ) -> Mapping[str, Metric]:
-        """See `ad_detection.frames.measure`."""
+        """See `ad_detection.measure`."""
         return measure(evaluation.labels, scores, test.truth, test.groups, decision, self.recipe.seed)
 
     def input(self, run: Run) -> InputDescription:

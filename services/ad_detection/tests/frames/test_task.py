@@ -65,8 +65,8 @@ def test_its_data_can_be_checked(channels: Path) -> None:
 def test_no_channel_and_no_programme_stands_on_two_sides(trained: tuple[FramesTrainer, Run, Bundle]) -> None:
     trainer, run, _ = trained
     groups = {side: {e["group"] for e in trainer.entries(run, side)} for side in ("train", "validation", "test")}
-    assert all(group.startswith("programme programme4_") for group in groups["test"])
-    assert not any(group.startswith("programme programme4_") for group in groups["train"] | groups["validation"])
+    assert groups["test"] == {"programme street_7_0", "programme studio_7_1"}
+    assert groups["test"].isdisjoint(groups["train"] | groups["validation"])
     assert groups["train"].isdisjoint(groups["validation"])
     assert groups["validation"]
 
@@ -82,7 +82,8 @@ def test_its_bundle_answers_as_the_trainer_measured(trained: tuple[FramesTrainer
     assert 0.5 <= manifest.decision.thresholds["ad"] < 1.0
     metrics = manifest.metrics
     assert metrics["accuracy"].value > metrics["baseline.accuracy"].value
-    assert metrics["recall"].value > 0.5
+    # A third of the frames are advertisements, and a ranking that knows nothing has that.
+    assert metrics["average_precision.ad"].value > 0.7
     for variant in manifest.variants:
         with (
             open_pipeline(bundle) as pipeline,
@@ -101,7 +102,7 @@ def test_a_servers_way_gives_what_training_measured(trained: tuple[FramesTrainer
     # What trained or validated is not asked about. Near-duplicates of it, which no side holds, are.
     tested = {entry["name"] for entry in trainer.entries(run, "test")}
     answered = [(one, parts[0]) for one, parts in found.answers.asked.answered if one.name in tested]
-    assert {one.group for one, _ in answered} == {"programme programme4_0", "programme programme4_1"}
+    assert {one.group for one, _ in answered} == {"programme street_7_0", "programme studio_7_1"}
     right = [part.scores[0].label == one.label for one, part in answered]
     accuracy = bundle.manifest.metrics["accuracy"]
     assert len(right) == accuracy.samples

@@ -22,7 +22,7 @@ from PIL import Image
 
 from pipit.data.duplicates import ALIKE, differing_bits, perceptual_hash
 from pipit.data.frames.manifest import MANIFEST, FrameRow, append_row, hash_of, hash_text, mend_manifest
-from pipit.data.frames.naming import folder_name, picture_name
+from pipit.data.frames.naming import folder_name, picture_name, programme_of
 from pipit.data.frames.sources import Source
 from pipit.errors import AlreadyExists, Conflict, InvalidInput, PipitError, Unavailable
 from pipit.files import write_atomically
@@ -48,7 +48,8 @@ class FrameSettings:
     """What all pictures of a folder have in common.
 
     fps: pictures a second at most. changes_only: leave out a picture that is nearly equal to the last one kept.
-    longest_side: pixels; larger pictures are made smaller; 0: as they are.
+    longest_side: pixels; larger pictures are made smaller; 0: as they are. by_path: a recording's path says what
+    programme and channel don't; see `programme_of`.
     """
 
     fps: float = 1.0
@@ -56,6 +57,7 @@ class FrameSettings:
     programme: str = ""
     channel: str = ""
     longest_side: int = 0
+    by_path: bool = False
 
     def __post_init__(self) -> None:
         if not 0 < self.fps <= 100:
@@ -179,8 +181,17 @@ class FrameFolder:
         self._require_room(data.tell())
         file = picture_name(folder_name(recording), seconds)
         settings = self._settings
+        channel, programme = programme_of(recording) if settings.by_path else ("", "")
         row = FrameRow(
-            file, recording, settings.programme, settings.channel, seconds, time, scene, hash_text(bits), lost
+            file=file,
+            recording=recording,
+            programme=settings.programme or programme,
+            channel=settings.channel or channel,
+            seconds=seconds,
+            time=time,
+            scene=scene,
+            hash=hash_text(bits),
+            lost=lost,
         )
         try:
             (self.path / file).parent.mkdir(exist_ok=True)

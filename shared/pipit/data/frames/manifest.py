@@ -3,8 +3,8 @@
 column      what it holds
 file        the picture, relative to the folder of frames.csv
 recording   name of the recording: its path without the ending, or the live source and when it began
-programme   as --programme said, may be empty
-channel     as --channel said, may be empty
+programme   as --programme said, or the recording's path by --by-path; may be empty
+channel     as --channel said, or the recording's path by --by-path; may be empty
 seconds     from the recording's start
 time        wall-clock time in UTC (ISO 8601), empty where nobody knows it
 scene       counts up by one where a picture is not nearly equal to the one on the line before

@@ -38,6 +38,16 @@ def recording_of_file(path: PurePosixPath) -> str:
     return printable(path.with_suffix("").as_posix())
 
 
+def programme_of(recording: str) -> tuple[str, str]:
+    """Channel and programme of a recording that is kept as CHANNEL/PROGRAMME-1.
+
+    They are its first folder, "" without one, and its file's name without the number at its end.
+    """
+    path = PurePosixPath(recording)
+    channel = path.parts[0] if len(path.parts) > 1 else ""
+    return channel, re.sub(r"(?<=.)[-_ ]\d+$", "", path.name)
+
+
 def recording_of_url(url: str) -> str:
     """The last part of the address that has a name, without the ending."""
     parts = urlsplit(url)

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 from pipit.data.frames.manifest import MANIFEST, append_row, read_manifest
+from pipit.data.frames.naming import programme_of
 from pipit.errors import AlreadyExists, Conflict, InvalidInput, NotFound, Unavailable
 from pipit.files import beside
 from pipit.locks import exclusive_lock
@@ -42,6 +43,30 @@ def test_pictures_named_by_recording_and_time(collecting: Any, ten_seconds: Path
     with Image.open(collecting.output / rows[3].file) as picture:
         assert picture.size == (96, 64)
     assert collecting.seen[-1] == ("evening", 9.9, 10.0)
+
+
+@pytest.mark.parametrize(
+    ("recording", "programme", "channel"),
+    [
+        ("one/news-12", "news", "one"),
+        ("one/2026/late news_3", "late news", "one"),
+        ("evening", "evening", ""),
+        ("one/24", "24", "one"),
+        ("one/studio 54-1", "studio 54", "one"),
+    ],
+)
+def test_paths_say_channel_and_programme(recording: str, programme: str, channel: str) -> None:
+    assert programme_of(recording) == (channel, programme)
+
+
+def test_a_folder_of_channels(collecting: Any, ten_seconds: Path, tmp_path: Path) -> None:
+    for name in ("one/news-1", "one/news-2", "two/film"):
+        place = tmp_path / "recordings" / f"{name}.mp4"
+        place.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(ten_seconds, place)
+    collecting(tmp_path / "recordings", by_path=True, duration=1.0)
+    found = [(row.recording, row.programme, row.channel) for row in read_manifest(collecting.output)]
+    assert found == [("one/news-1", "news", "one"), ("one/news-2", "news", "one"), ("two/film", "film", "two")]
 
 
 def test_what_shows_no_change_is_left_out(collecting: Any, ten_seconds: Path) -> None:

@@ -1,0 +1,132 @@
+"""Folders of SYNTHETIC recordings: films of made-up channels, and what they show when.
+
+    <channel>/<programme>-<n>.mp4    320 x 180, AAC of 16 kHz
+    labels.csv                       recording,start,end,label: ad or content
+    truth.csv                        recording,start,end,kind,label,sound_start,sound_end: see `grammar`
+    SYNTHETIC.txt                    says what it is
+
+Channels have no logo, brand, programme or voice in common. So that numbers of different tasks can be put side by side,
+each channel has one use:
+
+    TRAINING     1 to 6       train; programmes of them validate
+    TEST         7, 8         the test of a run
+    FITTING      51, 52       whatever is fitted to scores of trained networks: weights of an ensemble, policies
+    UNSEEN       101 to 104   reports, and nothing else
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+
+from pipit.data.spans import Span, Spans
+from pipit.data.spans.table import table_text
+from pipit.data.tables import rows_of
+from pipit.files import write_atomically
+
+from ad_detection.channels.drawing import kind_of
+from ad_detection.channels.film import write_film
+from ad_detection.channels.grammar import Part, frame_at, make_parts
+from ad_detection.channels.looks import Channel, make_channel
+from ad_detection.channels.scenes import Pixels
+from ad_detection.channels.sound import sound_of
+
+TRAINING = (1, 2, 3, 4, 5, 6)
+TEST = (7, 8)
+FITTING = (51, 52)
+UNSEEN = (101, 102, 103, 104)
+LABELS, TRUTH, MARK = "labels.csv", "truth.csv", "SYNTHETIC.txt"
+TRUTH_COLUMNS = ("recording", "start", "end", "kind", "label", "sound_start", "sound_end")
+WORDS = b"""SYNTHETIC: a program drew these pictures and made this sound; nothing of it was ever broadcast.
+What is measured on it says nothing about television.
+"""
+Advance = Callable[[int, int], None]
+"""Called with what is done, and all there is to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Size:
+    """How much is made.
+
+    channels: numbers, see above. programmes: of each. episodes: recordings of each programme. seconds: of a recording.
+    fps: pictures a second, also less than one. logo: False takes the channels' logos away. sound: False leaves it out.
+    """
+
+    channels: tuple[int, ...] = (1, 2, 3, 7)
+    programmes: int = 2
+    episodes: int = 1
+    seconds: float = 900.0
+    fps: Fraction = Fraction(4)
+    logo: bool = True
+    sound: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Recording:
+    """name: as labels have it, its path without the ending."""
+
+    channel: Channel
+    name: str
+    parts: tuple[Part, ...]
+
+
+def recordings_of(size: Size) -> Iterator[Recording]:
+    """What `write_channels` films."""
+    for number in size.channels:
+        for programme in range(size.programmes):
+            title = f"{kind_of(number * 1000 + programme)}_{number}_{programme}"
+            for episode in range(size.episodes):
+                parts = make_parts(number, programme, size.seconds, episode)
+                yield Recording(make_channel(number), f"channel{number}/{title}-{episode + 1}", parts)
+
+
+def write_channels(folder: Path, size: Size | None = None, advance: Advance = lambda done, total: None) -> Path:
+    """Films recordings into `folder`. The same size gives the same recordings. advance: counts seconds."""
+    size = size or Size()
+    recordings = tuple(recordings_of(size))
+    total, done = round(len(recordings) * size.seconds), 0.0
+    folder.mkdir(parents=True, exist_ok=True)
+    for recording in recordings:
+        path = folder / f"{recording.name}.mp4"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        sound = sound_of(recording.channel, recording.parts) if size.sound else None
+        write_film(path, _pictures(recording, size), size.fps, sound)
+        done += size.seconds
+        advance(round(done), total)
+    spans = Spans(Span(one.name, part.start, part.end, part.label) for one in recordings for part in one.parts)
+    write_atomically(folder / LABELS, table_text(spans).encode())
+    write_atomically(folder / TRUTH, _truth(recordings).encode())
+    write_atomically(folder / MARK, WORDS)
+    return folder
+
+
+def read_kinds(folder: Path) -> Spans:
+    """What kind of thing is shown when, of `grammar.KINDS`, by `truth.csv`. Raises InvalidInput for another table."""
+    rows = rows_of(folder / TRUTH, TRUTH_COLUMNS)
+    return Spans(Span(row["recording"], float(row["start"]), float(row["end"]), row["kind"]) for _, row in rows)
+
+
+def write_synthetic_set(folder: Path, advance: Advance) -> None:
+    """`pipit data synthesise ad_detection.channels`: a small set, of three channels that train and one that tests."""
+    write_channels(folder, None, advance)
+
+
+def _pictures(recording: Recording, size: Size) -> Iterator[Pixels]:
+    for number in range(int(size.seconds * size.fps)):
+        seconds = float(number / size.fps)
+        yield frame_at(recording.channel, recording.parts, seconds, logo=size.logo)
+
+
+def _truth(recordings: tuple[Recording, ...]) -> str:
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(TRUTH_COLUMNS)
+    for one in recordings:
+        for part in one.parts:
+            times = [f"{value:.3f}" for value in (part.start, part.end, part.sound_start, part.sound_end)]
+            writer.writerow((one.name, *times[:2], part.kind, part.label, *times[2:]))
+    return text.getvalue()
