@@ -39,7 +39,7 @@ from pipit.training.roc import area_under_curve
 from pipit.training.run import open_run
 from pipit.training.source_set import Listing
 from pipit.training.steps import actions_of, run_steps
-from sklearn.metrics import f1_score
+from scipy.stats import rankdata
 from sklearn.model_selection import StratifiedGroupKFold
 
 TASK = "baby_monitor.cry"
@@ -112,6 +112,8 @@ def _measured(name: str, labels: str, prior: float, split: str, data: Path, work
         overrides: dict[str, Any] = {
             "split": {"rule": "fold", "test_folds": [str(number)]},
             "network_options.prior": prior,
+            # A run of its own: how recordings are dealt stands in no recipe.
+            **({} if split == "recorder" else {"description": "recorders are torn"}),
             **({"reasons": CORPUS} if labels == "corpus" else {}),
         }
         recipe = load_recipe(find_recipe(CryTrainer.recipe_folder, TASK, name), CryRecipe, overrides)
@@ -127,14 +129,19 @@ def _measured(name: str, labels: str, prior: float, split: str, data: Path, work
             assert not reasons or reasons == tuple(found)
             reasons = tuple(found)
             first = len(trainer.labels(run)) - len(reasons)
-            tests.append((test.truth - first, scores_of(outputs, 0.0, has_gate=False), test.groups))
-    truth, scores, groups = (np.concatenate(parts) for parts in zip(*tests, strict=True))
+            dealt = np.full(len(test.truth), number)
+            tests.append((test.truth - first, scores_of(outputs, 0.0, has_gate=False), test.groups, dealt))
+    truth, scores, groups, rounds = (np.concatenate(parts) for parts in zip(*tests, strict=True))
     given = {"recipe": name, "labels": labels, "prior": prior, "split": split}
-    return [{**given, **row} for row in _rows(reasons, truth, scores, groups)]
+    return [{**given, **row} for row in _rows(reasons, truth, scores, groups, rounds)]
 
 
 def _rows(
-    reasons: tuple[str, ...], truth: NDArray[np.int64], scores: NDArray[np.float32], groups: NDArray[Any]
+    reasons: tuple[str, ...],
+    truth: NDArray[np.int64],
+    scores: NDArray[np.float32],
+    groups: NDArray[Any],
+    rounds: NDArray[np.int64],
 ) -> Iterator[Row]:
     recorders = len(np.unique(groups))
     evaluation = evaluate(reasons, truth, scores, groups, seed=SEED)
@@ -146,8 +153,12 @@ def _rows(
             one = metrics[metric]
             yield _row(metric, Estimate(one.value, one.samples, one.low, one.high), recorders)
     for position, reason in enumerate(reasons):
-        own = truth == position
-        area = area_under_curve(own.astype(np.int64), scores[:, position], groups, SEED)
+        own, ranked = truth == position, scores[:, position].copy()
+        for number in range(ROUNDS):
+            # Networks of different rounds are compared by ranks: what was common in one's training is rare in its test.
+            there = rounds == number
+            ranked[there] = rankdata(ranked[there]) / there.sum()
+        area = area_under_curve(own.astype(np.int64), ranked, groups, SEED)
         if area is not None:
             yield _row(f"auc.{reason}", replace(area, samples=int(own.sum())), len(np.unique(groups[own])))
     yield _row("macro_f1.p", Estimate(_chance(truth, scores, groups), PERMUTATIONS), recorders)
@@ -156,14 +167,20 @@ def _rows(
 def _chance(truth: NDArray[np.int64], scores: NDArray[np.float32], groups: NDArray[Any]) -> float:
     """How often labels that were dealt to recorders anew are answered with as high a macro F1."""
     best = scores.argmax(axis=1)
-    found = f1_score(truth, best, average="macro", zero_division=0.0)
+    found = _macro_f1(truth, best, scores.shape[1])
     names = np.unique(groups)
     order = np.concatenate([np.flatnonzero(groups == name) for name in names])
     generator, reached = np.random.default_rng(SEED), 1
     for _ in range(PERMUTATIONS):
         dealt = np.concatenate([truth[groups == name] for name in generator.permutation(names)])
-        reached += f1_score(dealt, best[order], average="macro", zero_division=0.0) >= found
+        reached += _macro_f1(dealt, best[order], scores.shape[1]) >= found
     return reached / (PERMUTATIONS + 1)
+
+
+def _macro_f1(truth: NDArray[np.int64], best: NDArray[np.int64], labels: int) -> float:
+    confusion = np.bincount(truth * labels + best, minlength=labels**2).reshape(labels, labels)
+    both = confusion.sum(axis=0) + confusion.sum(axis=1)
+    return float((2.0 * confusion.diagonal() / np.maximum(both, 1)).mean())
 
 
 def _gate(data: Path, work: Path) -> Iterator[Row]:
