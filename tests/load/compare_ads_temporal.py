@@ -63,6 +63,11 @@ from pipit.training.steps import actions_of, run_steps
 TRAINED = Size(channels=(*TRAINING, *TEST), programmes=2, seconds=480.0, fps=Fraction(1), sound=False)
 NEVER = Size(channels=UNSEEN, programmes=2, seconds=480.0, fps=Fraction(1), sound=False)
 STEPS = Steps()
+KEPT = (
+    *("precision", "recall", "f1", "accuracy", "baseline.accuracy", "switches_an_hour", "flaps_an_hour"),
+    *("int8_loss_points", "size_mb", "cnn_mb", "both_mb"),
+)
+PACKAGES = ("numpy", "ai-edge-litert", "keras")
 Row = dict[str, object]
 
 
@@ -88,32 +93,22 @@ def main() -> None:
     folder, data = Path(sys.argv[1]), load_settings(DataSettings).data
     assert data is not None, "set PIPIT_DATA"
     drawn(folder / "synthetic_seconds", TRAINED)
-    sets = {
-        "unseen channels": drawn(folder / "unseen_seconds", NEVER),
-        "unseen channels, logo removed": drawn(folder / "unseen_seconds_no_logo", replace(NEVER, logo=False)),
-    }
-    frames, frames_run = trained(FramesTrainer, FramesRecipe, "base", folder, data, {"augmentation.copies": 0})
-    temporal, _ = trained(TemporalTrainer, TemporalRecipe, "base", folder, data, {})
-    on_frames, _ = trained(TemporalTrainer, TemporalRecipe, "base", folder, data, {"cnn.start_from": str(frames_run)})
-    small, _ = trained(FramesTrainer, FramesRecipe, "synthetic", folder, data, {})
-    small_temporal, _ = trained(TemporalTrainer, TemporalRecipe, "synthetic", folder, data, {})
-    bundles = {"frames": frames, "temporal": temporal, "on frames": on_frames}
-    bundles |= {"small frames": small, "small temporal": small_temporal}
-    rows = [
-        row(name, "test channels", "trained", key, metric)
-        for name, bundle in bundles.items()
-        for key, metric in bundle.manifest.metrics.items()
-        if key in ("precision", "recall", "f1", "accuracy", "int8_loss_points", "size_mb", "cnn_mb", "both_mb")
-    ]
-    for what, place in sets.items():
-        for name, bundle in bundles.items():
-            scored, threshold = asked(bundle, place), bundle.manifest.decision.thresholds[AD]
-            rows += measured(name, what, scored, threshold)
-            if bundle.manifest.task == "ad_detection.frames":
-                rows += measured(f"{name}, mean", what, scored.mean, threshold)
-        write_csv("ads_temporal", rows, ("numpy", "ai-edge-litert", "keras"))
-    rows += [*times(on_frames, frames_run, folder, data), *parity(temporal, folder, data)]
-    write_csv("ads_temporal", rows, ("numpy", "ai-edge-litert", "keras"))
+    unseen = drawn(folder / "unseen_seconds", NEVER)
+    without_logo = drawn(folder / "unseen_seconds_no_logo", replace(NEVER, logo=False))
+    rows: list[Row] = []
+    bundles: dict[str, Bundle] = {}
+    runs: dict[str, Path] = {}
+    for name in ("frames", "on frames", "temporal", "small frames", "small temporal"):
+        bundle, runs[name] = trained(name, folder, data, runs)
+        bundles[name] = bundle
+        kept = bundle.manifest.metrics
+        rows += [row(name, "test channels", "threshold", key, kept[key]) for key in KEPT if key in kept]
+        rows += measured(name, bundle, "unseen channels", unseen)
+        write_csv("ads_temporal", rows, PACKAGES)
+    for name in ("frames", "on frames"):
+        rows += measured(name, bundles[name], "unseen channels, logo removed", without_logo)
+    rows += [*times(bundles["on frames"], runs["frames"], folder, data), *parity(bundles["temporal"], folder, data)]
+    write_csv("ads_temporal", rows, PACKAGES)
 
 
 def drawn(folder: Path, size: Size) -> Path:
@@ -121,25 +116,28 @@ def drawn(folder: Path, size: Size) -> Path:
     return folder if (folder / "SYNTHETIC.txt").is_file() else write_frames(folder, size)
 
 
-def trained(
-    trainer_type: Any, recipe_type: Any, name: str, folder: Path, data: Path, changes: Mapping[str, object]
-) -> tuple[Bundle, Path]:
-    """A bundle, and its run."""
-    task = "ad_detection.frames" if trainer_type is FramesTrainer else "ad_detection.temporal"
-    own = {
+def trained(name: str, folder: Path, data: Path, runs: Mapping[str, Path]) -> tuple[Bundle, Path]:
+    """A bundle by its name in the module's text, and its run. runs: those that are there."""
+    changes: dict[str, object] = {
         "data.0.path": str(folder / "synthetic_seconds"),
         "data.0.licence": "none needed; made by a program",
         "test_channels": [f"channel{number}" for number in TEST],
     }
-    recipe = load_recipe(find_recipe(trainer_type.recipe_folder, task, name), recipe_type, {**own, **changes})
-    trainer = trainer_type(recipe, data)
+    recipe_name = "synthetic" if name.startswith("small") else "base"
+    trainer: FramesTrainer | TemporalTrainer
+    if name.endswith("frames") and name != "on frames":
+        changes |= {"augmentation.copies": 0}
+        path = find_recipe(FramesTrainer.recipe_folder, "ad_detection.frames", recipe_name)
+        trainer = FramesTrainer(load_recipe(path, FramesRecipe, changes), data)
+    else:
+        changes |= {"cnn.start_from": str(runs["frames"])} if name == "on frames" else {}
+        path = find_recipe(TemporalTrainer.recipe_folder, "ad_detection.temporal", recipe_name)
+        trainer = TemporalTrainer(load_recipe(path, TemporalRecipe, changes), data)
     with open_run(trainer, folder / "runs") as run:
         run_steps(run, actions_of(trainer), "verify")
         place = run.output("publish") / "bundle"
-        return (
-            open_bundle(place) if place.is_dir() else make_bundle(trainer, run, FIRST_VERSION, place),
-            run.folder,
-        )
+        made = open_bundle(place) if place.is_dir() else make_bundle(trainer, run, FIRST_VERSION, place)
+        return made, run.folder
 
 
 def asked(bundle: Bundle, folder: Path) -> Scored:
@@ -165,12 +163,20 @@ def asked(bundle: Bundle, folder: Path) -> Scored:
     )
 
 
-def measured(name: str, what: str, of: Scored, threshold: float) -> list[Row]:
+def measured(name: str, bundle: Bundle, what: str, folder: Path) -> list[Row]:
+    """Of a bundle on a set, and of single frames' mean."""
+    scored, threshold = asked(bundle, folder), bundle.manifest.decision.thresholds[AD]
+    rows = rows_of(name, what, scored, threshold)
+    if bundle.manifest.task == "ad_detection.frames":
+        rows += rows_of(f"{name}, mean", what, scored.mean, threshold)
+    return rows
+
+
+def rows_of(name: str, what: str, of: Scored, threshold: float) -> list[Row]:
     """At the bundle's threshold, and by the better of two scores."""
-    rows = []
     area = area_under_curve(of.truth.astype(int), of.scores, of.programmes)
     assert area is not None
-    rows.append(row(name, what, "", "auc", area.to_metric()))
+    rows = [row(name, what, "", "auc", area.to_metric())]
     for at, least in (("threshold", threshold), ("better score", 0.5)):
         called = of.scores >= least
         found = detected(called, of.truth, of.programmes, 1)

@@ -83,7 +83,7 @@ def features_of(
             key = {"cnn": digest, "frames": sha256_bytes(content.encode()), "crop": crop}
 
             def look(of: Sequence[Frame] = recording) -> NDArray[np.float32]:
-                seen = [cnn.run({given.name: _look(frame, crop)[np.newaxis].astype(np.float32)}) for frame in of]
+                seen = [cnn.run({given.name: shown_of(frame, crop)[np.newaxis].astype(np.float32)}) for frame in of]
                 return np.concatenate([one[made.name] for one in seen])
 
             parts.append(keep.get(key, look))
@@ -92,9 +92,10 @@ def features_of(
 
 
 def _rows(frames: Sequence[Placed], crop: int) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
-    pixels = np.stack([_look(frame, crop) for frame, _ in frames])
+    pixels = np.stack([shown_of(frame, crop) for frame, _ in frames])
     return pixels, np.array([place for _, place in frames], np.int64)
 
 
-def _look(frame: Frame, crop: int) -> NDArray[np.uint8]:
+def shown_of(frame: Frame, crop: int) -> NDArray[np.uint8]:
+    """What the CNN is shown of a frame, as the device makes it: (crop, crop, 3). Raises InvalidInput, InputTooLarge."""
     return whole_picture(decode_image(EncodedImage(frame.path.read_bytes()), shorter_side=crop), crop)

@@ -3,6 +3,7 @@
 fit/   cnn.tflite          the CNN as it is served; it stays as it is from here on
        features_<side>.npy what it makes of each frame, (frames, columns), computed once and kept under its digest
        network.keras       what looks at sequences
+verify/mistakes.png        frames of the worst mistakes; it stays in the run folder
 
 So what is trained and measured is what a device computes: sequences of the served CNN's features, 8 bits included.
 
@@ -27,7 +28,9 @@ from pipit.files import sha256_file
 from pipit.inputs import Input, InputSequence
 from pipit.runtimes import load_runtime
 from pipit.training.alarms import alarm_labels_of
+from pipit.training.by_input.pictures.evaluating import read_input
 from pipit.training.by_input.pictures.listing import Seen, read_pixels
+from pipit.training.by_input.pictures.mistakes import COLUMNS, ROWS, write_contact_sheet
 from pipit.training.by_input.pictures.networks.efficientnet_lite_weights import FILE as WEIGHTS
 from pipit.training.by_input.pictures.networks.efficientnet_lite_weights import weights_file
 from pipit.training.classifier import ClassifierTrainer
@@ -45,8 +48,8 @@ from ad_detection.frames.pipeline import OUTPUT
 from ad_detection.frames.synthetic import golden_inputs
 from ad_detection.labelled_frames import CONTENT, SMALLEST, Frame, require_labels, split_rule
 from ad_detection.measure import AD, measure
-from ad_detection.temporal.cnn import export_cnn, features_of, make_cnn
-from ad_detection.temporal.data import flicker_of, in_order, read_timed_frames, sequence_of, steps_of
+from ad_detection.temporal.cnn import export_cnn, features_of, make_cnn, shown_of
+from ad_detection.temporal.data import flicker_of, in_order, read_timed_frames, steps_of
 from ad_detection.temporal.network import build_head
 from ad_detection.temporal.pipeline import CNN
 from ad_detection.temporal.recipe import TemporalRecipe
@@ -85,13 +88,8 @@ class TemporalTrainer(ClassifierTrainer[TemporalRecipe, Frame, Side]):
         return {} if weights is None else {WEIGHTS.as_posix(): weights}
 
     def input_of(self, item: Frame) -> Input:
-        """The sequence that ends with this frame."""
-        frames = [one for one in in_order(self.sources.items()) if one.recording == item.recording]
-        steps = steps_of([one.recording for one in frames], [one.seconds for one in frames], self.recipe.steps)
-        for step in steps:
-            if frames[step.place].name == item.name:
-                return sequence_of([frames[place] for place in step.places])
-        raise InvalidInput(f"{item.name} lies within a step of the frame before, so that no sequence ends with it")
+        """See `ClassifierTrainer`: the frame alone, which is a sequence of one."""
+        return read_input(item)
 
     def read_items(self, run: Run, items: Sequence[Frame]) -> tuple[list[Frame], list[str], Facts]:
         """See `ClassifierTrainer`."""
@@ -144,9 +142,9 @@ class TemporalTrainer(ClassifierTrainer[TemporalRecipe, Frame, Side]):
 
     def fit_network(self, run: Run, scratch: Path, logs: Path) -> Trained:
         """See the module's text."""
-        recipe, output = self.recipe, run.output("fit")
-        sides = {side: [(frame, self._position(run, frame)) for frame in self.items(run, side)] for side in SIDES}
-        cnn = make_cnn(recipe, self._weights(), len(self.labels(run)), sides, scratch, logs, run.progress)
+        recipe, labels, output = self.recipe, self.labels(run), run.output("fit")
+        sides = {side: [(frame, labels.index(frame.label)) for frame in self.items(run, side)] for side in SIDES}
+        cnn = make_cnn(recipe, self._weights(), len(labels), sides, scratch, logs, run.progress)
         export_cnn(recipe, cnn, sides["train"], output / CNN_FILE)
         for side, frames in sides.items():
             features = features_of(output / CNN_FILE, frames, recipe.cnn.crop, run.cache, run.progress)
@@ -184,6 +182,15 @@ class TemporalTrainer(ClassifierTrainer[TemporalRecipe, Frame, Side]):
         if head.is_file():
             found["both_mb"] = Metric(value=(cnn + head.stat().st_size) / 1e6, samples=0)
         return found
+
+    def after_verify(self, run: Run, scores: Scores, test: Side) -> None:
+        """Leaves `mistakes.png`: the last frames of the sequences that the network was surest of, and wrong."""
+        own = scores[np.arange(len(test.truth)), test.truth]
+        worst = np.argsort(own - scores.max(axis=1), kind="stable")[: COLUMNS * ROWS]
+        frames = self.items(run, "test")
+        pixels = np.stack([shown_of(frames[place], self.recipe.cnn.crop) for place in worst.tolist()])
+        path = run.output("verify") / "mistakes.png"
+        write_contact_sheet(path, pixels, test.truth[worst], scores[worst], self.labels(run))
 
     def input(self, run: Run) -> InputDescription:
         """See `ClassifierTrainer`."""
@@ -230,9 +237,6 @@ class TemporalTrainer(ClassifierTrainer[TemporalRecipe, Frame, Side]):
                 "Its CNN stays as it was while sequences are learnt, and training frames are not varied.",
             ),
         )
-
-    def _position(self, run: Run, frame: Frame) -> int:
-        return self.labels(run).index(frame.label)
 
     def _weights(self) -> Path | None:
         return weights_file(self.data) if self.recipe.cnn.weights == "imagenet" else None

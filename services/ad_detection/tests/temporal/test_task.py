@@ -16,11 +16,12 @@ from ad_detection.frames.pipeline import whole_picture
 from ad_detection.frames.recipe import FramesRecipe
 from ad_detection.frames.task import FramesTrainer
 from ad_detection.temporal.cnn import make_cnn
-from ad_detection.temporal.data import in_order, read_timed_frames, sequence_of
+from ad_detection.temporal.data import in_order, read_timed_frames
 from ad_detection.temporal.network import build_head, whole_network
 from ad_detection.temporal.pipeline import MOST_FRAMES, TemporalPipeline
 from ad_detection.temporal.task import TemporalTrainer
 from ai_edge_litert.interpreter import Interpreter
+from PIL import Image
 from pipit.answers import softmax
 from pipit.bundle import open_bundle
 from pipit.bundle.golden import check_golden
@@ -35,6 +36,7 @@ from pipit.pipelines.served import serve_bundle
 from pipit.runtimes import load_runtime
 from pipit.serving import InferenceServer, ServingSettings
 from pipit.training.bundle_evaluation import evaluate_bundle
+from pipit.training.by_input.pictures.mistakes import COLUMNS, SIDE
 from pipit.training.progress import LogProgress
 from pipit.training.recipe import find_recipe, load_recipe, recipe_names
 from pipit.training.run import open_run
@@ -43,7 +45,7 @@ from pipit.training.trainer import load_trainer
 from pipit.types import Prediction, TimeSpan
 from typer.testing import CliRunner
 
-from .conftest import Trained, recipe_of
+from .conftest import SECONDS, Trained, frame_of, recipe_of, write_recordings
 
 pytestmark = [
     # Keras saves weights in a way that numpy warns of.
@@ -84,6 +86,10 @@ def test_its_bundle_answers_as_the_trainer_measured(trained: Trained) -> None:
     assert manifest.labels == ("ad", "content")
     assert manifest.decision.background == "content"
     assert (manifest.input.kind, manifest.input.shape) == ("sequence", (5, 32))
+    with Image.open(trained[1].output("verify") / "mistakes.png") as sheet:
+        assert sheet.width == COLUMNS * SIDE
+    # Pictures of recordings are not passed on.
+    assert not any(path.endswith(".png") and "mistakes" in path for path in manifest.files)
     assert set(manifest.networks) == {"cnn"}
     metrics = manifest.metrics
     assert metrics["accuracy"].value > metrics["baseline.accuracy"].value
@@ -347,9 +353,50 @@ def test_every_recipe_is_whole() -> None:
     assert gates["both_mb"] == ("<", 5.0)
 
 
-@pytest.mark.slow
-def test_a_frame_stands_for_the_sequence_that_ends_with_it(trained: Trained) -> None:
-    trainer, run, _ = trained
-    frames = in_order(trainer.items(run, "test"))
-    assert trainer.input_of(frames[7]) == sequence_of(frames[3:8])
-    assert trainer.input_of(frames[1]) == sequence_of([frames[0]] * 4 + [frames[1]])
+def prepared(data: Path, runs: Path, **changes: object) -> list[dict[str, Any]]:
+    """Entries of all sides."""
+    trainer = TemporalTrainer(recipe_of(**{"data.0.path": "some", **changes}), data)
+    with open_run(trainer, runs) as run:
+        run_steps(run, actions_of(trainer), "prepare")
+        return [entry for side in ("train", "validation", "test") for entry in trainer.entries(run, side)]
+
+
+def test_frames_that_can_t_be_read_are_named(tmp_path: Path) -> None:
+    folder = write_recordings(tmp_path / "some", programmes=1)
+    (folder / "channel1_0" / "007.png").write_bytes(b"\x89PNG cut short")
+    with pytest.raises(InvalidInput, match=r"1 entries of the data can't be used.*\n.*channel1_0/007\.png"):
+        prepared(tmp_path, tmp_path / "runs")
+    entries = prepared(tmp_path, tmp_path / "runs", skip_bad_files=True)
+    assert len(entries) == 4 * SECONDS - 1
+    assert not any(entry["name"].endswith("channel1_0/007.png") for entry in entries)
+
+
+def test_a_spot_that_is_shown_again_on_another_side_is_left_out_where_it_does_not_train(tmp_path: Path) -> None:
+    folder = write_recordings(tmp_path / "some", programmes=1)
+    for second in range(45, 55):
+        shown_again = (folder / "channel1_0" / f"{second:03d}.png").read_bytes()
+        for channel in (2, 3, 7):
+            (folder / f"channel{channel}_0" / f"{second:03d}.png").write_bytes(shown_again)
+    entries = prepared(tmp_path, tmp_path / "runs")
+    sides: dict[str, set[str]] = {}
+    for entry in entries:
+        if 45 <= entry["seconds"] < 55:
+            sides.setdefault(entry["side"], set()).add(entry["recording"])
+    assert set(sides) == {"train"}
+    assert len(sides["train"]) == 2
+    assert sum(entry["side"] == "test" for entry in entries) == SECONDS - 10
+
+
+def test_more_frames_than_one_a_second_are_not_looked_at(tmp_path: Path) -> None:
+    write_recordings(tmp_path / "some", programmes=1)
+    entries = prepared(tmp_path, tmp_path / "runs", step_seconds=2.0)
+    # The first, and then the one that is a quarter of a step early at most: the even ones.
+    assert {entry["seconds"] % 2 for entry in entries} == {0.0}
+    assert len(entries) == 4 * 33
+
+
+def test_data_without_times_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "some" / "ad").mkdir(parents=True)
+    (tmp_path / "some" / "ad" / "1.png").write_bytes(frame_of(1, 1, 1, is_ad=True))
+    with pytest.raises(InvalidInput, match="holds pictures without times"):
+        prepared(tmp_path, tmp_path / "runs")
