@@ -189,6 +189,7 @@ class ClassifierTrainer(ABC, Generic[RecipeT, ItemT, SideT]):
             self.background(run),
             experimental=self.experimental(run, validation, scores),
             groups=self.groups(run),
+            recordings=validation.groups,
         )
 
     def measure(self, run: Run, scores: Scores, side: SideT, decision: Decision) -> Evaluation:
@@ -229,6 +230,10 @@ class ClassifierTrainer(ABC, Generic[RecipeT, ItemT, SideT]):
     def files(self, run: Run) -> Mapping[str, Path]:
         """Further files of the bundle beside the report, by their path in it."""
         return {}
+
+    def base_bundle(self, run: Run) -> str | None:
+        """Digest of the bundle that the training went on from, if it did."""
+        return None
 
     # The six steps.
 
@@ -339,6 +344,7 @@ class ClassifierTrainer(ABC, Generic[RecipeT, ItemT, SideT]):
             split_rule=self.split_rule(),
             files={**self.files(run), **{f"report/{path.name}": path for path in report}},
             networks=self.networks(),
+            base_bundle=self.base_bundle(run),
         )
 
     # What steps left.

@@ -28,7 +28,7 @@ from pipit.data.spans.table import table_text
 from pipit.data.tables import rows_of
 from pipit.files import write_atomically
 
-from ad_detection.channels.drawing import kind_of
+from ad_detection.channels.drawing import KINDS, kind_of
 from ad_detection.channels.film import write_film
 from ad_detection.channels.grammar import Part, frame_at, make_parts
 from ad_detection.channels.looks import Channel, make_channel
@@ -52,12 +52,14 @@ Advance = Callable[[int, int], None]
 class Size:
     """How much is made.
 
-    channels: numbers, see above. programmes: of each. episodes: recordings of each programme. seconds: of a recording.
-    fps: pictures a second, also less than one. logo: False takes the channels' logos away. sound: False leaves it out.
+    channels: numbers, see above. programmes: of each. kinds: of programmes, others are left out. episodes: recordings
+    of each programme. seconds: of a recording. fps: pictures a second, also less than one. logo: False takes the
+    channels' logos away. sound: False leaves it out.
     """
 
     channels: tuple[int, ...] = (1, 2, 3, 7)
     programmes: int = 2
+    kinds: tuple[str, ...] = KINDS
     episodes: int = 1
     seconds: float = 900.0
     fps: Fraction = Fraction(4)
@@ -78,7 +80,10 @@ def recordings_of(size: Size) -> Iterator[Recording]:
     """What `write_channels` films."""
     for number in size.channels:
         for programme in range(size.programmes):
-            title = f"{kind_of(number * 1000 + programme)}_{number}_{programme}"
+            kind = kind_of(number * 1000 + programme)
+            if kind not in size.kinds:
+                continue
+            title = f"{kind}_{number}_{programme}"
             for episode in range(size.episodes):
                 parts = make_parts(number, programme, size.seconds, episode)
                 yield Recording(make_channel(number), f"channel{number}/{title}-{episode + 1}", parts)
