@@ -23,9 +23,13 @@ from typing import ClassVar
 
 
 class PipitError(Exception):
-    """Base of all of them. `status` is the name of a canonical gRPC status code."""
+    """Base of all of them. `status` is the name of a canonical gRPC status code.
+
+    reason: goes with the status where it has two meanings that a program acts on.
+    """
 
     status: ClassVar[str] = "INTERNAL"
+    reason: ClassVar[str] = ""
 
 
 class InvalidInput(PipitError):
@@ -35,9 +39,10 @@ class InvalidInput(PipitError):
 
 
 class InputTooLarge(PipitError):
-    """The input is over a size limit."""
+    """The input is over a size limit. To send it again is of no use."""
 
     status = "RESOURCE_EXHAUSTED"
+    reason = "TOO_LARGE"
 
 
 class QueueFull(PipitError):

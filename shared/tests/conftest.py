@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import importlib
+import os
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from ipaddress import ip_address
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -14,6 +17,16 @@ import grpc
 import numpy as np
 import pytest
 import soundfile
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import (
+    BestAvailableEncryption,
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+)
+from cryptography.x509.oid import NameOID
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from numpy.typing import NDArray
 from pipit.bundle import Bundle, Manifest, write_bundle, write_golden
@@ -24,6 +37,10 @@ from pipit.landmark_networks import FOLDER, install
 from pipit.serving import InferenceServer, ServingSettings
 from pipit.settings import DataSettings, LandmarkSettings, load_settings
 
+# Read when the first channel is made: tests of load balancing ask a name server of their own, which the system's lookup
+# can't be sent to.
+os.environ["GRPC_DNS_RESOLVER"] = "ares"
+
 
 @pytest.fixture(scope="session")
 def data_folder() -> Path:
@@ -32,6 +49,41 @@ def data_folder() -> Path:
     if folder is None:
         pytest.skip("needs real data; set PIPIT_DATA")
     return folder
+
+
+@pytest.fixture
+def make_certificate(tmp_path: Path) -> Callable[..., tuple[Path, Path]]:
+    """A certificate that signs itself, and its key, as PEM files in a folder of their own.
+
+    host: the address or name that it is for. days: from when to when it holds, counted from now. password: of the key.
+    """
+
+    def make(
+        folder: str = "certificate",
+        host: str = "127.0.0.1",
+        days: tuple[int, int] = (-1, 1),
+        password: bytes | None = None,
+    ) -> tuple[Path, Path]:
+        key = ec.generate_private_key(ec.SECP256R1())
+        name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "pipit test")])
+        begin, end = (datetime.now(UTC) + timedelta(days=count) for count in days)
+        try:
+            alternative: x509.GeneralName = x509.IPAddress(ip_address(host))
+        except ValueError:
+            alternative = x509.DNSName(host)
+        signed = (
+            x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number(), begin, end)
+            .add_extension(x509.SubjectAlternativeName([alternative]), critical=False)
+            .sign(key, hashes.SHA256())
+        )
+        encryption = NoEncryption() if password is None else BestAvailableEncryption(password)
+        paths = tmp_path / folder / "certificate.pem", tmp_path / folder / "key.pem"
+        paths[0].parent.mkdir()
+        paths[0].write_bytes(signed.public_bytes(Encoding.PEM))
+        paths[1].write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, encryption))
+        return paths
+
+    return make
 
 
 @pytest.fixture(scope="session")

@@ -27,7 +27,9 @@ def tasks() -> list[str]:
 @pytest.mark.parametrize("domain", DOMAINS, ids=lambda path: path.name)
 def test_a_domains_readme_is_short_and_says_what_it_has_to(domain: Path) -> None:
     text = (domain / "README.md").read_text("utf-8")
-    assert len(text.split()) <= 600
+    own = [task for task in tasks() if task.startswith(f"{domain.name}.")]
+    # A page for one or two tasks; each further one has its few lines.
+    assert len(text.split()) <= 600 + 150 * max(0, len(own) - 1)
     assert re.findall(r"^## (.+)$", text, re.MULTILINE) == ["Use", "Train", "Data", "Limits"]
 
 
@@ -37,8 +39,9 @@ def test_there_are_tasks() -> None:
 
 @pytest.mark.parametrize("task", tasks())
 def test_every_task_has_a_report_and_a_line_with_one_number(task: str) -> None:
-    report = f"docs/measured/{task.partition('.')[2]}.md"
-    assert (REPOSITORY / report).read_text("utf-8").startswith(f"# `{task}`")
+    pages = (REPOSITORY / "docs/measured").glob("*.md")
+    (page,) = [path for path in pages if path.read_text("utf-8").startswith(f"# `{task}`")]
+    report = page.relative_to(REPOSITORY).as_posix()
     readme = (REPOSITORY / "README.md").read_text("utf-8")
     (row,) = [line for line in readme.splitlines() if line.startswith(f"| [`{task}`](")]
     assert f"]({report}#measured)" in row

@@ -13,13 +13,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 from pipit.data.frames.manifest import MANIFEST
 from pipit.data.spans.read import read_spans
 from pipit.data.spans.table import read_table
 from pipit.errors import InvalidInput
 from pipit.training.by_input.pictures.listing import Picture, read_pictures
-from pipit.training.by_input.pictures.settings import PictureRecipe
 from pipit.training.by_input.pictures.timed import read_timed_pictures
 from pipit.training.recipe import Split
 from pipit.training.source_set import Listing
@@ -30,22 +30,26 @@ CONTENT = "content"
 SMALLEST = 32
 """Pixels that a picture needs on its shorter side."""
 TABLE = "labels.csv"
+PictureT = TypeVar("PictureT", bound=Picture)
 
 
 @dataclass(frozen=True, slots=True)
 class Frame(Picture):
-    """A picture of a known time. programme: or recording; what a split keeps together. seconds: in its recording."""
+    """A picture of a known time.
+
+    programme: or recording; what a split keeps together. recording: with the folder's name. seconds: from its start.
+    """
 
     programme: str = ""
     recording: str = ""
     seconds: float = 0.0
 
 
-def split_rule(recipe: PictureRecipe, test_channels: tuple[str, ...]) -> Split:
+def split_rule(rule: Split, test_channels: tuple[str, ...]) -> Split:
     """Channels that test where they are named, else programmes."""
     if not test_channels:
-        return recipe.split
-    return Split(rule="fold", test_folds=test_channels, validation_share=recipe.split.validation_share)
+        return rule
+    return Split(rule="fold", test_folds=test_channels, validation_share=rule.validation_share)
 
 
 def read_frames(
@@ -76,7 +80,7 @@ def read_frames(
             source=source,
             side=side,
             programme=one.group,
-            recording=one.row.recording,
+            recording=f"{folder.name}/{one.row.recording}",
             seconds=one.row.seconds,
         )
         for one, side in zip(timed.pictures, sides, strict=True)
@@ -89,7 +93,7 @@ def read_frames(
     return Listing(tuple(frames), {**files, **{frame.name: frame.path for frame in frames}}, tuple(gone))
 
 
-def require_labels(listing: Listing[Picture]) -> Listing[Picture]:
+def require_labels(listing: Listing[PictureT]) -> Listing[PictureT]:
     """Raises InvalidInput for labels that are neither."""
     others = sorted({picture.label for picture in listing.items} - {AD, CONTENT})
     if others:

@@ -16,7 +16,16 @@ import pytest
 from model_registry.gallery_servicer import METHOD_ROLES
 from model_registry.server import RegistryServer
 from pipit._pb.pipit.galleries.v1 import galleries_pb2
-from pipit.errors import Conflict, IntegrityError, InvalidInput, NotFound, PipitError, QueueFull, Unavailable
+from pipit.errors import (
+    Conflict,
+    InputTooLarge,
+    IntegrityError,
+    InvalidInput,
+    NotFound,
+    PipitError,
+    QueueFull,
+    Unavailable,
+)
 from pipit.faces.gallery import Person
 from pipit.faces.sealing import GalleryKey, SealedPerson, seal, unseal
 from pipit.galleries import RemoteGalleries, StoredGalleries
@@ -83,7 +92,7 @@ def test_refusals_keep_their_status_and_say_what_to_do(
         galleries.list("../home")
     with pytest.raises(InvalidInput, match="can't be acknowledged"):
         galleries.acknowledge("home", "pi-door", 2)
-    with pytest.raises(QueueFull, match="Keep fewer pictures"):
+    with pytest.raises(InputTooLarge, match="Keep fewer pictures"):
         galleries.put("home", dataclasses.replace(make_sealed(2), body=bytes((1 << 20) + 100)))
     with pytest.raises(NotFound, match="pipit faces list"):
         galleries.forget("home", "f" * 32)

@@ -17,7 +17,7 @@ from pipit._pb.pipit.registry.v1 import registry_pb2 as pb
 from pipit._pb.pipit.registry.v1 import registry_pb2_grpc
 from pipit.bundle import Bundle
 from pipit.bundle.signing import generate_key, save_public_key
-from pipit.errors import AlreadyExists, Conflict, IntegrityError, InvalidInput, NotFound, PipitError, QueueFull
+from pipit.errors import AlreadyExists, Conflict, InputTooLarge, IntegrityError, InvalidInput, NotFound, PipitError
 from pipit.registry import PublishProgress, RegistryClient
 from pipit.rpc.client import call_errors
 from pipit.storage import LocalStore
@@ -218,7 +218,7 @@ def test_wrong_content_is_refused_and_forgotten(
         (lambda bundle: [begin(bundle), chunk("0" * 64, 0, b"x")], InvalidInput, "names no file"),
         (lambda bundle: [begin(bundle, manifest=b"task: [")], InvalidInput, "YAML"),
         (lambda bundle: [begin(bundle, manifest=b"")], InvalidInput, "mapping"),
-        (lambda bundle: [begin(bundle, manifest=b"#" * 2_000_000)], QueueFull, "at most"),
+        (lambda bundle: [begin(bundle, manifest=b"#" * 2_000_000)], InputTooLarge, "at most"),
         (lambda bundle: [begin(bundle, signature=b"short")], InvalidInput, "64 bytes"),
         (
             lambda bundle: [begin(bundle), chunk(bundle.manifest.files["weights.onnx"].sha256, 3, b"ghts")],
@@ -264,7 +264,7 @@ def test_a_bundle_over_the_limit_is_refused(
 ) -> None:
     client = connect(start(max_bundle_mib=1))
 
-    with pytest.raises(QueueFull, match="takes at most 1048576"):
+    with pytest.raises(InputTooLarge, match="takes at most 1048576"):
         client.publish(make_bundle(weights=LARGE).path)
 
 

@@ -15,13 +15,12 @@ from importlib import metadata
 from pathlib import Path
 from typing import Literal
 
-import grpc
-from grpc_health.v1 import health_pb2, health_pb2_grpc
-
 from pipit.cli import probe as probe_module
 from pipit.cli.probe import Probe
 from pipit.cli.settings import CliSettings
+from pipit.errors import DeadlineExceeded, PipitError, Unavailable
 from pipit.installed import domain_of, how_to_install, tasks_beside
+from pipit.rpc.probe import health_of
 
 State = Literal["ok", "absent", "broken"]
 """absent: not there, which is fine unless it is needed. broken: there, but it does not work."""
@@ -115,13 +114,21 @@ def server_checks(settings: CliSettings) -> Iterator[Check]:
         ("registry", settings.registry, "pipit registry serve"),
         ("inference server", settings.server, "pipit serve TASK"),
     ):
-        answer = health_of(address)
-        if answer is not None:
-            yield Check("servers", name, "ok" if answer == "SERVING" else "broken", f"{address}: {answer}")
-        elif port_is_taken(address):
-            yield Check("servers", name, "broken", f"something else listens at {address}", "choose another port")
-        else:
-            yield Check("servers", name, "absent", f"nobody listens at {address}", f"start one: {start}")
+        yield _server_check(name, address, start, settings.ca)
+
+
+def _server_check(name: str, address: str, start: str, certificate_authority: Path | None) -> Check:
+    try:
+        state = health_of(address, certificate_authority=certificate_authority, timeout=_HEALTH_SECONDS)
+    except DeadlineExceeded:
+        if port_is_taken(address):
+            return Check("servers", name, "broken", f"something else listens at {address}", "choose another port")
+        return Check("servers", name, "broken", f"{address} does not answer", "is the address right?")
+    except PipitError as error:
+        if isinstance(error, Unavailable) and not port_is_taken(address):
+            return Check("servers", name, "absent", f"nobody listens at {address}", f"start one: {start}")
+        return Check("servers", name, "broken", str(error))
+    return Check("servers", name, "ok" if state == "SERVING" else "broken", f"{address}: {state}")
 
 
 def run_probe(name: str) -> str:
@@ -137,17 +144,6 @@ def run_probe(name: str) -> str:
         return f"it dies with {signal.Signals(-done.returncode).name} on this processor"
     lines = [line for line in done.stderr.splitlines() if line.strip()]
     return f"it fails: {lines[-1].strip() if lines else 'without a word'}"
-
-
-def health_of(address: str, seconds: float = _HEALTH_SECONDS) -> str | None:
-    """The status of the server at host:port by grpc.health.v1; None if none answers."""
-    with grpc.insecure_channel(address) as channel:
-        try:
-            stub = health_pb2_grpc.HealthStub(channel)
-            reply = stub.Check(health_pb2.HealthCheckRequest(), timeout=seconds)
-        except grpc.RpcError:
-            return None
-        return str(health_pb2.HealthCheckResponse.ServingStatus.Name(reply.status))
 
 
 def port_is_taken(address: str) -> bool:

@@ -11,12 +11,14 @@ from typing import Annotated, Any
 import typer
 from rich.markup import escape
 
-from pipit.cli.exit_codes import exit_code_of
+from pipit.cli.exit_codes import NotInstalled, exit_code_of
 from pipit.cli.output import JsonOption, plain, print_json, print_line, print_table, say
 from pipit.cli.settings import CliSettings
 from pipit.cli.watch_command import Wish, is_watched, plain_prediction, watch_camera, watch_file
-from pipit.client import Answer, Client, PcmAudio, Refusal
-from pipit.errors import InvalidInput, NotFound, PipitError
+from pipit.client import Answer, Client, Refusal
+from pipit.errors import InvalidInput, PipitError
+from pipit.inputs.limits import LARGEST_FILE
+from pipit.inputs.media import Kind, media_of_file, open_file
 from pipit.settings import load_settings
 from pipit.types import Box, Prediction, TimeSpan
 
@@ -32,7 +34,8 @@ def classify(
         list[Path] | None,
         typer.Argument(
             metavar="FILE...",
-            help="WAV, FLAC, Ogg, MP3; JPEG, PNG, WebP; videos; landmark files (.npz); minutes of physiology (.csv).",
+            help="Recordings (WAV, FLAC, Ogg, MP3), pictures (JPEG, PNG, WebP, AVIF, BMP, GIF, TIFF), videos, landmark "
+            "files (.npz), minutes of physiology (.csv). What a file is, its content says.",
         ),
     ] = None,
     *,
@@ -46,7 +49,13 @@ def classify(
     top: Annotated[int, typer.Option(min=0, help="Labels for each part of a file; 0: all.")] = 3,
     min_score: Annotated[float, typer.Option(min=0.0, max=1.0, help="Leave out labels with a lower score.")] = 0.0,
     timeout: Annotated[float, typer.Option(min=0.001, help="Seconds for one file.")] = 30.0,
-    stream: Annotated[bool, typer.Option("--stream", help="Send audio piece by piece: for long recordings.")] = False,
+    stream: Annotated[
+        bool,
+        typer.Option(
+            "--stream",
+            help="Send sound piece by piece, as long recordings are anyway.",
+        ),
+    ] = False,
     camera: Annotated[
         str, typer.Option(help="Look through a camera: its number, /dev/video2, or FFmpeg's FORMAT:SOURCE.")
     ] = "",
@@ -80,8 +89,6 @@ def classify(
         raise typer.BadParameter("give files, or --camera")
     if draw is not None and len(files) > 1:
         raise InvalidInput("--draw takes one picture; call it once for each")
-    if len(tasks) > 1 and not all(is_watched(path) for path in files):
-        raise InvalidInput("several tasks can be asked of videos and cameras alone; call it once for each task")
     settings = load_settings(CliSettings)
     client = Client(
         server or settings.server,
@@ -103,16 +110,49 @@ def classify(
             return
         for path in files:
             try:
-                ask = watch_file if is_watched(path) else _ask_stream if stream else _ask
-                results.append(ask(client, path, wish))
-            except PipitError as error:
-                failure = failure or error
-                results.append({"file": path, "error": {"status": error.status, "message": str(error)}})
-                say(f"pipit: {path}: {error}")
+                results.append(_ask_file(client, path, wish, stream))
+            except (PipitError, OSError) as error:
+                told = _told(path, error)
+                failure = failure or told
+                results.append({"file": path, "error": {"status": told.status, "message": str(told)}})
+                say(f"pipit: {path}: {told}")
     if json:
         print_json(results)
     if failure is not None:
         raise typer.Exit(exit_code_of(failure))
+
+
+def _told(path: Path, error: PipitError | OSError) -> PipitError:
+    return error if isinstance(error, PipitError) else InvalidInput(f"{path} can't be read: {error.strerror}")
+
+
+def _ask_file(client: Client, path: Path, wish: Wish, stream: bool) -> dict[str, Any]:
+    """Sends a file as what it is, whatever its name says."""
+    media = media_of_file(path)
+    if is_watched(media):
+        return watch_file(client, path, wish)
+    if len(wish.tasks) > 1:
+        raise InvalidInput("several tasks can be asked of videos and cameras alone; call it once for each task")
+    if stream or (media.kind is Kind.SOUND and _is_long(path)):
+        return _ask_stream(client, path, wish)
+    return _ask(client, path, wish)
+
+
+def _is_long(path: Path) -> bool:
+    """Whether a recording is over what a server takes as one clip."""
+    if path.stat().st_size > LARGEST_FILE:
+        return True
+    try:
+        from pipit.inputs.audio.files import open_sound  # noqa: PLC0415 (whole files need it only on the server)
+        from pipit.inputs.audio.limits import DEFAULT_LIMITS  # noqa: PLC0415
+    except ModuleNotFoundError:
+        return False
+    try:
+        with open_file(path) as file, open_sound(file) as sound:
+            return sound.announced > DEFAULT_LIMITS.max_frames(sound.samplerate)
+    except InvalidInput:
+        # The server says what is wrong with it.
+        return False
 
 
 def _ask(client: Client, path: Path, wish: Wish) -> dict[str, Any]:
@@ -144,23 +184,24 @@ def _draw(path: Path, answers: list[Answer], output: Path) -> None:
 
 
 def _stream(client: Client, path: Path) -> Iterator[Answer]:
-    """Only what a stream needs: 16-bit samples of one second at a time."""
-    import soundfile  # noqa: PLC0415 (whole files need it only on the server)
-
+    """A second of sound at a time."""
     try:
-        with soundfile.SoundFile(path) as sound:
-            blocks = sound.blocks(sound.samplerate, dtype="int16")
-            for answer in client.stream(PcmAudio(block, sound.samplerate) for block in blocks):
-                if isinstance(answer, Refusal):
-                    say(f"pipit: {path}: {answer.message}")
-                else:
-                    yield answer
-    except FileNotFoundError as error:
-        raise NotFound(f"there is no file {path}") from error
-    except soundfile.LibsndfileError as error:
-        if not path.exists():
-            raise NotFound(f"there is no file {path}") from error
-        raise InvalidInput(f"{path} can't be read as audio: {error}") from error
+        from pipit.inputs.audio.files import read_pieces  # noqa: PLC0415 (whole files need it only on the server)
+    except ModuleNotFoundError as error:
+        raise NotInstalled(
+            f"the package {error.name!r}, which reads long recordings, is not installed here; in the repository, run: "
+            "pip install --editable 'shared[audio,cli]'"
+        ) from error
+    answered, refused = False, None
+    for answer in client.stream(read_pieces(path)):
+        if isinstance(answer, Refusal):
+            refused = answer
+            say(f"pipit: {path}: {answer.message}")
+        else:
+            answered = True
+            yield answer
+    if refused is not None and not answered:
+        raise refused.error
 
 
 def _result(path: Path, answers: list[Answer], seconds: float) -> dict[str, Any]:

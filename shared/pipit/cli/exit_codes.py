@@ -43,8 +43,16 @@ MEANINGS = {
     ExitCode.INTERRUPTED: "interrupted with Ctrl-C",
 }
 
+
+class NotInstalled(errors.PipitError):
+    """A package that one file or option needs is not installed; the others go on."""
+
+    status = "FAILED_PRECONDITION"
+
+
 _BY_ERROR: dict[type[errors.PipitError], ExitCode] = {
     errors.PipitError: ExitCode.INTERNAL,
+    NotInstalled: ExitCode.NOT_INSTALLED,
     errors.InvalidInput: ExitCode.BAD_INPUT,
     errors.InputTooLarge: ExitCode.BAD_INPUT,
     errors.NotFound: ExitCode.NOT_FOUND,

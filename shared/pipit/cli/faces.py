@@ -219,7 +219,7 @@ def picture_files(paths: list[Path]) -> list[Path]:
         if path.is_dir():
             inside = sorted(one for one in path.iterdir() if one.suffix.lower() in PICTURES)
             if not inside:
-                raise NotFound(f"the folder {path} holds no JPEG, PNG or WebP file")
+                raise NotFound(f"the folder {path} holds no picture")
             files += inside
         else:
             files.append(path)

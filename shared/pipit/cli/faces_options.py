@@ -17,7 +17,8 @@ from pipit.client.faces_types import Enrolled
 from pipit.settings import load_settings
 
 PicturesArgument = Annotated[
-    list[Path], typer.Argument(metavar="PICTURES...", help="JPEG, PNG or WebP files, or folders of them.")
+    list[Path],
+    typer.Argument(metavar="PICTURES...", help="Pictures (JPEG, PNG and so on), or folders of them."),
 ]
 ServerOption = Annotated[str, typer.Option(help="host:port of the server. (default: PIPIT_SERVER)")]
 TaskOption = Annotated[str, typer.Option(help="Not needed where only one task of the server names faces.")]

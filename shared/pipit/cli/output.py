@@ -26,24 +26,35 @@ def plain(value: Any) -> Any:
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return {field.name: plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
     if isinstance(value, Mapping):
-        return {str(key): plain(item) for key, item in value.items()}
+        return {printable(str(key)): plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
         return [plain(item) for item in value]
     if isinstance(value, Enum):
         return plain(value.value)
-    if value is None or isinstance(value, str | int | float | bool):
+    if value is None or isinstance(value, int | float | bool):
         return value
-    return value.isoformat() if isinstance(value, datetime) else str(value)
+    return value.isoformat() if isinstance(value, datetime) else printable(str(value))
+
+
+def printable(text: str) -> str:
+    """A file's name may hold bytes that are no UTF-8; they are shown in hexadecimal."""
+    return text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+
+
+def _dumps(value: Any, indent: int | None = None) -> str:
+    # A terminal of another alphabet than Unicode's gets escapes, which JSON has for every letter.
+    unicode = "utf" in (sys.stdout.encoding or "").lower()
+    return json.dumps(plain(value), indent=indent, ensure_ascii=not unicode, allow_nan=False) + "\n"
 
 
 def print_json(value: Any) -> None:
     """The one thing on standard output."""
-    sys.stdout.write(json.dumps(plain(value), indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+    sys.stdout.write(_dumps(value, indent=2))
 
 
 def print_json_line(value: Any) -> None:
     """One of many results, on a line of its own, as soon as it is there."""
-    sys.stdout.write(json.dumps(plain(value), ensure_ascii=False, allow_nan=False) + "\n")
+    sys.stdout.write(_dumps(value))
     sys.stdout.flush()
 
 
@@ -56,18 +67,18 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[str]], title: st
         right = column.startswith(">")
         table.add_column(column.removeprefix(">"), justify="right" if right else "left", overflow="fold")
     for row in rows:
-        table.add_row(*row)
+        table.add_row(*map(printable, row))
     console().print(table)
 
 
 def print_line(text: str) -> None:
     """One line of result, with rich's markup."""
-    console().print(text, highlight=False)
+    console().print(printable(text), highlight=False)
 
 
 def say(text: str) -> None:
     """One line for people who watch; no part of the result."""
-    Console(stderr=True, soft_wrap=True).print(text, highlight=False, markup=False)
+    Console(stderr=True, soft_wrap=True).print(printable(text), highlight=False, markup=False)
 
 
 def console() -> Console:

@@ -10,16 +10,16 @@ from typing import Any
 
 from rich.markup import escape
 
+from pipit.cli.exit_codes import NotInstalled
 from pipit.cli.output import print_json_line, print_line
 from pipit.cli.watch import Moment, Shown, Tally, pictures, watch
 from pipit.cli.watch_output import MomentView
 from pipit.client import Client, Refusal
 from pipit.client.client import AHEAD
-from pipit.errors import InvalidInput, NotFound
-from pipit.inputs.suffixes import VIDEOS
+from pipit.errors import InvalidInput
+from pipit.inputs.media import Kind, Media, media_of_file
 from pipit.types import Box, Prediction, TimeSpan
 
-LANDMARKS = ".npz"
 HOPELESS = 10
 """Inputs that are refused from the first one on; then the rest is not sent."""
 _NEEDS = "in the repository, run: pip install --editable 'shared[audio,cli,image,landmarks,video]'"
@@ -35,22 +35,25 @@ class Wish:
     draw: Path | None = None
 
 
-def is_watched(path: Path) -> bool:
+def is_watched(media: Media) -> bool:
     """Whether a file is followed over time, and not sent whole."""
-    return path.suffix.lower() in VIDEOS or path.suffix.lower() == LANDMARKS
+    return media.kind in (Kind.FILM, Kind.LANDMARKS)
 
 
 def watch_file(client: Client, path: Path, wish: Wish) -> dict[str, Any]:
     """A video, or a landmark file. Gives what JSON shows of it. Raises the errors of `pipit.errors`."""
-    if not path.exists():
-        raise NotFound(f"there is no file {path}")
-    if path.suffix.lower() == LANDMARKS:
+    media = media_of_file(path)
+    if media.kind is Kind.LANDMARKS:
         return _landmark_file(client, path, wish)
+    tasks = _tasks(client, wish)
+    kinds = {model.task: model.input_kind for model in client.models()}
+    if all(kinds.get(task) == "audio" for task in tasks):
+        raise InvalidInput(f"sound in {media.name} is not taken; convert it to WAV, FLAC, Ogg Vorbis or Opus, or MP3")
     try:
         from pipit.inputs.video import read_frames  # noqa: PLC0415 (needs PyAV, which most clients do without)
     except ModuleNotFoundError as error:
-        raise NotFound(f"the package {error.name!r}, which reads videos, is not installed here; {_NEEDS}") from error
-    tasks = _tasks(client, wish)
+        text = f"the package {error.name!r}, which reads videos, is not installed here; {_NEEDS}"
+        raise NotInstalled(text) from error
     moments = watch(client, tasks, pictures(read_frames(path, wish.rate)), AHEAD)
     return {"file": path, **_show(moments, tasks, path.name, wish)}
 
@@ -60,7 +63,8 @@ def watch_camera(client: Client, name: str, wish: Wish) -> None:
     try:
         from pipit.inputs.camera import Camera  # noqa: PLC0415 (needs PyAV, which most clients do without)
     except ModuleNotFoundError as error:
-        raise NotFound(f"the package {error.name!r}, which reads cameras, is not installed here; {_NEEDS}") from error
+        text = f"the package {error.name!r}, which reads cameras, is not installed here; {_NEEDS}"
+        raise NotInstalled(text) from error
     tasks = _tasks(client, wish)
     tally = Tally()
     with Camera(name) as camera:
@@ -84,7 +88,7 @@ def _landmark_file(client: Client, path: Path, wish: Wish) -> dict[str, Any]:
     try:
         from pipit.cli.recordings import read_recordings  # noqa: PLC0415 (needs LiteRT, which a client may not have)
     except ModuleNotFoundError as error:
-        raise NotFound(f"the package {error.name!r} is not installed here; {_NEEDS}") from error
+        raise NotInstalled(f"the package {error.name!r} is not installed here; {_NEEDS}") from error
     if wish.draw is not None:
         raise InvalidInput("--draw needs a picture, and a landmark file holds none")
     held = read_recordings(path)

@@ -59,7 +59,7 @@ def answer_from_message(reply: pb.ClassifyResponse) -> Answer:
 def reply_from_message(reply: pb.ClassifyStreamResponse) -> Answer | Refusal:
     """One message of a stream."""
     if reply.WhichOneof("result") == "error":
-        return Refusal(reply.error.request_id, reply.error.code, reply.error.message)
+        return Refusal(reply.error.request_id, reply.error.code, reply.error.message, reply.error.reason)
     return answer_from_message(reply.response)
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from pipit.errors import InputTooLarge, InvalidInput, NotFound
+from pipit.errors import InputTooLarge, InvalidInput
 from pipit.inputs import (
     EncodedAudio,
     EncodedImage,
@@ -21,8 +21,9 @@ from pipit.inputs import (
     TensorInput,
 )
 from pipit.inputs.frame import Frame
+from pipit.inputs.limits import LARGEST_FILE, limit_of
+from pipit.inputs.media import HEAD, Kind, media_of, open_file
 from pipit.inputs.physiology import TENSOR, read_minutes
-from pipit.inputs.suffixes import PICTURES, VIDEOS
 
 if TYPE_CHECKING:  # Pillow is there only where pictures are made
     from PIL import Image
@@ -36,10 +37,7 @@ anything of `pipit.inputs`: PcmAudio, Landmarks, TensorInput and so on.
 """
 QUALITY = 92
 """Of the JPEG that pixels are sent as. Whoever wants to lose nothing sends the bytes of a PNG file."""
-LARGEST_FILE = 64 << 20
-"""Bytes of a file that is sent whole."""
 _MINUTES = ".csv"
-_LANDMARKS = ".npz"
 _INPUTS = (EncodedAudio, EncodedImage, InputSequence, Landmarks, PcmAudio, TensorInput)
 
 
@@ -51,7 +49,7 @@ def to_input(item: Item) -> Input:
         return read_file(Path(item))
     if isinstance(item, bytes | bytearray | memoryview):
         data = bytes(item)
-        return EncodedImage(data) if is_picture(data) else EncodedAudio(data)
+        return EncodedImage(data) if media_of(data[:HEAD]).kind is Kind.PICTURE else EncodedAudio(data)
     if isinstance(item, Frame):
         return encode_pixels(item.pixels)
     if isinstance(item, np.ndarray):
@@ -65,35 +63,32 @@ def to_input(item: Item) -> Input:
 
 
 def read_file(path: Path) -> Input:
-    """A whole file. What its name does not tell, its first bytes do; all else is sent as a recording.
+    """A whole file. Minutes of physiology are known by their name (.csv), all else by its first bytes.
 
-    Raises NotFound, InputTooLarge, InvalidInput.
+    What is not known is sent as a recording. Raises NotFound, InputTooLarge, InvalidInput.
     """
-    suffix = path.suffix.lower()
-    if suffix == _MINUTES:
+    if path.suffix.lower() == _MINUTES:
         return TensorInput(TENSOR, read_minutes(path))
-    try:
-        size = path.stat().st_size
-        if suffix in VIDEOS or suffix == _LANDMARKS:
+    with open_file(path) as file:
+        media = media_of(file.read(HEAD))
+        if media.kind in (Kind.FILM, Kind.LANDMARKS):
             raise InvalidInput(
-                f"{path} holds many inputs; send them one after the other by Client.stream, or by pipit classify"
+                f"{path} ({media.name}) holds many inputs; send them one after the other by Client.stream, or by pipit "
+                "classify"
             )
+        size = file.seek(0, io.SEEK_END)
         if size > LARGEST_FILE:
-            raise InputTooLarge(
-                f"{path} has {size / 1e6:.0f} MB, {LARGEST_FILE / 1e6:.0f} are sent whole; a long recording goes piece "
-                "by piece: Client.stream, or pipit classify --stream"
+            advice = (
+                "make it smaller"
+                if media.kind is Kind.PICTURE
+                else "a long recording goes piece by piece: Client.stream(read_pieces(path)), or pipit classify"
             )
-        data = path.read_bytes()
-    except FileNotFoundError as error:
-        raise NotFound(f"there is no file {path}") from error
-    except OSError as error:
-        raise InvalidInput(f"{path} can't be read: {error.strerror}") from error
-    return EncodedImage(data) if suffix in PICTURES or is_picture(data) else EncodedAudio(data)
-
-
-def is_picture(data: bytes) -> bool:
-    """Whether the first bytes are those of a JPEG, PNG or WebP file."""
-    return data.startswith((b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n")) or (data[:4] == b"RIFF" and data[8:12] == b"WEBP")
+            raise InputTooLarge(
+                f"{path} has {size} bytes, the limit of what is sent whole is {limit_of(LARGEST_FILE)}; {advice}"
+            )
+        file.seek(0)
+        data = file.read()
+    return EncodedImage(data) if media.kind is Kind.PICTURE else EncodedAudio(data)
 
 
 def encode_pixels(pixels: NDArray[Any]) -> EncodedImage:

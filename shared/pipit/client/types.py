@@ -36,16 +36,20 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """One input of a stream that could not be answered; the stream went on. code: a canonical gRPC status code."""
+    """One input of a stream that could not be answered; the stream went on.
+
+    code: a canonical gRPC status code. reason: which of its meanings, where it has several.
+    """
 
     request_id: str
     code: int
     message: str
+    reason: str = ""
 
     @property
     def error(self) -> PipitError:
         """What `classify` would have raised."""
-        return error_of(self.code, self.message)
+        return error_of(self.code, self.message, self.reason)
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from pipit.errors import InvalidInput
 from pipit.faces.alignment import TEMPLATES, Chip, ChipTemplate, Similarity, cut_chip, key_points, similarity_to
 from pipit.faces.quality import Quality, measure_quality
 from pipit.inputs import EncodedImage, Input, describe
-from pipit.inputs.image import decode_with_size
+from pipit.inputs.image import TAKEN, decode_with_size
 from pipit.landmarks import SHORTER_SIDE, FaceAndBody, Found
 from pipit.landmarks.memory import RECENT, Findings
 from pipit.runtimes.base import Runtime
@@ -61,13 +61,13 @@ class FaceFinder:
         self._template = template
 
     def find(self, item: Input) -> tuple[Face, ...]:
-        """Faces in a JPEG, PNG or WebP file, largest first; empty if there is none.
+        """Faces in an encoded picture, largest first; empty if there is none.
 
         A large JPEG is decoded no larger than the search needs, and once more, larger, where that is too coarse for a
         face's chip. Raises InvalidInput, InputTooLarge.
         """
         if not isinstance(item, EncodedImage):
-            raise InvalidInput(f"this task takes a picture, not {describe(item)}; send a JPEG, PNG or WebP file")
+            raise InvalidInput(f"this task takes a picture, not {describe(item)}; {TAKEN}")
         searched = self._faces.open_stream(None, body=False).find_encoded(item, 0.0)
         if not searched.found:
             return ()

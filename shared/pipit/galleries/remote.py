@@ -14,14 +14,13 @@ from pipit.faces.sealing import SealedPerson
 from pipit.galleries import wire
 from pipit.galleries.base import Changes, Galleries
 from pipit.galleries.types import DeviceState, Listing, Tombstone
-from pipit.rpc.client import ServerStream, call_errors, open_channel, warn_of_plain_text
+from pipit.rpc.client import ServerStream, call_errors, clean_token, open_channel, warn_of_plain_text
 
 
 class RemoteGalleries(Galleries):
     """One channel; threads may share it. Close it, or use it as a context manager.
 
-    Writing needs a token of the role enroller, the rest one of any role. A limit comes back as QueueFull, whatever it
-    limits.
+    Writing needs a token of the role enroller, the rest one of any role.
     """
 
     def __init__(
@@ -106,4 +105,4 @@ class RemoteGalleries(Galleries):
 
 
 def _authorization(token: str | None) -> tuple[tuple[str, str], ...]:
-    return (("authorization", f"Bearer {token}"),) if token else ()
+    return (("authorization", f"Bearer {clean_token(token)}"),) if token else ()

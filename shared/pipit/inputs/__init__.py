@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 @dataclass(frozen=True, slots=True)
 class EncodedImage:
-    """A JPEG, PNG or WebP file as bytes."""
+    """A JPEG, PNG, WebP, AVIF, BMP, GIF or TIFF file as bytes."""
 
     data: bytes
 

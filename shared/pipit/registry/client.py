@@ -79,7 +79,7 @@ class RegistryClient:
 
         A call that breaks is taken up where it ended, up to `attempts` times with growing pauses; so does a later
         `publish` of the same bundle. Raises what `open_bundle` raises, AlreadyExists if the version stands with
-        other content, QueueFull over a limit, IntegrityError if the registry refuses the signature.
+        other content, InputTooLarge over a limit, IntegrityError if the registry refuses the signature.
         """
         bundle = open_bundle(path)
         pause = threading.Event()

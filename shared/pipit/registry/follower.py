@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from pipit.errors import DeadlineExceeded, Unavailable
+from pipit.errors import DeadlineExceeded, PipitError, Unavailable
 from pipit.logging import get_logger
 from pipit.registry.client import RegistryClient
 from pipit.registry.types import Assignment
@@ -30,14 +30,19 @@ class AssignmentFollower(Following[Assignment]):
         on_assignment: Callable[[Assignment], None],
         first_pause: float = 0.5,
         longest_pause: float = 30.0,
+        on_away: Callable[[PipitError], None] | None = None,
     ) -> None:
-        """first_pause, longest_pause: seconds until the registry is asked again. The client is not closed here."""
+        """first_pause, longest_pause: seconds until the registry is asked again. The client is not closed here.
+
+        on_away: told, in the thread, why the registry did not answer.
+        """
         super().__init__(
             lambda: client.watch(tuple(tasks), environment, device_id),
             self._deliver,
             "assignment-follower",
             first_pause,
             longest_pause,
+            on_away,
         )
         self._on_assignment = on_assignment
         self._delivered: dict[str, Assignment] = {}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,6 +16,7 @@ from pipit.errors import (
     Conflict,
     DeadlineExceeded,
     GatesFailed,
+    InputTooLarge,
     IntegrityError,
     InvalidInput,
     NotFound,
@@ -25,11 +27,12 @@ from pipit.errors import (
     Unavailable,
 )
 from pipit.logging import get_logger
+from pipit.rpc.reasons import UNREACHABLE, why_unreachable
+from pipit.rpc.server import MEBIBYTE, REASON
 from pipit.rpc.targets import is_loopback, names_replicas
 
 _ERRORS: dict[grpc.StatusCode, type[PipitError]] = {
-    # RESOURCE_EXHAUSTED has two meanings; the text tells them apart for a person, and to come again later is one
-    # that a program can act on.
+    # RESOURCE_EXHAUSTED has two meanings; a server of Pipit says which. Of others it is taken for the one that passes.
     grpc.StatusCode[error.status]: error
     for error in (
         InvalidInput,
@@ -56,6 +59,7 @@ _REPLICA_OPTIONS: _Options = [
     # A connection that ends makes the channel look the name up again, but by default at most twice a minute.
     ("grpc.dns_min_time_between_resolutions_ms", 5_000),
 ]
+_MESSAGE_TOO_LARGE = re.compile(r"message larger than max \((\d+) vs\. (\d+)\)")
 _PING_TIMEOUT_MS = 20_000
 _Item = TypeVar("_Item")
 _log = get_logger("rpc.client")
@@ -70,27 +74,55 @@ def open_channel(
     """A channel to `host:port`; it connects with the first call. Close it after use.
 
     address: `dns:///name:port` connects to every address that the name has, as a headless service of Kubernetes has
-    one for each replica, and calls take turns; `dns://127.0.0.1:53/name:port` asks that name server.
+    one for each replica, and calls take turns; `dns://127.0.0.1:53/name:port` asks that name server, where
+    GRPC_DNS_RESOLVER is `ares`.
     token: goes as `authorization: Bearer …` with each call. certificate_authority: PEM file that the server's
     certificate must lead to; None: plain text, which is for loopback and networks one trusts. ping_seconds: how often
     a server is asked for a sign of life while a call is open, at least 10; only for servers that allow it, the others
     hang up on it.
-    Raises InvalidInput if the file can't be read.
+    Raises InvalidInput for a file that can't be read or is no PEM certificate, and for what can be no token.
     """
     options = [*_CHANNEL_OPTIONS, *_ping_options(ping_seconds)]
     if names_replicas(address):
         options += _REPLICA_OPTIONS
+    if is_loopback(address):
+        # A proxy's own loopback is another machine's.
+        options.append(("grpc.enable_http_proxy", 0))
     if certificate_authority is None:
         if token:
             warn_of_plain_text(address)
         channel = grpc.insecure_channel(address, options=options)
     else:
-        try:
-            roots = certificate_authority.read_bytes()
-        except OSError as error:
-            raise InvalidInput(f"{certificate_authority} can't be read: {error.strerror}") from error
-        channel = grpc.secure_channel(address, grpc.ssl_channel_credentials(roots), options=options)
+        credentials = grpc.ssl_channel_credentials(_read_certificates(certificate_authority))
+        channel = grpc.secure_channel(address, credentials, options=options)
     return grpc.intercept_channel(channel, _Token(token)) if token else channel
+
+
+def _read_certificates(path: Path) -> bytes:
+    try:
+        roots = path.read_bytes()
+    except OSError as error:
+        raise InvalidInput(f"{path} can't be read: {error.strerror}") from error
+    if b"-----BEGIN CERTIFICATE-----" not in roots:
+        raise InvalidInput(
+            f"{path} is no PEM certificate; if it is one in DER, convert it: "
+            f"openssl x509 -inform der -in {path.name} -out {path.stem}.pem"
+        )
+    return roots
+
+
+def clean_token(token: str) -> str:
+    """Without the space and line ends around it, which a file or a Windows shell leaves there.
+
+    Raises InvalidInput for what no token holds: a line end inside, letters that are not of ASCII.
+    """
+    token = token.strip()
+    if not token or not all(" " <= letter <= "~" for letter in token):
+        raise InvalidInput(
+            "the token is empty, or holds a line end or a letter that no token has; copy it again (PIPIT_TOKEN, or the "
+            "server's registry_token)"
+        )
+    return token
 
 
 def warn_of_plain_text(address: str) -> None:
@@ -113,25 +145,32 @@ def _ping_options(ping_seconds: float | None) -> _Options:
 
 
 def to_pipit_error(error: grpc.RpcError, server: str = "the server") -> PipitError:
-    """What a failed call says, as an error of the tree. server: how the text calls it if it gives no reason itself."""
+    """What a failed call says, as an error of the tree.
+
+    server: how the text calls it where it gives no reason itself; its address, or words that end in it.
+    """
     call: Any = error  # every RpcError of a call is a grpc.Call as well, which its type does not say
     code: grpc.StatusCode = call.code()
     text: str = call.details() or code.name
-    if code is grpc.StatusCode.UNAVAILABLE and "failed to connect" in text.lower():
-        return Unavailable(f"{server} can't be reached; is it running, and is the address right?")
-    if code is grpc.StatusCode.UNAVAILABLE and text.startswith("errors resolving"):
-        return Unavailable(f"{server} can't be reached: its name has no address; is the name right, and is it running?")
+    if code is grpc.StatusCode.UNAVAILABLE and text.startswith(UNREACHABLE):
+        return Unavailable(why_unreachable(text, server))
     if code is grpc.StatusCode.DEADLINE_EXCEEDED and text == "Deadline Exceeded":
         return DeadlineExceeded(f"{server} did not answer in time; try again, or allow more time")
     if code is grpc.StatusCode.CANCELLED:
         return Unavailable(f"the call to {server} was cancelled")
     if code is grpc.StatusCode.UNIMPLEMENTED:
         return PipitError(f"{server} does not know this call; is the address right, and is it as new as this client?")
-    return _ERRORS.get(code, PipitError)(text)
+    if code is grpc.StatusCode.RESOURCE_EXHAUSTED and (sizes := _MESSAGE_TOO_LARGE.search(text)):
+        sent, limit = (int(size) / MEBIBYTE for size in sizes.groups())
+        return InputTooLarge(f"{server} takes {limit:.0f} MiB in one call, this has {sent:.1f}; send less, or a stream")
+    trailer = {entry.key: entry.value for entry in call.trailing_metadata() or ()}
+    return error_of(code.value[0], text, str(trailer.get(REASON, "")))
 
 
-def error_of(code: int, text: str) -> PipitError:
-    """The error of the tree that a canonical gRPC status code stands for."""
+def error_of(code: int, text: str, reason: str = "") -> PipitError:
+    """The error of the tree that a canonical gRPC status code stands for. reason: what a server of Pipit adds to it."""
+    if reason == InputTooLarge.reason:
+        return InputTooLarge(text)
     return next((kind for status, kind in _ERRORS.items() if status.value[0] == code), PipitError)(text)
 
 
@@ -191,7 +230,7 @@ class _Token(
     """Adds the token to each call, whatever its shape."""
 
     def __init__(self, token: str) -> None:
-        self._entry = ("authorization", f"Bearer {token}")
+        self._entry = ("authorization", f"Bearer {clean_token(token)}")
 
     def _call(self, continuation: Callable[[Any, Any], Any], details: Any, request: Any) -> Any:
         with_token = _CallDetailsWithToken(

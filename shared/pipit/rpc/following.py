@@ -48,12 +48,17 @@ class Following(Generic[Item]):
         name: str,
         first_pause: float,
         longest_pause: float,
+        away: Callable[[PipitError], None] | None = None,
     ) -> None:
-        """name: of the thread. first_pause, longest_pause: seconds until the server is asked again."""
+        """name: of the thread. first_pause, longest_pause: seconds until the server is asked again.
+
+        away: told, in the thread, why a stream ended that had said nothing.
+        """
         self._watch = watch
         self._each = each
         self._first_pause = first_pause
         self._longest_pause = longest_pause
+        self._away = away
         self._stream: Stream[Item] | None = None
         self._failures = 0
         self._stopped = threading.Event()
@@ -107,6 +112,8 @@ class Following(Generic[Item]):
                 # A watch that worked ends whenever its copy of the registry stops, or its connection is too old.
                 log = _log.warning if self._failures else _log.info
                 log("registry_away", reason=str(error))
+                if self._away is not None and not self._connected.is_set() and not self._stopped.is_set():
+                    self._away(error)
             except Exception:
                 _log.exception("follower_failed")
             self._connected.clear()

@@ -27,6 +27,8 @@ else:
 Interceptor = grpc.ServerInterceptor
 
 MEBIBYTE = 1024 * 1024
+REASON = "pipit-reason"
+"""Key of the trailing metadata that says what a status of two meanings means: a `PipitError`'s reason."""
 # A status text longer than a client's limit on metadata would reach it as another status.
 _LONGEST_MESSAGE = 600
 
@@ -150,6 +152,8 @@ def abort_with(context: grpc.ServicerContext, error: Exception, method: str) -> 
     if _is_abort(error, context) or (isinstance(error, grpc.RpcError) and not context.is_active()):
         raise error
     code, message = status_of(error, method, client_gone=not context.is_active())
+    if isinstance(error, PipitError) and error.reason:
+        context.set_trailing_metadata(((REASON, error.reason),))
     context.abort(code, message)
     raise AssertionError("context.abort returned")
 

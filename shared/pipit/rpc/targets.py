@@ -22,12 +22,13 @@ def is_loopback(target: str) -> bool:
     """Whether what is sent there never leaves this machine."""
     if target.startswith(_UNIX):
         return True
-    return all(is_loopback_host(_host(endpoint)) for endpoint in _SCHEME.sub("", target).split(","))
+    return all(is_loopback_host(host_of(endpoint)) for endpoint in _SCHEME.sub("", target).split(","))
 
 
-def _host(endpoint: str) -> str:
+def host_of(target: str) -> str:
+    """The name or address before the port, an IPv6 address without its brackets; "" if there is none."""
     try:
-        return urlsplit(f"//{endpoint}").hostname or ""
+        return urlsplit(f"//{_SCHEME.sub('', target)}").hostname or ""
     except ValueError:
         return ""
 

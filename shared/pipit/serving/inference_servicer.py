@@ -12,7 +12,7 @@ from structlog.contextvars import bind_contextvars
 
 from pipit._pb.pipit.inference.v1 import inference_pb2 as pb
 from pipit._pb.pipit.inference.v1 import inference_pb2_grpc
-from pipit.errors import InvalidInput, Unavailable
+from pipit.errors import InvalidInput, PipitError, Unavailable
 from pipit.rpc.server import status_of
 from pipit.serving import codec
 from pipit.serving.data_plane import DataPlane
@@ -92,8 +92,9 @@ class InferenceServicer(inference_pb2_grpc.InferenceServiceServicer):  # type: i
         except Exception as error:
             bind_contextvars(request_id=request_id)
             code, text = status_of(error, "ClassifyStream")
-            number = code.value[0]
-            yield pb.ClassifyStreamResponse(error=pb.StreamError(request_id=request_id, code=number, message=text))
+            reason = error.reason if isinstance(error, PipitError) else ""
+            refusal = pb.StreamError(request_id=request_id, code=code.value[0], message=text, reason=reason)
+            yield pb.ClassifyStreamResponse(error=refusal)
         else:
             yield from self._responses(answers, request_id)
             if message.answer_always and not answers:

@@ -15,6 +15,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from pipit._pb.open_inference.v2 import open_inference_pb2, open_inference_pb2_grpc
 from pipit._pb.pipit.faces.v1 import faces_pb2, faces_pb2_grpc
 from pipit._pb.pipit.inference.v1 import inference_pb2, inference_pb2_grpc
+from pipit.inputs.limits import ROOM
 from pipit.logging import get_logger
 from pipit.metrics import Metrics
 from pipit.pipelines import Pipeline, load_pipeline
@@ -135,7 +136,7 @@ class InferenceServer:
             [CallMetrics(self.metrics)],
             max_workers=settings.concurrency + settings.queue + _SPARE_THREADS,
             options=[("grpc.so_reuseport", int(settings.processes > 1))],
-            max_message_bytes=settings.max_message_mib * MEBIBYTE,
+            max_message_bytes=settings.max_message_mib * MEBIBYTE + ROOM,
             # Without a grace period: a stream would lose sound by it, and its client has no other way to go on.
             max_connection_age_seconds=settings.max_connection_age_seconds,
         )

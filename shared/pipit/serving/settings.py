@@ -80,7 +80,7 @@ class ServingSettings(ServiceSettings):
     recent_answers: Annotated[int, Field(ge=0)] = 4096
     """Answers that wait for somebody to say what they should have been (`Feedback`)."""
     max_message_mib: Annotated[int, Field(ge=1, le=1024)] = 16
-    """Largest request in MiB; a larger one gets RESOURCE_EXHAUSTED."""
+    """Largest input in MiB; a larger one gets RESOURCE_EXHAUSTED."""
 
     @field_validator("bundle", "tasks", mode="before")
     @classmethod

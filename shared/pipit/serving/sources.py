@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from pipit.bundle.manifest import MANIFEST_FILE, Manifest
 from pipit.bundle.manifest_file import parse_manifest
-from pipit.errors import InvalidInput, NotFound
+from pipit.errors import InvalidInput, NotFound, PipitError
 from pipit.files import sha256_bytes
 from pipit.rpc.server import MEBIBYTE
 from pipit.serving.host import ModelHost
@@ -89,7 +89,7 @@ class RegistrySource:
         self._client = RegistryClient(settings.registry, token, certificate_authority=settings.registry_ca)
         self._cache = BundleCache(settings.cache_dir.expanduser(), settings.cache_mib * MEBIBYTE, trusted_keys)
         self._follower = AssignmentFollower(
-            self._client, self.tasks, self.environment, settings.device_id, self._assigned
+            self._client, self.tasks, self.environment, settings.device_id, self._assigned, on_away=self._explain
         )
         self._hosts: Mapping[str, ModelHost] = {}
 
@@ -98,7 +98,7 @@ class RegistrySource:
         self._hosts = hosts
         for task, host in hosts.items():
             host.explain(
-                f"the registry at {self._client.address} can't be reached, or no version is promoted to "
+                f"the registry at {self._client.address} has not answered, or no version is promoted to "
                 f"{self.environment!r} yet"
             )
             remembered = self._cache.remembered(task, self.environment)
@@ -114,6 +114,11 @@ class RegistrySource:
     def close(self) -> None:
         """Lets other processes clear the cache; only once the hosts have stopped."""
         self._cache.close()
+
+    def _explain(self, error: PipitError) -> None:
+        """What people are told of a server that never learnt what to serve."""
+        for host in self._hosts.values():
+            host.explain(f"{error}. Or no version is promoted to {self.environment!r} yet")
 
     def _assigned(self, assignment: Assignment) -> None:
         self._hosts[assignment.task].desire(

@@ -106,7 +106,7 @@ def test_a_picture_for_a_task_that_hears(pipit: Any, inference_server: str, tmp_
 def test_no_server(pipit: Any, write_tone: WriteTone) -> None:
     called = pipit("classify", write_tone("a.wav", (1, 0.5)), "--server", "127.0.0.1:9")
     assert called.code == ExitCode.UNAVAILABLE
-    assert "127.0.0.1:9 can't be reached; is it running" in called.err
+    assert "127.0.0.1:9 can't be reached: nothing listens there; is it running" in called.err
 
 
 def test_the_setting_names_the_server(

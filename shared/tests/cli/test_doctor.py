@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from importlib.metadata import EntryPoint, EntryPoints
 from pathlib import Path
@@ -17,6 +17,7 @@ from pipit.cli.checks import Check
 from pipit.cli.doctor import verdict_of
 from pipit.cli.exit_codes import ExitCode
 from pipit.cli.probe import RUNTIMES, Probe, load_probe
+from pipit.cli.settings import CliSettings
 
 
 @pytest.fixture
@@ -108,10 +109,34 @@ def test_ends_with_a_code_of_its_own_if_something_is_broken(
     assert f"Broken: PIPIT_DATA: {tmp_path / 'gone'} is not a folder" in called.out.replace("\n", "")
 
 
+def servers_at(address: str, authority: Path | None = None) -> Check:
+    """What the doctor finds at this address."""
+    return next(checks.server_checks(CliSettings(registry=address, server=address, ca=authority)))
+
+
 def test_a_server_that_loads_is_not_called_healthy(health_server: tuple[str, health.HealthServicer]) -> None:
     address, servicer = health_server
     servicer.set("", health_pb2.HealthCheckResponse.NOT_SERVING)
-    assert checks.health_of(address) == "NOT_SERVING"
+    assert servers_at(address) == Check("servers", "registry", "broken", f"{address}: NOT_SERVING")
+
+
+def test_a_server_that_encrypts_is_understood(make_certificate: Callable[..., tuple[Path, Path]]) -> None:
+    pair, other = make_certificate(), make_certificate("other")
+    server = grpc.server(ThreadPoolExecutor(2))
+    servicer = health.HealthServicer()
+    servicer.set("", health_pb2.HealthCheckResponse.SERVING)
+    health_pb2_grpc.add_HealthServicer_to_server(servicer, server)
+    credentials = grpc.ssl_server_credentials([(pair[1].read_bytes(), pair[0].read_bytes())])
+    address = f"127.0.0.1:{server.add_secure_port('127.0.0.1:0', credentials)}"
+    server.start()
+    assert servers_at(address, pair[0]) == Check("servers", "registry", "ok", f"{address}: SERVING")
+    untrusted = servers_at(address, other[0])
+    assert (untrusted.state, "its certificate is not trusted" in untrusted.detail) == ("broken", True)
+    plain = servers_at(address)
+    assert (plain.state, "if the server speaks TLS, give its" in plain.detail) == ("broken", True)
+    missing = servers_at(address, pair[0].with_name("gone.pem"))
+    assert (missing.state, "gone.pem can't be read" in missing.detail) == ("broken", True)
+    server.stop(None).wait()
 
 
 def test_the_verdict_says_what_a_pi_can_do() -> None:

@@ -3,14 +3,10 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
-from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
 from pipit.bundle import Bundle
 from pipit.cli.exit_codes import ExitCode
 from pipit.cli.history import parse_moment
@@ -48,33 +44,25 @@ def call(pipit: Any, registry: str, monkeypatch: pytest.MonkeyPatch) -> Call:
 
 
 @pytest.fixture
-def encrypted_registry(tmp_path: Path) -> Iterator[tuple[str, Path]]:
+def encrypted_registry(
+    tmp_path: Path, make_certificate: Callable[..., tuple[Path, Path]]
+) -> Iterator[tuple[str, Path]]:
     """host:port of a registry that takes encrypted calls only, and the PEM file that its certificate leads to."""
     from model_registry.server import RegistryServer
     from model_registry.settings import RegistrySettings
 
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "registry")])
-    builder = x509.CertificateBuilder(name, name, key.public_key(), 1)
-    builder = builder.not_valid_before(datetime.now(UTC) - timedelta(days=1))
-    builder = builder.not_valid_after(datetime.now(UTC) + timedelta(days=1))
-    alternative = x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))])
-    certificate = builder.add_extension(alternative, critical=False).sign(key, hashes.SHA256())
-    pem = serialization.Encoding.PEM
-    (tmp_path / "cert.pem").write_bytes(certificate.public_bytes(pem))
-    secret = key.private_bytes(pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-    (tmp_path / "key.pem").write_bytes(secret)
+    certificate, key = make_certificate()
     settings = RegistrySettings(
         store=tmp_path / "store",
         port=0,
         metrics_port=0,
         grace_seconds=1.0,
-        tls_certificate=tmp_path / "cert.pem",
-        tls_key=tmp_path / "key.pem",
+        tls_certificate=certificate,
+        tls_key=key,
     )
     server = RegistryServer(settings)
     server.start()
-    yield f"127.0.0.1:{server.port}", tmp_path / "cert.pem"
+    yield f"127.0.0.1:{server.port}", certificate
     server.stop()
 
 

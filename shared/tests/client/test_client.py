@@ -10,17 +10,12 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime, timedelta
-from ipaddress import ip_address
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import numpy as np
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
 from PIL import Image
 from pipit.bundle import Bundle
 from pipit.client import Answer, Client, Frame, PcmAudio, Refusal
@@ -120,7 +115,7 @@ def test_an_array_that_is_no_picture_says_what_to_send(array: Any) -> None:
 
 def test_what_can_not_be_sent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "night.wav").write_bytes(b"RIFF" + bytes(200))
-    (tmp_path / "film.mp4").write_bytes(b"film")
+    (tmp_path / "film.mp4").write_bytes(b"\0\0\0\x18ftypisom" + bytes(12))
     with Client("127.0.0.1:9") as client:
         with pytest.raises(NotFound, match=r"there is no file .*gone\.wav"):
             client.classify(tmp_path / "gone.wav")
@@ -139,7 +134,7 @@ def test_what_can_not_be_sent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
 
 def test_a_server_that_is_not_there() -> None:
     with Client("127.0.0.1:9") as client:
-        with pytest.raises(Unavailable, match=r"127\.0\.0\.1:9 can't be reached; is it running"):
+        with pytest.raises(Unavailable, match=r"127\.0\.0\.1:9 can't be reached: nothing listens there; is it running"):
             client.classify(b"RIFF")
         with pytest.raises(Unavailable, match="can't be reached"):
             client.models()
@@ -300,19 +295,11 @@ def test_a_picture_without_loss_is_sent_as_a_file(sees: Client) -> None:
 
 
 @pytest.fixture
-def guarded_server(make_bundle: Callable[..., Bundle], tmp_path: Path) -> Iterator[tuple[str, Path]]:
+def guarded_server(
+    make_bundle: Callable[..., Bundle], tmp_path: Path, make_certificate: Callable[..., tuple[Path, Path]]
+) -> Iterator[tuple[str, Path]]:
     """host:port of a server that asks for a token and encrypts, and the PEM file that its certificate leads to."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "server")])
-    builder = x509.CertificateBuilder(name, name, key.public_key(), 1)
-    builder = builder.not_valid_before(datetime.now(UTC) - timedelta(days=1))
-    builder = builder.not_valid_after(datetime.now(UTC) + timedelta(days=1))
-    alternative = x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))])
-    certificate = builder.add_extension(alternative, critical=False).sign(key, hashes.SHA256())
-    pem = serialization.Encoding.PEM
-    (tmp_path / "cert.pem").write_bytes(certificate.public_bytes(pem))
-    secret = key.private_bytes(pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-    (tmp_path / "key.pem").write_bytes(secret)
+    certificate, key = make_certificate()
     callers = {"callers": [{"name": "door", "roles": ["reader"], "sha256": hash_token("open sesame")}]}
     (tmp_path / "tokens.json").write_text(json.dumps(callers))
     settings = ServingSettings(
@@ -320,13 +307,13 @@ def guarded_server(make_bundle: Callable[..., Bundle], tmp_path: Path) -> Iterat
         port=0,
         metrics_port=0,
         grace_seconds=1.0,
-        tls_certificate=tmp_path / "cert.pem",
-        tls_key=tmp_path / "key.pem",
+        tls_certificate=certificate,
+        tls_key=key,
         tokens=tmp_path / "tokens.json",
     )
     server = InferenceServer(settings)
     server.start()
-    yield f"127.0.0.1:{server.port}", tmp_path / "cert.pem"
+    yield f"127.0.0.1:{server.port}", certificate
     server.stop()
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from PIL import Image
+from PIL import Image, PngImagePlugin
 from pipit.errors import InputTooLarge, InvalidInput
 from pipit.inputs import EncodedAudio, EncodedImage
 from pipit.inputs.image import ImageLimits, decode_image, decode_with_size
@@ -179,7 +179,7 @@ def test_a_small_file_that_unpacks_to_a_huge_picture(side: int) -> None:
     "data", [b"", b"hello", b"GIF89a\x01\x00\x01\x00\x00\x00\x00;", b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n"]
 )
 def test_what_is_no_picture(data: bytes) -> None:
-    with pytest.raises(InvalidInput, match=r"JPEG, PNG or WebP|damaged"):
+    with pytest.raises(InvalidInput, match=r"JPEG, PNG, WebP|damaged"):
         decode_image(EncodedImage(data))
 
 
@@ -215,3 +215,50 @@ def test_damaged_bytes_give_a_picture_or_an_error_of_ours(form: str, changes: li
         return
     assert decoded.dtype == np.uint8
     assert decoded.shape[2] == 3
+
+
+@pytest.mark.parametrize("form", ["AVIF", "BMP", "GIF", "TIFF"])
+def test_further_formats_are_taken(form: str) -> None:
+    pixels = gradient()
+    options = {"quality": 100, "subsampling": "4:4:4"} if form == "AVIF" else {}
+    decoded = decode_image(encode(Image.fromarray(pixels), form, **options))
+    # A GIF has 256 colours.
+    assert np.abs(decoded.astype(int) - pixels).mean() < (12 if form == "GIF" else 2)
+
+
+def test_a_turned_tiff_is_upright() -> None:
+    exif = Image.Exif()
+    exif[ORIENTATION] = 6
+    upright = gradient()
+    stored = Image.fromarray(np.ascontiguousarray(np.rot90(upright)))
+    decoded = decode_with_size(encode(stored, "TIFF", exif=exif))
+    np.testing.assert_array_equal(decoded.pixels, upright)
+    assert decoded.full_size == (40, 30)
+
+
+def test_a_heic_file_is_called_one() -> None:
+    with pytest.raises(InvalidInput, match="HEIC is not taken; send a JPEG, PNG, WebP"):
+        decode_image(EncodedImage(b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + bytes(100)))
+
+
+def test_a_tiff_of_fractions_is_refused() -> None:
+    fractions = Image.fromarray(np.linspace(0, 1, 100, dtype=np.float32).reshape(10, 10))
+    with pytest.raises(InvalidInput, match="save it with 8 or 16 bits a colour"):
+        decode_image(encode(fractions, "TIFF"))
+
+
+@pytest.mark.parametrize("note", ["icc", "ztxt", "itxt", "text"])
+def test_a_png_is_no_worse_for_long_profiles_and_texts(note: str) -> None:
+    pixels = gradient()
+    long = "x" * 3_000_000
+    options: dict[str, Any] = {}
+    if note == "icc":
+        options["icc_profile"] = bytes(3_000_000)
+    else:
+        info = PngImagePlugin.PngInfo()
+        if note == "itxt":
+            info.add_itxt("Comment", long, zip=True)
+        else:
+            info.add_text("Comment", long, zip=note == "ztxt")
+        options["pnginfo"] = info
+    np.testing.assert_array_equal(decode_image(encode(Image.fromarray(pixels), "PNG", **options)), pixels)

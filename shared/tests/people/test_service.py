@@ -19,10 +19,10 @@ from pipit.client.faces import FacesClient
 from pipit.client.faces_types import PictureVerdict
 from pipit.errors import (
     DeadlineExceeded,
+    InputTooLarge,
     InvalidInput,
     NotFound,
     PermissionDenied,
-    QueueFull,
     Unavailable,
 )
 from pipit.faces.sealing import GalleryKey
@@ -195,7 +195,10 @@ BAD: dict[str, tuple[Callable[[Any], bytes], str]] = {
     "five faces": (lambda pictures: pictures.of(1, 2, 3, 4, 5), "5 faces were found, and one is needed; cut"),
     "20 px": (lambda pictures: pictures.of(1, side=20), "20 pixels wide, and 100 are needed; come nearer"),
     "dark": (lambda pictures: pictures.of(1, light=20), "too dark: brightness 0.08, and at least 0.20 is needed"),
-    "no picture": (lambda pictures: b"RIFF a recording", "not a picture; send a JPEG, PNG or WebP file"),
+    "no picture": (
+        lambda pictures: b"RIFF a recording",
+        "not a picture; send a JPEG, PNG, WebP, AVIF",
+    ),
     "cut short": (lambda pictures: pictures.of(1)[:300], "the picture is damaged or cut short; send all of it"),
     "empty": (lambda pictures: b"", "not a picture"),
 }
@@ -293,7 +296,7 @@ def test_a_clock_in_1970_enrols_nobody(serve: Serve, pictures: Any, monkeypatch:
 
 def test_too_many_pictures_and_none(client: FacesClient, pictures: Any) -> None:
     picture = pictures.of(1)
-    with pytest.raises(QueueFull, match="more than 30 pictures in one call"):
+    with pytest.raises(InputTooLarge, match="more than 30 pictures in one call"):
         client.enrol("Anna", [picture] * 31, **AGREED)
     with pytest.raises(InvalidInput, match="no picture was sent; give 5 to 10"):
         client.enrol("Anna", [], **AGREED)

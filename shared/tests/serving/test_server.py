@@ -7,18 +7,11 @@ import socket
 import threading
 import urllib.request
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
-from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 
 import grpc
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
-from cryptography.x509.oid import NameOID
 from grpc_health.v1 import health_pb2
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 from pipit._pb.pipit.inference.v1 import inference_pb2 as pb
@@ -245,26 +238,10 @@ def test_what_does_not_end_within_the_grace_period_is_cut_off(serve: Serve) -> N
     assert running.server.streams.open_streams == 0
 
 
-def certificate(folder: Path) -> tuple[Path, Path]:
-    """A certificate for 127.0.0.1 that signs itself, and its key."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "pipit test")])
-    now = datetime.now(UTC)
-    signed = (
-        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
-        .not_valid_before(now - timedelta(days=1))
-        .not_valid_after(now + timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))]), critical=False)
-        .sign(key, hashes.SHA256())
-    )
-    paths = folder / "certificate.pem", folder / "key.pem"
-    paths[0].write_bytes(signed.public_bytes(Encoding.PEM))
-    paths[1].write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
-    return paths
-
-
-def test_calls_are_encrypted_where_there_is_a_certificate(serve: Serve, tmp_path: Path) -> None:
-    public, private = certificate(tmp_path)
+def test_calls_are_encrypted_where_there_is_a_certificate(
+    serve: Serve, make_certificate: Callable[..., tuple[Path, Path]]
+) -> None:
+    public, private = make_certificate()
     running = serve(tls_certificate=public, tls_key=private)
     with open_channel(f"127.0.0.1:{running.server.port}", certificate_authority=public) as channel:
         answer = inference_pb2_grpc.InferenceServiceStub(channel).Classify(REQUEST, timeout=30)

@@ -53,7 +53,7 @@ def status_of(call: Callable[[], Any]) -> tuple[str, str]:
         (pb.ClassifyRequest(input=GOOD, options=pb.ClassifyOptions(min_score=2)), "INVALID_ARGUMENT", "min_score"),
         (pb.ClassifyRequest(input=GOOD, request_id="x" * 201), "INVALID_ARGUMENT", "at most 200"),
         (request(pb.Input(landmarks=pb.Landmarks(values=[1] * 101))), "RESOURCE_EXHAUSTED", "101 landmarks"),
-        (request(pb.Input(image=bytes(1 << 20))), "RESOURCE_EXHAUSTED", "larger than max"),
+        (request(pb.Input(image=bytes((1 << 20) + (1 << 16)))), "RESOURCE_EXHAUSTED", "larger than max"),
         (request(task="no.such"), "NOT_FOUND", "task 'no.such' is not served here; this server has test.tiny"),
         (request(task="test.tiny", version="9.9.9"), "NOT_FOUND", "9.9.9 is not served here; 1.0.0 is"),
         (request(task="test.tiny", environment="moon"), "NOT_FOUND", "not 'moon'"),

@@ -59,7 +59,7 @@ class FramesTrainer(PictureTrainer[FramesRecipe]):
     def read_source(self, folder: Path, source: Any) -> Listing[Picture]:
         """See `ClassifierTrainer`."""
         recipe = self.recipe
-        rule = split_rule(recipe, recipe.test_channels)
+        rule = split_rule(recipe.split, recipe.test_channels)
         return require_labels(read_frames(folder, source.path, source.rename, rule, recipe.seed))
 
     def weights_files(self) -> Mapping[str, Path]:

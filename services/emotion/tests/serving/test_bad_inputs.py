@@ -54,9 +54,17 @@ MINUTE = _tensor("physiology", np.array([[70, 0.04, 5]], np.float32))
 SOUND = pb.Input(pcm=pb.PcmAudio(samples=b"\0" * 64, encoding=pb.PcmAudio.ENCODING_S16, sample_rate=16_000, channels=1))
 BAD = {
     "broken JPEG": (pb.Input(image=_jpeg()[:300]), INVALID, "damaged or cut short; send all of it"),
-    "text": (pb.Input(image=b"a picture of my cat"), INVALID, "not a picture; send a JPEG, PNG or WebP file"),
-    "no bytes": (pb.Input(image=b""), INVALID, "not a picture; send a JPEG, PNG or WebP file"),
-    "a GIF": (pb.Input(image=b"GIF89a" + b"\0" * 64), INVALID, "not a picture; send a JPEG, PNG or WebP file"),
+    "text": (
+        pb.Input(image=b"a picture of my cat"),
+        INVALID,
+        "not a picture; send a JPEG, PNG, WebP, AVIF",
+    ),
+    "no bytes": (pb.Input(image=b""), INVALID, "not a picture; send a JPEG, PNG, WebP, AVIF"),
+    "a GIF": (
+        pb.Input(image=b"GIF89a" + b"\0" * 64),
+        INVALID,
+        "not a picture; send a JPEG, PNG, WebP, AVIF",
+    ),
     "no input": (pb.Input(), INVALID, "set one of image, audio, pcm, landmarks, sequence, tensor"),
     "a recording": (pb.Input(audio=b"RIFF"), INVALID, "takes a picture or landmarks, not a recording"),
     "sound": (SOUND, INVALID, "takes a picture or landmarks, not sound"),

@@ -21,6 +21,7 @@ from pipit.faces.gallery import EMPTY, Gallery, Person
 from pipit.faces.naming import Namer, Naming
 from pipit.faces.voting import UNKNOWN, Track
 from pipit.inputs import Input
+from pipit.inputs.image import TAKEN
 from pipit.pipelines.rows import outputs_of
 from pipit.runtimes import Runtime
 from pipit.types import Decoded, LabelScore, Prediction, Tensors
@@ -74,7 +75,7 @@ class FacesPipeline:
         InvalidInput for what `decode` did not give.
         """
         if not isinstance(decoded, FacesDecoded):
-            raise InvalidInput("this task takes pictures; send a JPEG, PNG or WebP file")
+            raise InvalidInput(f"this task takes pictures; {TAKEN}")
         if not decoded.faces:
             return []
         namer = self._namer

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipit.errors import InputTooLarge, InvalidInput
+from pipit.inputs.limits import LARGEST_FILE, limit_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,7 +18,7 @@ class AudioLimits:
     Size over a bound raises InputTooLarge; a form that no microphone has raises InvalidInput.
     """
 
-    max_bytes: int = 16 * 1024 * 1024
+    max_bytes: int = LARGEST_FILE
     """Of an encoded file."""
     max_seconds: float = 120.0
     max_channels: int = 16
@@ -31,7 +32,9 @@ class AudioLimits:
     def check_bytes(self, size: int, what: str) -> None:
         """`what` begins the message, for example "the file has"."""
         if size > self.max_bytes:
-            raise InputTooLarge(f"{what} {size} bytes, the limit is {self.max_bytes}; send a shorter clip")
+            raise InputTooLarge(
+                f"{what} {size} bytes, the limit is {limit_of(self.max_bytes)}; send it in parts or as a stream"
+            )
 
     def check_form(self, sample_rate: int, channels: int) -> None:
         """sample_rate: Hz."""

@@ -6,18 +6,12 @@ import ssl
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
-from cryptography.x509.oid import NameOID
 from pipit.data.frames.folder import COLLECTION
 from pipit.data.frames.manifest import read_manifest
 from pipit.data.frames.pictures import Pictures
@@ -267,28 +261,12 @@ def test_a_stream_that_sends_and_shows_nothing_is_given_up(make_film: Film, make
         list(Pictures(container, "one", patience=0.0))
 
 
-@pytest.fixture
-def certificate(tmp_path: Path) -> Path:
-    """Of localhost, signed by itself; its key lies beside it."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
-    now = datetime.now(UTC)
-    made = (
-        x509.CertificateBuilder(name, name, key.public_key(), 1, now - timedelta(days=1), now + timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
-        .sign(key, hashes.SHA256())
-    )
-    path = tmp_path / "certificate.pem"
-    path.write_bytes(made.public_bytes(Encoding.PEM))
-    path.with_suffix(".key").write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
-    return path
-
-
 def test_an_https_server_has_to_be_trusted(
-    collecting: Any, broadcast: bytes, certificate: Path, monkeypatch: pytest.MonkeyPatch
+    collecting: Any, broadcast: bytes, make_certificate: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    certificate, key = make_certificate(host="localhost")
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(certificate, certificate.with_suffix(".key"))
+    context.load_cert_chain(certificate, key)
     mended = threading.Event()
     with serving(_Stops, content=broadcast, stops_at=len(broadcast), ranges=True, mended=mended) as server:
         server.socket = context.wrap_socket(server.socket, server_side=True)
