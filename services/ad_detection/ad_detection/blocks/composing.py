@@ -9,6 +9,7 @@ A member that can't answer an input, or whose sound is dead, has no score (NaN) 
 from __future__ import annotations
 
 import math
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -30,8 +31,14 @@ FRESH = 5.0
 """Seconds for which a score holds."""
 PIECE = 0.5
 """Seconds of sound that are sent at a time, about."""
+KEPT = 64
+"""Newest scores of a member."""
+GRACE = 0.02
+"""Seconds: times are rounded."""
 LATE = 0.5
 """Seconds that sound may come after the picture that it belongs to."""
+WAIT = 4.0
+"""Seconds by which sound may be ahead until pictures are not waited for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,9 +64,9 @@ class Composer:
         self._asked = [opened(member) for member in members]
         self._begin = begin
         self._say = say
-        self._scores = [math.nan] * len(members)
-        self._at = [-math.inf] * len(members)
+        self._scores: list[deque[tuple[float, float]]] = [deque(maxlen=KEPT) for _ in members]
         self._told: set[str] = set()
+        self._seen = -math.inf
         self._clock = -math.inf
         self._next = 0.0
         self._heard_from: float | None = None
@@ -79,8 +86,11 @@ class Composer:
             self._held.append(came.samples)
             if sum(map(len, self._held)) >= PIECE * RATE:
                 self._hear(came.seconds)
+        if isinstance(came, Seen):
+            self._seen = came.seconds
         self._clock = max(self._clock, came.seconds)
-        yield from self._rows(self._clock - LATE)
+        # A decoder keeps pictures back, so that sound comes before the pictures that it belongs to.
+        yield from self._rows(max(self._seen, self._clock - WAIT) - LATE)
 
     def finish(self) -> Iterator[Row]:
         """What remains at the end."""
@@ -101,19 +111,22 @@ class Composer:
 
     def _rows(self, until: float) -> Iterator[Row]:
         while self._next <= until:
-            scores = (
-                score if self._next - at < FRESH else math.nan for score, at in zip(self._scores, self._at, strict=True)
-            )
+            scores = (self._score(place, self._next) for place in range(len(self._members)))
             yield Row(self._begin + self._next, tuple(scores))
             # After a jump of the clock, nobody wants a row for every second in between.
             self._next = self._next + 1.0 if until - self._next < 2 * FRESH else math.floor(until)
+
+    def _score(self, place: int, seconds: float) -> float:
+        """The newest of a member's scores up to a moment; NaN if it is too old."""
+        newest = next(((at, score) for at, score in reversed(self._scores[place]) if at <= seconds + GRACE), None)
+        return math.nan if newest is None or seconds - newest[0] >= FRESH else newest[1]
 
     def _ask(self, place: int, ask: Callable[[Asked], list[Prediction]], seconds: float) -> None:
         member = self._members[place]
         try:
             answers = ask(self._asked[place])
         except (InvalidInput, InputTooLarge) as error:
-            self._scores[place] = math.nan
+            self._scores[place].append((seconds, math.nan))
             if member.name not in self._told:
                 self._told.add(member.name)
                 self._say(f"{member.name} can't answer at {self._begin + seconds:.0f} s: {error}")
@@ -125,8 +138,7 @@ class Composer:
             # What hears says nothing of dead sound; what looks always says something of a picture.
             silent = member.hears and answer.unknown
             score = next((one.score for one in answer.scores if one.label == AD), math.nan)
-            self._scores[place] = math.nan if silent else score
-            self._at[place] = at
+            self._scores[place].append((at, math.nan if silent else score))
 
 
 def compose(composer: Composer, source: Iterable[Seen | Heard]) -> Iterator[Row]:
