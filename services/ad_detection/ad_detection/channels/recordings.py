@@ -18,17 +18,18 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
 from pipit.data.spans import Span, Spans
 from pipit.data.spans.table import table_text
+from pipit.data.synthetic import MARK, Advance
 from pipit.data.tables import rows_of
 from pipit.files import write_atomically
 
-from ad_detection.channels.drawing import kind_of
+from ad_detection.channels.drawing import KINDS, kind_of
 from ad_detection.channels.film import write_film
 from ad_detection.channels.grammar import Part, frame_at, make_parts
 from ad_detection.channels.looks import Channel, make_channel
@@ -39,25 +40,25 @@ TRAINING = (1, 2, 3, 4, 5, 6)
 TEST = (7, 8)
 FITTING = (51, 52)
 UNSEEN = (101, 102, 103, 104)
-LABELS, TRUTH, MARK = "labels.csv", "truth.csv", "SYNTHETIC.txt"
+LABELS, TRUTH = "labels.csv", "truth.csv"
 TRUTH_COLUMNS = ("recording", "start", "end", "kind", "label", "sound_start", "sound_end")
 WORDS = b"""SYNTHETIC: a program drew these pictures and made this sound; nothing of it was ever broadcast.
 What is measured on it says nothing about television.
 """
-Advance = Callable[[int, int], None]
-"""Called with what is done, and all there is to do."""
 
 
 @dataclass(frozen=True, slots=True)
 class Size:
     """How much is made.
 
-    channels: numbers, see above. programmes: of each. episodes: recordings of each programme. seconds: of a recording.
-    fps: pictures a second, also less than one. logo: False takes the channels' logos away. sound: False leaves it out.
+    channels: numbers, see above. programmes: of each. kinds: of programmes, others are left out. episodes: recordings
+    of each programme. seconds: of a recording. fps: pictures a second, also less than one. logo: False takes the
+    channels' logos away. sound: False leaves it out.
     """
 
     channels: tuple[int, ...] = (1, 2, 3, 7)
     programmes: int = 2
+    kinds: tuple[str, ...] = KINDS
     episodes: int = 1
     seconds: float = 900.0
     fps: Fraction = Fraction(4)
@@ -78,7 +79,10 @@ def recordings_of(size: Size) -> Iterator[Recording]:
     """What `write_channels` films."""
     for number in size.channels:
         for programme in range(size.programmes):
-            title = f"{kind_of(number * 1000 + programme)}_{number}_{programme}"
+            kind = kind_of(number * 1000 + programme)
+            if kind not in size.kinds:
+                continue
+            title = f"{kind}_{number}_{programme}"
             for episode in range(size.episodes):
                 parts = make_parts(number, programme, size.seconds, episode)
                 yield Recording(make_channel(number), f"channel{number}/{title}-{episode + 1}", parts)

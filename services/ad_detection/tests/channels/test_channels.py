@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from dataclasses import replace
 from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
@@ -79,6 +80,13 @@ def test_episodes_differ_and_keep_their_programme() -> None:
     one, other = (make_parts(3, 0, 2000.0, episode) for episode in (0, 1))
     assert [part.end for part in one] != [part.end for part in other]
     assert {part.seed for part in one + other if part.kind == "programme"} == {3000}
+    channel = make_channel(3)
+    # The same stretch of time, as a split by recording would have it on two sides.
+    both = [(replace(one[0], episode=number, end=8.0, sound_end=8.0),) for number in (0, 1)]
+    seen = [frame_at(channel, parts, 4.0).astype(float) for parts in both]
+    assert np.abs(seen[0] - seen[1]).mean() > 5.0
+    heard = [sound_of(channel, parts) for parts in both]
+    assert abs(np.corrcoef(heard[0], heard[1])[0, 1]) < 0.5
 
 
 def test_without_its_logo_a_channel_differs_in_the_logo_alone() -> None:
