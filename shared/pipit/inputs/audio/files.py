@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from pipit.errors import InvalidInput
 from pipit.inputs import PcmAudio
-from pipit.inputs.audio.mp3 import Tail, padding_of
+from pipit.inputs.audio.mp3 import Tail, sound_from
 from pipit.inputs.audio.wav import Mended, Samples, find_samples
 from pipit.inputs.media import HEAD, Kind, media_of, open_file
 
@@ -77,8 +77,8 @@ def _mended(file: BinaryIO, samples: Samples | None) -> BinaryIO | Mended | Tail
     if samples is not None:
         return Mended(file, samples) if samples.left_open else file
     file.seek(0)
-    start, zeros = padding_of(file)
-    return Tail(file, start + zeros) if zeros else file
+    start = sound_from(file)
+    return Tail(file, start) if start else file
 
 
 def check_whole(sound: SoundFile, frames: int) -> None:

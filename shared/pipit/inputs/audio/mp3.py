@@ -1,4 +1,4 @@
-"""MP3 files whose tag is followed by zeros, as tag editors leave them: libsndfile knows no such file."""
+"""MP3 files with a tag in front: libsndfile knows none that is empty, or followed by zeros as tag editors leave them."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ _MOST_ZEROS = 1 << 20
 _BLOCK = 1 << 12
 
 
-def padding_of(file: BinaryIO) -> tuple[int, int]:
-    """Where the zeros behind a tag begin, and how many there are; (0, 0) where there is no tag. The file stands at 0."""
+def sound_from(file: BinaryIO) -> int:
+    """Where the sound begins behind a tag and the zeros after it; 0 where there is no tag. The file stands at 0."""
     head = file.read(_TAG)
     file.seek(0)
     if len(head) < _TAG or not head.startswith(b"ID3") or any(byte & 0x80 for byte in head[6:]):
-        return 0, 0
+        return 0
     size = sum(byte << shift for byte, shift in zip(head[6:], (21, 14, 7, 0), strict=True))
     footer = _TAG if head[5] & 0x10 else 0
     start = _TAG + size + footer
@@ -28,7 +28,7 @@ def padding_of(file: BinaryIO) -> tuple[int, int]:
         if rest:
             break
     file.seek(0)
-    return start, zeros
+    return start + zeros
 
 
 class Tail(io.RawIOBase):
