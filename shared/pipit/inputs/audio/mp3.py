@@ -1,4 +1,4 @@
-"""MP3 files with a tag in front: libsndfile knows none that is empty, or followed by zeros as tag editors leave them."""
+"""MP3 files with a tag in front: libsndfile knows none that is empty, or has zeros behind it."""
 
 from __future__ import annotations
 
