@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from pipit.data.frames.manifest import MANIFEST
-from pipit.data.spans.read import read_spans
+from pipit.data.spans.read import is_list, read_spans
 from pipit.data.spans.table import read_table
 from pipit.errors import InvalidInput
 from pipit.training.by_input.pictures.listing import Picture, read_pictures
@@ -138,4 +138,4 @@ def programmes(pictures: tuple[Picture, ...]) -> dict[str, str]:
 
 
 def _lists(folder: Path) -> list[Path]:
-    return sorted(path for path in folder.rglob("*") if path.suffix.lower() in {".edl", ".txt"} and path.is_file())
+    return sorted(path for path in folder.rglob("*") if is_list(path))
