@@ -48,10 +48,11 @@ from pipit.training.steps import actions_of, run_steps
 TASK = "ad_detection.frames"
 TRAINED = Size(channels=(*TRAINING, *TEST), programmes=4, seconds=900.0, fps=Fraction(1, 9), sound=False)
 FRAMES = Size(seconds=900.0, fps=Fraction(1, 9), sound=False)
+SHORT = replace(FRAMES, fps=Fraction(1, 18))
 TUNED = {
-    "show": replace(FRAMES, channels=(21,), programmes=1, episodes=8),
-    "sports": replace(FRAMES, channels=tuple(range(31, 39)), programmes=4, kinds=("pitch",)),
-    "network": replace(FRAMES, channels=(41,), programmes=8),
+    "show": replace(SHORT, channels=(21,), programmes=1, episodes=8),
+    "sports": replace(SHORT, channels=tuple(range(31, 39)), programmes=4, kinds=("pitch",)),
+    "network": replace(SHORT, channels=(41,), programmes=8),
 }
 """By recipe: what it goes on from the base for."""
 NEVER = Size(channels=UNSEEN, programmes=2, seconds=900.0, fps=Fraction(1, 9), sound=False)
@@ -87,7 +88,6 @@ def main() -> None:
     }
     own = {"data.0.path": str(channels), "test_channels": ["channel7", "channel8"]}
     bundles = {name: trained("base", {**own, **changes}, folder, data) for name, changes in RULES.items()}
-    bundles |= {name: trained(name, own, folder, data) for name in ("mobilenet", "synthetic")}
     base = bundles["base"].path.parent.parent
     for name, size in TUNED.items():
         changes = {
@@ -99,6 +99,7 @@ def main() -> None:
             "augmentation.copies": 0,
         }
         bundles[name] = trained(name, changes, folder, data)
+    bundles |= {name: trained(name, own, folder, data) for name in ("mobilenet", "synthetic")}
     rows: list[Row] = []
     for name in ("base", "mobilenet", "synthetic"):
         manifest = bundles[name].manifest

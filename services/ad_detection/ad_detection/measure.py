@@ -80,9 +80,11 @@ def _share(above: Counts, below: Counts, groups: NDArray[Any], seed: int) -> Est
 
 
 def _estimated(statistic: Statistic, groups: NDArray[Any], samples: int, seed: int) -> Estimate:
-    value = float(np.nan_to_num(statistic(np.ones((1, samples)))[0]))
-    interval = bootstrap_groups(groups, statistic, seed) if len(np.unique(groups)) > 1 else (None, None)
-    return Estimate(value, samples, *interval)
+    value = float(statistic(np.ones((1, samples)))[0])
+    # Where nothing is called an advertisement, no drawing of programmes has a precision either.
+    can_be_drawn = len(np.unique(groups)) > 1 and not np.isnan(value)
+    interval = bootstrap_groups(groups, statistic, seed) if can_be_drawn else (None, None)
+    return Estimate(float(np.nan_to_num(value)), samples, *interval)
 
 
 def _ratio(above: Counts, below: Counts) -> Statistic:
