@@ -23,12 +23,13 @@ from ad_detection.audio.network import regression, scale_of
 from ad_detection.audio.recipe import AudioRecipe, Features, SoundSource
 from ad_detection.audio.synthetic import write_sounds
 from ad_detection.audio.task import AudioTrainer
-from ad_detection.channels.recordings import MARK, TEST, TRAINING, UNSEEN, Size
+from ad_detection.channels.recordings import TEST, TRAINING, UNSEEN, Size
 from ad_detection.measure import AD
 from measure import write_csv
 from numpy.typing import NDArray
 from pipit.bundle import Bundle, open_bundle
 from pipit.bundle.manifest import Metric
+from pipit.data.synthetic import MARK
 from pipit.inputs import PcmAudio
 from pipit.pipelines.served import serve_bundle
 from pipit.runtimes import load_runtime

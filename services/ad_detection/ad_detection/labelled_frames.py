@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from pipit.data.frames.manifest import MANIFEST
-from pipit.data.spans.read import read_spans
+from pipit.data.spans.read import is_list, read_spans
 from pipit.data.spans.table import read_table
 from pipit.errors import InvalidInput
 from pipit.training.by_input.pictures.listing import Picture, read_pictures
@@ -38,11 +38,13 @@ class Frame(Picture):
     """A picture of a known time.
 
     programme: or recording; what a split keeps together. recording: with the folder's name. seconds: from its start.
+    channel: "" where nobody said it.
     """
 
     programme: str = ""
     recording: str = ""
     seconds: float = 0.0
+    channel: str = ""
 
 
 def split_rule(rule: Split, test_channels: tuple[str, ...], validation_channels: tuple[str, ...] = ()) -> Split:
@@ -93,6 +95,7 @@ def read_frames(
             programme=one.recording_group if by_recording else one.group,
             recording=f"{folder.name}/{one.row.recording}",
             seconds=one.row.seconds,
+            channel=one.row.channel,
         )
         for one, side in zip(timed.pictures, sides, strict=True)
         # A programme that is also shown on a channel that tests is on no side.
@@ -135,4 +138,4 @@ def programmes(pictures: tuple[Picture, ...]) -> dict[str, str]:
 
 
 def _lists(folder: Path) -> list[Path]:
-    return sorted(path for path in folder.rglob("*") if path.suffix.lower() in {".edl", ".txt"} and path.is_file())
+    return sorted(path for path in folder.rglob("*") if is_list(path))

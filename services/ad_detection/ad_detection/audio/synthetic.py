@@ -10,11 +10,12 @@ import soundfile
 from pipit.data.check import Advance
 from pipit.data.spans import Span, Spans
 from pipit.data.spans.table import table_text
+from pipit.data.synthetic import MARK
 from pipit.files import write_atomically
 from pipit.inputs import Input, PcmAudio
 
 from ad_detection.audio.hearing import RATE, Samples
-from ad_detection.channels.recordings import LABELS, MARK, WORDS, Size, recordings_of
+from ad_detection.channels.recordings import LABELS, WORDS, Size, recordings_of
 from ad_detection.channels.sound import sound_of
 
 SIZE = Size(channels=(1, 2, 3, 7), programmes=2, seconds=700.0)

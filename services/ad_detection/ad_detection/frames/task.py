@@ -45,8 +45,8 @@ from ad_detection.frames.synthetic import golden_inputs
 from ad_detection.labelled_frames import (
     CONTENT,
     SMALLEST,
+    Frame,
     of_others,
-    programmes,
     read_frames,
     require_labels,
     split_rule,
@@ -99,8 +99,8 @@ class FramesTrainer(PictureTrainer[FramesRecipe]):
     def split_items(self, run: Run, items: Sequence[Picture]) -> tuple[list[Entry], Facts]:
         """See `PictureTrainer`; numbers have intervals over programmes, where these are known."""
         entries, facts = super().split_items(run, items)
-        groups = programmes(tuple(items))
-        return [replace(entry, group=groups.get(entry.name, entry.group)) for entry in entries], facts
+        frames = {item.name: item for item in items if isinstance(item, Frame)}
+        return [_of_programme(entry, frames.get(entry.name)) for entry in entries], facts
 
     def entries(self, run: Run, side: str) -> list[dict[str, Any]]:
         """See `ClassifierTrainer`; what tests of others is on the side `others`."""
@@ -213,3 +213,10 @@ class FramesTrainer(PictureTrainer[FramesRecipe]):
         recipe = self.recipe
         known = recipe.network != "small" and recipe.weights == "imagenet"
         return BACKBONES[NAMES[recipe.network]].weights_file(self.data) if known else None
+
+
+def _of_programme(entry: Entry, frame: Frame | None) -> Entry:
+    """With what is known of a frame's recording; None for a picture of which nothing is."""
+    if frame is None:
+        return entry
+    return replace(entry, group=frame.programme, extra={**entry.extra, "channel": frame.channel})

@@ -19,12 +19,13 @@ from ad_detection.audio.network import fit_network, scale_of
 from ad_detection.audio.recipe import AudioRecipe
 from ad_detection.audio.synthetic import golden_inputs, write_sounds
 from ad_detection.audio.task import AudioTrainer
-from ad_detection.channels.recordings import MARK, Size
+from ad_detection.channels.recordings import Size
 from pipit.answers import softmax
 from pipit.bundle import Bundle, open_bundle
 from pipit.bundle.golden import check_golden
 from pipit.cli.main import app
 from pipit.client import Answer, Client
+from pipit.data.synthetic import MARK
 from pipit.errors import InvalidInput, NotFound
 from pipit.inputs import EncodedAudio, PcmAudio
 from pipit.pipelines.networks import open_pipeline

@@ -31,6 +31,7 @@ from pipit.pipelines.served import serve_bundle
 from pipit.runtimes import load_runtime
 from pipit.serving import InferenceServer, ServingSettings
 from pipit.training.bundle_evaluation import evaluate_bundle
+from pipit.training.exploration import count_by, explore, telling_facts
 from pipit.training.publish import FIRST_VERSION, make_bundle
 from pipit.training.recipe import find_recipe, load_recipe, recipe_names
 from pipit.training.run import Run, open_run
@@ -74,6 +75,17 @@ def test_no_channel_and_no_programme_stands_on_two_sides(trained: tuple[FramesTr
     assert groups["test"].isdisjoint(groups["train"] | groups["validation"])
     assert groups["train"].isdisjoint(groups["validation"])
     assert groups["validation"]
+
+
+@pytest.mark.slow
+def test_whoever_looks_at_the_data_sees_channels_and_pictures(trained: tuple[FramesTrainer, Run, Bundle]) -> None:
+    trainer, run, _ = trained
+    items = explore(trainer, run)
+    assert "channel" in telling_facts(items)
+    found = {one.value: one.groups for one in count_by(items, "channel")}
+    assert found == {f"channel{number}": 2 for number in (1, 2, 3, 7)}
+    assert {item.side for item in items if item.facts["channel"] == "channel7"} == {"test"}
+    assert {(item.measures["width"], item.measures["height"]) for item in items} == {(320.0, 180.0)}
 
 
 @pytest.mark.slow
