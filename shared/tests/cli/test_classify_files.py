@@ -114,7 +114,9 @@ def test_a_name_is_shown_in_letters_that_every_program_reads() -> None:
     assert printable("München") == "München"
 
 
-@pytest.mark.parametrize(("name", "codec"), [("phone.m4a", "aac"), ("browser.webm", "libopus"), ("film.mkv", "pcm_s16le")])
+@pytest.mark.parametrize(
+    ("name", "codec"), [("phone.m4a", "aac"), ("browser.webm", "libopus"), ("film.mkv", "pcm_s16le")]
+)
 def test_the_sound_of_phones_browsers_and_films_is_heard(
     ask: Callable[..., Any], tmp_path: Path, name: str, codec: str
 ) -> None:
