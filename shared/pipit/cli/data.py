@@ -153,6 +153,10 @@ def make(
     task: Annotated[str, typer.Argument(help='"domain.task" that the data is for.')],
     *,
     to: Annotated[Path | None, typer.Option(help="Data folder. (default: PIPIT_DATA, else ./data)")] = None,
+    set_: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="KEY=VALUE", help="Change how much is made, where a task can. May be repeated."),
+    ] = None,
     json: JsonOption = False,
 ) -> None:
     """Let a program make a small data set, for machines without any.
@@ -165,8 +169,13 @@ def make(
       pipit train TASK --recipe synthetic --data data
     """
     data = to or load_settings(CliSettings).data or DEFAULT_FOLDER
+    changes = {}
+    if set_:
+        from pipit.cli.training import parse_overrides  # noqa: PLC0415 (imports much)
+
+        changes = parse_overrides(set_)
     with _bar(f"making {task}") as advance:
-        folder = synthesise(task, data, advance)
+        folder = synthesise(task, data, advance, changes)
     if json:
         print_json({"folder": folder})
         return

@@ -5,9 +5,9 @@ A domain that can synthesise a small data set says so in its `pyproject.toml`, a
     [project.entry-points."pipit.synthetic"]
     "my_domain.my_task" = "my_domain.my_task.synthetic:write_synthetic_set"
 
-The function takes the folder to fill. One that takes long has a second parameter, `advance`, and calls it with how much
-is done and how much there is to do. What several tasks of a domain are made from may have a name there, too, although
-it is no task.
+The function takes the folder to fill. One that takes long has a parameter `advance` too, and calls it with how much is
+done and how much there is to do; one that can make more or less has a parameter `changes`, values by their names. What
+several tasks of a domain are made from may have a name there, too, although it is no task.
 
 A folder of such data holds a file SYNTHETIC.txt, and a single file has one beside it. What is made of marked files is
 marked too, down to the bundle, whose lineage says it; the registry keeps such a bundle out of production.
@@ -17,11 +17,12 @@ from __future__ import annotations
 
 import inspect
 import shutil
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from importlib.metadata import entry_points
 from pathlib import Path
+from typing import Any
 
-from pipit.errors import NotFound
+from pipit.errors import AlreadyExists, InvalidInput, NotFound
 from pipit.files import write_atomically
 
 SYNTHETIC_RECIPE = "synthetic"
@@ -32,10 +33,14 @@ Advance = Callable[[int, int], None]
 """Called with what is done, and all there is to do."""
 
 
-def synthesise(task: str, data: Path, advance: Advance = lambda done, total: None) -> Path:
+def synthesise(
+    task: str, data: Path, advance: Advance = lambda done, total: None, changes: Mapping[str, Any] | None = None
+) -> Path:
     """Writes the domain's synthetic set below `data`, whole or not at all; one that is there already is kept.
 
-    Gives its folder, `synthetic_` and the task's name: `synthetic_sounds`. Raises NotFound if the task's domain can't.
+    changes: of how much is made. Gives its folder, `synthetic_` and the task's name: `synthetic_sounds`. Raises
+    NotFound if the task's domain can't, InvalidInput for changes that its set does not know, and AlreadyExists for
+    changes where a set is there.
     """
     folder = data / f"synthetic_{task.rpartition('.')[2]}"
     points = entry_points(group="pipit.synthetic", name=task)
@@ -44,16 +49,18 @@ def synthesise(task: str, data: Path, advance: Advance = lambda done, total: Non
             f"{task} can't synthesise data; fetch real data (pipit data fetch --help says which) and set PIPIT_DATA"
         )
     if folder.is_dir():
+        if changes:
+            raise AlreadyExists(f"{folder} is there already, of whatever size; move it away, or name another folder")
         return folder
+    writers = [(write, inspect.signature(write).parameters) for write in (point.load() for point in points)]
+    if changes and not all("changes" in parameters for _, parameters in writers):
+        raise InvalidInput(f"what {task} synthesises has one size; leave {', '.join(changes)} away")
     partial = folder.with_name(folder.name + ".partial")
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(parents=True)
-    for point in points:
-        write = point.load()
-        if "advance" in inspect.signature(write).parameters:
-            write(partial, advance)
-        else:
-            write(partial)
+    for write, parameters in writers:
+        given = {"advance": advance, "changes": changes or {}}
+        write(partial, **{name: value for name, value in given.items() if name in parameters})
     if not (partial / MARK).is_file():
         mark_synthetic(partial, (folder.name,))
     return partial.rename(folder)

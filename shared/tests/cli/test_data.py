@@ -80,6 +80,13 @@ def test_synthesises_a_set_once_that_the_check_finds_good(pipit: Any, tmp_path: 
     assert (tmp_path / "synthetic_sounds" / "meta" / "esc50.csv").stat().st_mtime_ns == first
 
 
+def test_a_set_of_one_size_takes_no_other(pipit: Any, tmp_path: Path) -> None:
+    called = pipit("data", "synthesise", "home_security.sounds", "--to", tmp_path, "--set", "takes=9")
+    assert called.code == ExitCode.BAD_INPUT
+    assert "what home_security.sounds synthesises has one size; leave takes away" in called.err
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_domain_that_can_not_synthesise_says_what_to_do(pipit: Any, tmp_path: Path) -> None:
     called = pipit("data", "synthesise", "home_security.smells", "--to", tmp_path)
     assert called.code == ExitCode.NOT_FOUND

@@ -12,22 +12,28 @@ each channel has one use:
     TEST         7, 8         the test of a run
     FITTING      51, 52       whatever is fitted to scores of trained networks: weights of an ensemble, policies
     UNSEEN       101 to 104   reports, and nothing else
+
+Channels 21, 31 to 38 and 41 are what recipes of `frames` go on with from a base that never saw them.
 """
 
 from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterator
-from dataclasses import dataclass
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, fields
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 from pipit.data.spans import Span, Spans
 from pipit.data.spans.table import table_text
 from pipit.data.synthetic import MARK, Advance
 from pipit.data.tables import rows_of
+from pipit.errors import InvalidInput
 from pipit.files import write_atomically
+from pydantic import TypeAdapter, ValidationError
 
 from ad_detection.channels.drawing import KINDS, kind_of
 from ad_detection.channels.film import write_film
@@ -40,6 +46,9 @@ TRAINING = (1, 2, 3, 4, 5, 6)
 TEST = (7, 8)
 FITTING = (51, 52)
 UNSEEN = (101, 102, 103, 104)
+MOST_FPS = 100
+FINEST = 65_535
+"""Of MPEG-4's clock, ticks a second."""
 LABELS, TRUTH = "labels.csv", "truth.csv"
 TRUTH_COLUMNS = ("recording", "start", "end", "kind", "label", "sound_start", "sound_end")
 WORDS = b"""SYNTHETIC: a program drew these pictures and made this sound; nothing of it was ever broadcast.
@@ -64,6 +73,14 @@ class Size:
     fps: Fraction = Fraction(4)
     logo: bool = True
     sound: bool = True
+
+    def __post_init__(self) -> None:
+        if not (self.channels and self.programmes > 0 and self.episodes > 0 and set(self.kinds) & set(KINDS)):
+            raise ValueError(f"there is nothing to make; of programmes there are {', '.join(KINDS)}")
+        if min(self.channels) < 0 or not (0 < self.seconds < float("inf") and 0 < self.fps <= MOST_FPS):
+            raise ValueError(f"channels are numbers from 0 on, seconds more than 0, and fps at most {MOST_FPS}")
+        if max(self.fps.numerator, self.fps.denominator) > FINEST:
+            raise ValueError(f"{float(self.fps):g} is too fine for a film's clock; write a fraction, as in 30000/1001")
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,13 +131,27 @@ def read_kinds(folder: Path) -> Spans:
     return Spans(Span(row["recording"], float(row["start"]), float(row["end"]), row["kind"]) for _, row in rows)
 
 
-def write_synthetic_set(folder: Path, advance: Advance) -> None:
+def write_synthetic_set(folder: Path, advance: Advance, changes: Mapping[str, Any]) -> None:
     """`pipit data synthesise ad_detection.channels`: a small set, of three channels that train and one that tests."""
-    write_channels(folder, None, advance)
+    write_channels(folder, changed(Size(), changes), advance)
+
+
+def changed(size: Size, changes: Mapping[str, Any]) -> Size:
+    """Another size, with values by the names of its fields, as a user gives them. Raises InvalidInput."""
+    names = [field.name for field in fields(Size)]
+    unknown = sorted(set(changes) - set(names))
+    if unknown:
+        raise InvalidInput(f"channels know no {', '.join(unknown)}; what can be set is {', '.join(names)}")
+    try:
+        return TypeAdapter(Size).validate_python({**asdict(size), **changes})
+    except ValidationError as error:
+        problems = (f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors())
+        raise InvalidInput(f"such channels can't be made: {'; '.join(problems)}") from error
 
 
 def _pictures(recording: Recording, size: Size) -> Iterator[Pixels]:
-    for number in range(int(size.seconds * size.fps)):
+    # Times are rounded; the first picture is always there.
+    for number in range(math.ceil(size.seconds * float(size.fps) - 1e-6)):
         seconds = float(number / size.fps)
         yield frame_at(recording.channel, recording.parts, seconds, logo=size.logo)
 

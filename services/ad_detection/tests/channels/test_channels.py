@@ -13,14 +13,16 @@ import numpy as np
 import pytest
 from ad_detection.channels.grammar import KINDS, LONGEST_BREAK, SHORTEST_BREAK, Part, frame_at, make_parts
 from ad_detection.channels.looks import make_channel
-from ad_detection.channels.recordings import FITTING, TEST, TRAINING, UNSEEN, Size, read_kinds, write_channels
+from ad_detection.channels.recordings import FITTING, TEST, TRAINING, UNSEEN, Size, changed, read_kinds, write_channels
 from ad_detection.channels.sound import sound_of
 from ad_detection.channels.voices import RATE, Sound
 from ad_detection.labelled_frames import CONTENT
 from ad_detection.measure import AD
+from pipit.cli.exit_codes import ExitCode
 from pipit.cli.main import app
 from pipit.data.frames.naming import programme_of
 from pipit.data.spans.read import read_spans
+from pipit.errors import InvalidInput
 from pipit.inputs.video import read_frames
 from typer.testing import CliRunner
 
@@ -195,10 +197,34 @@ def test_sound_can_be_left_out(tmp_path: Path) -> None:
 def test_the_command_makes_recordings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     # The command sets logging up for its whole process, which here goes on after it.
     monkeypatch.setattr("pipit.cli.main.configure_logging", lambda *_: None)
-    monkeypatch.setattr("ad_detection.channels.recordings.Size", lambda: SHORT)
-    arguments = ["data", "synthesise", "ad_detection.channels", "--to", str(tmp_path)]
+    sizes = ("channels=[2]", "programmes=1", "episodes=2", "seconds=20", "fps=1/2", "logo=false")
+    options = ["--to", str(tmp_path), *(part for size in sizes for part in ("--set", size))]
+    arguments = ["data", "synthesise", "ad_detection.channels", *options]
     called = CliRunner().invoke(app, arguments, prog_name="pipit")
     assert called.exit_code == 0, called.output
     assert len(list((tmp_path / "synthetic_channels").glob("channel2/*.mp4"))) == 2
+    assert len(list(read_frames(tmp_path / "synthetic_channels" / "channel2" / "film_2_0-1.mp4"))) == 10
+    again = CliRunner().invoke(app, arguments, prog_name="pipit")
+    assert again.exit_code == ExitCode.CONFLICT
+    assert "is there already, of whatever size" in again.output
     # It is no task: there is nothing to train.
     assert "pipit train" not in called.output
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"minutes": 3}, "channels know no minutes; what can be set is channels, programmes, kinds"),
+        ({"seconds": "long"}, "seconds: Input should be a valid number"),
+        ({"seconds": 0}, "seconds more than 0"),
+        ({"fps": 1000}, "fps at most 100"),
+        ({"fps": 29.97}, "29.97 is too fine for a film's clock; write a fraction, as in 30000/1001"),
+        ({"channels": []}, "there is nothing to make"),
+        ({"channels": [-1]}, "channels are numbers from 0 on"),
+        ({"kinds": ["opera"]}, "of programmes there are studio, pitch, film, street"),
+    ],
+)
+def test_what_can_not_be_made_is_said(changes: dict[str, object], said: str) -> None:
+    with pytest.raises(InvalidInput, match=said):
+        changed(Size(), changes)
+    assert changed(Size(), {"fps": "1/5", "channels": [3]}) == Size(fps=Fraction(1, 5), channels=(3,))
