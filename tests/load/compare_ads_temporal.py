@@ -4,7 +4,8 @@
 
 Needs PIPIT_DATA with EfficientNet-Lite0's weights. FOLDER takes what is drawn and trained; what is there is not made
 again. Channels 1 to 6 train and validate, 7 and 8 test, 101 to 104 come afterwards: as they are, and with their logos
-taken away. A frame a second. No training frame is varied, so that both learn from the same pictures.
+taken away. A frame a second, of which single frames learn from every third: neighbours are nearly one picture. No
+training frame is varied.
 
 frames          single frames: EfficientNet-Lite0 as ImageNet left it, and a head (recipe base)
 frames, mean    the same scores, each with those of the four seconds before as their mean: what memory alone gives
@@ -15,8 +16,9 @@ small           both tasks' recipe `synthetic`
 
 from __future__ import annotations
 
+import shutil
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from fractions import Fraction
@@ -30,6 +32,7 @@ from ad_detection.flicker import flicker
 from ad_detection.frames.recipe import FramesRecipe
 from ad_detection.frames.synthetic import write_frames
 from ad_detection.frames.task import FramesTrainer
+from ad_detection.labelled_frames import TABLE, Frame
 from ad_detection.measure import AD, detected
 from ad_detection.temporal.cnn import make_cnn
 from ad_detection.temporal.data import in_order, read_timed_frames, sequence_of, steps_of
@@ -44,6 +47,7 @@ from measure import milliseconds, side_by_side, write_csv
 from numpy.typing import NDArray
 from pipit.bundle import Bundle, open_bundle
 from pipit.bundle.manifest import Metric
+from pipit.data.frames.manifest import append_row, mend_manifest, read_manifest
 from pipit.inputs import EncodedImage
 from pipit.pipelines.networks import open_networks
 from pipit.pipelines.pictures import INPUT as PIXELS
@@ -92,7 +96,7 @@ def main() -> None:
     """Prints and writes `docs/measured/ads_temporal.csv`."""
     folder, data = Path(sys.argv[1]), load_settings(DataSettings).data
     assert data is not None, "set PIPIT_DATA"
-    drawn(folder / "synthetic_seconds", TRAINED)
+    thinned(drawn(folder / "synthetic_seconds", TRAINED), folder / "synthetic_thirds")
     unseen = drawn(folder / "unseen_seconds", NEVER)
     without_logo = drawn(folder / "unseen_seconds_no_logo", replace(NEVER, logo=False))
     rows: list[Row] = []
@@ -116,16 +120,30 @@ def drawn(folder: Path, size: Size) -> Path:
     return folder if (folder / "SYNTHETIC.txt").is_file() else write_frames(folder, size)
 
 
+def thinned(folder: Path, thin: Path) -> Path:
+    """Every third frame of a set, made where it is not there."""
+    if not (thin / TABLE).is_file():
+        thin.mkdir(parents=True, exist_ok=True)
+        mend_manifest(thin)
+        for row in read_manifest(folder)[::3]:
+            (thin / row.file).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(folder / row.file, thin / row.file)
+            append_row(thin, row)
+        shutil.copyfile(folder / TABLE, thin / TABLE)
+    return thin
+
+
 def trained(name: str, folder: Path, data: Path, runs: Mapping[str, Path]) -> tuple[Bundle, Path]:
     """A bundle by its name in the module's text, and its run. runs: those that are there."""
+    of_frames = name in ("frames", "small frames")
     changes: dict[str, object] = {
-        "data.0.path": str(folder / "synthetic_seconds"),
+        "data.0.path": str(folder / ("synthetic_thirds" if of_frames else "synthetic_seconds")),
         "data.0.licence": "none needed; made by a program",
         "test_channels": [f"channel{number}" for number in TEST],
     }
     recipe_name = "synthetic" if name.startswith("small") else "base"
     trainer: FramesTrainer | TemporalTrainer
-    if name.endswith("frames") and name != "on frames":
+    if of_frames:
         changes |= {"augmentation.copies": 0}
         path = find_recipe(FramesTrainer.recipe_folder, "ad_detection.frames", recipe_name)
         trainer = FramesTrainer(load_recipe(path, FramesRecipe, changes), data)
@@ -141,9 +159,23 @@ def trained(name: str, folder: Path, data: Path, runs: Mapping[str, Path]) -> tu
 
 
 def asked(bundle: Bundle, folder: Path) -> Scored:
-    """What a bundle says of every frame, as a stream of them is served."""
+    """What a bundle says of every frame, as a stream of them is served; kept, for it takes minutes."""
     frames = in_order(read_timed_frames(folder).items)
-    scores = []
+    kept = folder.parent / "answers" / f"{bundle.digest[:16]}-{folder.name}.npy"
+    if not kept.is_file():
+        kept.parent.mkdir(exist_ok=True)
+        np.save(kept, np.array(list(_scores(bundle, frames)), np.float32))
+    return Scored(
+        np.load(kept),
+        np.array([frame.label == AD for frame in frames]),
+        np.array([frame.recording for frame in frames], object),
+        np.array([frame.programme for frame in frames], object),
+        np.array([frame.seconds for frame in frames]),
+    )
+
+
+def _scores(bundle: Bundle, frames: Sequence[Frame]) -> Iterator[float]:
+    """Of an advertisement."""
     with serve_bundle(bundle) as served:
         stream, recording = None, ""
         for frame in frames:
@@ -153,14 +185,7 @@ def asked(bundle: Bundle, folder: Path) -> Scored:
             decoded = served.pipeline.decode(item) if stream is None else stream.push(item, frame.seconds)
             assert decoded is not None, frame.name
             (said,) = served.pipeline.interpret(served.runtime.run(decoded.tensors), decoded)
-            scores.append(next(score.score for score in said.scores if score.label == AD))
-    return Scored(
-        np.array(scores, np.float32),
-        np.array([frame.label == AD for frame in frames]),
-        np.array([frame.recording for frame in frames], object),
-        np.array([frame.programme for frame in frames], object),
-        np.array([frame.seconds for frame in frames]),
-    )
+            yield next(score.score for score in said.scores if score.label == AD)
 
 
 def measured(name: str, bundle: Bundle, what: str, folder: Path) -> list[Row]:
