@@ -12,6 +12,16 @@ variable "DOMAINS" {
       licences  = "Apache-2.0"
     },
     {
+      package   = "baby_monitor"
+      name      = "baby-monitor"
+      title     = "baby monitor"
+      server    = "Answers whether a baby cries, and which reason a parent would likely give"
+      trainer   = "Trains what the reasons for cries sound like, and publishes it"
+      landmarks = ""
+      beside    = ""
+      licences  = "Apache-2.0"
+    },
+    {
       package   = "emotion"
       name      = "emotion"
       title     = "emotion"

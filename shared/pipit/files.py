@@ -11,6 +11,7 @@ import errno
 import hashlib
 import os
 import secrets
+import shutil
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,6 +20,8 @@ from typing import BinaryIO
 
 from pipit.errors import AlreadyExists, Unavailable
 
+NO_LINKS = {errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EXDEV, errno.EMLINK, errno.ENOSYS}
+"""How a file system says that it can't give a file a second name."""
 _NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 reading_arrays = threading.Lock()
@@ -95,6 +98,16 @@ def beside(path: Path) -> Path:
     return path.with_name(f".{path.name}.{secrets.token_hex(8)}.part")
 
 
+def link_or_copy(source: Path, target: Path) -> None:
+    """A second name for a file; a copy on file systems that know no hard links (FAT, exFAT, SMB). Raises OSError."""
+    try:
+        os.link(source, target)
+    except OSError as error:
+        if error.errno not in NO_LINKS:
+            raise
+        shutil.copyfile(source, target)
+
+
 def sync_folder(folder: Path) -> None:
     """Puts the names in a folder on the disk; a renamed file is safe only then."""
     handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
@@ -128,4 +141,7 @@ def cache_errors(path: Path) -> Iterator[None]:
         from pipit.logging import get_logger  # noqa: PLC0415
 
         get_logger("files").error("cache_failed", error=str(error))
-        raise Unavailable(f"the cache folder can't be used: {error.strerror}; the log names the file") from error
+        raise Unavailable(
+            f"the cache folder {path} can't be used: {error.strerror}; name another (cache_dir, gallery_dir), or "
+            "repair it"
+        ) from error

@@ -89,7 +89,7 @@ def test_it_lists_describes_and_infers(triton_python: Path, serve: Callable[...,
     seen = json.loads(done.stdout)
     assert (seen["live"], seen["ready"], seen["model_ready"], seen["other_version_ready"]) == (True, True, True, False)
     assert seen["server"]["name"] == "pipit"
-    assert seen["server"]["extensions"] == ["model_repository"]
+    assert seen["server"]["extensions"] == ["classification", "model_repository"]
     assert seen["index"] == {"models": [{"name": "test.tiny", "version": "1.0.0", "state": "READY"}]}
     assert seen["model"] == {
         "name": "test.tiny",

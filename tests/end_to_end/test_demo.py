@@ -100,7 +100,7 @@ def test_what_answered_is_what_was_trained_published_and_promoted(first: Any, st
     assert first["version"] == "1.0.0"
     assert first["variant"] == "int8"
     assert {gate["metric"] for gate in first["gates"]} >= {"int8_loss_points", "size_mb"}
-    assert first["gates_overridden"] is not all(gate["passed"] for gate in first["gates"])
+    assert first["gates_overridden"] is (first["synthetic"] or not all(gate["passed"] for gate in first["gates"]))
     published = json.loads((state / "registry" / "models" / TASK / "versions" / "1.0.0.json").read_text())
     assert first["digest"] in json.dumps(published)
     pointer = json.loads((state / "registry" / "models" / TASK / "environments" / "production.json").read_text())

@@ -21,7 +21,6 @@ from footprints.detector.material import bare_ground
 from footprints.detector.quilting import quilt
 from footprints.names import family_of
 from footprints.photographs import pictures_without_prints, read_photographs
-from footprints.species import mobilenet_v3
 from footprints.species.likeness import learn_likeness
 from footprints.species.pipeline import CROP, INPUT
 from measure import write_csv
@@ -30,6 +29,7 @@ from pipit.inputs.crops import square_crop
 from pipit.settings import DataSettings, load_settings
 from pipit.training.by_input.pictures.listing import read_pixels
 from pipit.training.by_input.pictures.networks import efficientnet_lite_weights as lite_weights
+from pipit.training.by_input.pictures.networks.backbones import BACKBONES
 from pipit.training.by_input.pictures.networks.efficientnet_lite import build_efficientnet_lite0
 from pipit.training.calibration import coverage_curve
 from pipit.training.intervals import wilson
@@ -104,7 +104,9 @@ def look(data: Path, crops: Mapping[str, NDArray[np.uint8]], known: Features) ->
     """Mean features by kind of picture, view, network and layer; those that are not known yet."""
     networks = {
         "lite": build_efficientnet_lite0(lite_weights.weights_file(data), CROP, INPUT),
-        "mobilenet": mobilenet_v3.build_mobilenet_v3(mobilenet_v3.weights_file(data)),
+        "mobilenet": BACKBONES["mobilenet_v3_small"].build(
+            BACKBONES["mobilenet_v3_small"].weights_file(data), CROP, INPUT
+        ),
     }
     found = {}
     for name, network in networks.items():

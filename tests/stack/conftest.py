@@ -193,7 +193,7 @@ class Stack:
             # Two may train at once, and PyTorch's threads would wait for each other.
             "OMP_NUM_THREADS": "1",
         }
-        train = ("train", task, "--recipe", "synthetic", "--publish", "--promote", "production")
+        train = ("train", task, "--recipe", "synthetic", "--publish", "--promote", "production", "--allow-synthetic")
         for arguments in (("data", "synthesise", task), train):
             self.run("env", *(f"{name}={value}" for name, value in settings.items()), pipit, *arguments)
 

@@ -11,12 +11,12 @@ is content.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar
 
 from pipit.data.frames.manifest import MANIFEST
-from pipit.data.spans.read import read_spans
+from pipit.data.spans.read import is_list, read_spans
 from pipit.data.spans.table import read_table
 from pipit.errors import InvalidInput
 from pipit.training.by_input.pictures.listing import Picture, read_pictures
@@ -38,27 +38,40 @@ class Frame(Picture):
     """A picture of a known time.
 
     programme: or recording; what a split keeps together. recording: with the folder's name. seconds: from its start.
+    channel: "" where nobody said it.
     """
 
     programme: str = ""
     recording: str = ""
     seconds: float = 0.0
+    channel: str = ""
 
 
-def split_rule(rule: Split, test_channels: tuple[str, ...]) -> Split:
-    """Channels that test where they are named, else programmes."""
+def split_rule(rule: Split, test_channels: tuple[str, ...], validation_channels: tuple[str, ...] = ()) -> Split:
+    """Channels that test, and that validate, where they are named, else programmes."""
     if not test_channels:
         return rule
-    return Split(rule="fold", test_folds=test_channels, validation_share=rule.validation_share)
+    return Split(
+        rule="fold",
+        test_folds=test_channels,
+        validation_folds=validation_channels,
+        validation_share=rule.validation_share,
+    )
 
 
 def read_frames(
-    folder: Path, source: str = "", rename: Mapping[str, str] | None = None, rule: Split | None = None, seed: int = 1
+    folder: Path,
+    source: str = "",
+    rename: Mapping[str, str] | None = None,
+    rule: Split | None = None,
+    seed: int = 1,
+    by_recording: bool = False,
 ) -> Listing[Picture]:
     """Lists a folder in either layout.
 
     source: its name in the recipe. rename: labels by their name there. rule: gives frames of a known time their
-    side, by programme or by channel; None leaves it open. Raises NotFound, InvalidInput.
+    side, by programme or by channel; None leaves it open. by_recording: recordings in place of programmes, where all
+    are of one. Raises NotFound, InvalidInput.
     """
     if not any(folder.rglob(MANIFEST)):
         return read_pictures(folder, source, rename or {})
@@ -67,7 +80,7 @@ def read_frames(
     timed = read_timed_pictures([folder], spans, None if CONTENT in spans.labels else CONTENT)
     sides = [""] * len(timed.pictures)
     if rule is not None:
-        found = timed.split(seed, rule)
+        found = timed.split(seed, rule, by_recording=by_recording)
         sides = ["-"] * len(timed.pictures)
         for side in ("train", "validation", "test"):
             for place in getattr(found, side).tolist():
@@ -79,9 +92,10 @@ def read_frames(
             label=(rename or {}).get(one.label, one.label),
             source=source,
             side=side,
-            programme=one.group,
+            programme=one.recording_group if by_recording else one.group,
             recording=f"{folder.name}/{one.row.recording}",
             seconds=one.row.seconds,
+            channel=one.row.channel,
         )
         for one, side in zip(timed.pictures, sides, strict=True)
         # A programme that is also shown on a channel that tests is on no side.
@@ -91,6 +105,20 @@ def read_frames(
     files = {f"{folder.name}/{path.relative_to(folder).as_posix()}": path for path in tables}
     gone = [f"{folder}: {timed.missing} pictures of its {MANIFEST} are not there"] if timed.missing else []
     return Listing(tuple(frames), {**files, **{frame.name: frame.path for frame in frames}}, tuple(gone))
+
+
+def of_others(listing: Listing[Picture], mixed: float) -> Listing[Picture]:
+    """Of a data set that the training is not for: what tests there, and a share of what trains there, evenly spread."""
+    training = 0
+    kept: list[Picture] = []
+    for picture in listing.items:
+        if picture.side in ("", "test"):
+            kept.append(replace(picture, side="test"))
+        elif picture.side == "train":
+            training += 1
+            if int(training * mixed) > int((training - 1) * mixed):
+                kept.append(picture)
+    return replace(listing, items=tuple(kept))
 
 
 def require_labels(listing: Listing[PictureT]) -> Listing[PictureT]:
@@ -110,4 +138,4 @@ def programmes(pictures: tuple[Picture, ...]) -> dict[str, str]:
 
 
 def _lists(folder: Path) -> list[Path]:
-    return sorted(path for path in folder.rglob("*") if path.suffix.lower() in {".edl", ".txt"} and path.is_file())
+    return sorted(path for path in folder.rglob("*") if is_list(path))

@@ -17,6 +17,8 @@ from model_registry.embedders import strangers_to
 from model_registry.pointer import Pointer
 from model_registry.versions import Versions
 
+PRODUCTION = "production"
+"""The environment that takes nothing synthetic."""
 _ATTEMPTS = 8
 _LONGEST_REASON = 1000
 
@@ -68,8 +70,9 @@ class Environments:
     ) -> Promotion:
         """Points `name` to `version`; again, nothing changes.
 
-        Raises NotFound, GatesFailed also where it would not know people who are known today, InvalidInput for an
-        override without a reason, Conflict for a lost race or another revision than expected.
+        Raises NotFound, GatesFailed also where it would not know people who are known today and where synthetic data
+        would get into production, InvalidInput for an override without a reason, Conflict for a lost race or another
+        revision than expected.
         """
         _check_reason(reason)
         document = self._versions.get(task, version)
@@ -77,8 +80,10 @@ class Environments:
         gates = evaluate_gates(manifest)
         failed = [gate for gate in gates if not gate.passed]
         strangers = strangers_to(manifest, self._galleries)
-        if failed or strangers:
-            _check_override(document.name, failed, strangers, override_gates, reason)
+        synthetic = manifest.lineage.synthetic if name == PRODUCTION else ()
+        refused = bool(failed or strangers or synthetic)
+        if refused:
+            _check_override(document.name, failed, strangers, synthetic, override_gates, reason)
 
         def move(pointer: Pointer) -> Pointer:
             if expected_revision is not None and pointer.revision != expected_revision:
@@ -86,9 +91,7 @@ class Environments:
                     f"{name} of {task} is at revision {pointer.revision}, not {expected_revision}: "
                     f"it points to {pointer.version or 'nothing'} now; look again and decide anew"
                 )
-            return pointer.promoted(
-                document.version, document.digest, actor, self._now(), reason, bool(failed or strangers)
-            )
+            return pointer.promoted(document.version, document.digest, actor, self._now(), reason, refused)
 
         return Promotion(self._move(task, name, move).environment, gates)
 
@@ -137,7 +140,12 @@ class Environments:
 
 
 def _check_override(
-    version: str, failed: list[GateResult], strangers: tuple[str, ...], override: bool, reason: str
+    version: str,
+    failed: list[GateResult],
+    strangers: tuple[str, ...],
+    synthetic: tuple[str, ...],
+    override: bool,
+    reason: str,
 ) -> None:
     if not override:
         why = []
@@ -148,6 +156,12 @@ def _check_override(
             why.append(
                 f"{version} would not know everybody: {'; '.join(strangers)}. Run `pipit faces reembed`, or override "
                 "with a reason"
+            )
+        if synthetic:
+            why.append(
+                f"{version} comes from SYNTHETIC data ({', '.join(synthetic)}), which a program made, so that its "
+                f"numbers say nothing about the real world, and {PRODUCTION} takes none of it; train on real data, or "
+                "override with a reason"
             )
         raise GatesFailed(". ".join(why))
     if not reason.strip():

@@ -64,10 +64,13 @@ def make_bundle(tmp_path: Path) -> Callable[..., Bundle]:
         gates: list[Gate] | None = None,
         key: Ed25519PrivateKey | None = None,
         embedder: str | None = None,
+        synthetic: tuple[str, ...] = (),
     ) -> Bundle:
         manifest = draft(task, version, metrics or {"accuracy": 0.9}, gates or [("good", "accuracy", ">", 0.7)])
         if embedder is not None:
             manifest.pipeline.parameters["embedder"] = {"digest": embedder}
+        lineage = manifest.lineage.model_copy(update={"synthetic": synthetic})
+        manifest = manifest.model_copy(update={"lineage": lineage})
         files: dict[str, Path | bytes] = {"weights.onnx": weights, "golden.npz": b"golden", "report/card.md": b""}
         number = len(list(tmp_path.glob("bundle-*")))
         return write_bundle(tmp_path / f"bundle-{number}", manifest, files, key)

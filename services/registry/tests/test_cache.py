@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import resource
@@ -78,6 +79,21 @@ def test_a_bundle_is_fetched_once(counting: Counting, make_bundle: Callable[...,
     calls = counting.calls
     assert cache.fetch(counting, TASK, "1.0.0", bundle.digest) == path
     assert counting.calls == calls
+
+
+def test_a_bundle_is_fetched_to_a_file_system_without_hard_links(
+    client: RegistryClient, make_bundle: Callable[..., Bundle], cache: BundleCache, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bundle = make_bundle()
+    client.publish(bundle.path)
+
+    def refuse(*_: object, **__: object) -> None:
+        raise PermissionError(errno.EPERM, os.strerror(errno.EPERM))
+
+    monkeypatch.setattr(os, "link", refuse)
+    manifest = bundle.manifest
+    folder = cache.fetch(client, manifest.task, str(manifest.version), bundle.digest)
+    assert open_bundle(folder).digest == bundle.digest
 
 
 def test_what_is_cached_serves_while_the_registry_is_away(

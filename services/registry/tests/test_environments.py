@@ -130,6 +130,37 @@ def test_an_override_is_kept_in_the_history(client: RegistryClient, make_bundle:
     assert move.reason == "only for a demonstration"
 
 
+def test_what_synthetic_data_made_reaches_production_by_an_override_alone(
+    client: RegistryClient, make_bundle: Callable[..., Bundle]
+) -> None:
+    version = client.publish(make_bundle(synthetic=("synthetic_frames", "synthetic_sounds")).path).version
+    assert version.gates_passed
+
+    assert client.promote(TASK, "1.0.0", "staging").environment.version == "1.0.0"
+    with pytest.raises(GatesFailed, match=r"SYNTHETIC data \(synthetic_frames, synthetic_sounds\).*train on real data"):
+        client.promote(TASK, "1.0.0", "production")
+    with pytest.raises(InvalidInput, match="needs a reason"):
+        client.promote(TASK, "1.0.0", "production", override_gates=True)
+    with pytest.raises(NotFound):
+        client.resolve(TASK, "production")
+    client.promote(TASK, "1.0.0", "production", "to show the way", override_gates=True)
+
+    assert client.resolve(TASK, "production").version == "1.0.0"
+    assert [move.gates_overridden for move in client.history(TASK, "staging")] == [False]
+    (move,) = client.history(TASK, "production")
+    assert move.gates_overridden
+    assert move.reason == "to show the way"
+
+
+def test_synthetic_data_and_gates_that_fail_are_told_together(
+    client: RegistryClient, make_bundle: Callable[..., Bundle]
+) -> None:
+    client.publish(make_bundle(synthetic=("drawn",), metrics={"accuracy": 0.1}).path)
+
+    with pytest.raises(GatesFailed, match=r"accuracy is 0\.1, must be > 0\.7.*SYNTHETIC data \(drawn\)"):
+        client.promote(TASK, "1.0.0", "production")
+
+
 def test_an_override_that_was_not_needed_is_none(client: RegistryClient, published: dict[str, str]) -> None:
     client.promote(TASK, "1.0.0", "production", override_gates=True)
 

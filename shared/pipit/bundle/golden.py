@@ -78,9 +78,11 @@ def run_once(item: Input, labels: Sequence[str], pipeline: Pipeline, runtime: Ru
     In place of scores: the pipeline's own proof, where it gives one.
     """
     decoded = pipeline.decode(item)
+    # As a server does: what leaves the network nothing to do is answered without it.
+    outputs = runtime.run(decoded.tensors) if decoded.regions else {}
     if isinstance(pipeline, GivesProof):
-        return pipeline.proof(runtime.run(decoded.tensors) if decoded.regions else {}, decoded)
-    return score_matrix(pipeline.interpret(runtime.run(decoded.tensors), decoded), labels)
+        return pipeline.proof(outputs, decoded)
+    return score_matrix(pipeline.interpret(outputs, decoded), labels)
 
 
 def write_golden(path: Path, inputs: Sequence[Input], scores_by_variant: Mapping[str, Sequence[ArrayLike]]) -> None:

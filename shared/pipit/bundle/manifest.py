@@ -162,6 +162,8 @@ class Lineage(Part):
     code_version: str
     seed: int
     base_bundle: Digest | None = None
+    synthetic: tuple[str, ...] = ()
+    """Names of data, or of what they or the weights were made of, that a program made; empty: none of it."""
 
 
 class Manifest(Part):

@@ -1,4 +1,4 @@
-"""`pipit data`: fetch public data sets, check your own, make synthetic ones, collect frames, find landmarks."""
+"""`pipit data`: fetch public data, check and index your own, make synthetic ones, collect frames, find landmarks."""
 
 from __future__ import annotations
 
@@ -30,13 +30,14 @@ from pipit.cli.settings import CliSettings
 from pipit.data import download
 from pipit.data.check import Advance, DataReport, load_data_check
 from pipit.data.fetch import FetchOptions, download_names, load_download
+from pipit.data.index import load_data_index
 from pipit.data.synthetic import SYNTHETIC_RECIPE, synthesise
 from pipit.installed import installed_tasks
 from pipit.settings import load_settings
 
 app = App(
     no_args_is_help=True,
-    help="Fetch public data and networks; check your own data; make synthetic data; collect frames; find landmarks.",
+    help="Fetch data and networks; check and index your own; make synthetic data; collect frames; find landmarks.",
 )
 app.command()(landmarks)
 app.command()(frames)
@@ -123,11 +124,39 @@ def check(
         raise typer.Exit(ExitCode.CHECK_FAILED)
 
 
+@app.command()
+def index(
+    task: Annotated[str, typer.Argument(help='"domain.task" that the data is for.')],
+    folder: Annotated[Path, typer.Argument(help="Folder of recordings, one sub-folder per class.")],
+    *,
+    validation: Annotated[float, typer.Option(help="Share that validates.", min=0.05, max=0.5)] = 0.2,
+    json: JsonOption = False,
+) -> None:
+    """Write down what a folder holds, for tasks that read such tables: what each recording is, how long, and its side.
+
+    Tables of an earlier call are written anew. Nothing is written if a recording can't be read.
+
+    For example:
+      pipit data index TASK ~/recordings
+      pipit data index TASK ~/recordings --validation 0.3
+    """
+    found = load_data_index(task)(folder, validation)
+    if json:
+        print_json({path.name: count for path, count in found.entries.items()})
+        return
+    for path, count in found.entries.items():
+        print_line(f"{escape(str(path))}: {count} entries")
+
+
 @app.command(name="synthesise")
 def make(
     task: Annotated[str, typer.Argument(help='"domain.task" that the data is for.')],
     *,
     to: Annotated[Path | None, typer.Option(help="Data folder. (default: PIPIT_DATA, else ./data)")] = None,
+    set_: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="KEY=VALUE", help="Change how much is made, where a task can. May be repeated."),
+    ] = None,
     json: JsonOption = False,
 ) -> None:
     """Let a program make a small data set, for machines without any.
@@ -140,8 +169,13 @@ def make(
       pipit train TASK --recipe synthetic --data data
     """
     data = to or load_settings(CliSettings).data or DEFAULT_FOLDER
+    changes = {}
+    if set_:
+        from pipit.cli.training import parse_overrides  # noqa: PLC0415 (imports much)
+
+        changes = parse_overrides(set_)
     with _bar(f"making {task}") as advance:
-        folder = synthesise(task, data, advance)
+        folder = synthesise(task, data, advance, changes)
     if json:
         print_json({"folder": folder})
         return

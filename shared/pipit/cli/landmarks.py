@@ -11,6 +11,7 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from pipit.cli.output import JsonOption, print_json, print_line
+from pipit.data.synthetic import mark_synthetic, synthetic_among
 from pipit.errors import InvalidInput, NotFound
 
 if TYPE_CHECKING:
@@ -61,6 +62,9 @@ def landmarks(
             processes=processes or None,
             advance=lambda done, total: bars.update(bar, completed=done, total=total),
         )
+    synthetic = synthetic_among([input_folder])
+    if synthetic:
+        mark_synthetic(output, synthetic)
     listed = output.with_suffix(".without_face.txt")
     listed.write_text("".join(f"{file}\n" for file in table.without_face), "utf-8")
     if json:

@@ -115,9 +115,10 @@ def _load(name: str, command: LazyCommand) -> Any:
 
 def _installed_commands() -> dict[str, LazyCommand]:
     """Commands of installed services, from the entry points `pipit.commands`."""
-    return {
-        point.name: LazyCommand(
-            point.value, f"Commands of the {point.name} service.", "Services", f"services/{point.name}"
-        )
-        for point in sorted(entry_points(group="pipit.commands"), key=lambda point: point.name)
-    }
+    found = {}
+    for point in sorted(entry_points(group="pipit.commands"), key=lambda point: point.name):
+        # The folder of a service is called as its distribution.
+        service = (point.dist.name if point.dist else point.name).removeprefix("pipit-").replace("-", "_")
+        text = f"Commands of the {service} service."
+        found[point.name] = LazyCommand(point.value, text, "Services", f"services/{service}")
+    return found

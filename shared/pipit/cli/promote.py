@@ -21,7 +21,7 @@ def promote(
     *,
     reason: ReasonOption = "",
     override_gates: Annotated[
-        bool, typer.Option("--override-gates", help="Promote although gates fail; needs --reason.")
+        bool, typer.Option("--override-gates", help="Promote all the same; needs --reason, and the history keeps it.")
     ] = False,
     expected_revision: Annotated[
         int | None, typer.Option(min=0, help="Only if the environment is at this revision (see pipit models --json).")
@@ -31,8 +31,8 @@ def promote(
 ) -> None:
     """Point an environment to a version. Devices that follow the environment change over by themselves.
 
-    The version has to pass its quality gates. The exit code is 6 if it does not, 7 if somebody else moved the
-    environment at the same moment.
+    The version has to pass its quality gates, and production takes nothing that SYNTHETIC data made. The exit code is 6
+    if it is refused, 7 if somebody else moved the environment at the same moment.
 
     For example:
       pipit promote TASK 1.2.0 staging

@@ -64,6 +64,9 @@ def train(
     promote: Annotated[
         str, typer.Option(metavar="ENVIRONMENT", help="With --publish: point this environment to it, if gates pass.")
     ] = "",
+    allow_synthetic: Annotated[
+        bool, typer.Option("--allow-synthetic", help="With --promote: also what SYNTHETIC data made, if gates pass.")
+    ] = False,
     require_gates: Annotated[
         bool, typer.Option("--require-gates", help="End with code 6, and publish nothing, if its gates fail.")
     ] = False,
@@ -130,7 +133,9 @@ def train(
     if publish and bundle is not None and failure is None:
         with connected(registry) as client:
             sent = client.publish(bundle.path).version
-            failure = _promote(client, sent, promote, f"trained by recipe {trainer.recipe.name}") if promote else None
+            reason = f"trained by recipe {trainer.recipe.name}"
+            allowed = allow_synthetic and bool(bundle.manifest.lineage.synthetic)
+            failure = _promote(client, sent, promote, reason, allowed) if promote else None
         ended.tell(_sent_sentence(sent, promote, failure))
     if json:
         moved = promote if promote and sent is not None and failure is None else None
@@ -201,12 +206,20 @@ def _help(trainer: Trainer, runs: Path, worker: Worker, until: str, json: bool) 
     print_line(f"worker {worker.index} of {worker.count} has done its part; the chief, worker 0, does the rest")
 
 
-def _promote(client: RegistryClient, version: Version, environment: str, reason: str) -> GatesFailed | None:
-    """Points the environment to the version; gives the refusal if its gates fail."""
+def _promote(
+    client: RegistryClient, version: Version, environment: str, reason: str, allowed: bool
+) -> GatesFailed | None:
+    """Points the environment to the version; gives the refusal if its gates fail.
+
+    allowed: it is synthetic, and may be promoted all the same; gates that fail are not overridden by that.
+    """
     try:
         client.promote(version.task, version.version, environment, reason=reason)
     except GatesFailed as error:
-        return error
+        if not allowed or not version.gates_passed:
+            return error
+        told = f"{reason}; from SYNTHETIC data, by --allow-synthetic"
+        client.promote(version.task, version.version, environment, reason=told, override_gates=True)
     return None
 
 

@@ -75,7 +75,7 @@ def run_training(
         made = make_bundle(trainer, run, chosen, run.output("publish") / "bundle", key)
         return {"version": str(made.manifest.version), "digest": made.digest}
 
-    salt = f"{chosen} {key_id(key.public_key()) if key else ''}"
+    salt = f"{chosen} {key_id(key.public_key()) if key else ''} {' '.join(run.synthetic)}".rstrip()
     outcomes = run_steps(run, actions_of(trainer, make), until, force=force, salt=salt if until == "publish" else "")
     return outcomes, bundle if until == "publish" else None
 

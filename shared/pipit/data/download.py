@@ -16,7 +16,7 @@ from pathlib import Path
 import requests
 
 from pipit.data.sources import RemoteFile
-from pipit.errors import IntegrityError, NotFound, Unavailable
+from pipit.errors import IntegrityError, InvalidInput, NotFound, Unavailable
 from pipit.files import sha256_file
 
 Progress = Callable[[int, int], None]
@@ -50,7 +50,12 @@ def require_space(folder: Path, size: int) -> None:
 
 
 def source_url(file: RemoteFile, mirror: str | None) -> str:
-    """On the mirror, where there is one, a file lies under its own name."""
+    """On the mirror, where there is one, a file lies under its own name. Raises InvalidInput for what is no mirror."""
+    if mirror and not mirror.startswith(("http://", "https://")):
+        raise InvalidInput(
+            f"the mirror {mirror!r} is no address of a web server; write http://{mirror} or https://{mirror} "
+            "(PIPIT_DATA_MIRROR, --mirror)"
+        )
     return f"{mirror.rstrip('/')}/{file.filename}" if mirror else file.url
 
 

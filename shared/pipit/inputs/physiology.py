@@ -7,13 +7,13 @@ minute,heart_rate,rmssd,skin_conductance
 
 from __future__ import annotations
 
-import csv
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pipit.errors import InputTooLarge, InvalidInput, NotFound
+from pipit.errors import InputTooLarge, InvalidInput
+from pipit.tables import open_table
 
 TENSOR = "physiology"
 """The name under which tasks take it."""
@@ -30,36 +30,35 @@ def read_minutes(path: Path) -> NDArray[np.float32]:
     """A CSV file as float32, shape (minutes, 3), in the order of PHYSIOLOGY_NAMES; NaN where a value is missing.
 
     Its first line names the columns; others than those are not looked at, but `minute`: where there is one, minutes
-    that are left out are missing. Raises NotFound, InputTooLarge, and InvalidInput that names file, line and column.
+    that are left out are missing. Without one, a line of nothing but separators is a minute of which nothing is known,
+    unless nothing comes after it. See `pipit.tables` for what spreadsheets may do to a table.
+
+    Raises NotFound, InputTooLarge, and InvalidInput that names file, line and column.
     """
     rows: list[list[float]] = []
     first: int | None = None
-    try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            reader = csv.DictReader(file, skipinitialspace=True)
-            names = reader.fieldnames or ()
-            missing = [name for name in PHYSIOLOGY_NAMES if name not in names]
-            if missing:
-                raise InvalidInput(
-                    f"{path} has no column {', '.join(missing)}; its first line must name the columns: minute (which "
-                    f"may be left out), {', '.join(PHYSIOLOGY_NAMES)}"
-                )
-            for row in reader:
-                where = f"{path}, line {reader.line_num}"
-                if "minute" in names:
-                    minute = _minute(row["minute"], where)
-                    first = minute if first is None else first
-                    gap = minute - first - len(rows)
-                    if gap < 0:
-                        raise InvalidInput(f"{where}: minute {minute} comes after a later one; sort them")
-                    if len(rows) + gap >= MOST_MINUTES:
-                        raise InputTooLarge(f"{where}: more than {MOST_MINUTES} minutes; cut the file")
-                    rows += [[np.nan] * len(PHYSIOLOGY_NAMES)] * gap
-                rows.append([_value(name, row[name], where) for name in PHYSIOLOGY_NAMES])
-    except FileNotFoundError as error:
-        raise NotFound(f"there is no file {path}") from error
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise InvalidInput(f"{path} is no table of values that commas part: {error}") from error
+    blank = 0
+    with open_table(path, PHYSIOLOGY_NAMES) as table:
+        for row in table.rows:
+            where = f"{path}, line {row.line}"
+            if row.blank:
+                # A minute of which nothing is known, unless it is one of those that spreadsheets leave at the end.
+                blank += "minute" not in table.names
+                continue
+            rows += [[np.nan] * len(PHYSIOLOGY_NAMES)] * blank
+            blank = 0
+            if row.problem:
+                raise InvalidInput(f"{where}: {row.problem}")
+            if "minute" in table.names:
+                minute = _minute(row.values.get("minute"), where)
+                first = minute if first is None else first
+                gap = minute - first - len(rows)
+                if gap < 0:
+                    raise InvalidInput(f"{where}: minute {minute} comes after a later one; sort them")
+                if len(rows) + gap >= MOST_MINUTES:
+                    raise InputTooLarge(f"{where}: more than {MOST_MINUTES} minutes; cut the file")
+                rows += [[np.nan] * len(PHYSIOLOGY_NAMES)] * gap
+            rows.append([_value(name, row.values.get(name), where) for name in PHYSIOLOGY_NAMES])
     if not rows:
         raise InvalidInput(f"{path} holds no minute; give a line for each")
     return np.array(rows, np.float32)

@@ -27,21 +27,40 @@ class Served:
 
     def stream(self, items: Iterable[Input]) -> Iterator[Prediction]:
         """Of one continuous recording in pieces; of a task that follows nothing over time, one by one."""
-        stream = self.pipeline.open_stream()
+        stream = self.open_stream()
         for item in items:
-            if stream is None or not stream.takes(item):
-                yield from self.answer(item)
-            else:
-                yield from self._ready(stream.push(item))
-        if stream is not None:
-            yield from self._ready(stream.finish())
+            yield from stream.push(item)
+        yield from stream.finish()
 
-    def _ready(self, decoded: Decoded | None) -> list[Prediction]:
+    def open_stream(self) -> ServedStream:
+        """For inputs that come one by one."""
+        return ServedStream(self)
+
+    def interpret(self, decoded: Decoded | None) -> list[Prediction]:
+        """Of what a decoder gave; nothing where it gave nothing."""
         return [] if decoded is None else self._interpreted(decoded)
 
     def _interpreted(self, decoded: Decoded) -> list[Prediction]:
         outputs = self.runtime.run(decoded.tensors) if decoded.regions else {}
         return self.pipeline.interpret(outputs, decoded)
+
+
+class ServedStream:
+    """One continuous recording, as `ClassifyStream` follows it. Not for several threads."""
+
+    def __init__(self, served: Served) -> None:
+        self._served = served
+        self._stream = served.pipeline.open_stream()
+
+    def push(self, item: Input, seconds: float | None = None) -> list[Prediction]:
+        """Answers what the input makes ready. seconds: when it was taken. Raises InvalidInput, InputTooLarge."""
+        if self._stream is None or not self._stream.takes(item):
+            return self._served.answer(item)
+        return self._served.interpret(self._stream.push(item, seconds))
+
+    def finish(self) -> list[Prediction]:
+        """What remains."""
+        return [] if self._stream is None else self._served.interpret(self._stream.finish())
 
 
 @contextmanager

@@ -22,7 +22,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from pipit.bundle import MANIFEST_FILE, SIGNATURE_FILE, open_bundle, parse_manifest
 from pipit.bundle.signing import verify
 from pipit.errors import IntegrityError, InvalidInput, NotFound
-from pipit.files import cache_errors, sha256_bytes, sync_folder, write_atomically
+from pipit.files import cache_errors, link_or_copy, sha256_bytes, sync_folder, write_atomically
 from pipit.locks import SharedLock, exclusive_lock
 from pipit.logging import get_logger
 from pipit.registry.client import RegistryClient
@@ -128,7 +128,7 @@ class BundleCache:
         shutil.rmtree(whole, ignore_errors=True)
         for relative, source in paths.items():
             (whole / relative).parent.mkdir(parents=True, exist_ok=True)
-            os.link(source, whole / relative)
+            link_or_copy(source, whole / relative)
         if content.signature:
             write_atomically(whole / SIGNATURE_FILE, content.signature)
         write_atomically(whole / MANIFEST_FILE, content.manifest)

@@ -29,7 +29,7 @@ from pipit.errors import (
 from pipit.logging import get_logger
 from pipit.rpc.reasons import UNREACHABLE, why_unreachable
 from pipit.rpc.server import MEBIBYTE, REASON
-from pipit.rpc.targets import is_loopback, names_replicas
+from pipit.rpc.targets import is_loopback, names_replicas, with_brackets
 
 _ERRORS: dict[grpc.StatusCode, type[PipitError]] = {
     # RESOURCE_EXHAUSTED has two meanings; a server of Pipit says which. Of others it is taken for the one that passes.
@@ -82,6 +82,7 @@ def open_channel(
     hang up on it.
     Raises InvalidInput for a file that can't be read or is no PEM certificate, and for what can be no token.
     """
+    address = with_brackets(address)
     options = [*_CHANNEL_OPTIONS, *_ping_options(ping_seconds)]
     if names_replicas(address):
         options += _REPLICA_OPTIONS

@@ -18,6 +18,16 @@ def names_replicas(target: str) -> bool:
     return target.startswith("dns:")
 
 
+def with_brackets(target: str) -> str:
+    """`::1:50051` as `[::1]:50051`, which gRPC needs; all else as it is."""
+    address, _, port = target.rpartition(":")
+    try:
+        ipaddress.IPv6Address(address)
+    except ValueError:
+        return target
+    return f"[{address}]:{port}" if port.isdigit() and len(port) > 3 else target
+
+
 def is_loopback(target: str) -> bool:
     """Whether what is sent there never leaves this machine."""
     if target.startswith(_UNIX):

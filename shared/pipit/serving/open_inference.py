@@ -18,11 +18,12 @@ from pipit.serving.model import LoadedModel
 from pipit.serving.open_inference_codec import metadata_from_spec, response_from_tensors, tensors_from_request
 from pipit.serving.types import ModelState, Selector
 
+_EXTENSIONS = ("classification", "model_repository")
 _STATES = {ModelState.LOADING: "LOADING", ModelState.SERVING: "READY", ModelState.NOT_SERVING: "UNAVAILABLE"}
 
 
 class OpenInferenceServicer(open_inference_pb2_grpc.GRPCInferenceServiceServicer):  # type: ignore[misc]  # generated code has no types
-    """The protocol's calls, and RepositoryIndex of its model_repository extension."""
+    """The protocol's calls, RepositoryIndex of its model_repository extension, and outputs as classes."""
 
     def __init__(self, plane: DataPlane) -> None:
         self._plane = plane
@@ -54,7 +55,7 @@ class OpenInferenceServicer(open_inference_pb2_grpc.GRPCInferenceServiceServicer
         self, request: pb.ServerMetadataRequest, context: grpc.ServicerContext
     ) -> pb.ServerMetadataResponse:
         """Name, version, extensions."""
-        return pb.ServerMetadataResponse(name="pipit", version=version("pipit-shared"), extensions=["model_repository"])
+        return pb.ServerMetadataResponse(name="pipit", version=version("pipit-shared"), extensions=_EXTENSIONS)
 
     def ModelMetadata(  # noqa: N802
         self, request: pb.ModelMetadataRequest, context: grpc.ServicerContext
@@ -92,7 +93,8 @@ class OpenInferenceServicer(open_inference_pb2_grpc.GRPCInferenceServiceServicer
             deadline_of(context),
             context.is_active,
         )
-        return response_from_tensors(request, identity.version, outputs)
+        labels = self._plane.host(Selector(request.model_name)).status().labels
+        return response_from_tensors(request, identity.version, outputs, labels)
 
     def RepositoryIndex(  # noqa: N802
         self, request: pb.RepositoryIndexRequest, context: grpc.ServicerContext

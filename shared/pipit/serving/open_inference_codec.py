@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import struct
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -84,14 +86,26 @@ def _typed_contents(tensor: pb.ModelInferRequest.InferInputTensor, dtype: np.dty
 
 
 def response_from_tensors(
-    request: pb.ModelInferRequest, version: str, outputs: dict[str, NDArray[Any]]
+    request: pb.ModelInferRequest, version: str, outputs: dict[str, NDArray[Any]], labels: Sequence[str] = ()
 ) -> pb.ModelInferResponse:
-    """The outputs that were asked for, raw if the inputs came raw. Raises InvalidInput for an unknown output."""
+    """The outputs that were asked for, raw if the inputs came raw. Raises InvalidInput for an unknown output.
+
+    labels: of the last axis of an output that has as many; for outputs that are asked for as classes.
+    """
     response = pb.ModelInferResponse(model_name=request.model_name, model_version=version, id=request.id)
-    for name in [output.name for output in request.outputs] or list(outputs):
+    classes = {output.name: _classes(output) for output in request.outputs}
+    for name in list(classes) or list(outputs):
         if name not in outputs:
             raise InvalidInput(f"no output {name[:200]!r}; the network gives {', '.join(outputs)}")
         values = outputs[name]
+        if classes.get(name):
+            best = _best_classes(values, classes[name], labels)
+            tensor = response.outputs.add(name=name, datatype="BYTES", shape=best.shape)
+            if request.raw_input_contents:
+                response.raw_output_contents.append(b"".join(struct.pack("<I", len(one)) + one for one in best.flat))
+            else:
+                tensor.contents.bytes_contents.extend(best.flat)
+            continue
         datatype = _NAMES[values.dtype.name]
         tensor = response.outputs.add(name=name, datatype=datatype, shape=values.shape)
         if request.raw_input_contents or datatype not in _FIELDS:
@@ -99,6 +113,32 @@ def response_from_tensors(
         else:
             getattr(tensor.contents, _FIELDS[datatype]).extend(values.ravel().tolist())
     return response
+
+
+def _classes(output: pb.ModelInferRequest.InferRequestedOutputTensor) -> int:
+    """How many of the best classes are asked for instead of the tensor; 0 for the tensor.
+
+    https://docs.nvidia.com/deeplearning/triton-inference-server/user-guide/docs/protocol/extension_classification.html
+    """
+    if "classification" not in output.parameters:
+        return 0
+    wanted = int(output.parameters["classification"].int64_param)
+    if wanted < 1:
+        raise InvalidInput(f"output {output.name[:200]!r}: classification is {wanted}; ask for 1 class or more")
+    return wanted
+
+
+def _best_classes(values: NDArray[Any], count: int, labels: Sequence[str]) -> NDArray[Any]:
+    """`value:index:label` of the best along the last axis, best first; without a label where there is none."""
+    size = values.shape[-1]
+    named = labels if len(labels) == size else ()
+    order = np.argsort(-values.astype(np.float64), axis=-1, kind="stable")[..., :count]
+    best: NDArray[Any] = np.empty(order.shape, object)
+    for place in np.ndindex(order.shape):
+        index = int(order[place])
+        label = f":{named[index]}" if named else ""
+        best[place] = f"{values[(*place[:-1], index)]:f}:{index}{label}".encode()
+    return best
 
 
 def metadata_from_spec(spec: TensorSpec) -> pb.ModelMetadataResponse.TensorMetadata:

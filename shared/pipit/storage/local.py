@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from pipit.errors import AlreadyExists, Conflict, InvalidInput, NotFound, PipitError, Unavailable
-from pipit.files import sync_folder
+from pipit.files import NO_LINKS, sync_folder
 from pipit.locks import exclusive_lock, share_open_file, try_exclusive_lock
 from pipit.logging import get_logger
 from pipit.storage.base import PIECE_BYTES, Stored, check_key
@@ -163,11 +163,24 @@ class LocalStore:
                     if is_left:
                         path.unlink(missing_ok=True)
 
+    def _name(self, temporary: Path, target: Path) -> None:
+        """Gives a file its name unless it is taken. Raises FileExistsError, FileNotFoundError, NotADirectoryError."""
+        try:
+            os.link(temporary, target)
+        except OSError as error:
+            if error.errno not in NO_LINKS:
+                raise
+            # Without hard links nothing names a file only if the name is free; the lock keeps other writers away.
+            with exclusive_lock(self._own / "lock"):
+                if target.exists():
+                    raise FileExistsError from None
+                temporary.rename(target)
+
     def _link(self, temporary: Path, target: Path, key: str) -> None:
         for _ in range(_FOLDER_ATTEMPTS):
             try:
                 target.parent.mkdir(parents=True, exist_ok=True)
-                os.link(temporary, target)
+                self._name(temporary, target)
             except FileNotFoundError:
                 continue  # a delete took the empty folder away in between
             except FileExistsError:

@@ -179,6 +179,19 @@ class ClassifierTrainer(ABC, Generic[RecipeT, ItemT, SideT]):
         groups = ((self.label_of(run, entry), str(entry["group"])) for entry in self.entries(run, "train"))
         return rare_labels(self.labels(run), groups, least, self.background(run))
 
+    def choose_decision(self, run: Run, validation: SideT, scores: Scores) -> Decision:
+        """How scores become answers, by the recipe's `thresholds`. scores: of the validation side."""
+        return choose_decision(
+            self.labels(run),
+            validation.truth,
+            scores,
+            self.recipe.thresholds,
+            self.background(run),
+            experimental=self.experimental(run, validation, scores),
+            groups=self.groups(run),
+            recordings=validation.groups,
+        )
+
     def measure(self, run: Run, scores: Scores, side: SideT, decision: Decision) -> Evaluation:
         """scores: (n, labels)."""
         return evaluate(self.labels(run), side.truth, scores, side.groups, seed=self.recipe.seed)
@@ -217,6 +230,10 @@ class ClassifierTrainer(ABC, Generic[RecipeT, ItemT, SideT]):
     def files(self, run: Run) -> Mapping[str, Path]:
         """Further files of the bundle beside the report, by their path in it."""
         return {}
+
+    def base_bundle(self, run: Run) -> str | None:
+        """Digest of the bundle that the training went on from, if it did."""
+        return None
 
     # The six steps.
 
@@ -265,15 +282,7 @@ class ClassifierTrainer(ABC, Generic[RecipeT, ItemT, SideT]):
         outputs = ask(validation.rows)
         self.settle_scores(run, outputs, validation)
         validation_scores = self.scores(run, outputs)
-        decision = choose_decision(
-            self.labels(run),
-            validation.truth,
-            validation_scores,
-            self.recipe.thresholds,
-            self.background(run),
-            experimental=self.experimental(run, validation, validation_scores),
-            groups=self.groups(run),
-        )
+        decision = self.choose_decision(run, validation, validation_scores)
         run.write_json("evaluate", "decision.json", decision.model_dump(mode="json"))
         test = self.side(run, "test")
         scores = self.scores(run, ask(test.rows))
@@ -335,6 +344,7 @@ class ClassifierTrainer(ABC, Generic[RecipeT, ItemT, SideT]):
             split_rule=self.split_rule(),
             files={**self.files(run), **{f"report/{path.name}": path for path in report}},
             networks=self.networks(),
+            base_bundle=self.base_bundle(run),
         )
 
     # What steps left.

@@ -19,6 +19,7 @@ from pipit.bundle import Bundle, write_bundle
 from pipit.bundle.golden import check_golden, run_once, write_golden
 from pipit.bundle.manifest import GOLDEN_FILE, Expectations, GoldenSamples, Lineage, Manifest, Network, Variant
 from pipit.bundle.version import SemanticVersion
+from pipit.data.synthetic import MARK
 from pipit.pipelines import load_pipeline
 from pipit.pipelines.networks import open_networks, open_pipeline
 from pipit.runtimes import load_runtime
@@ -45,7 +46,6 @@ def make_bundle(
     version: SemanticVersion,
     directory: Path,
     signing_key: Ed25519PrivateKey | None = None,
-    base_bundle: str | None = None,
 ) -> Bundle:
     """Writes the bundle of a finished run to `directory`, and answers its golden samples once more from there.
 
@@ -56,6 +56,9 @@ def make_bundle(
     networks = {
         name: Network(runtime=n.runtime, file=f"{NETWORKS}/{name}{n.path.suffix}") for name, n in draft.networks.items()
     }
+    if run.synthetic:
+        # So that what is made of the bundle's files is known for what it is, too.
+        files[MARK] = run.folder / MARK
     files |= {networks[name].file: n.path for name, n in draft.networks.items()}
     variants = tuple(
         Variant(name=v.name, runtime=v.runtime, file=f"{WEIGHTS}/{v.name}{v.path.suffix}") for v in draft.variants
@@ -76,7 +79,7 @@ def make_bundle(
         gates=run.recipe.gates,
         golden=GoldenSamples(tolerance={v.name: run.recipe.golden.tolerance[v.name] for v in variants}),
         expected=Expectations(latency_budget_ms=run.recipe.latency_budget_ms, best_scores=draft.best_scores),
-        lineage=_lineage(run, draft, base_bundle),
+        lineage=_lineage(run, draft),
         files={},
     )
     with TemporaryDirectory() as folder:
@@ -101,14 +104,15 @@ def _write_golden(path: Path, manifest: Manifest, draft: BundleDraft) -> None:
     write_golden(path, draft.golden, scores)
 
 
-def _lineage(run: Run, draft: BundleDraft, base_bundle: str | None) -> Lineage:
+def _lineage(run: Run, draft: BundleDraft) -> Lineage:
     return Lineage(
         dataset_digest=run.dataset_digest,
         split_rule=draft.split_rule,
         config_digest=run.recipe.digest,
         code_version=code_version(),
         seed=run.recipe.seed,
-        base_bundle=base_bundle,
+        base_bundle=draft.base_bundle,
+        synthetic=run.synthetic,
     )
 
 

@@ -139,6 +139,9 @@ class ThresholdRule(RecipePart):
 
     false_positive_rate: Share = 0.05
     """A label's threshold keeps its false positive rate under this."""
+    least_precision: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.0
+    """Instead of `false_positive_rate`: the best F1 with a precision over this, cross-fitted over recordings; see
+    `pipit.training.least_precision`."""
     lowest: Annotated[float, Field(ge=0.0, le=1.0)] = 0.0
     """No threshold lies below this, however clean the validation samples are."""
     unknown_share: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.01

@@ -19,6 +19,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from pipit.data.synthetic import mark_synthetic, synthetic_among
 from pipit.errors import Conflict, InvalidInput, NotFound
 from pipit.files import sha256_bytes, write_atomically
 from pipit.locks import try_exclusive_lock
@@ -56,7 +57,11 @@ class StepRecord:
 
 @dataclass(frozen=True)
 class Run:
-    """An open run folder. cache: a folder for what several runs can share. worker: which one of a training this is."""
+    """An open run folder. cache: a folder for what several runs can share. worker: which one of a training this is.
+
+    synthetic: names of what a program made, among its data and what they and the weights come from. A run that was
+    synthetic once stays so: its folder is marked (`pipit.data.synthetic`).
+    """
 
     folder: Path
     recipe: Recipe
@@ -64,6 +69,7 @@ class Run:
     cache: Path
     progress: Progress
     worker: Worker = ALONE
+    synthetic: tuple[str, ...] = ()
 
     def output(self, step: str) -> Path:
         """The folder that `step` owns; made if it is not there."""
@@ -156,7 +162,16 @@ def open_run(trainer: Trainer, runs: Path, progress: Progress | None = None, wor
     folder = _made(run_folder(runs, recipe, digest))
     with _held(folder):
         write_atomically(folder / "recipe.yaml", dump_plain_yaml(recipe.model_dump(mode="json")).encode())
-        yield Run(folder, recipe, digest, cache, progress or LogProgress(), worker)
+        synthetic = _marked(folder, trainer)
+        yield Run(folder, recipe, digest, cache, progress or LogProgress(), worker, synthetic)
+
+
+def _marked(folder: Path, trainer: Trainer) -> tuple[str, ...]:
+    """Marks a run as synthetic if its data are; gives what they are called."""
+    synthetic = synthetic_among([*trainer.data_files().values(), folder])
+    if synthetic:
+        mark_synthetic(folder, synthetic)
+    return synthetic
 
 
 @contextmanager

@@ -1,5 +1,7 @@
 """From which score on a label counts as detected; chosen on validation data, never on test data.
 
+By a limit on false alarms, as follows; or, where a recipe says `least_precision`, by `pipit.training.least_precision`.
+
 For each label, the samples of all other labels are its negatives. With n of them, a threshold that lets k through is
 allowed if (k + 1) / (n + 1) is under the limit: then a new negative passes with a probability under the limit,
 whatever the distribution of scores, if it is drawn like the others (split conformal prediction; for the background,
@@ -29,6 +31,7 @@ from pipit.answers import DEFAULT_THRESHOLD
 from pipit.bundle.manifest import Decision
 from pipit.training.alarms import alarmed
 from pipit.training.evaluation import Scores, Truth, check_inputs
+from pipit.training.least_precision import least_precision_threshold
 from pipit.training.recipe import ThresholdRule
 
 FEWEST_ANSWERS = 20
@@ -43,10 +46,12 @@ def choose_decision(
     background: str | None = None,
     experimental: Sequence[str] = (),
     groups: Mapping[str, tuple[str, ...]] | None = None,
+    recordings: Sequence[str] | NDArray[np.object_] | None = None,
 ) -> Decision:
     """All that a bundle needs to turn scores into answers. Arguments: as for `choose_thresholds`.
 
-    groups: labels that belong together, by a name that is no label; see `pipit.answers`.
+    groups: labels that belong together, by a name that is no label; see `pipit.answers`. recordings: of each sample,
+    for `least_precision`.
     """
     groups = groups or {}
     below, lowest = unknown_below(truth, scores, rule.unknown_share), rule.lowest
@@ -54,7 +59,18 @@ def choose_decision(
         # What is not said must not be detected either.
         below = answered_from(scores.argmax(axis=1) == truth, scores.max(axis=1), rule.right_share)
         lowest = max(lowest, below)
-    thresholds = choose_thresholds(labels, truth, scores, rule.false_positive_rate, background, lowest, experimental)
+    if rule.least_precision:
+        check_inputs(labels, truth, scores, None, {background} if background else set())
+        names = [""] * len(truth) if recordings is None else recordings
+        thresholds = {
+            label: max(lowest, least_precision_threshold(scores[:, index], truth == index, names, rule.least_precision))
+            for index, label in enumerate(labels)
+            if label != background
+        }
+    else:
+        thresholds = choose_thresholds(
+            labels, truth, scores, rule.false_positive_rate, background, lowest, experimental
+        )
     if groups and rule.right_share:
         limit = _groups_from(labels, truth, scores, groups, below, rule.right_share)
         thresholds.update(dict.fromkeys(groups, limit))

@@ -65,6 +65,8 @@ class BundleDraft:
     """Further files by their path in the bundle: the report, class maps, …"""
     networks: Mapping[str, NetworkFile] = field(default_factory=dict)
     """By the names that the pipeline knows."""
+    base_bundle: str | None = None
+    """Digest of the bundle that the training went on from."""
 
 
 class Trainer(Protocol):

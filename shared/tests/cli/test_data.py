@@ -57,7 +57,7 @@ def test_check_of_an_unknown_task(pipit: Any, tmp_path: Path) -> None:
 def test_fetch_of_an_unknown_set_says_what_there_is(pipit: Any) -> None:
     called = pipit("data", "fetch", "esc51")
     assert called.code == ExitCode.NOT_FOUND
-    assert "dlib_faces, efficientnet_lite0, esc50, mobilefacenet, yamnet" in called.err
+    assert "dlib_faces, efficientnet_lite0, esc50, mobilefacenet, resnet50, yamnet" in called.err
 
 
 def test_fetch_from_a_mirror_that_is_away(pipit: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -78,6 +78,13 @@ def test_synthesises_a_set_once_that_the_check_finds_good(pipit: Any, tmp_path: 
     first = (tmp_path / "synthetic_sounds" / "meta" / "esc50.csv").stat().st_mtime_ns
     assert pipit("data", "synthesise", "home_security.sounds", "--to", tmp_path).code == 0
     assert (tmp_path / "synthetic_sounds" / "meta" / "esc50.csv").stat().st_mtime_ns == first
+
+
+def test_a_set_of_one_size_takes_no_other(pipit: Any, tmp_path: Path) -> None:
+    called = pipit("data", "synthesise", "home_security.sounds", "--to", tmp_path, "--set", "takes=9")
+    assert called.code == ExitCode.BAD_INPUT
+    assert "what home_security.sounds synthesises has one size; leave takes away" in called.err
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_domain_that_can_not_synthesise_says_what_to_do(pipit: Any, tmp_path: Path) -> None:

@@ -1,12 +1,14 @@
 from __future__ import annotations
 
 import re
+import shutil
 from pathlib import Path
 from typing import Any
 
 import pytest
 from pipit.bundle import open_bundle
 from pipit.cli.exit_codes import ExitCode
+from pipit.data.synthetic import MARK, synthetic_among
 from pipit.errors import NotFound
 from pipit.registry import RegistryClient
 
@@ -184,3 +186,44 @@ def test_does_not_promote_what_fails_its_gates(train: Any, registry: str) -> Non
         assert [version.version for version in client.list_versions(TASK).versions] == ["1.0.0"]
         with pytest.raises(NotFound):
             client.resolve(TASK, "production")
+
+
+def test_what_synthetic_data_made_is_kept_out_of_production_unless_it_is_allowed(
+    train: Any, registry: str, tmp_path: Path
+) -> None:
+    (tmp_path / "tones" / MARK).write_text("a program made these tones\n")
+    arguments = ("train", "--publish", "--promote", "production", "--registry", registry)
+    refused = train(*arguments)
+    assert refused.code == ExitCode.GATES_FAILED
+    assert "comes from SYNTHETIC data (tones)" in refused.err
+    allowed = train(*arguments, "--allow-synthetic")
+    assert allowed.code == 0, allowed.err
+    with RegistryClient(registry) as client:
+        (move,) = client.history(TASK, "production")
+    assert move.gates_overridden
+    assert move.reason == "trained by recipe plain; from SYNTHETIC data, by --allow-synthetic"
+
+
+def test_allowing_synthetic_data_allows_no_gate_to_fail(train: Any, registry: str, tmp_path: Path) -> None:
+    (tmp_path / "tones" / MARK).write_text("a program made these tones\n")
+    arguments = ("--set", "gates.0.limit=1.1", "--publish", "--promote", "production", "--allow-synthetic")
+    refused = train("train", *arguments, "--registry", registry)
+    assert refused.code == ExitCode.GATES_FAILED
+    with RegistryClient(registry) as client, pytest.raises(NotFound):
+        client.resolve(TASK, "production")
+
+
+def test_a_run_that_was_synthetic_once_stays_so(train: Any, tmp_path: Path) -> None:
+    mark = tmp_path / "tones" / MARK
+    mark.write_text("a program made these tones\n")
+    bundle = Path(train("train", "--json").json()["bundle"])
+    assert open_bundle(bundle).manifest.lineage.synthetic == ("tones",)
+    assert "from: tones" in open_bundle(bundle).file(MARK).read_text()
+    # What goes on from it, or from its bundle wherever that lies, is known for it too.
+    assert synthetic_among([bundle.parents[1] / "fit" / "weights.onnx"]) == ("tones",)
+    elsewhere = tmp_path / "fetched"
+    shutil.copytree(bundle, elsewhere)
+    assert synthetic_among([elsewhere / "weights" / "float32.onnx"]) == ("tones",)
+    mark.unlink()
+    again = Path(train("train", "--force", "publish", "--json").json()["bundle"])
+    assert open_bundle(again).manifest.lineage.synthetic == ("tones",)

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from pipit.data.download import DownloadOptions, download, source_url
 from pipit.data.sources import RemoteFile
-from pipit.errors import IntegrityError, NotFound, Unavailable
+from pipit.errors import IntegrityError, InvalidInput, NotFound, Unavailable
 
 CONTENT = bytes(range(256)) * 4096
 PIECE = 1 << 14
@@ -179,3 +179,11 @@ def test_a_mirror_holds_files_by_their_names(mirror: str) -> None:
     file = RemoteFile("https://example.org/a/b/archive/main.zip", "clips-1.zip", 1, "0" * 64)
     assert source_url(file, mirror) == "http://mirror/pipit/clips-1.zip"
     assert source_url(file, None) == "https://example.org/a/b/archive/main.zip"
+
+
+def test_a_mirror_without_its_scheme_says_what_to_write(tmp_path: Path) -> None:
+    file = RemoteFile("https://example.invalid/a.zip", "a.zip", 1, "0" * 64)
+    with pytest.raises(
+        InvalidInput, match="the mirror 'nas:8000/files' is no address of a web server; write http://nas"
+    ):
+        download(file, tmp_path / "a.zip", mirror="nas:8000/files")

@@ -33,7 +33,7 @@ def test_minutes_that_are_left_out_are_missing(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "error", "message"),
     [
-        ("heart_rate,rmssd\n71,0.04\n", InvalidInput, "has no column skin_conductance; its first line must name"),
+        ("heart_rate,rmssd\n71,0.04\n", InvalidInput, "has no column skin_conductance; its first line names"),
         ("", InvalidInput, "has no column heart_rate, rmssd, skin_conductance"),
         (HEADING, InvalidInput, "holds no minute; give a line for each"),
         (
@@ -53,9 +53,23 @@ def test_what_is_wrong_is_named(tmp_path: Path, text: str, error: type[Exception
         read_minutes(_write(tmp_path, text))
 
 
+def test_rows_that_spreadsheets_leave_behind_are_no_minutes(tmp_path: Path) -> None:
+    without = read_minutes(_write(tmp_path, HEADING + "71,0.042,5.1\n,,\n70,0.04,5\n,,\n,,\n"))
+    np.testing.assert_allclose(without, [[71, 0.042, 5.1], [np.nan] * 3, [70, 0.04, 5]], rtol=1e-6)
+    numbered = read_minutes(_write(tmp_path, "minute," + HEADING + "0,71,0.042,5.1\n1,70,0.04,5\n,,,\n,,,\n"))
+    np.testing.assert_allclose(numbered, [[71, 0.042, 5.1], [70, 0.04, 5]], rtol=1e-6)
+
+
+def test_decimal_commas_never_shift_a_column(tmp_path: Path) -> None:
+    parted = read_minutes(_write(tmp_path, "minute;" + HEADING.replace(",", ";") + "0;71;0,042;5,1\n"))
+    np.testing.assert_allclose(parted, [[71, 0.042, 5.1]], rtol=1e-6)
+    with pytest.raises(InvalidInput, match="line 3: has 4 cells for 3 columns; if its numbers have decimal commas"):
+        read_minutes(_write(tmp_path, HEADING + "71,0.042,5.1\n71,1,0.042,5.1\n"))
+
+
 def test_what_is_no_table(tmp_path: Path) -> None:
     (tmp_path / "minutes.csv").write_bytes(b"\xff\xfe\x00\x81" * 9)
-    with pytest.raises(InvalidInput, match="is no table"):
+    with pytest.raises(InvalidInput, match="has no column heart_rate"):
         read_minutes(tmp_path / "minutes.csv")
-    with pytest.raises(NotFound, match="there is no file"):
+    with pytest.raises(NotFound, match="there is no table"):
         read_minutes(tmp_path / "gone.csv")

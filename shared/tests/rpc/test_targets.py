@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 from pipit.rpc.client import open_channel
-from pipit.rpc.targets import is_loopback, names_replicas
+from pipit.rpc.targets import is_loopback, names_replicas, with_brackets
 from structlog.testing import capture_logs
 
 HERE = (
@@ -60,3 +60,19 @@ def test_a_token_in_plain_text_is_warned_of(target: str, warnings: int) -> None:
 
     found: list[Any] = [entry for entry in logs if entry["event"] == "token_in_plain_text"]
     assert [entry["address"] for entry in found] == [target] * warnings
+
+
+@pytest.mark.parametrize(
+    ("given", "target"),
+    [
+        ("::1:50051", "[::1]:50051"),
+        ("fe80::1:50051", "[fe80::1]:50051"),
+        ("[::1]:50051", "[::1]:50051"),
+        ("::1", "::1"),
+        ("nas.local:50051", "nas.local:50051"),
+        ("dns:///registry:50050", "dns:///registry:50050"),
+        ("unix:/run/pipit", "unix:/run/pipit"),
+    ],
+)
+def test_an_address_of_ipv6_needs_no_brackets(given: str, target: str) -> None:
+    assert with_brackets(given) == target

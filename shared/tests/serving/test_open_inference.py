@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import struct
 from collections.abc import Callable
 from typing import Any
 
@@ -150,9 +151,40 @@ def test_server_and_models_say_whether_they_are_ready(
     assert caught.value.code() is grpc.StatusCode.UNAVAILABLE
 
 
+def as_classes(count: int) -> pb.ModelInferRequest.InferRequestedOutputTensor:
+    output = pb.ModelInferRequest.InferRequestedOutputTensor(name="scores")
+    output.parameters["classification"].int64_param = count
+    return output
+
+
+@pytest.mark.parametrize("count", [2, 9])
+def test_an_output_is_given_as_its_best_classes(serve: Serve, count: int) -> None:
+    running = serve()
+    labels = running.server.plane.hosts[TASK].status().labels
+    scores = softmax(ROWS)
+    best = np.argsort(-scores, axis=1)[:, :count]
+    expected = [f"{scores[row, one]:f}:{one}:{labels[one]}".encode() for row in range(2) for one in best[row]]
+    raw = running.open_inference.ModelInfer(raw_request(outputs=[as_classes(count)]), timeout=30)
+    (output,) = raw.outputs
+    assert (output.datatype, list(output.shape)) == ("BYTES", [2, min(count, 3)])
+    assert raw.raw_output_contents[0] == b"".join(struct.pack("<I", len(one)) + one for one in expected)
+    typed = pb.ModelInferRequest(
+        model_name=TASK, inputs=[tensor(fp32_contents=ROWS.ravel())], outputs=[as_classes(count)]
+    )
+    answer = running.open_inference.ModelInfer(typed, timeout=30)
+    assert list(answer.outputs[0].contents.bytes_contents) == expected
+
+
+def test_no_classes_can_not_be_asked_for(serve: Serve) -> None:
+    with pytest.raises(grpc.RpcError) as caught:
+        serve().open_inference.ModelInfer(raw_request(outputs=[as_classes(0)]), timeout=30)
+    assert caught.value.code() is grpc.StatusCode.INVALID_ARGUMENT
+    assert "classification is 0; ask for 1 class or more" in caught.value.details()
+
+
 def test_the_server_is_described(serve: Serve) -> None:
     answer = serve().open_inference.ServerMetadata(pb.ServerMetadataRequest(), timeout=30)
-    assert (answer.name, list(answer.extensions)) == ("pipit", ["model_repository"])
+    assert (answer.name, list(answer.extensions)) == ("pipit", ["classification", "model_repository"])
     assert answer.version
 
 

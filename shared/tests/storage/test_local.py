@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import os
 import tempfile
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from pipit.errors import InvalidInput, Unavailable
+from pipit.errors import AlreadyExists, InvalidInput, Unavailable
+from pipit.files import link_or_copy
 from pipit.locks import SharedLock
 from pipit.storage import LocalStore
 
@@ -120,3 +123,46 @@ def test_a_start_takes_nothing_from_a_slow_writer(local: LocalStore, tmp_path: P
     local.create("blobs/slow", Slow(b"content"))
 
     assert local.read("blobs/slow").data == b"content"
+
+
+@pytest.fixture
+def no_links(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file system that gives no file a second name, as FAT, exFAT and SMB."""
+
+    def refuse(*_: object, **__: object) -> None:
+        raise PermissionError(errno.EPERM, os.strerror(errno.EPERM))
+
+    monkeypatch.setattr(os, "link", refuse)
+
+
+@pytest.mark.usefixtures("no_links")
+def test_a_file_system_without_hard_links_keeps_its_promises(local: LocalStore, tmp_path: Path) -> None:
+    local.create("models/a.json", b"first")
+    with pytest.raises(AlreadyExists, match=r"object models/a\.json exists already"):
+        local.create("models/a.json", b"second")
+    assert local.read("models/a.json").data == b"first"
+    assert list(local.list("")) == ["models/a.json"]
+    assert list((tmp_path / "store/.pipit/writing").iterdir()) == []
+
+
+@pytest.mark.usefixtures("no_links")
+def test_of_many_that_create_one_object_one_wins_without_links_too(local: LocalStore) -> None:
+    def create(number: int) -> bool:
+        try:
+            local.create("pointer", str(number).encode())
+        except AlreadyExists:
+            return False
+        return True
+
+    with ThreadPoolExecutor(8) as pool:
+        won = [number for number, mine in enumerate(pool.map(create, range(40))) if mine]
+    assert [local.read("pointer").data] == [str(number).encode() for number in won]
+
+
+@pytest.mark.usefixtures("no_links")
+def test_a_copy_stands_in_for_a_link(tmp_path: Path) -> None:
+    (tmp_path / "a").write_bytes(b"weights")
+    link_or_copy(tmp_path / "a", tmp_path / "b")
+    assert (tmp_path / "b").read_bytes() == b"weights"
+    with pytest.raises(FileNotFoundError):
+        link_or_copy(tmp_path / "gone", tmp_path / "c")

@@ -14,10 +14,10 @@ from pipit.data.check import Advance, DataReport
 from pipit.errors import InvalidInput, NotFound
 from pipit.inputs import Input, TensorInput
 from pipit.training.examples import Asked, Example, ExampleSet, Further
-from pipit.types import Prediction, TimeSpan
+from pipit.types import TimeSpan
 
 from ad_detection.blocks.ensemble import ensemble_of
-from ad_detection.blocks.pipeline import AD, CONTENT, SCORES
+from ad_detection.blocks.pipeline import CONTENT, SCORES, said_breaks
 from ad_detection.blocks.recordings import Scored, breaks_of, read_scored, read_series, truth_of
 from ad_detection.measure import measure_asked
 
@@ -86,20 +86,6 @@ def read_examples(folder: Path, manifest: Manifest) -> ExampleSet:
     )
     breaks = {item.name: breaks_of(item) for item in listing.items}
     return ExampleSet(examples, listing.problems, further=(measure_asked, partial(measure_breaks, breaks)))
-
-
-def said_breaks(predictions: tuple[Prediction, ...]) -> list[Block]:
-    """What an answer about a recording says of breaks."""
-    found: list[Block] = []
-    for prediction in predictions:
-        span = prediction.region
-        if prediction.label != AD or not isinstance(span, TimeSpan) or span.end <= span.start:
-            continue
-        if found and found[-1][1] == span.start:
-            found[-1] = (found[-1][0], span.end)
-        else:
-            found.append((span.start, span.end))
-    return found
 
 
 def measure_breaks(breaks: dict[str, list[Block]], asked: Asked) -> Further:

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pipit.answers import nothing_measured, predict, softmax
 from pipit.blocks.live import LivePolicy
-from pipit.blocks.offline import edges_of, find_blocks
+from pipit.blocks.offline import Block, edges_of, find_blocks
 from pipit.blocks.policy import policy_of
 from pipit.bundle.manifest import Manifest
 from pipit.errors import InputTooLarge, InvalidInput
@@ -165,3 +165,17 @@ class BlocksStream:
     def finish(self) -> Decoded | None:
         """Every moment was answered when it came."""
         return None
+
+
+def said_breaks(predictions: Sequence[Prediction]) -> list[Block]:
+    """What an answer about a recording says of breaks."""
+    found: list[Block] = []
+    for prediction in predictions:
+        span = prediction.region
+        if prediction.label != AD or not isinstance(span, TimeSpan) or span.end <= span.start:
+            continue
+        if found and found[-1][1] == span.start:
+            found[-1] = (found[-1][0], span.end)
+        else:
+            found.append((span.start, span.end))
+    return found

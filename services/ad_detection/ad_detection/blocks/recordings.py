@@ -14,6 +14,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path, PurePosixPath
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -135,6 +136,40 @@ def read_series(path: Path, names: Sequence[str]) -> Series:
     if not seconds:
         raise InvalidInput(f"{path.name} holds no moment")
     return Series(np.array(seconds), np.array(scores, np.float32).reshape(len(seconds), len(names)))
+
+
+def prepare_folder(folder: Path, members: Sequence[Member]) -> None:
+    """For tables of these members. Raises InvalidInput for a folder that holds other members' scores."""
+    folder.mkdir(parents=True, exist_ok=True)
+    if (folder / MEMBERS).exists():
+        there = read_members(folder)
+        if there != tuple(members):
+            raise InvalidInput(
+                f"{folder} holds scores of {'; '.join(map(str, there))}; name a new folder for "
+                f"{'; '.join(map(str, members))}"
+            )
+    else:
+        write_members(folder, members)
+
+
+class Row(Protocol):
+    """What members say at one moment, NaN for nothing."""
+
+    @property
+    def seconds(self) -> float:
+        """From the recording's start."""
+        ...
+
+    @property
+    def scores(self) -> Sequence[float]:
+        """One a member."""
+        ...
+
+
+def series_of(rows: Sequence[Row]) -> Series:
+    """rows: at least one."""
+    seconds = np.array([row.seconds for row in rows], np.float64)
+    return Series(seconds, np.array([row.scores for row in rows], np.float32))
 
 
 def series_text(names: Sequence[str], series: Series) -> str:

@@ -23,7 +23,7 @@ from ad_detection.blocks.recordings import Series, series_text, write_members
 from ad_detection.labelled_frames import TABLE
 from ad_detection.measure import AD
 
-CHANNELS, PROGRAMMES, SECONDS = 4, 3, 2400
+CHANNELS, PROGRAMMES, SECONDS = 4, 3, 1500
 NAMES = ("frames", "audio")
 
 

@@ -58,13 +58,16 @@ LONGEST_LEAD = 3.0
 SHOTS = {"programme": 6.0, "sponsor": 6.0, "montage": 1.5}
 """Seconds of a shot."""
 AD_SHOT = 2.0
+SHOTS_OF_EPISODE = 20_000
+"""More than a recording has, so that no two episodes share one."""
 
 
 @dataclass(frozen=True, slots=True)
 class Part:
     """A stretch of a recording that is one thing, in seconds; its sound has a start and an end of its own.
 
-    seed: of its pictures and sound. brand: who is advertised beside the programme, or sponsors it.
+    seed: of its pictures and sound. brand: who is advertised beside the programme, or sponsors it. episode: of its
+    programme, whose shots are its own.
     """
 
     start: float
@@ -74,6 +77,7 @@ class Part:
     sound_start: float
     sound_end: float
     brand: int = 0
+    episode: int = 0
 
     @property
     def label(self) -> str:
@@ -90,7 +94,7 @@ def make_parts(channel: int, programme: int, seconds: float, episode: int = 0) -
     while now < seconds:
         inside = list(_break(draw, look, seed))
         for kind, length, own, brand in (*_stretch(draw, look, seed), *inside):
-            parts.append(Part(now, now + length, kind, own, now, now + length, brand))
+            parts.append(Part(now, now + length, kind, own, now, now + length, brand, episode))
             now += length
         first, last = len(parts) - len(inside), len(parts) - 1
         _lead(parts, first, float(draw.uniform(0, LONGEST_LEAD) * (draw.random() < 0.8)))
@@ -121,7 +125,7 @@ def frame_at(channel: Channel, parts: Sequence[Part], seconds: float, *, logo: b
     if part.label == AD:
         return _ad_frame(channel, part, seconds, logo=logo)
     length = SHOTS[part.kind]
-    shot, moment = int(seconds // length), seconds % length
+    shot, moment = SHOTS_OF_EPISODE * part.episode + int(seconds // length), seconds % length
     if part.kind == "programme":
         return content_frame(channel, part.seed, shot, moment, logo=logo)
     if part.kind == "montage":
@@ -138,7 +142,8 @@ def _ad_frame(channel: Channel, part: Part, seconds: float, *, logo: bool) -> Pi
         dark = since < channel.black
         return np.zeros((HEIGHT, WIDTH, 3), np.uint8) if dark else spot_frame(part.seed, shot, moment, last=last)
     length = SHOTS["programme"]
-    running = content_frame(channel, part.seed, int(seconds // length), seconds % length, logo=logo)
+    behind = SHOTS_OF_EPISODE * part.episode + int(seconds // length)
+    running = content_frame(channel, part.seed, behind, seconds % length, logo=logo)
     return beside_frame(running, spot_frame(part.brand, shot, moment, last=last), channel.colours)
 
 

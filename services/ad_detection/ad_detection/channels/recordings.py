@@ -18,17 +18,21 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, fields
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 from pipit.data.spans import Span, Spans
 from pipit.data.spans.table import table_text
+from pipit.data.synthetic import MARK, Advance
 from pipit.data.tables import rows_of
+from pipit.errors import InvalidInput
 from pipit.files import write_atomically
+from pydantic import TypeAdapter, ValidationError
 
-from ad_detection.channels.drawing import kind_of
+from ad_detection.channels.drawing import KINDS, kind_of
 from ad_detection.channels.film import write_film
 from ad_detection.channels.grammar import Part, frame_at, make_parts
 from ad_detection.channels.looks import Channel, make_channel
@@ -39,30 +43,37 @@ TRAINING = (1, 2, 3, 4, 5, 6)
 TEST = (7, 8)
 FITTING = (51, 52)
 UNSEEN = (101, 102, 103, 104)
-LABELS, TRUTH, MARK = "labels.csv", "truth.csv", "SYNTHETIC.txt"
+MOST_FPS = 100
+LABELS, TRUTH = "labels.csv", "truth.csv"
 TRUTH_COLUMNS = ("recording", "start", "end", "kind", "label", "sound_start", "sound_end")
 WORDS = b"""SYNTHETIC: a program drew these pictures and made this sound; nothing of it was ever broadcast.
 What is measured on it says nothing about television.
 """
-Advance = Callable[[int, int], None]
-"""Called with what is done, and all there is to do."""
 
 
 @dataclass(frozen=True, slots=True)
 class Size:
     """How much is made.
 
-    channels: numbers, see above. programmes: of each. episodes: recordings of each programme. seconds: of a recording.
-    fps: pictures a second, also less than one. logo: False takes the channels' logos away. sound: False leaves it out.
+    channels: numbers, see above. programmes: of each. kinds: of programmes, others are left out. episodes: recordings
+    of each programme. seconds: of a recording. fps: pictures a second, also less than one. logo: False takes the
+    channels' logos away. sound: False leaves it out.
     """
 
     channels: tuple[int, ...] = (1, 2, 3, 7)
     programmes: int = 2
+    kinds: tuple[str, ...] = KINDS
     episodes: int = 1
     seconds: float = 900.0
     fps: Fraction = Fraction(4)
     logo: bool = True
     sound: bool = True
+
+    def __post_init__(self) -> None:
+        if not (self.channels and self.programmes > 0 and self.episodes > 0 and set(self.kinds) & set(KINDS)):
+            raise ValueError(f"there is nothing to make; of programmes there are {', '.join(KINDS)}")
+        if min(self.channels) < 0 or not (0 < self.seconds < float("inf") and 0 < self.fps <= MOST_FPS):
+            raise ValueError(f"channels are numbers from 0 on, seconds more than 0, and fps at most {MOST_FPS}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +89,10 @@ def recordings_of(size: Size) -> Iterator[Recording]:
     """What `write_channels` films."""
     for number in size.channels:
         for programme in range(size.programmes):
-            title = f"{kind_of(number * 1000 + programme)}_{number}_{programme}"
+            kind = kind_of(number * 1000 + programme)
+            if kind not in size.kinds:
+                continue
+            title = f"{kind}_{number}_{programme}"
             for episode in range(size.episodes):
                 parts = make_parts(number, programme, size.seconds, episode)
                 yield Recording(make_channel(number), f"channel{number}/{title}-{episode + 1}", parts)
@@ -110,9 +124,22 @@ def read_kinds(folder: Path) -> Spans:
     return Spans(Span(row["recording"], float(row["start"]), float(row["end"]), row["kind"]) for _, row in rows)
 
 
-def write_synthetic_set(folder: Path, advance: Advance) -> None:
+def write_synthetic_set(folder: Path, advance: Advance, changes: Mapping[str, Any]) -> None:
     """`pipit data synthesise ad_detection.channels`: a small set, of three channels that train and one that tests."""
-    write_channels(folder, None, advance)
+    write_channels(folder, changed(Size(), changes), advance)
+
+
+def changed(size: Size, changes: Mapping[str, Any]) -> Size:
+    """Another size, with values by the names of its fields, as a user gives them. Raises InvalidInput."""
+    names = [field.name for field in fields(Size)]
+    unknown = sorted(set(changes) - set(names))
+    if unknown:
+        raise InvalidInput(f"channels know no {', '.join(unknown)}; what can be set is {', '.join(names)}")
+    try:
+        return TypeAdapter(Size).validate_python({**asdict(size), **changes})
+    except ValidationError as error:
+        problems = (f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors())
+        raise InvalidInput(f"such channels can't be made: {'; '.join(problems)}") from error
 
 
 def _pictures(recording: Recording, size: Size) -> Iterator[Pixels]:

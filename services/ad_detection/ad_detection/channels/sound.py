@@ -18,6 +18,8 @@ from ad_detection.channels.music import music
 from ad_detection.channels.voices import RATE, Sound, make_voice, speech
 from ad_detection.measure import AD
 
+PARTS_OF_EPISODE = 10_000
+"""More than a recording has, so that no two episodes sound alike."""
 _BLEND = RATE // 50
 """Samples in which one part's sound gives way to the next one's."""
 
@@ -41,9 +43,10 @@ def sound_of(channel: Channel, parts: Sequence[Part]) -> Sound:
 
 
 def _part(channel: Channel, part: Part, number: int, samples: int) -> Sound:
-    # A spot sounds the same whenever it is shown; a programme goes on.
+    # A spot sounds the same whenever it is shown; a programme goes on, and its next episode says something else.
     is_own = part.kind in ("spot", "promotion")
-    draw = np.random.default_rng([part.seed, 20] if is_own else [part.seed, number, round(part.start), 21])
+    place = number + PARTS_OF_EPISODE * part.episode
+    draw = np.random.default_rng([part.seed, 20] if is_own else [part.seed, place, round(part.start), 21])
     if part.kind == "spot":
         return _spot(draw, part.seed, samples, channel.level)
     if part.kind == "promotion":

@@ -16,11 +16,12 @@ from threading import Event
 from pipit.data.frames.collect import collect
 from pipit.data.frames.folder import FrameSettings, Room
 from pipit.data.frames.report import CollectOptions
+from pipit.data.synthetic import MARK, Advance
 from pipit.inputs import EncodedImage, Input
 
 from ad_detection.channels.drawing import content_frame, encoded, spot_frame
 from ad_detection.channels.looks import make_channel
-from ad_detection.channels.recordings import LABELS, MARK, TRUTH, Advance, Size, write_channels
+from ad_detection.channels.recordings import LABELS, TRUTH, Size, write_channels
 
 SMALL = Size(channels=(1, 2, 3, 7), programmes=3, seconds=700.0, fps=Fraction(1, 5), sound=False)
 """A picture every 5 s, and no sound, for frames have none."""

@@ -20,8 +20,8 @@ from pipit.pipelines.pictures import INPUT
 from pipit.training.alarms import alarm_labels_of
 from pipit.training.by_input.pictures.frozen import BATCH, seen_by
 from pipit.training.by_input.pictures.listing import Picture, Pixels, read_pixels
-from pipit.training.by_input.pictures.networks.efficientnet_lite_weights import FILE as WEIGHTS
-from pipit.training.by_input.pictures.networks.efficientnet_lite_weights import weights_file
+from pipit.training.by_input.pictures.networks.backbones import BACKBONES
+from pipit.training.by_input.pictures.networks.squeezes import wake_squeezes
 from pipit.training.by_input.pictures.trainer import Crop, Cropper, PictureTrainer
 from pipit.training.cache import ArrayCache
 from pipit.training.evaluation import Evaluation, Scores, evaluate
@@ -29,20 +29,32 @@ from pipit.training.fitting import balanced_weights
 from pipit.training.keras_batches import CopiedBatches
 from pipit.training.keras_distributed import weights_digest
 from pipit.training.keras_fit import epochs_done, fit, make_optimiser, seed_everything
-from pipit.training.keras_kit import FILE, KerasKit
-from pipit.training.kit import Ask, Kit, Trained
+from pipit.training.keras_kit import KerasKit
+from pipit.training.kit import Ask, Kit, Trained, exported
 from pipit.training.model_card import CardWords
 from pipit.training.recipe import recipe_folder
 from pipit.training.run import Facts, Run
 from pipit.training.sides import Entry, Side
 from pipit.training.source_set import Listing
 
-from ad_detection.frames.network import build_network, freeze
+from ad_detection.frames.base import base_bundle, start_file
+from ad_detection.frames.network import NAMES, build_network, freeze
 from ad_detection.frames.pipeline import OUTPUT, whole_picture
 from ad_detection.frames.recipe import FramesRecipe
 from ad_detection.frames.synthetic import golden_inputs
-from ad_detection.labelled_frames import CONTENT, SMALLEST, programmes, read_frames, require_labels, split_rule
-from ad_detection.measure import AD, measure
+from ad_detection.labelled_frames import (
+    CONTENT,
+    SMALLEST,
+    Frame,
+    of_others,
+    read_frames,
+    require_labels,
+    split_rule,
+)
+from ad_detection.measure import AD, measure, measure_forgotten
+
+OTHERS = "others"
+"""A fourth side: what the base was made for, and this training is not."""
 
 
 class FramesTrainer(PictureTrainer[FramesRecipe]):
@@ -54,20 +66,26 @@ class FramesTrainer(PictureTrainer[FramesRecipe]):
     kit: ClassVar[Kit] = KerasKit(batch=BATCH)
     names: ClassVar[tuple[str, str]] = (INPUT, OUTPUT)
     packages: ClassVar[tuple[str, ...]] = ("keras", "ai-edge-litert", "pillow")
-    shown: ClassVar[tuple[str, ...]] = ("precision", "recall", "f1", "accuracy", "baseline.accuracy", "size_mb")
+    shown: ClassVar[tuple[str, ...]] = (
+        "precision", "recall", "f1", "accuracy", "baseline.accuracy", "others.f1_loss_points", "size_mb",
+    )  # fmt: skip
 
     def read_source(self, folder: Path, source: Any) -> Listing[Picture]:
         """See `ClassifierTrainer`."""
-        recipe = self.recipe
-        rule = split_rule(recipe.split, recipe.test_channels)
-        return require_labels(read_frames(folder, source.path, source.rename, rule, recipe.seed))
+        rule = split_rule(self.recipe.split, *self.recipe.channels(source))
+        by_recording = source.together == "recording"
+        found = require_labels(
+            read_frames(folder, source.path, source.rename, rule, self.recipe.seed, by_recording=by_recording)
+        )
+        return of_others(found, source.mixed) if source.others else found
 
     def weights_files(self) -> Mapping[str, Path]:
-        """The backbone's weights, or those of the run that this one goes on from."""
-        if self.recipe.start_from is not None:
-            return {"start_from.keras": Path(self.recipe.start_from).expanduser() / "fit" / FILE}
+        """The backbone's weights, or those of the run or bundle that this one goes on from."""
+        if self._start is not None:
+            path = start_file(self._start)
+            return {f"start_from{path.suffix}": path}
         weights = self._weights()
-        return {} if weights is None else {WEIGHTS.as_posix(): weights}
+        return {} if weights is None else {Path("backbones", weights.name).as_posix(): weights}
 
     def read(self, path: Path) -> Pixels:
         """See `PictureTrainer`."""
@@ -81,8 +99,16 @@ class FramesTrainer(PictureTrainer[FramesRecipe]):
     def split_items(self, run: Run, items: Sequence[Picture]) -> tuple[list[Entry], Facts]:
         """See `PictureTrainer`; numbers have intervals over programmes, where these are known."""
         entries, facts = super().split_items(run, items)
-        groups = programmes(tuple(items))
-        return [replace(entry, group=groups.get(entry.name, entry.group)) for entry in entries], facts
+        frames = {item.name: item for item in items if isinstance(item, Frame)}
+        return [_of_programme(entry, frames.get(entry.name)) for entry in entries], facts
+
+    def entries(self, run: Run, side: str) -> list[dict[str, Any]]:
+        """See `ClassifierTrainer`; what tests of others is on the side `others`."""
+        others = {source.path for source in self.recipe.data if source.others}
+        kept = super().entries(run, "test" if side == OTHERS else side)
+        if side not in ("test", OTHERS):
+            return kept
+        return [entry for entry in kept if (entry["source"] in others) == (side == OTHERS)]
 
     def background(self, run: Run) -> str | None:
         """See `ClassifierTrainer`."""
@@ -111,6 +137,8 @@ class FramesTrainer(PictureTrainer[FramesRecipe]):
         batches = CopiedBatches(copies, targets[train.truth], recipe.batch_size, recipe.seed, epochs_done(scratch))
         weights = balanced_weights(train.truth, len(targets)) if recipe.class_weights else None
         fitted = fit(trained, recipe, batches, given, scratch, logs, run.progress, weights)
+        # Of MobileNet alone; without it 8 bits can't be served.
+        wake_squeezes(network, np.asarray(self.calibration(run)))
         return Trained(network, fitted, {"weights_digest": weights_digest(network)})
 
     def measure(self, run: Run, scores: Scores, side: Side, decision: Decision) -> Evaluation:
@@ -130,7 +158,25 @@ class FramesTrainer(PictureTrainer[FramesRecipe]):
         self, run: Run, evaluation: Evaluation, scores: Scores, test: Side, decision: Decision, ask: Ask
     ) -> Mapping[str, Metric]:
         """See `ad_detection.measure`."""
-        return measure(evaluation.labels, scores, test.truth, test.groups, decision, self.recipe.seed)
+        found = measure(evaluation.labels, scores, test.truth, test.groups, decision, self.recipe.seed)
+        if not self.entries(run, OTHERS) or self._start is None:
+            return found
+        others, base = self.side(run, OTHERS), base_bundle(self._start)
+        if base is None:
+            run.progress.say(f"{self._start} has no bundle, so nothing tells what was forgotten; train it to its end")
+            return found
+        place = evaluation.labels.index(AD)
+        own = self.scores(run, ask(others.rows))[:, place] >= decision.thresholds[AD]
+        serving = base.manifest.variant()
+        with exported(base.weights(), serving.runtime, self.names) as ask_base:
+            scored = self.scores(run, ask_base(others.rows))[:, base.manifest.labels.index(AD)]
+        called = scored >= base.manifest.decision.thresholds[AD]
+        return {**found, **measure_forgotten(own, called, others.truth == place, others.groups, self.recipe.seed)}
+
+    def base_bundle(self, run: Run) -> str | None:
+        """See `ClassifierTrainer`."""
+        base = None if self._start is None else base_bundle(self._start)
+        return None if base is None else base.digest
 
     def input(self, run: Run) -> InputDescription:
         """See `ClassifierTrainer`."""
@@ -159,6 +205,18 @@ class FramesTrainer(PictureTrainer[FramesRecipe]):
             ),
         )
 
+    @property
+    def _start(self) -> Path | None:
+        return None if self.recipe.start_from is None else Path(self.recipe.start_from).expanduser()
+
     def _weights(self) -> Path | None:
         recipe = self.recipe
-        return weights_file(self.data) if recipe.network != "small" and recipe.weights == "imagenet" else None
+        known = recipe.network != "small" and recipe.weights == "imagenet"
+        return BACKBONES[NAMES[recipe.network]].weights_file(self.data) if known else None
+
+
+def _of_programme(entry: Entry, frame: Frame | None) -> Entry:
+    """With what is known of a frame's recording; None for a picture of which nothing is."""
+    if frame is None:
+        return entry
+    return replace(entry, group=frame.programme, extra={**entry.extra, "channel": frame.channel})

@@ -14,8 +14,9 @@ from pathlib import Path
 
 import keras
 from keras import layers
+from pipit.training.by_input.pictures.networks.split import FEATURES
 
-from ad_detection.frames.network import FEATURES, build_network
+from ad_detection.frames.network import build_network
 from ad_detection.frames.pipeline import OUTPUT
 from ad_detection.temporal.recipe import TemporalRecipe
 from ad_detection.temporal.stream import INPUT

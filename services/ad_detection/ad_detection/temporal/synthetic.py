@@ -5,7 +5,9 @@ from __future__ import annotations
 from fractions import Fraction
 from pathlib import Path
 
-from ad_detection.channels.recordings import Advance, Size
+from pipit.data.synthetic import Advance
+
+from ad_detection.channels.recordings import Size
 from ad_detection.frames.synthetic import write_frames
 
 SMALL = Size(channels=(1, 2, 3, 7), programmes=2, seconds=420.0, fps=Fraction(1), sound=False)

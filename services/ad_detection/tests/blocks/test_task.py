@@ -75,8 +75,8 @@ def test_its_data_can_be_checked(data: Path) -> None:
     report = check_folder(data / "synthetic_blocks", lambda done, total: None)
     assert report.problems == ()
     assert report.recordings == 12
-    assert report.seconds == 12 * 2399.0
-    assert report.classes["ad"] + report.classes["content"] == 12 * 2400
+    assert report.seconds == 12 * 1499.0
+    assert report.classes["ad"] + report.classes["content"] == 12 * 1500
 
 
 def test_every_recipe_can_be_read() -> None:

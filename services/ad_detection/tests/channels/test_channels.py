@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from dataclasses import replace
 from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
@@ -12,14 +13,16 @@ import numpy as np
 import pytest
 from ad_detection.channels.grammar import KINDS, LONGEST_BREAK, SHORTEST_BREAK, Part, frame_at, make_parts
 from ad_detection.channels.looks import make_channel
-from ad_detection.channels.recordings import FITTING, TEST, TRAINING, UNSEEN, Size, read_kinds, write_channels
+from ad_detection.channels.recordings import FITTING, TEST, TRAINING, UNSEEN, Size, changed, read_kinds, write_channels
 from ad_detection.channels.sound import sound_of
 from ad_detection.channels.voices import RATE, Sound
 from ad_detection.labelled_frames import CONTENT
 from ad_detection.measure import AD
+from pipit.cli.exit_codes import ExitCode
 from pipit.cli.main import app
 from pipit.data.frames.naming import programme_of
 from pipit.data.spans.read import read_spans
+from pipit.errors import InvalidInput
 from pipit.inputs.video import read_frames
 from typer.testing import CliRunner
 
@@ -79,6 +82,13 @@ def test_episodes_differ_and_keep_their_programme() -> None:
     one, other = (make_parts(3, 0, 2000.0, episode) for episode in (0, 1))
     assert [part.end for part in one] != [part.end for part in other]
     assert {part.seed for part in one + other if part.kind == "programme"} == {3000}
+    channel = make_channel(3)
+    # The same stretch of time, as a split by recording would have it on two sides.
+    both = [(replace(one[0], episode=number, end=8.0, sound_end=8.0),) for number in (0, 1)]
+    seen = [frame_at(channel, parts, 4.0).astype(float) for parts in both]
+    assert np.abs(seen[0] - seen[1]).mean() > 5.0
+    heard = [sound_of(channel, parts) for parts in both]
+    assert abs(np.corrcoef(heard[0], heard[1])[0, 1]) < 0.5
 
 
 def test_without_its_logo_a_channel_differs_in_the_logo_alone() -> None:
@@ -187,10 +197,33 @@ def test_sound_can_be_left_out(tmp_path: Path) -> None:
 def test_the_command_makes_recordings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     # The command sets logging up for its whole process, which here goes on after it.
     monkeypatch.setattr("pipit.cli.main.configure_logging", lambda *_: None)
-    monkeypatch.setattr("ad_detection.channels.recordings.Size", lambda: SHORT)
-    arguments = ["data", "synthesise", "ad_detection.channels", "--to", str(tmp_path)]
+    sizes = ("channels=[2]", "programmes=1", "episodes=2", "seconds=20", "fps=1/2", "logo=false")
+    options = ["--to", str(tmp_path), *(part for size in sizes for part in ("--set", size))]
+    arguments = ["data", "synthesise", "ad_detection.channels", *options]
     called = CliRunner().invoke(app, arguments, prog_name="pipit")
     assert called.exit_code == 0, called.output
     assert len(list((tmp_path / "synthetic_channels").glob("channel2/*.mp4"))) == 2
+    assert len(list(read_frames(tmp_path / "synthetic_channels" / "channel2" / "film_2_0-1.mp4"))) == 10
+    again = CliRunner().invoke(app, arguments, prog_name="pipit")
+    assert again.exit_code == ExitCode.CONFLICT
+    assert "is there already, of whatever size" in again.output
     # It is no task: there is nothing to train.
     assert "pipit train" not in called.output
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"minutes": 3}, "channels know no minutes; what can be set is channels, programmes, kinds"),
+        ({"seconds": "long"}, "seconds: Input should be a valid number"),
+        ({"seconds": 0}, "seconds more than 0"),
+        ({"fps": 1000}, "fps at most 100"),
+        ({"channels": []}, "there is nothing to make"),
+        ({"channels": [-1]}, "channels are numbers from 0 on"),
+        ({"kinds": ["opera"]}, "of programmes there are studio, pitch, film, street"),
+    ],
+)
+def test_what_can_not_be_made_is_said(changes: dict[str, object], said: str) -> None:
+    with pytest.raises(InvalidInput, match=said):
+        changed(Size(), changes)
+    assert changed(Size(), {"fps": "1/5", "channels": [3]}) == Size(fps=Fraction(1, 5), channels=(3,))

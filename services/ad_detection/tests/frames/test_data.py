@@ -62,7 +62,6 @@ def test_lists_of_a_recorder_name_breaks_and_the_rest_is_content(tmp_path: Path)
     folder = tmp_path / "recorded"
     write_frames(folder, Size(channels=(1,), programmes=1, seconds=100.0, fps=Fraction(1, 10), sound=False))
     (folder / "labels.csv").unlink()
-    (folder / "SYNTHETIC.txt").unlink()
     (folder / "channel1").mkdir()
     (folder / "channel1" / "pitch_1_0-1.edl").write_text("25.0\t55.0\t3\n")
     labels = [frame.label for frame in read_frames(folder).items]

@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import json
+import shutil
 import time
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import closing
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
 import keras
 import numpy as np
 import pytest
+from ad_detection.channels.recordings import Size
 from ad_detection.frames.data import check_folder
 from ad_detection.frames.network import build_network, freeze
-from ad_detection.frames.recipe import FramesRecipe
-from ad_detection.frames.task import FramesTrainer
+from ad_detection.frames.recipe import BACKBONE_LAYERS, FramesRecipe
+from ad_detection.frames.synthetic import write_frames
+from ad_detection.frames.task import OTHERS, FramesTrainer
 from pipit.bundle import Bundle, open_bundle
 from pipit.bundle.golden import check_golden
 from pipit.cli.main import app
@@ -26,6 +31,7 @@ from pipit.pipelines.served import serve_bundle
 from pipit.runtimes import load_runtime
 from pipit.serving import InferenceServer, ServingSettings
 from pipit.training.bundle_evaluation import evaluate_bundle
+from pipit.training.exploration import count_by, explore, telling_facts
 from pipit.training.publish import FIRST_VERSION, make_bundle
 from pipit.training.recipe import find_recipe, load_recipe, recipe_names
 from pipit.training.run import Run, open_run
@@ -69,6 +75,17 @@ def test_no_channel_and_no_programme_stands_on_two_sides(trained: tuple[FramesTr
     assert groups["test"].isdisjoint(groups["train"] | groups["validation"])
     assert groups["train"].isdisjoint(groups["validation"])
     assert groups["validation"]
+
+
+@pytest.mark.slow
+def test_whoever_looks_at_the_data_sees_channels_and_pictures(trained: tuple[FramesTrainer, Run, Bundle]) -> None:
+    trainer, run, _ = trained
+    items = explore(trainer, run)
+    assert "channel" in telling_facts(items)
+    found = {one.value: one.groups for one in count_by(items, "channel")}
+    assert found == {f"channel{number}": 2 for number in (1, 2, 3, 7)}
+    assert {item.side for item in items if item.facts["channel"] == "channel7"} == {"test"}
+    assert {(item.measures["width"], item.measures["height"]) for item in items} == {(320.0, 180.0)}
 
 
 @pytest.mark.slow
@@ -178,6 +195,130 @@ def test_another_training_goes_on_from_a_run(
         build_network(trainer.recipe.model_copy(update={"start_from": str(tmp_path)}), None, 2)
 
 
+@pytest.fixture(scope="module")
+def tuned(
+    trained: tuple[FramesTrainer, Run, Bundle], channels: Path, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[FramesTrainer, Run, Bundle]:
+    """Goes on from the bundle, away from its run, for one channel; what tests of the others is asked about too."""
+    start = tmp_path_factory.mktemp("fetched") / "bundle"
+    shutil.copytree(trained[2].path, start)
+    folder = tmp_path_factory.mktemp("data")
+    write_frames(
+        folder / "ad_frames_mine",
+        Size(channels=(9,), programmes=1, episodes=5, seconds=640.0, fps=Fraction(1, 8), sound=False),
+    )
+    (folder / "others").symlink_to(channels / "synthetic_frames")
+    licence = "none needed"
+    others = {"path": "others", "licence": licence, "others": True, "mixed": 0.25, "test_channels": ["channel7"]}
+    changes = {
+        "data": [{"path": "ad_frames_mine", "licence": licence, "together": "recording"}, others],
+        "test_channels": [],
+        "start_from": str(start),
+        "freeze_layers": 4,
+        "epochs": 2,
+        "thresholds": {"least_precision": 0.9, "lowest": 0.5},
+        "gates": [{"name": "kept", "metric": "others.f1_loss_points", "comparison": "<=", "limit": 100.0}],
+    }
+    trainer = FramesTrainer(recipe_of(**changes), folder)
+    with open_run(trainer, tmp_path_factory.mktemp("runs")) as run:
+        run_steps(run, actions_of(trainer))
+        return trainer, run, make_bundle(trainer, run, FIRST_VERSION, run.output("publish") / "bundle")
+
+
+@pytest.mark.slow
+def test_others_are_mixed_in_and_measured_apart(
+    tuned: tuple[FramesTrainer, Run, Bundle], trained: tuple[FramesTrainer, Run, Bundle]
+) -> None:
+    trainer, run, bundle = tuned
+    sources = {
+        side: Counter(entry["source"] for entry in trainer.entries(run, side))
+        for side in ("train", "validation", "test", OTHERS)
+    }
+    assert sources["validation"].keys() == sources["test"].keys() == {"ad_frames_mine"}
+    assert sources[OTHERS].keys() == {"others"}
+    whole = sum(entry["side"] == "train" for entry in trained[0].entries(trained[1], "train"))
+    assert 0.15 * whole < sources["train"]["others"] < 0.35 * whole
+    # Episodes of one programme are kept together one by one, and no two frames of one stand on two sides.
+    groups = {side: {e["group"] for e in trainer.entries(run, side)} for side in ("train", "validation", "test")}
+    assert {group for group in groups["test"] if not group.startswith("recording ")} == set()
+    assert groups["test"].isdisjoint(groups["train"] | groups["validation"])
+    metrics = bundle.manifest.metrics
+    assert metrics["f1"].samples == sum(sources["test"].values())
+    assert metrics["others.f1"].samples == sources[OTHERS].total()
+    lost = metrics["others.f1_loss_points"]
+    assert lost.value == pytest.approx(100 * (metrics["others.base_f1"].value - metrics["others.f1"].value))
+    assert lost.low is not None
+    assert lost.high is not None
+    assert lost.low <= lost.value <= lost.high
+
+
+@pytest.mark.slow
+def test_the_base_is_held_to_what_it_serves_at_its_own_threshold(
+    tuned: tuple[FramesTrainer, Run, Bundle], trained: tuple[FramesTrainer, Run, Bundle]
+) -> None:
+    trainer, run, bundle = tuned
+    base = trained[2].manifest
+    called, truth = [], []
+    with serve_bundle(trained[2]) as served:
+        for picture in trainer.items(run, OTHERS):
+            (prediction,) = served.answer(EncodedImage(picture.path.read_bytes()))
+            called.append(any(score.label == "ad" and score.detected for score in prediction.scores))
+            truth.append(picture.label == "ad")
+    hits = sum(one and other for one, other in zip(called, truth, strict=True))
+    assert bundle.manifest.metrics["others.base_f1"].value == pytest.approx(2 * hits / (sum(called) + sum(truth)))
+    assert bundle.manifest.lineage.base_bundle == trained[2].digest
+    assert base.lineage.base_bundle is None
+    assert bundle.manifest.lineage.synthetic == ("ad_frames_mine", "synthetic_frames")
+
+
+@pytest.mark.slow
+def test_a_bundle_is_the_network_of_its_run(trained: tuple[FramesTrainer, Run, Bundle], tmp_path: Path) -> None:
+    trainer, run, bundle = trained
+    rows = trainer.side(run, "test").rows[:16].astype(np.float32)
+    recipe = trainer.recipe.model_copy(update={"start_from": str(bundle.path)})
+    from_bundle = np.asarray(build_network(recipe, None, 2)(rows))
+    from_run = np.asarray(build_network(recipe.model_copy(update={"start_from": str(run.folder)}), None, 2)(rows))
+    assert from_run.std() > 0.1
+    np.testing.assert_allclose(from_bundle, from_run, atol=1e-3)
+    with pytest.raises(InvalidInput, match="is small of 64 pixels and 2 labels, the recipe's is small of 48 and 2"):
+        build_network(recipe.model_copy(update={"crop": 48}), None, 2)
+
+
+@pytest.mark.parametrize(("name", "features"), [("mobilenet", (7, 7, 576)), ("resnet", (7, 7, 2048))])
+def test_further_networks_take_the_same_frames_and_end_in_the_same_head(name: str, features: tuple[int, ...]) -> None:
+    recipe = recipe_of(name, weights="none", freeze_layers=0)
+    network = build_network(recipe, None, 2)
+    assert network.input_shape == (None, 224, 224, 3)
+    assert network.name == name
+    assert [layer.name for layer in network.layers[-4:]] == ["features", "hidden", "dropout", "logits"]
+    assert network.get_layer("features").input.shape == (None, *features)
+    assert len(network.layers) - 5 == BACKBONE_LAYERS[name]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["mobilenet", "resnet"])
+def test_further_networks_train_a_few_steps_and_are_exported(name: str, channels: Path, tmp_path: Path) -> None:
+    """From random weights, and small, for their published ones are not everywhere."""
+    changes = {
+        "data.0.path": "synthetic_frames",
+        "weights": "none",
+        "freeze_layers": 0,
+        "crop": 32,
+        "test_channels": ["channel7"],
+        "augmentation.copies": 0,
+        "epochs": 1,
+        "gates": [],
+        "export.variants": ["float32"],
+        "export.default_variant": "float32",
+    }
+    trainer = FramesTrainer(recipe_of(name, **changes), channels)
+    with open_run(trainer, tmp_path / "runs") as run:
+        run_steps(run, actions_of(trainer))
+        bundle = make_bundle(trainer, run, FIRST_VERSION, run.output("publish") / "bundle")
+    assert bundle.manifest.model_type == name
+    assert bundle.manifest.metrics["accuracy"].samples == len(trainer.entries(run, "test"))
+
+
 def test_the_default_network_is_the_guides() -> None:
     recipe = recipe_of("base", weights="none", freeze_layers=0)
     network = build_network(recipe, None, 2)
@@ -187,14 +328,13 @@ def test_the_default_network_is_the_guides() -> None:
     assert network.get_layer("dropout").rate == 0.3
     assert network.get_layer("features").output.shape == (None, 1280)
     frozen = recipe.model_copy(update={"freeze_layers": 100, "weights": "imagenet"})
-    body, whole = freeze(network, frozen)
-    assert body is None
-    assert whole is network
+    body, tail = freeze(network, frozen)
+    assert body.output_shape == (None, 7, 7, 672)
+    assert tail.output_shape == (None, 2)
     assert not any(layer.trainable for layer in network.layers[:101])
     assert not any(layer.trainable for layer in network.layers if isinstance(layer, keras.layers.BatchNormalization))
     assert sum(layer.trainable and bool(layer.weights) for layer in network.layers[101:]) > 10
     body, tail = freeze(network, recipe.model_copy(update={"freeze_layers": "all"}))
-    assert body is not None
     assert body.output_shape == (None, 1280)
     assert [layer.name for layer in tail.layers[1:]] == ["hidden", "dropout", "logits"]
     with pytest.raises(Unavailable, match="pipit data fetch efficientnet_lite0"):
@@ -207,6 +347,9 @@ def test_the_default_network_is_the_guides() -> None:
         ({"weights": "imagenet"}, "small has no weights"),
         ({"freeze_layers": 4}, "random weights that stay as they are know nothing"),
         ({"freeze_layers": 11, "start_from": "somewhere"}, "freeze_layers is over 10"),
+        ({"data.0.mixed": 0.5}, "mixed is a share of others"),
+        ({"data.0.others": True}, "all data are others"),
+        ({"test_channels": [], "validation_channels": ["channel3"]}, "name test_channels too"),
     ],
 )
 def test_recipes_that_can_t_be_trained_are_refused(changes: dict[str, Any], said: str) -> None:
@@ -216,11 +359,17 @@ def test_recipes_that_can_t_be_trained_are_refused(changes: dict[str, Any], said
 
 def test_every_recipe_is_whole() -> None:
     names = recipe_names(FramesTrainer.recipe_folder, TASK)
-    assert names == ("base", "network", "show", "sports", "synthetic")
+    assert names == ("base", "mobilenet", "network", "resnet", "show", "sports", "synthetic")
     for name in names:
         recipe = recipe_of(name)
         assert recipe.name == name
         assert recipe.task == TASK
+    for name in ("show", "sports", "network"):
+        recipe = recipe_of(name)
+        assert (recipe.freeze_layers, recipe.epochs) == (100, 10)
+        gate = next(gate for gate in recipe.gates if gate.metric == "others.f1_loss_points")
+        assert (gate.comparison, gate.limit) == ("<=", 1.0)
+        assert [source.others for source in recipe.data] == [False, True]
     gates = {gate.metric: (gate.comparison, gate.limit) for gate in recipe_of("base").gates}
     assert gates["precision"] == (">", 0.95)
     assert gates["recall"] == (">", 0.90)

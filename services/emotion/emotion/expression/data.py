@@ -97,8 +97,9 @@ def _read_fer2013_csv(folder: Path, label_of: LabelOf) -> Listing[Face]:
     table = next((folder / name for name in FER_TABLES if (folder / name).is_file()), None)
     if table is None:
         raise NotFound(f"{folder} holds neither {' nor '.join(FER_TABLES)}; fetch the original table of FER2013")
-    faces, problems = [], []
-    for line, row in rows_of(table, ("emotion", "pixels", "Usage")):
+    faces: list[Face] = []
+    problems: list[str] = []
+    for line, row in rows_of(table, ("emotion", "pixels", "Usage"), problems):
         label = FER2013.get(int(row["emotion"])) if row["emotion"].isdigit() else None
         try:
             pixels = np.array(row["pixels"].split(), dtype=np.int64)
@@ -167,7 +168,7 @@ def _read_dfew(folder: Path, label_of: LabelOf) -> Listing[Face]:
     by_stem = {Path(name).stem.lstrip("0") or "0": i for i, name in enumerate(table.sources.file.tolist())}
     faces, problems = [], problems_of(folder / LANDMARKS, table)
     path = folder / ANNOTATION
-    for line, row in rows_of(path, ("video_name", "annotation")):
+    for line, row in rows_of(path, ("video_name", "annotation"), problems):
         value = row["annotation"]
         source = by_stem.get(row["video_name"].lstrip("0") or "0")
         if not value.isdigit() or int(value) > len(DFEW):

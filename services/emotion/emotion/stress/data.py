@@ -150,7 +150,7 @@ def layout_of(folder: Path) -> str:
 def _scale(table: Path) -> tuple[float, float]:
     """From the lowest score to the highest; 0 to 1 where there are no two."""
     scores = []
-    for _, row in rows_of(table, own.COLUMNS):
+    for _, row in rows_of(table, own.COLUMNS, []):
         try:
             scores.append(float(row["score"]))
         except ValueError:

@@ -43,8 +43,8 @@ def read_own(folder: Path, step_seconds: float, scale: tuple[float, float]) -> L
     """scale: the scores that mean calm and stressed. Raises NotFound, InvalidInput."""
     table = folder / FILE
     intervals: dict[str, list[_Interval]] = {}
-    problems = []
-    for line, row in rows_of(table, COLUMNS):
+    problems: list[str] = []
+    for line, row in rows_of(table, COLUMNS, problems):
         try:
             interval = _interval(row, scale)
             known = intervals.setdefault(row["recording"], [])

@@ -37,8 +37,8 @@ def read_swell(folder: Path) -> Listing[Recording]:
     """Raises NotFound if the table is missing, InvalidInput for one without its columns."""
     table = folder / FILE
     blocks: dict[tuple[str, str], list[tuple[list[float], float]]] = {}
-    problems = []
-    for line, row in rows_of(table, COLUMNS):
+    problems: list[str] = []
+    for line, row in rows_of(table, COLUMNS, problems):
         try:
             entry = (_signals(row), _score(row))
         except InvalidInput as error:

@@ -25,6 +25,7 @@ from pipit.data.check import Advance, DataReport
 from pipit.errors import InputTooLarge, InvalidInput, NotFound
 from pipit.inputs import EncodedImage
 from pipit.inputs.image import decode_with_size
+from pipit.inputs.media import HEAD, media_of
 from pipit.inputs.suffixes import PICTURES
 from pipit.plain_yaml import dump_plain_yaml
 from pipit.types import Box
@@ -37,6 +38,11 @@ TOLERANCE = 1e-3
 """Share of the picture by which rounding may push a box over its edge."""
 FEW = 300
 """Boxes to train on; with fewer, little is learnt."""
+
+ENDINGS = {"BMP": ".bmp", "JPEG": ".jpg", "PNG": ".png", "TIFF": ".tif", "WebP": ".webp"}
+"""How pictures of a format have to end for ultralytics to read them. Others it passes over in silence."""
+_COMPANIONS = frozenset({"classes.txt", "obj.names.txt", "notes.txt", "readme.txt"})
+"""Lower case. What label tools write beside the boxes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,10 +128,17 @@ def read_set(folder: Path, advance: Callable[[int, int], None] = lambda _done, _
             pictures += [picture] if picture is not None else []
             done += 1
             advance(done, total)
-        for stray in sorted(_label_file(folders[side] / "any.jpg").parent.glob("*.txt")):
-            if stray.stem not in stems:
-                problems.append(f"{stray}: there is no picture of this name; add it, or delete the boxes")
+        for stray in _strays(_label_file(folders[side] / "any.jpg").parent, stems):
+            problems.append(f"{stray}: there is no picture of this name; add it, or delete the boxes")
     return LabelledSet(tuple(pictures), tuple(problems))
+
+
+def _strays(labels: Path, stems: set[str]) -> list[Path]:
+    """Files of boxes without a picture. What label tools and Macs leave beside them is passed over."""
+    if not labels.is_dir():
+        return []
+    files = (path for path in labels.iterdir() if path.suffix.lower() == ".txt" and not path.name.startswith("."))
+    return sorted(path for path in files if path.stem not in stems and path.name.lower() not in _COMPANIONS)
 
 
 def parse_boxes(text: str, where: Path, width: int, height: int) -> tuple[list[Box], list[str]]:
@@ -135,9 +148,13 @@ def parse_boxes(text: str, where: Path, width: int, height: int) -> tuple[list[B
         if not line.strip():
             continue
         try:
-            boxes.append(_parse_line(line.split(), width, height))
+            box = _parse_line(line.split(), width, height)
         except ValueError as error:
             problems.append(f"{where}:{number}: {error}")
+            continue
+        if box in boxes:
+            problems.append(f"{where}:{number}: the same box as before; delete one of them")
+        boxes.append(box)
     return boxes, problems
 
 
@@ -179,12 +196,15 @@ def _parse_line(words: Sequence[str], width: int, height: int) -> Box:
 
 def _read_picture(path: Path, side: str, source: str) -> tuple[LabelledPicture | None, list[str]]:
     try:
-        picture = decode_with_size(EncodedImage(path.read_bytes()))
+        data = path.read_bytes()
+        picture = decode_with_size(EncodedImage(data))
     except (InvalidInput, InputTooLarge, OSError) as error:
         return None, [f"{path}: {error}"]
+    if (name := media_of(data[:HEAD]).name) not in ENDINGS:
+        return None, [f"{path}: {name} is not read by the trainer of detectors; save it as JPEG or PNG"]
     labels = _label_file(path)
     try:
-        text = labels.read_text(encoding="utf-8") if labels.is_file() else ""
+        text = labels.read_text(encoding="utf-8-sig") if labels.is_file() else ""
     except (UnicodeDecodeError, OSError) as error:
         return None, [f"{labels}: can't be read as text: {error}"]
     boxes, problems = parse_boxes(text, labels, *picture.full_size)
@@ -231,12 +251,15 @@ def _image_folder(path: Path, name: str, given: object) -> Path:
 
 
 def _pictures(images: Path) -> list[Path]:
-    return sorted(path for path in images.iterdir() if path.suffix.lower() in PICTURES and path.is_file())
+    files = (path for path in images.iterdir() if path.suffix.lower() in PICTURES and path.is_file())
+    return sorted(path for path in files if not path.name.startswith("."))
 
 
 def _label_file(picture: Path) -> Path:
-    """As YOLO finds it: the last `images` of the path becomes `labels`."""
+    """As YOLO finds it: the last `images` of the path becomes `labels`; its ending may be in capitals."""
     parts = list(picture.parts)
     last = len(parts) - 1 - parts[::-1].index("images")
     parts[last] = "labels"
-    return Path(*parts).with_suffix(".txt")
+    path = Path(*parts).with_suffix(".txt")
+    capitals = path.with_suffix(".TXT")
+    return capitals if not path.exists() and capitals.exists() else path

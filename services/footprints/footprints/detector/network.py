@@ -13,11 +13,12 @@ import numpy as np
 import yaml
 from numpy.typing import NDArray
 from pipit.errors import IntegrityError, NotFound
+from pipit.inputs.media import media_of_file
 from pipit.training.fitting import LOWEST_LEARNING_RATE, Fitted, fitted
 from pipit.training.progress import Progress
 
 from footprints.detector.child import Event, run_job
-from footprints.detector.data import LABEL, SIDES, LabelledPicture, format_boxes
+from footprints.detector.data import ENDINGS, LABEL, SIDES, LabelledPicture, format_boxes
 from footprints.detector.pretrained import convert_weights
 from footprints.detector.recipe import DetectorRecipe
 
@@ -112,7 +113,7 @@ def _write_set(scratch: Path, pictures: Sequence[LabelledPicture]) -> tuple[Path
         images.mkdir(parents=True)
         labels.mkdir(parents=True)
         for number, picture in enumerate(p for p in pictures if p.side == side):
-            link = images / f"{number:06d}{picture.path.suffix.lower()}"
+            link = images / f"{number:06d}{ENDINGS[media_of_file(picture.path).name]}"
             link.symlink_to(picture.path.resolve())
             text = format_boxes(picture.boxes, *picture.size)
             (labels / f"{number:06d}.txt").write_text(text, encoding="utf-8")

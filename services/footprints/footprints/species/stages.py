@@ -16,6 +16,7 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 from pipit.training.by_input.pictures.frozen import seen_by
+from pipit.training.by_input.pictures.networks.split import split_network
 from pipit.training.cache import ArrayCache
 from pipit.training.fitting import Fitted, balanced_weights
 from pipit.training.keras_batches import CopiedBatches
@@ -23,7 +24,6 @@ from pipit.training.keras_fit import epochs_done, fit, fitted_before, make_optim
 from pipit.training.progress import Progress
 
 from footprints.species.likeness import learn_likeness
-from footprints.species.network import split_network
 from footprints.species.recipe import SpeciesRecipe, Stage
 from footprints.species.whole import answer_together
 

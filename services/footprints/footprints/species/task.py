@@ -20,6 +20,8 @@ from pipit.inputs import Input
 from pipit.inputs.crops import square_crop
 from pipit.training.by_input.pictures.frozen import BATCH
 from pipit.training.by_input.pictures.listing import Picture, Pixels, read_pixels
+from pipit.training.by_input.pictures.networks.backbones import BACKBONES
+from pipit.training.by_input.pictures.networks.squeezes import wake_squeezes
 from pipit.training.by_input.pictures.trainer import Crop, Cropper, PictureTrainer
 from pipit.training.evaluation import Evaluation, Scores
 from pipit.training.fitting import Fitted, history_to_json
@@ -37,13 +39,11 @@ from pipit.training.trainer import NetworkFile
 from footprints.detector.material import bare_ground
 from footprints.names import families_of, name_of, names_of
 from footprints.photographs import pictures_without_prints, read_photographs
-from footprints.species.backbones import BACKBONES
 from footprints.species.data import detector_of, opened_finder
 from footprints.species.measure import BARE_GROUND, further_metrics
 from footprints.species.network import build_network, load_checkpoint, settle_norms
 from footprints.species.pipeline import CROP, DETECTOR, INPUT, OUTPUT
 from footprints.species.recipe import SpeciesRecipe
-from footprints.species.squeezes import wake_squeezes
 from footprints.species.stages import Crops, Places, assemble, checkpoint_name, train_network
 from footprints.species.synthetic import golden_inputs
 

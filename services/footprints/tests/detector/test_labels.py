@@ -8,6 +8,7 @@ import pytest
 from footprints.detector.data import check_folder, format_boxes, parse_boxes, read_set, set_files
 from hypothesis import given
 from hypothesis import strategies as st
+from PIL import Image
 from pipit.errors import InvalidInput, NotFound
 from pipit.types import Box
 
@@ -97,3 +98,47 @@ def test_a_wrong_data_file_says_what_is_wrong(
 
 def test_yolos_own_way_of_numbering_names_is_read(boxed: Make) -> None:
     assert len(read_set(boxed(names="{0: track}")).pictures) == 3
+
+
+def test_what_label_tools_and_other_systems_leave_is_no_problem(boxed: Make) -> None:
+    folder = boxed()
+    boxes = (folder / "labels/train/one.txt").read_text()
+    (folder / "labels/train/one.txt").unlink()
+    (folder / "labels/train/one.TXT").write_bytes(b"\xef\xbb\xbf" + boxes.replace("\n", "\r\n").encode())
+    (folder / "labels/train/classes.txt").write_text("print\n")
+    (folder / "labels/train/._one.txt").write_bytes(b"\0\5\x16\7")
+    (folder / "images/train/._one.png").write_bytes(b"\0\5\x16\7")
+    (folder / "images/train/Thumbs.db").write_bytes(b"\xd0\xcf")
+    (folder / "labels/train.cache").write_bytes(b"x")
+    found = read_set(folder)
+    assert found.problems == ()
+    (train,) = (picture for picture in found.pictures if picture.side == "train")
+    assert len(train.boxes) == 1
+
+
+def test_a_jpeg_of_any_name_is_a_picture_with_its_boxes(boxed: Make) -> None:
+    folder = boxed()
+    path = folder / "images/train/one.png"
+    Image.open(path).save(path.with_suffix(".jfif"), "JPEG")
+    path.unlink()
+    found = read_set(folder)
+    assert found.problems == ()
+    (train,) = (picture for picture in found.pictures if picture.side == "train")
+    assert (train.path.suffix, len(train.boxes)) == (".jfif", 1)
+
+
+def test_a_picture_that_the_trainer_would_pass_over_is_named(boxed: Make) -> None:
+    folder = boxed()
+    path = folder / "images/train/one.png"
+    Image.open(path).save(path.with_suffix(".gif"))
+    path.unlink()
+    (problem,) = read_set(folder).problems
+    assert problem == (
+        f"{path.with_suffix('.gif')}: GIF is not read by the trainer of detectors; save it as JPEG or PNG"
+    )
+
+
+def test_two_equal_boxes_are_named(boxed: Make) -> None:
+    folder = boxed("0 0.5 0.5 0.2 0.4\n0 0.3 0.5 0.2 0.4\n0 0.5 0.5 0.2 0.4\n")
+    (problem,) = read_set(folder).problems
+    assert problem == f"{folder / 'labels/train/one.txt'}:3: the same box as before; delete one of them"

@@ -91,7 +91,7 @@ def test_a_missing_table_and_an_unknown_kind_are_refused(tmp_path: Path, read_se
         read_set(tmp_path, "urbansound", {})
 
 
-@pytest.mark.parametrize("name", ["../secret.wav", "/etc/passwd", "a/b.wav", "", ".."])
+@pytest.mark.parametrize("name", ["../secret.wav", "/etc/passwd", "a/../../secret.wav", "", ".."])
 def test_a_table_reaches_no_file_outside_its_folder(tmp_path: Path, name: str) -> None:
     _write(tmp_path / "secret.wav")
     _write(tmp_path / "audio" / "a" / "b.wav")

@@ -81,7 +81,8 @@ def demo(
 def _show(result: DemoResult, options: DemoOptions, shell: str) -> None:
     print_gates(result.gates)
     if result.gates_overridden:
-        print_line("[yellow]promoted against its gates, for the demo alone; the history says so[/yellow]")
+        against = "though its data are SYNTHETIC" if all(gate.passed for gate in result.gates) else "against its gates"
+        print_line(f"[yellow]promoted {against}, for the demo alone; the history says so[/yellow]")
     print_table(
         _COLUMNS,
         [

@@ -12,6 +12,7 @@ from pipit.data.frames.remote import Remote
 from pipit.data.frames.report import CollectOptions, Report
 from pipit.data.frames.sources import files_of, source_named
 from pipit.data.frames.taking import Advance, Taker
+from pipit.data.synthetic import mark_synthetic, synthetic_among
 
 
 def collect(
@@ -26,7 +27,10 @@ def collect(
     found = source_named(source)
     files = files_of(found) if found.kind in ("file", "folder") else ()
     report = Report(output, found.name)
+    synthetic = synthetic_among([Path(source), *(file.path for file in files)]) if files else ()
     with FrameFolder(output, found, options.settings, options.room) as folder:
+        if synthetic:
+            mark_synthetic(output, synthetic)
         taker = Taker(folder, options, report, stop, advance)
         try:
             if files:

@@ -10,6 +10,7 @@ from pipit.data.frames.naming import recording_of_file
 from pipit.data.spans.cuts import read_comskip, read_edl
 from pipit.data.spans.table import read_table
 from pipit.data.spans.types import Spans
+from pipit.data.synthetic import MARK
 from pipit.errors import InvalidInput, NotFound
 
 _ENDINGS = (".csv", ".edl", ".txt")
@@ -24,7 +25,7 @@ def read_spans(path: Path, label: str) -> Spans:
     if path.is_dir():
         found: dict[str, Path] = {}
         for file in sorted(path.rglob("*")):
-            if file.suffix.lower() not in {".edl", ".txt"} or not file.is_file():
+            if not is_list(file):
                 continue
             name = recording_of_file(PurePosixPath(file.relative_to(path)))
             if name in found:
@@ -37,6 +38,11 @@ def read_spans(path: Path, label: str) -> Spans:
     if suffix not in _ENDINGS:
         raise InvalidInput(f"{path.name} can't be told apart by its ending; name it {', '.join(_ENDINGS)}")
     return read_table(path) if suffix == ".csv" else _list(path, label, None)
+
+
+def is_list(path: Path) -> bool:
+    """Whether a file has the ending of a list of breaks, and is not the mark of a SYNTHETIC folder."""
+    return path.suffix.lower() in {".edl", ".txt"} and path.name != MARK and path.is_file()
 
 
 def _list(path: Path, label: str, recording: str | None) -> Spans:

@@ -19,14 +19,17 @@ def read_table(path: Path) -> Spans:
     """Raises NotFound, InvalidInput that names the line."""
     if not path.is_file():
         raise NotFound(f"there is no file {path}")
-    spans = []
-    for line, row in rows_of(path, COLUMNS):
+    spans: list[Span] = []
+    problems: list[str] = []
+    for line, row in rows_of(path, COLUMNS, problems):
         try:
             spans.append(
                 Span(printable(row["recording"]), seconds_of(row["start"]), seconds_of(row["end"]), row["label"])
             )
         except InvalidInput as error:
-            raise InvalidInput(f"{path.name}, line {line}: {error}") from error
+            problems.append(f"{path}, line {line}: {error}")
+    if problems:
+        raise InvalidInput("; ".join(f"{path.name}{problem.removeprefix(str(path))}" for problem in problems))
     return _named(path, spans)
 
 

@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 
 from pipit.errors import InvalidInput
 from pipit.inputs import PcmAudio
-from pipit.inputs.audio.wav import Mended, find_samples
+from pipit.inputs.audio.mp3 import Tail, sound_from
+from pipit.inputs.audio.wav import Mended, Samples, find_samples
 from pipit.inputs.media import HEAD, Kind, media_of, open_file
 
 FORMATS = frozenset({"WAV", "WAVEX", "RF64", "FLAC", "OGG", "MP3"})
@@ -61,7 +62,7 @@ def open_sound(file: BinaryIO) -> Iterator[SoundFile]:
             f"the WAV file is cut short: its header announces {samples.promised} bytes of samples, "
             f"{samples.there} are there; send all of it"
         )
-    source = Mended(file, samples) if samples is not None and samples.left_open else file
+    source = _mended(file, samples)
     source.seek(0)
     try:
         with SoundFile(source) as sound:
@@ -70,6 +71,14 @@ def open_sound(file: BinaryIO) -> Iterator[SoundFile]:
             yield sound
     except soundfile.LibsndfileError as error:
         raise InvalidInput(f"the audio file is damaged or cut short: {error.error_string}") from error
+
+
+def _mended(file: BinaryIO, samples: Samples | None) -> BinaryIO | Mended | Tail:
+    if samples is not None:
+        return Mended(file, samples) if samples.left_open else file
+    file.seek(0)
+    start = sound_from(file)
+    return Tail(file, start) if start else file
 
 
 def check_whole(sound: SoundFile, frames: int) -> None:

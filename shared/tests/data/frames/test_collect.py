@@ -11,6 +11,7 @@ import pytest
 from PIL import Image
 from pipit.data.frames.manifest import MANIFEST, append_row, read_manifest
 from pipit.data.frames.naming import programme_of
+from pipit.data.synthetic import mark_synthetic, synthetic_among
 from pipit.errors import AlreadyExists, Conflict, InvalidInput, NotFound, Unavailable
 from pipit.files import beside
 from pipit.locks import exclusive_lock
@@ -308,3 +309,12 @@ def test_a_camera_until_somebody_ends_it_or_time_is_over(collecting: Any) -> Non
 def test_a_camera_that_is_not_there(collecting: Any) -> None:
     with pytest.raises(Unavailable, match="is it there, and is it free"):
         collecting("/dev/video99")
+
+
+def test_frames_of_synthetic_films_are_known_for_it(collecting: Any, ten_seconds: Path) -> None:
+    collecting(ten_seconds)
+    assert synthetic_among([collecting.output]) == ()
+    mark_synthetic(ten_seconds, ("made-up channels",))
+    collecting(ten_seconds)
+    rows = read_manifest(collecting.output)
+    assert synthetic_among([collecting.output / rows[0].file]) == ("made-up channels",)

@@ -13,6 +13,7 @@ from pipit.data.spans.cuts import BREAK, CUT, MUTE, comskip_text, edl_text, read
 from pipit.data.spans.read import read_spans
 from pipit.data.spans.table import read_table, table_text
 from pipit.data.spans.times import seconds_of
+from pipit.data.synthetic import mark_synthetic
 from pipit.errors import InvalidInput, NotFound
 
 
@@ -104,6 +105,8 @@ def test_a_folder_of_lists(tmp_path: Path) -> None:
     (tmp_path / "news" / "monday.edl").write_text("1 2 3\n")
     (tmp_path / "film.txt").write_text("FILE PROCESSING COMPLETE 9 FRAMES AT 2500\n---\n1 50\n")
     (tmp_path / "quiet.edl").touch()
+    # Says that a program made the folder's recordings, and nothing of a recording.
+    mark_synthetic(tmp_path, ("drawings",))
     spans = read_spans(tmp_path, "ad")
     assert spans.recordings == ("film", "news/monday", "quiet")
     assert spans.all == (Span("film", 0, 2, "ad"), Span("news/monday", 1, 2, "ad"))

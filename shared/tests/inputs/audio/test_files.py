@@ -109,3 +109,29 @@ def test_what_can_not_be_read_says_why(encode, tmp_path, make, error, text):
 def test_a_name_that_is_too_long_says_so(tmp_path):
     with pytest.raises(InvalidInput, match="can't be read: File name too long"):
         list(read_pieces(tmp_path / ("x" * 300 + ".wav")))
+
+
+def tag(size: int) -> bytes:
+    return b"ID3\3\0\0" + bytes([0, 0, size >> 7, size & 127]) + bytes(size)
+
+
+@pytest.mark.parametrize("zeros", [0, 1, 2_000, 60_000])
+@pytest.mark.parametrize("size", [0, 100, 5_000])
+def test_an_mp3_with_zeros_behind_its_tag_is_heard(encode, tmp_path, size, zeros):
+    plain = encode(noise(16_000, 1, 0.5), 16_000, "MP3")
+    path = tmp_path / "tagged.mp3"
+    path.write_bytes(tag(size) + bytes(zeros) + plain)
+    whole, _ = decode_audio(EncodedAudio(plain))
+    np.testing.assert_array_equal(decode_audio(EncodedAudio(path.read_bytes()))[0], whole)
+    np.testing.assert_allclose(joined(path), whole, atol=1e-6)
+
+
+def test_a_wav_that_holds_mp3_is_heard(encode):
+    plain = encode(noise(16_000, 1, 0.5), 16_000, "MP3")
+    form = struct.pack("<HHIIHHHHIHHH", 0x55, 1, 16_000, 8_000, 1, 0, 12, 1, 2, 288, 1, 0)
+    body = b"WAVEfmt " + struct.pack("<I", len(form)) + form + b"fact" + struct.pack("<II", 4, 16_000)
+    body += b"data" + struct.pack("<I", len(plain)) + plain
+    whole, _ = decode_audio(EncodedAudio(plain))
+    heard, rate = decode_audio(EncodedAudio(b"RIFF" + struct.pack("<I", len(body)) + body))
+    assert rate == 16_000
+    np.testing.assert_array_equal(heard, whole)

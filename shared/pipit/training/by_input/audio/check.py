@@ -8,9 +8,10 @@ from pathlib import Path
 
 from pipit.data.check import Advance, DataReport
 from pipit.errors import InputTooLarge, InvalidInput, NotFound
-from pipit.training.by_input.audio.clips import layout_of, read_clips
+from pipit.training.by_input.audio.clips import Clip, layout_of, read_clips
 from pipit.training.by_input.audio.features import read_clip
 from pipit.training.by_input.audio.settings import SoundSource
+from pipit.training.source_set import Listing
 
 FEW_RECORDINGS = 10
 """A class with fewer recordings is hard to split, let alone to learn."""
@@ -28,6 +29,13 @@ def check_clips(folder: Path, advance: Advance, classes: Sequence[str], example:
     listing = read_clips(folder, SoundSource(kind=layout, path=str(folder), licence=""), classes)
     if not listing.items and not listing.problems:
         raise NotFound(f"{folder} holds no recordings; put them into one folder per class, for example {example}/")
+    return check_listing(folder, layout, listing, advance, classes)
+
+
+def check_listing(
+    folder: Path, layout: str, listing: Listing[Clip], advance: Advance, classes: Sequence[str]
+) -> DataReport:
+    """The same for clips that a task lists by itself. layout: its name, for people."""
     counts: Counter[str] = Counter()
     recordings: dict[str, set[str]] = {}
     problems = list(listing.problems)

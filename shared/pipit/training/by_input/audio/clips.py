@@ -14,12 +14,12 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Literal
 
 import soundfile
 
-from pipit.data.tables import rows_of
+from pipit.data.tables import composed, file_named, rows_of
 from pipit.training.by_input.audio.settings import SoundSource
 from pipit.training.recipe import Split
 from pipit.training.sides import SIDES
@@ -111,8 +111,9 @@ def meant_class(category: str, known: Sequence[str]) -> str | None:
 
 def _read_esc50(folder: Path, _: SoundSource) -> Listing[Clip]:
     table = folder / "meta" / "esc50.csv"
-    clips, problems = [], []
-    for line, row in rows_of(table, ("filename", "fold", "category", "src_file")):
+    clips: list[Clip] = []
+    problems: list[str] = []
+    for line, row in rows_of(table, ("filename", "fold", "category", "src_file"), problems):
         path = find_audio(folder / "audio", row["filename"])
         if path is None:
             problems.append(f"{table}, line {line}: {row['filename']!r} is not in {folder / 'audio'}")
@@ -124,22 +125,26 @@ def _read_esc50(folder: Path, _: SoundSource) -> Listing[Clip]:
 
 def _read_table(folder: Path, _: SoundSource) -> Listing[Clip]:
     table = folder / "labels.csv"
-    clips, problems = [], []
-    for line, row in rows_of(table, ("filename", "label")):
+    clips: list[Clip] = []
+    problems: list[str] = []
+    for line, row in rows_of(table, ("filename", "label"), problems):
         path = find_audio(folder, row["filename"])
         if path is None:
             problems.append(f"{table}, line {line}: {row['filename']!r} is not in {folder}")
             continue
         recording = row.get("recording") or recording_of(path)
-        clips.append(Clip(path, path.name, row["label"], recording, row.get("fold") or ""))
+        name = path.relative_to(folder).as_posix()
+        clips.append(Clip(path, name, row["label"], recording, row.get("fold") or ""))
     return Listing(tuple(clips), {table.name: table}, tuple(problems))
 
 
 def _read_folders(folder: Path, source: SoundSource) -> Listing[Clip]:
     table = folder / "recordings.csv"
     tables = {table.name: table} if table.is_file() else {}
-    named = {row["file"]: row["recording"] for _, row in rows_of(table, ("file", "recording"))} if tables else {}
-    clips, problems = [], []
+    clips: list[Clip] = []
+    problems: list[str] = []
+    rows = rows_of(table, ("file", "recording"), problems) if tables else ()
+    named = {composed(row["file"]): row["recording"] for _, row in rows}
     for path in sorted(folder.glob("*/*")):
         name = path.relative_to(folder).as_posix()
         if path.name.startswith(".") or path.parent.name.startswith("."):
@@ -147,7 +152,7 @@ def _read_folders(folder: Path, source: SoundSource) -> Listing[Clip]:
         if path.suffix.lower() not in ENDINGS:
             problems.append(f"{path}: {path.suffix or 'no ending'} is no sound; take it out of the folder")
             continue
-        recording = named.pop(name, "") or f"{path.parent.name}/{recording_of(path, source.recording)}"
+        recording = named.pop(composed(name), "") or f"{path.parent.name}/{recording_of(path, source.recording)}"
         clips.append(Clip(path, name, path.parent.name, recording))
     problems += [f"{table}: {name!r} is not in {folder}" for name in named]
     return Listing(tuple(clips), tables, tuple(problems))
@@ -187,12 +192,11 @@ def recording_of(path: Path, expression: str = "") -> str:
 
 def find_audio(folder: Path, filename: str) -> Path | None:
     """The file of that name, or of its stem with another ending; None if there is none inside `folder`."""
-    if filename != Path(filename).name or filename in ("", ".", ".."):
-        return None
-    path = folder / filename
-    if path.is_file():
+    path = file_named(folder, filename)
+    if path is not None or not filename:
         return path
-    return next((other for ending in ENDINGS if (other := path.with_suffix(ending)).is_file()), None)
+    others = (file_named(folder, str(PurePosixPath(filename).with_suffix(ending))) for ending in ENDINGS)
+    return next((other for other in others if other is not None), None)
 
 
 def split_clips(rule: Split, clips: Sequence[Clip], seed: int) -> dict[str, list[Clip]]:

@@ -19,6 +19,7 @@ from pipit.training.by_input.audio.features import DEVICE_ENDINGS, read_clip
 from pipit.training.by_input.audio.robustness import LabelledSound, measure_robustness, write_robustness
 from pipit.training.by_input.audio.settings import SoundSource
 from pipit.training.examples import Asked, Example, ExampleSet, Further
+from pipit.training.source_set import Listing
 from pipit.types import Prediction
 
 
@@ -31,6 +32,11 @@ def clip_examples(folder: Path, manifest: Manifest, known: Sequence[str] = ()) -
     if not folder.is_dir():
         raise NotFound(f"{folder} is not a folder; name the one that holds the recordings")
     listing = read_clips(folder, SoundSource(kind=layout_of(folder), path=str(folder), licence=""), known)
+    return listed_examples(listing, manifest)
+
+
+def listed_examples(listing: Listing[Clip], manifest: Manifest) -> ExampleSet:
+    """The same for clips that a task lists by itself."""
     return ExampleSet(
         tuple(Example(clip.name, clip.category, clip.recording, partial(read_input, clip)) for clip in listing.items),
         listing.problems,

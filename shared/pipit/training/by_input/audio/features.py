@@ -26,6 +26,7 @@ from pipit.training.by_input.audio.settings import Augmentation
 from pipit.training.cache import ArrayCache
 from pipit.training.progress import Progress
 
+Hear = Callable[[NDArray[np.float32]], NDArray[np.float32]]
 DEVICE_ENDINGS = (".wav", ".flac", ".ogg", ".mp3")
 FORMAT = 4
 """Of what is kept; counts up when the code that makes features changes."""
@@ -62,14 +63,26 @@ class FeatureMaker:
     """Makes the features of clips, and keeps them."""
 
     def __init__(
-        self, front_end: FrontEnd, augmentation: Augmentation, seed: int, cache: ArrayCache, workers: int
+        self,
+        front_end: FrontEnd,
+        augmentation: Augmentation,
+        seed: int,
+        cache: ArrayCache,
+        workers: int,
+        hear: Hear | None = None,
+        heard_as: Mapping[str, Any] | None = None,
     ) -> None:
+        """hear: from windows, (windows, samples), to rows of the network's input; where not given, their log-mel.
+
+        heard_as: everything that `hear` depends on, of JSON's types.
+        """
         self._front_end = front_end
         self._augmentation = augmentation
         self._seed = seed
         self._cache = cache
         self._workers = workers
-        self._heard = AudioWindows(front_end)
+        self._hear = hear or AudioWindows(front_end).log_mel
+        self._heard_as = heard_as
 
     def make(
         self,
@@ -100,7 +113,7 @@ class FeatureMaker:
         """Sounds without an event, (count, 1 + copies, bands, frames, 1); see `pipit.training.by_input.audio.quiet`."""
         rate, window = self._front_end.log_mel.sample_rate, self._front_end.samples
         sounds = quiet_sounds(count * (1 + copies), rate, window, np.random.default_rng(seed))
-        rows = np.concatenate([self._heard.log_mel(sound[np.newaxis]) for sound in sounds])
+        rows = np.concatenate([self._hear(sound[np.newaxis]) for sound in sounds])
         return rows.reshape(count, 1 + copies, *rows.shape[1:])
 
     def _tried(
@@ -133,7 +146,7 @@ class FeatureMaker:
         varied = [
             vary(samples, rate, front_end.samples, self._augmentation, generator, behind.sounds) for _ in range(copies)
         ]
-        return self._heard.log_mel(np.stack([windows[0], *varied]))
+        return self._hear(np.stack([windows[0], *varied]))
 
     def _key(self, clip: Clip, digest: str, copies: int, behind: _Behind) -> dict[str, Any]:
         key: dict[str, Any] = {
@@ -143,6 +156,8 @@ class FeatureMaker:
             "log_mel": asdict(self._front_end.log_mel),
             "copies": copies,
         }
+        if self._heard_as is not None:
+            key["heard_as"] = dict(self._heard_as)
         if clip.end is not None:
             key |= {"start": clip.start, "end": clip.end}
         if copies:

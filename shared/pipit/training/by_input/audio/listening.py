@@ -127,7 +127,8 @@ def _length(path: Path) -> float:
 
 def _pieces(path: Path) -> Iterator[PcmAudio]:
     with soundfile.SoundFile(path) as sound:
-        for block in sound.blocks(BLOCK_SECONDS * sound.samplerate, dtype="float32", always_2d=True):
+        # Not by `blocks`, which trusts the length that a file states: some Ogg files hold less, then come any numbers.
+        while len(block := sound.read(BLOCK_SECONDS * sound.samplerate, dtype="float32", always_2d=True)):
             yield PcmAudio(block, sound.samplerate)
 
 

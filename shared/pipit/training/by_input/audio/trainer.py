@@ -87,7 +87,7 @@ class SoundTrainer(ClassifierTrainer[RecipeT, Clip, SoundSide], Generic[RecipeT]
         digests = file_digests({clip.file: clip.path for clip in clips}, run.cache / "file_digests.json")
         title = "log-mel" if not copies else f"log-mel, with {copies} copies of each"
         backgrounds = [clip for clip in clips if clip.background]
-        return self._maker(run).make(clips, digests, copies, run.progress, title, backgrounds)
+        return self.maker(run).make(clips, digests, copies, run.progress, title, backgrounds)
 
     def windows(self, run: Run, side: str, copies: int = 0) -> tuple[list[Clip], NDArray[np.float32]]:
         """The clips of a side, and rows of each and of its copies, (clips, 1 + copies, bands, frames, 1).
@@ -103,7 +103,7 @@ class SoundTrainer(ClassifierTrainer[RecipeT, Clip, SoundSide], Generic[RecipeT]
         count = self.quiet_sounds(run, side)
         if not count:
             return clips, rows
-        quiet = self._maker(run).quiet(count, copies, [self.recipe.seed, SIDES.index(side)])
+        quiet = self.maker(run).quiet(count, copies, [self.recipe.seed, SIDES.index(side)])
         names = [f"{QUIET_CATEGORY}/{side}/{number}" for number in range(count)]
         made = [Clip(Path(name), name, QUIET_CATEGORY, name) for name in names]
         return [*clips, *made], np.concatenate([rows, quiet])
@@ -121,7 +121,8 @@ class SoundTrainer(ClassifierTrainer[RecipeT, Clip, SoundSide], Generic[RecipeT]
         groups = np.array([clip.recording for clip in clips], dtype=object)
         return SoundSide(rows.reshape(-1, *rows.shape[2:]), truth, groups, tuple(clips))
 
-    def _maker(self, run: Run) -> FeatureMaker:
+    def maker(self, run: Run) -> FeatureMaker:
+        """What turns clips into rows of the network's input."""
         recipe = self.recipe
         cache = ArrayCache(run.cache / "features")
         return FeatureMaker(self.front_end, recipe.augmentation, recipe.seed, cache, recipe.workers)

@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from pipit.data.tables import rows_of
+from pipit.data.tables import composed, rows_of
 from pipit.errors import InvalidInput
 from pipit.inputs.suffixes import PICTURES
 from pipit.landmarks.files import LandmarkTable, aspect_ratios, read_landmarks
@@ -67,8 +67,10 @@ def read_folders(folder: Path, label_of: LabelOf) -> Listing[Face]:
     """Pictures in folders of their class, perhaps in parts. files: the table of persons, if there is one."""
     table = folder / "labels.csv"
     tables = {table.name: table} if table.is_file() else {}
-    persons = {row["filename"]: row["person"] for _, row in rows_of(table, ("filename", "person"))} if tables else {}
-    faces, problems = [], []
+    faces: list[Face] = []
+    problems: list[str] = []
+    rows = rows_of(table, ("filename", "person"), problems) if tables else ()
+    persons = {composed(row["filename"]): row["person"] for _, row in rows}
     for path in sorted(path for path in folder.rglob("*") if path.is_file() and path != table):
         name = path.relative_to(folder).as_posix()
         parts = name.split("/")
@@ -86,7 +88,7 @@ def read_folders(folder: Path, label_of: LabelOf) -> Listing[Face]:
         except InvalidInput as error:
             problems.append(f"{path}: {error}")
             continue
-        person = persons.pop(name, "")
+        person = persons.pop(composed(name), "")
         if label is not None:
             faces.append(Face(name, label, person, fold, path))
     problems += [f"{table}: {name!r} is not in {folder}" for name in persons]

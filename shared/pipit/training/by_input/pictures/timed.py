@@ -34,7 +34,12 @@ class TimedPicture:
     @property
     def group(self) -> str:
         """What a split keeps together: the programme, or else the recording."""
-        return f"programme {self.row.programme}" if self.row.programme else f"recording {self.row.recording}"
+        return f"programme {self.row.programme}" if self.row.programme else self.recording_group
+
+    @property
+    def recording_group(self) -> str:
+        """What a split keeps together where all recordings are of one programme."""
+        return f"recording {self.row.recording}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,16 +50,16 @@ class TimedPictures:
     unlabelled: int
     missing: int
 
-    def split(self, seed: int, rule: Split = SPLIT) -> Sides:
+    def split(self, seed: int, rule: Split = SPLIT, *, by_recording: bool = False) -> Sides:
         """Folds are channels: `Split(rule="fold", test_folds=("one",))` tests on a channel that no other side has seen.
 
-        A programme that stands in several recordings, or on several channels, is on one side alone. Raises what
-        `split_samples` raises.
+        A programme that stands in several recordings, or on several channels, is on one side alone, unless a split
+        `by_recording` is asked for. Raises what `split_samples` raises.
         """
         return split_samples(
             rule,
             [picture.label for picture in self.pictures],
-            [picture.group for picture in self.pictures],
+            [picture.recording_group if by_recording else picture.group for picture in self.pictures],
             [picture.row.channel for picture in self.pictures],
             seed,
         )

@@ -46,13 +46,18 @@ def read_recordings(folder: Path) -> Listing[Recording]:
 
 
 def read_values(path: Path, signals: tuple[str, ...]) -> NDArray[np.float32]:
-    """(steps, signals). Raises InvalidInput that names the line of a value that is no number, or a missing column."""
-    values = []
-    for line, row in rows_of(path, signals):
+    """(steps, signals). Raises InvalidInput that names each bad line, or a missing column."""
+    values: list[list[float]] = []
+    problems: list[str] = []
+    for line, row in rows_of(path, signals, problems):
         try:
-            values.append([float(row[name]) for name in signals])
+            step = [float(row[name]) for name in signals]
         except ValueError as error:
-            raise InvalidInput(f"line {line}: {error}") from error
-        if not np.isfinite(values[-1]).all():
-            raise InvalidInput(f"line {line} holds a value that is no finite number")
+            problems.append(f"line {line}: {error}")
+            continue
+        if not np.isfinite(step).all():
+            problems.append(f"line {line} holds a value that is no finite number")
+        values.append(step)
+    if problems:
+        raise InvalidInput("; ".join(problem.removeprefix(f"{path}, ") for problem in problems))
     return np.array(values, np.float32).reshape(-1, len(signals))

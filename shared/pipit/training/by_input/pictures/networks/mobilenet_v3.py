@@ -12,9 +12,8 @@ from pathlib import Path
 import keras
 import numpy as np
 from numpy.typing import NDArray
-from pipit.errors import InvalidInput, Unavailable
 
-from footprints.species.pipeline import CROP, INPUT
+from pipit.errors import InvalidInput, Unavailable
 
 FILE = Path("backbones") / "mobilenet_v3_small_imagenet_torchvision_f16.npz"
 BLOCKS = 11
@@ -26,20 +25,16 @@ SQUEEZED = (0, 3, 4, 5, 6, 7, 8, 9, 10)
 Weights = dict[str, NDArray[np.float32]]
 
 
-def weights_file(data: Path | None) -> Path | None:
-    """Where the weights lie below the folder of data sets; None where they don't, so that Keras has to fetch them."""
-    path = None if data is None else data / FILE
-    return path if path is not None and path.is_file() else None
+def build_mobilenet_v3(
+    weights: Path | None, side: int = 224, name: str = "pixels", *, pretrained: bool = True
+) -> keras.Model:
+    """Pixels, RGB 0..255, (side, side, 3), to features (side / 32, side / 32, 576). The network scales by itself.
 
-
-def build_mobilenet_v3(weights: Path | None, *, pretrained: bool = True) -> keras.Model:
-    """Crops, RGB 0..255, (224, 224, 3), to features (7, 7, 576). The network scales by itself.
-
-    weights: see `weights_file`. pretrained: else random. Raises Unavailable if Keras can't fetch what it needs,
-    InvalidInput for a file with other weights.
+    weights: None lets Keras fetch them. name: of the input. pretrained: else random. Raises Unavailable if Keras can't
+    fetch what it needs, InvalidInput for a file with other weights.
     """
     from_keras = pretrained and weights is None
-    inputs = keras.Input((CROP, CROP, 3), name=INPUT)
+    inputs = keras.Input((side, side, 3), name=name)
     try:
         network = keras.applications.MobileNetV3Small(
             input_tensor=inputs,

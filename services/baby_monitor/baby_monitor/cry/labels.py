@@ -1,0 +1,13 @@
+"""What is said of a sound: that nobody cries, or the reason that a parent's label would likely give.
+
+The reasons are the guide's six. Which of them a bundle knows depends on the data that it was trained on.
+"""
+
+from __future__ import annotations
+
+NO_CRY = "no_cry"
+"""Nobody cries: the first label of every bundle that has a gate."""
+CRY = "cry"
+"""Of recordings in which somebody cries, and nobody said why: they test the gate alone, and are no label."""
+REASONS = ("happy", "sad", "hungry", "pain", "tired", "natural")
+"""In the guide's order."""
