@@ -102,17 +102,16 @@ def main() -> None:
     rows: list[Row] = []
     bundles: dict[str, Bundle] = {}
     runs: dict[str, Path] = {}
-    for name in ("frames", "on frames", "temporal", "small frames", "small temporal"):
-        bundle, runs[name] = trained(name, folder, data, runs)
-        bundles[name] = bundle
-        kept = bundle.manifest.metrics
+    for name in ("frames", "temporal", "small frames", "small temporal", "on frames"):
+        bundles[name], runs[name] = trained(name, folder, data, runs)
+        kept = bundles[name].manifest.metrics
         rows += [row(name, "test channels", "threshold", key, kept[key]) for key in KEPT if key in kept]
-        rows += measured(name, bundle, "unseen channels", unseen)
+        rows += measured(name, bundles[name], "unseen channels", unseen)
+        if not name.startswith("small"):
+            rows += measured(name, bundles[name], "unseen channels, logo removed", without_logo)
+        if name == "temporal":
+            rows += [*times(bundles[name], folder, data), *parity(bundles[name], folder, data)]
         write_csv("ads_temporal", rows, PACKAGES)
-    for name in ("frames", "on frames"):
-        rows += measured(name, bundles[name], "unseen channels, logo removed", without_logo)
-    rows += [*times(bundles["on frames"], runs["frames"], folder, data), *parity(bundles["temporal"], folder, data)]
-    write_csv("ads_temporal", rows, PACKAGES)
 
 
 def drawn(folder: Path, size: Size) -> Path:
@@ -212,11 +211,11 @@ def rows_of(name: str, what: str, of: Scored, threshold: float) -> list[Row]:
     return rows
 
 
-def times(bundle: Bundle, frames_run: Path, folder: Path, data: Path) -> list[Row]:
+def times(bundle: Bundle, folder: Path, data: Path) -> list[Row]:
     """A step with features that are kept, against the whole network on all five frames; one thread, no decoding."""
     draw = np.random.default_rng(1)
     side = int(bundle.manifest.pipeline.parameters["crop"])
-    recipe = temporal_recipe({"cnn.start_from": str(frames_run)})
+    recipe = temporal_recipe()
     cnn = make_cnn(recipe, weights_file(data), 2, {}, folder, folder, LogProgress())
     head = load_model(bundle.path.parents[1] / "fit" / "network.keras")
     files = {name: folder / f"{name}.tflite" for name in ("cnn_float32", "whole_float32")}
@@ -260,7 +259,7 @@ def times(bundle: Bundle, frames_run: Path, folder: Path, data: Path) -> list[Ro
             60,
         )
     rows = [
-        row("on frames", "one step", "", f"median_ms.{name}", Metric(value=milliseconds(seconds, 50), samples=60))
+        row("temporal", "one step", "", f"median_ms.{name}", Metric(value=milliseconds(seconds, 50), samples=60))
         for name, seconds in found.items()
     ]
     for name, one, other in (
@@ -268,14 +267,14 @@ def times(bundle: Bundle, frames_run: Path, folder: Path, data: Path) -> list[Ro
         ("float32", "float32, whole network", "float32, kept"),
     ):
         ratio = float(np.median(found[one]) / np.median(found[other]))
-        rows.append(row("on frames", "one step", "", f"ratio.{name}", Metric(value=ratio, samples=60)))
+        rows.append(row("temporal", "one step", "", f"ratio.{name}", Metric(value=ratio, samples=60)))
     return rows
 
 
 def parity(bundle: Bundle, folder: Path, data: Path) -> list[Row]:
     """What 8 bits cost the CNN: of frames that nobody saw, features of its float form beside those that serve."""
     frames = in_order(read_timed_frames(folder / "unseen_seconds").items)[::48]
-    recipe = temporal_recipe({})
+    recipe = temporal_recipe()
     cnn = make_cnn(recipe, weights_file(data), 2, {}, folder, folder, LogProgress())
     with serve_bundle(bundle) as served:
         pipeline: Any = served.pipeline
@@ -291,10 +290,10 @@ def parity(bundle: Bundle, folder: Path, data: Path) -> list[Row]:
     ]
 
 
-def temporal_recipe(changes: Mapping[str, object]) -> TemporalRecipe:
+def temporal_recipe() -> TemporalRecipe:
     """Of the recipe base."""
     path = find_recipe(TemporalTrainer.recipe_folder, "ad_detection.temporal", "base")
-    return load_recipe(path, TemporalRecipe, changes)
+    return load_recipe(path, TemporalRecipe)
 
 
 def row(task: str, what: str, at: str, metric: str, found: Metric) -> Row:
