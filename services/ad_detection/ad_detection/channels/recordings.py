@@ -12,12 +12,15 @@ each channel has one use:
     TEST         7, 8         the test of a run
     FITTING      51, 52       whatever is fitted to scores of trained networks: weights of an ensemble, policies
     UNSEEN       101 to 104   reports, and nothing else
+
+Channels 21, 31 to 38 and 41 are what recipes of `frames` go on with from a base that never saw them.
 """
 
 from __future__ import annotations
 
 import csv
 import io
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, fields
 from fractions import Fraction
@@ -44,6 +47,8 @@ TEST = (7, 8)
 FITTING = (51, 52)
 UNSEEN = (101, 102, 103, 104)
 MOST_FPS = 100
+FINEST = 65_535
+"""Of MPEG-4's clock, ticks a second."""
 LABELS, TRUTH = "labels.csv", "truth.csv"
 TRUTH_COLUMNS = ("recording", "start", "end", "kind", "label", "sound_start", "sound_end")
 WORDS = b"""SYNTHETIC: a program drew these pictures and made this sound; nothing of it was ever broadcast.
@@ -74,6 +79,8 @@ class Size:
             raise ValueError(f"there is nothing to make; of programmes there are {', '.join(KINDS)}")
         if min(self.channels) < 0 or not (0 < self.seconds < float("inf") and 0 < self.fps <= MOST_FPS):
             raise ValueError(f"channels are numbers from 0 on, seconds more than 0, and fps at most {MOST_FPS}")
+        if max(self.fps.numerator, self.fps.denominator) > FINEST:
+            raise ValueError(f"{float(self.fps):g} is too fine for a film's clock; write a fraction, as in 30000/1001")
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +150,8 @@ def changed(size: Size, changes: Mapping[str, Any]) -> Size:
 
 
 def _pictures(recording: Recording, size: Size) -> Iterator[Pixels]:
-    for number in range(int(size.seconds * size.fps)):
+    # Times are rounded; the first picture is always there.
+    for number in range(math.ceil(size.seconds * float(size.fps) - 1e-6)):
         seconds = float(number / size.fps)
         yield frame_at(recording.channel, recording.parts, seconds, logo=size.logo)
 

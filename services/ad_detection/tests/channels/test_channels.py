@@ -218,6 +218,7 @@ def test_the_command_makes_recordings(tmp_path: Path, monkeypatch: pytest.Monkey
         ({"seconds": "long"}, "seconds: Input should be a valid number"),
         ({"seconds": 0}, "seconds more than 0"),
         ({"fps": 1000}, "fps at most 100"),
+        ({"fps": 29.97}, "29.97 is too fine for a film's clock; write a fraction, as in 30000/1001"),
         ({"channels": []}, "there is nothing to make"),
         ({"channels": [-1]}, "channels are numbers from 0 on"),
         ({"kinds": ["opera"]}, "of programmes there are studio, pitch, film, street"),
