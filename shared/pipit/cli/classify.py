@@ -4,24 +4,27 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Annotated, Any
 
+import numpy as np
 import typer
 from rich.markup import escape
 
 from pipit.cli.exit_codes import NotInstalled, exit_code_of
 from pipit.cli.output import JsonOption, plain, print_json, print_line, print_table, say
 from pipit.cli.settings import CliSettings
-from pipit.cli.watch_command import Wish, is_watched, plain_prediction, watch_camera, watch_file
-from pipit.client import Answer, Client, Refusal
+from pipit.cli.watch_command import Wish, hears, is_watched, plain_prediction, watch_camera, watch_file
+from pipit.client import Answer, Client, PcmAudio, Refusal
 from pipit.errors import InvalidInput, PipitError
 from pipit.inputs.limits import LARGEST_FILE
 from pipit.inputs.media import Kind, media_of_file, open_file
 from pipit.settings import load_settings
 from pipit.types import Box, Prediction, TimeSpan
 
+_RATE = 48_000
+"""Hz, of a film's sound track; a server makes of it what its task needs."""
 _COLUMNS = ("file", "where", "answer", "label", ">score", "detected", "")
 _EXPERIMENTAL = (
     "experimental: nobody has shown that these scores mean what their labels say, so that no answer says them; the "
@@ -129,6 +132,8 @@ def _told(path: Path, error: PipitError | OSError) -> PipitError:
 def _ask_file(client: Client, path: Path, wish: Wish, stream: bool) -> dict[str, Any]:
     """Sends a file as what it is, whatever its name says."""
     media = media_of_file(path)
+    if media.kind is Kind.FILM and hears(client, wish):
+        return _ask_stream(client, path, wish, _sound_track)
     if is_watched(media):
         return watch_file(client, path, wish)
     if len(wish.tasks) > 1:
@@ -161,10 +166,12 @@ def _ask(client: Client, path: Path, wish: Wish) -> dict[str, Any]:
     return _finish(path, [client.classify(path)], begin, wish)
 
 
-def _ask_stream(client: Client, path: Path, wish: Wish) -> dict[str, Any]:
+def _ask_stream(
+    client: Client, path: Path, wish: Wish, pieces: Callable[[Path], Iterator[PcmAudio]] | None = None
+) -> dict[str, Any]:
     """A recording, piece by piece."""
     begin = time.perf_counter()
-    return _finish(path, [*_stream(client, path)], begin, wish)
+    return _finish(path, [*_stream(client, path, pieces or _recording)], begin, wish)
 
 
 def _finish(path: Path, answers: list[Answer], begin: float, wish: Wish) -> dict[str, Any]:
@@ -183,17 +190,10 @@ def _draw(path: Path, answers: list[Answer], output: Path) -> None:
     draw(path, [prediction for answer in answers for prediction in answer.predictions], output)
 
 
-def _stream(client: Client, path: Path) -> Iterator[Answer]:
+def _stream(client: Client, path: Path, pieces: Callable[[Path], Iterator[PcmAudio]]) -> Iterator[Answer]:
     """A second of sound at a time."""
-    try:
-        from pipit.inputs.audio.files import read_pieces  # noqa: PLC0415 (whole files need it only on the server)
-    except ModuleNotFoundError as error:
-        raise NotInstalled(
-            f"the package {error.name!r}, which reads long recordings, is not installed here; in the repository, run: "
-            "pip install --editable 'shared[audio,cli]'"
-        ) from error
     answered, refused = False, None
-    for answer in client.stream(read_pieces(path)):
+    for answer in client.stream(pieces(path)):
         if isinstance(answer, Refusal):
             refused = answer
             say(f"pipit: {path}: {answer.message}")
@@ -202,6 +202,30 @@ def _stream(client: Client, path: Path) -> Iterator[Answer]:
             yield answer
     if refused is not None and not answered:
         raise refused.error
+
+
+def _recording(path: Path) -> Iterator[PcmAudio]:
+    try:
+        from pipit.inputs.audio.files import read_pieces  # noqa: PLC0415 (whole files need it only on the server)
+    except ModuleNotFoundError as error:
+        raise _not_installed(error, "long recordings", "audio,cli") from error
+    return read_pieces(path)
+
+
+def _sound_track(path: Path) -> Iterator[PcmAudio]:
+    """Of a film, or of sound in a container that is made for films."""
+    try:
+        from pipit.data.recorded_sound import longer, sound_of  # noqa: PLC0415 (needs PyAV)
+    except ModuleNotFoundError as error:
+        raise _not_installed(error, "the sound of M4A, MP4 and WebM", "audio,cli,video") from error
+    return (PcmAudio(piece[:, np.newaxis], _RATE) for piece in longer(sound_of(path, _RATE), _RATE))
+
+
+def _not_installed(error: ModuleNotFoundError, what: str, extras: str) -> NotInstalled:
+    return NotInstalled(
+        f"the package {error.name!r}, which reads {what}, is not installed here; in the repository, run: "
+        f"pip install --editable 'shared[{extras}]', or convert the file to WAV, FLAC, Ogg or MP3"
+    )
 
 
 def _result(path: Path, answers: list[Answer], seconds: float) -> dict[str, Any]:

@@ -55,6 +55,9 @@ def train(
     *,
     recipe: RecipeOption = "",
     set_: SetOption = None,
+    start_from: Annotated[
+        Path | None, typer.Option(metavar="RUN|BUNDLE", help="Go on from its network, where the task's recipes can.")
+    ] = None,
     until: Annotated[str, typer.Option(help=f"Last step to run: {', '.join(STEPS)}.")] = "publish",
     force: Annotated[list[str] | None, typer.Option(help="Run this step even if nothing changed.")] = None,
     version: Annotated[str, typer.Option(help="Version of the bundle. (default: the one after the newest here)")] = "",
@@ -92,11 +95,13 @@ def train(
     For example:
       pipit train TASK
       pipit train TASK --recipe small --set epochs=10 --until evaluate
+      pipit train TASK --recipe mine --start-from runs/TASK/base-1f0c
       pipit train TASK --publish --promote staging --registry nas.local:50050
       pipit train TASK --require-gates --publish --report report
     """
     settings = load_settings(CliSettings)
-    trainer = open_trainer(task, recipe, parse_overrides(set_ or ()), data or settings.data)
+    overrides = parse_overrides(set_ or ()) | ({} if start_from is None else {"start_from": str(start_from)})
+    trainer = open_trainer(task, recipe, overrides, data or settings.data)
     _check_request(until, publish, promote, require_gates, report)
     worker = read_worker()
     if worker.count > 1 and not getattr(trainer, "distributed", False):

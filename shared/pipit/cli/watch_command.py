@@ -46,9 +46,6 @@ def watch_file(client: Client, path: Path, wish: Wish) -> dict[str, Any]:
     if media.kind is Kind.LANDMARKS:
         return _landmark_file(client, path, wish)
     tasks = _tasks(client, wish)
-    kinds = {model.task: model.input_kind for model in client.models()}
-    if all(kinds.get(task) == "audio" for task in tasks):
-        raise InvalidInput(f"sound in {media.name} is not taken; convert it to WAV, FLAC, Ogg Vorbis or Opus, or MP3")
     try:
         from pipit.inputs.video import read_frames  # noqa: PLC0415 (needs PyAV, which most clients do without)
     except ModuleNotFoundError as error:
@@ -56,6 +53,12 @@ def watch_file(client: Client, path: Path, wish: Wish) -> dict[str, Any]:
         raise NotInstalled(text) from error
     moments = watch(client, tasks, pictures(read_frames(path, wish.rate)), AHEAD)
     return {"file": path, **_show(moments, tasks, path.name, wish)}
+
+
+def hears(client: Client, wish: Wish) -> bool:
+    """Whether all that is asked goes by sound alone."""
+    kinds = {model.task: model.input_kind for model in client.models()}
+    return all(kinds.get(task) == "audio" for task in _tasks(client, wish))
 
 
 def watch_camera(client: Client, name: str, wish: Wish) -> None:

@@ -66,7 +66,7 @@ def windows_of(
     """
     longest = round(seconds * rate)
     held, begin, wanted = np.zeros(0, np.float32), 0, 0
-    for piece in _longer(pieces, rate):
+    for piece in longer(pieces, rate):
         held = np.concatenate([held, piece])
         while wanted < len(ends) and (end := round(ends[wanted] * rate)) <= begin + len(held):
             yield wanted, held[max(0, end - longest - begin) : end - begin].copy()
@@ -78,7 +78,7 @@ def windows_of(
         held, begin = held[spare:], begin + spare
 
 
-def _longer(pieces: Iterable[Sound], samples: int) -> Iterator[Sound]:
+def longer(pieces: Iterable[Sound], samples: int) -> Iterator[Sound]:
     """Joined to about `samples`: a codec's own are so short that holding a window anew for each takes long."""
     parts: list[Sound] = []
     length = 0

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import av
 import numpy as np
 import pytest
 import soundfile
@@ -113,10 +115,37 @@ def test_a_name_is_shown_in_letters_that_every_program_reads() -> None:
 
 
 @pytest.mark.parametrize(
+    ("name", "codec"), [("phone.m4a", "aac"), ("browser.webm", "libopus"), ("film.mkv", "pcm_s16le")]
+)
+def test_the_sound_of_phones_browsers_and_films_is_heard(
+    ask: Callable[..., Any], tmp_path: Path, name: str, codec: str
+) -> None:
+    path = tmp_path / name
+    with av.open(str(path), "w", format="mp4" if name.endswith("m4a") else None) as container:
+        stream = container.add_stream(codec, rate=48_000, layout="mono")
+        frame = av.AudioFrame.from_ndarray(loudness(3 * 48_000)[np.newaxis], format="fltp", layout="mono")
+        frame.sample_rate = 48_000
+        container.mux([*stream.encode(frame), *stream.encode(None)])
+    (result,) = ask(path).json()
+    assert [part["scores"][0]["label"] for part in result["predictions"]][:3] == ["loud", "quiet", "loud"]
+
+
+def test_what_reads_films_is_named_where_it_is_missing(
+    ask: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "phone.m4a").write_bytes(b"\0\0\0\x18ftypM4A \0\0\0\0M4A mp42" + bytes(64))
+    monkeypatch.delitem(sys.modules, "pipit.data.recorded_sound", raising=False)
+    monkeypatch.setitem(sys.modules, "av", None)
+    called = ask(tmp_path / "phone.m4a")
+    assert called.code == ExitCode.NOT_INSTALLED
+    assert "the package 'av', which reads the sound of M4A, MP4 and WebM, is not installed here" in called.err
+
+
+@pytest.mark.parametrize(
     ("name", "head", "text"),
     [
-        ("phone.m4a", b"\0\0\0\x18ftypM4A \0\0\0\0M4A mp42", "sound in M4A is not taken; convert it to WAV, FLAC"),
-        ("browser.webm", b"\x1aE\xdf\xa3", "sound in WebM or Matroska is not taken; convert it to WAV, FLAC"),
+        ("phone.m4a", b"\0\0\0\x18ftypM4A \0\0\0\0M4A mp42", "phone.m4a"),
+        ("browser.webm", b"\x1aE\xdf\xa3", "browser.webm"),
         ("voice.wav", b"FORM\0\0\0\0AIFF", "sound in AIFF is not taken; send WAV, FLAC"),
     ],
 )

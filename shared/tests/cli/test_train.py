@@ -127,6 +127,7 @@ def test_bench_without_a_bundle(train: Any) -> None:
         (["--set", "epochs"], ExitCode.BAD_INPUT),
         (["--set", "epochs=many"], ExitCode.BAD_INPUT),
         (["--set", "epoch=3"], ExitCode.BAD_INPUT),
+        (["--start-from", "runs/base"], ExitCode.BAD_INPUT),  # Its recipes can't.
         (["--until", "lunch"], ExitCode.BAD_INPUT),
         (["--version", "one"], ExitCode.BAD_INPUT),
         (["--publish", "--until", "fit"], ExitCode.BAD_INPUT),

@@ -17,6 +17,7 @@ import numpy as np
 from pipit.bundle.manifest import Decision, InputDescription, Metric
 from pipit.inputs import Input
 from pipit.pipelines.pictures import INPUT
+from pipit.runtimes.timing import time_calls
 from pipit.training.alarms import alarm_labels_of
 from pipit.training.by_input.pictures.frozen import BATCH, seen_by
 from pipit.training.by_input.pictures.listing import Picture, Pixels, read_pixels
@@ -55,6 +56,8 @@ from ad_detection.measure import AD, measure, measure_forgotten
 
 OTHERS = "others"
 """A fourth side: what the base was made for, and this training is not."""
+TIMED = 20
+"""Calls, each of one frame."""
 
 
 class FramesTrainer(PictureTrainer[FramesRecipe]):
@@ -159,6 +162,9 @@ class FramesTrainer(PictureTrainer[FramesRecipe]):
     ) -> Mapping[str, Metric]:
         """See `ad_detection.measure`."""
         found = measure(evaluation.labels, scores, test.truth, test.groups, decision, self.recipe.seed)
+        # Of what `ask` asks, which is what will serve once it is exported; one thread, on this machine.
+        median, _ = time_calls(lambda: ask(test.rows[:1]), runs=TIMED)
+        found["median_ms"] = Metric(value=median, samples=TIMED)
         if not self.entries(run, OTHERS) or self._start is None:
             return found
         others, base = self.side(run, OTHERS), base_bundle(self._start)
