@@ -33,7 +33,7 @@ from pipit.training.run import Facts, Run
 from pipit.training.sides import SIDES, Entry, require_trained
 from pipit.training.source_set import Listing
 from pipit.training.splits import cut_by_group
-from pipit.training.thresholds import choose_thresholds, rare_labels, unknown_below
+from pipit.training.thresholds import choose_thresholds, rare_labels, uncertain_margin, unknown_below
 from pipit.training.torch_data import Samples
 from pipit.training.torch_fit import seed_everything
 from pipit.training.torch_kit import TorchKit
@@ -187,8 +187,13 @@ class CryTrainer(SoundTrainer[CryRecipe]):
         thresholds = dict(decision.thresholds)
         thresholds |= {name: max(thresholds[name], strict[name]) for name in critical.labels if name in strict}
         cries = validation.truth >= len(labels) - len(self._reasons(run))
-        below = unknown_below(validation.truth[cries], scores[cries], rule.unknown_share)
-        return decision.model_copy(update={"thresholds": thresholds, "unknown_below": below})
+        return decision.model_copy(
+            update={
+                "thresholds": thresholds,
+                "unknown_below": unknown_below(validation.truth[cries], scores[cries], rule.unknown_share),
+                "uncertain_margin": uncertain_margin(scores[cries], rule.uncertain_share),
+            }
+        )
 
     def measure(self, run: Run, scores: Scores, side: SoundSide, decision: Decision) -> Evaluation:
         """See `ClassifierTrainer`; the gate's mistakes count."""
