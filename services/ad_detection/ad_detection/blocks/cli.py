@@ -14,6 +14,7 @@ from pipit.cli.output import JsonOption, print_json, print_json_line, print_line
 from pipit.cli.settings import CliSettings
 from pipit.client import Client
 from pipit.data.spans.cuts import BREAK, CUT, MUTE
+from pipit.data.synthetic import mark_synthetic, synthetic_among
 from pipit.errors import InvalidInput, PipitError
 from pipit.settings import load_settings
 from rich.markup import escape
@@ -165,6 +166,10 @@ def scores(
     found = find_members(member)
     prepare_folder(output, found)
     files = _files(recordings)
+    made_up = set(synthetic_among(file.path for file in files))
+    made_up.update(*(bundle.manifest.lineage.synthetic for bundle in bundles))
+    if made_up:
+        mark_synthetic(output, made_up)
     with members_alone(dict(zip(found, bundles, strict=True))) as opened:
         for file in files:
             place = output / f"{file.recording}.csv"

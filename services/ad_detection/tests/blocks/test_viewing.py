@@ -5,13 +5,18 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from itertools import takewhile
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import av
 import numpy as np
 import pytest
-from ad_detection.blocks import asking
+from ad_detection.blocks import asking, watching
 from ad_detection.blocks.asking import Answering, answering_bundles, answering_server
 from ad_detection.blocks.recordings import read_members, read_scored, read_series
 from ad_detection.blocks.skipping import chapters_of, skip, text_of
@@ -20,9 +25,11 @@ from pipit.bundle import Bundle
 from pipit.cli.main import app
 from pipit.client import Client
 from pipit.data.frames.following import Patience
-from pipit.data.frames.sources import files_of, source_named
+from pipit.data.frames.sources import files_of, open_file, source_named
+from pipit.data.seen_and_heard import Heard, Seen, SeenAndHeard
 from pipit.data.spans.cuts import BREAK, read_comskip, read_edl
-from pipit.errors import InvalidInput, NotFound
+from pipit.data.synthetic import mark_synthetic, synthetic_among
+from pipit.errors import InvalidInput, NotFound, Unavailable
 from pipit.serving import InferenceServer, ServingSettings
 from typer.testing import CliRunner
 
@@ -152,6 +159,73 @@ def test_a_file_is_watched_as_it_runs(recording: Path, answering: Answering) -> 
         assert not begun.without_sound
 
 
+def test_an_address_is_watched_and_one_that_is_not_there_is_named(
+    recording: Path, answering: Answering, tmp_path: Path
+) -> None:
+    # A container that can be read from its start on: the server knows no ranges.
+    with av.open(str(recording)) as source, av.open(str(tmp_path / "evening.mkv"), "w") as target:
+        streams = {stream.index: target.add_stream_from_template(stream) for stream in source.streams}
+        for packet in source.demux():
+            if packet.dts is not None:
+                packet.stream = streams[packet.stream.index]
+                target.mux(packet)
+    handler = partial(SimpleHTTPRequestHandler, directory=str(tmp_path))
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        address = f"http://127.0.0.1:{server.server_port}"
+        events: list[Event] = []
+        watcher = Watcher(answering, events.append)
+        watcher.watch(source_named(f"{address}/evening.mkv"), 1.0, Patience(pause=0.01))
+        with pytest.raises(NotFound, match="check the address"):
+            Watcher(answering, events.append).watch(source_named(f"{address}/other.mkv"), 1.0, Patience())
+        server.shutdown()
+    assert [event.name for event in events][:5] == ["watching", "ad_started", "ad_ended", "ad_started", "ad_ended"]
+    with pytest.raises(Unavailable, match="is it there, and is it free"):
+        Watcher(answering, events.append).watch(source_named(f"{address}/evening.mkv"), 1.0, Patience(attempts=1))
+
+
+def test_a_source_that_breaks_off_leaves_nobody_muted(
+    recording: Path, answering: Answering, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A live source that ends within a break, comes back once, and then no more."""
+    times = iter([0.0, 300.0])
+    monkeypatch.setattr(watching, "monotonic", lambda: next(times))
+    opened = []
+
+    @contextmanager
+    def open_live(*_: Any, **__: Any) -> Iterator[Any]:
+        opened.append(1)
+        if len(opened) > 2:
+            raise Unavailable("gone for good")
+        with open_file(recording, "live") as container:
+            yield container
+
+    class Live(SeenAndHeard):
+        """Until the middle of the first break."""
+
+        def __init__(self, *arguments: Any) -> None:
+            super().__init__(*arguments)
+            self.duration = None
+
+        def __iter__(self) -> Iterator[Seen | Heard]:
+            return takewhile(lambda came: came.seconds < 260.0, super().__iter__())
+
+    monkeypatch.setattr(watching, "open_url", open_live)
+    monkeypatch.setattr(watching, "SeenAndHeard", Live)
+    events: list[Event] = []
+    watcher = Watcher(answering, events.append)
+    with pytest.raises(Unavailable, match="did not come back in 2 attempts"):
+        watcher.watch(source_named("rtsp://tv.local/one"), 1.0, Patience(attempts=2, pause=0.01))
+    assert [event.name for event in events] == [
+        "watching",
+        *("ad_started", "ad_ended", "reconnecting"),
+        *("ad_started", "ad_ended", "reconnecting"),
+    ]
+    assert events[1].seconds == pytest.approx(200.0, abs=8.0)
+    assert events[2].seconds == pytest.approx(260.0, abs=2.0)
+    assert events[4].seconds == pytest.approx(500.0, abs=8.0)
+
+
 def test_events_are_lines_of_json(recording: Path, looks: Bundle, blocks: Bundle) -> None:
     done = RUNNER.invoke(
         app,
@@ -180,6 +254,15 @@ def test_scores_are_written_once_and_read_again(recording: Path, looks: Bundle, 
     other = RUNNER.invoke(app, ["ads", "scores", str(recording), "--member", str(blocks.path), "--output", str(output)])
     assert other.exit_code == 3
     assert "can't be a member: it takes a tensor" in other.stderr
+
+
+def test_what_a_program_filmed_stays_marked(film: Film, looks: Bundle, tmp_path: Path) -> None:
+    film(tmp_path / "films" / "one.mp4", [], 20)
+    mark_synthetic(tmp_path / "films", ("made up",))
+    output = tmp_path / "scores"
+    command = ["ads", "scores", str(tmp_path / "films"), "--member", str(looks.path), "--output", str(output)]
+    assert RUNNER.invoke(app, command).exit_code == 0
+    assert synthetic_among([output / "one.csv"]) == ("made up",)
 
 
 def test_members_have_to_be_those_that_are_named(blocks: Bundle, looks: Bundle) -> None:
