@@ -48,7 +48,7 @@ class AudioRecipe(Recipe):
     data: Annotated[tuple[SoundSource, ...], Field(min_length=1)]
     features: Features = Features()
     strengths: Annotated[tuple[Annotated[float, Field(gt=0.0)], ...], Field(min_length=1)] = (
-        *(0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0),
+        *(0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0),
     )
     """Of logistic regression (C), of which the log loss of the validation side chooses."""
     test_channels: tuple[str, ...] = ()
