@@ -116,6 +116,11 @@ NUMBERS = {
         {"recipe": "together", "metric": "accuracy"},
         ("samples", 100, 0),
     ),
+    "ad_detection.temporal": (
+        "ads_temporal",
+        {"task": "on frames", "frames": "unseen channels", "at": "threshold", "metric": "accuracy"},
+        ("samples", 100, 0),
+    ),
     "ad_detection.audio": (
         "ads_audio",
         {"sound": "tv_audio, 30 s", "network": "moves", "how": "one session out", "metric": "auc"},

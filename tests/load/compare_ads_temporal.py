@@ -4,7 +4,8 @@
 
 Needs PIPIT_DATA with EfficientNet-Lite0's weights. FOLDER takes what is drawn and trained; what is there is not made
 again. Channels 1 to 6 train and validate, 7 and 8 test, 101 to 104 come afterwards: as they are, and with their logos
-taken away. A frame a second. No training frame is varied, so that both learn from the same pictures.
+taken away. A frame a second, of which single frames learn from every third: neighbours are nearly one picture. No
+training frame is varied.
 
 frames          single frames: EfficientNet-Lite0 as ImageNet left it, and a head (recipe base)
 frames, mean    the same scores, each with those of the four seconds before as their mean: what memory alone gives
@@ -15,8 +16,9 @@ small           both tasks' recipe `synthetic`
 
 from __future__ import annotations
 
+import shutil
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from fractions import Fraction
@@ -30,6 +32,7 @@ from ad_detection.flicker import flicker
 from ad_detection.frames.recipe import FramesRecipe
 from ad_detection.frames.synthetic import write_frames
 from ad_detection.frames.task import FramesTrainer
+from ad_detection.labelled_frames import TABLE, Frame
 from ad_detection.measure import AD, detected
 from ad_detection.temporal.cnn import make_cnn
 from ad_detection.temporal.data import in_order, read_timed_frames, sequence_of, steps_of
@@ -44,6 +47,7 @@ from measure import milliseconds, side_by_side, write_csv
 from numpy.typing import NDArray
 from pipit.bundle import Bundle, open_bundle
 from pipit.bundle.manifest import Metric
+from pipit.data.frames.manifest import append_row, mend_manifest, read_manifest
 from pipit.inputs import EncodedImage
 from pipit.pipelines.networks import open_networks
 from pipit.pipelines.pictures import INPUT as PIXELS
@@ -92,23 +96,22 @@ def main() -> None:
     """Prints and writes `docs/measured/ads_temporal.csv`."""
     folder, data = Path(sys.argv[1]), load_settings(DataSettings).data
     assert data is not None, "set PIPIT_DATA"
-    drawn(folder / "synthetic_seconds", TRAINED)
+    thinned(drawn(folder / "synthetic_seconds", TRAINED), folder / "synthetic_thirds")
     unseen = drawn(folder / "unseen_seconds", NEVER)
     without_logo = drawn(folder / "unseen_seconds_no_logo", replace(NEVER, logo=False))
     rows: list[Row] = []
     bundles: dict[str, Bundle] = {}
     runs: dict[str, Path] = {}
-    for name in ("frames", "on frames", "temporal", "small frames", "small temporal"):
-        bundle, runs[name] = trained(name, folder, data, runs)
-        bundles[name] = bundle
-        kept = bundle.manifest.metrics
+    for name in ("frames", "temporal", "small frames", "small temporal", "on frames"):
+        bundles[name], runs[name] = trained(name, folder, data, runs)
+        kept = bundles[name].manifest.metrics
         rows += [row(name, "test channels", "threshold", key, kept[key]) for key in KEPT if key in kept]
-        rows += measured(name, bundle, "unseen channels", unseen)
+        rows += measured(name, bundles[name], "unseen channels", unseen)
+        if not name.startswith("small"):
+            rows += measured(name, bundles[name], "unseen channels, logo removed", without_logo)
+        if name == "temporal":
+            rows += [*times(bundles[name], folder, data), *parity(bundles[name], folder, data)]
         write_csv("ads_temporal", rows, PACKAGES)
-    for name in ("frames", "on frames"):
-        rows += measured(name, bundles[name], "unseen channels, logo removed", without_logo)
-    rows += [*times(bundles["on frames"], runs["frames"], folder, data), *parity(bundles["temporal"], folder, data)]
-    write_csv("ads_temporal", rows, PACKAGES)
 
 
 def drawn(folder: Path, size: Size) -> Path:
@@ -116,16 +119,30 @@ def drawn(folder: Path, size: Size) -> Path:
     return folder if (folder / "SYNTHETIC.txt").is_file() else write_frames(folder, size)
 
 
+def thinned(folder: Path, thin: Path) -> Path:
+    """Every third frame of a set, made where it is not there."""
+    if not (thin / TABLE).is_file():
+        thin.mkdir(parents=True, exist_ok=True)
+        mend_manifest(thin)
+        for row in read_manifest(folder)[::3]:
+            (thin / row.file).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(folder / row.file, thin / row.file)
+            append_row(thin, row)
+        shutil.copyfile(folder / TABLE, thin / TABLE)
+    return thin
+
+
 def trained(name: str, folder: Path, data: Path, runs: Mapping[str, Path]) -> tuple[Bundle, Path]:
     """A bundle by its name in the module's text, and its run. runs: those that are there."""
+    of_frames = name in ("frames", "small frames")
     changes: dict[str, object] = {
-        "data.0.path": str(folder / "synthetic_seconds"),
+        "data.0.path": str(folder / ("synthetic_thirds" if of_frames else "synthetic_seconds")),
         "data.0.licence": "none needed; made by a program",
         "test_channels": [f"channel{number}" for number in TEST],
     }
     recipe_name = "synthetic" if name.startswith("small") else "base"
     trainer: FramesTrainer | TemporalTrainer
-    if name.endswith("frames") and name != "on frames":
+    if of_frames:
         changes |= {"augmentation.copies": 0}
         path = find_recipe(FramesTrainer.recipe_folder, "ad_detection.frames", recipe_name)
         trainer = FramesTrainer(load_recipe(path, FramesRecipe, changes), data)
@@ -141,9 +158,23 @@ def trained(name: str, folder: Path, data: Path, runs: Mapping[str, Path]) -> tu
 
 
 def asked(bundle: Bundle, folder: Path) -> Scored:
-    """What a bundle says of every frame, as a stream of them is served."""
+    """What a bundle says of every frame, as a stream of them is served; kept, for it takes minutes."""
     frames = in_order(read_timed_frames(folder).items)
-    scores = []
+    kept = folder.parent / "answers" / f"{bundle.digest[:16]}-{folder.name}.npy"
+    if not kept.is_file():
+        kept.parent.mkdir(exist_ok=True)
+        np.save(kept, np.array(list(_scores(bundle, frames)), np.float32))
+    return Scored(
+        np.load(kept),
+        np.array([frame.label == AD for frame in frames]),
+        np.array([frame.recording for frame in frames], object),
+        np.array([frame.programme for frame in frames], object),
+        np.array([frame.seconds for frame in frames]),
+    )
+
+
+def _scores(bundle: Bundle, frames: Sequence[Frame]) -> Iterator[float]:
+    """Of an advertisement."""
     with serve_bundle(bundle) as served:
         stream, recording = None, ""
         for frame in frames:
@@ -153,14 +184,7 @@ def asked(bundle: Bundle, folder: Path) -> Scored:
             decoded = served.pipeline.decode(item) if stream is None else stream.push(item, frame.seconds)
             assert decoded is not None, frame.name
             (said,) = served.pipeline.interpret(served.runtime.run(decoded.tensors), decoded)
-            scores.append(next(score.score for score in said.scores if score.label == AD))
-    return Scored(
-        np.array(scores, np.float32),
-        np.array([frame.label == AD for frame in frames]),
-        np.array([frame.recording for frame in frames], object),
-        np.array([frame.programme for frame in frames], object),
-        np.array([frame.seconds for frame in frames]),
-    )
+            yield next(score.score for score in said.scores if score.label == AD)
 
 
 def measured(name: str, bundle: Bundle, what: str, folder: Path) -> list[Row]:
@@ -187,11 +211,11 @@ def rows_of(name: str, what: str, of: Scored, threshold: float) -> list[Row]:
     return rows
 
 
-def times(bundle: Bundle, frames_run: Path, folder: Path, data: Path) -> list[Row]:
+def times(bundle: Bundle, folder: Path, data: Path) -> list[Row]:
     """A step with features that are kept, against the whole network on all five frames; one thread, no decoding."""
     draw = np.random.default_rng(1)
     side = int(bundle.manifest.pipeline.parameters["crop"])
-    recipe = temporal_recipe({"cnn.start_from": str(frames_run)})
+    recipe = temporal_recipe()
     cnn = make_cnn(recipe, weights_file(data), 2, {}, folder, folder, LogProgress())
     head = load_model(bundle.path.parents[1] / "fit" / "network.keras")
     files = {name: folder / f"{name}.tflite" for name in ("cnn_float32", "whole_float32")}
@@ -235,7 +259,7 @@ def times(bundle: Bundle, frames_run: Path, folder: Path, data: Path) -> list[Ro
             60,
         )
     rows = [
-        row("on frames", "one step", "", f"median_ms.{name}", Metric(value=milliseconds(seconds, 50), samples=60))
+        row("temporal", "one step", "", f"median_ms.{name}", Metric(value=milliseconds(seconds, 50), samples=60))
         for name, seconds in found.items()
     ]
     for name, one, other in (
@@ -243,14 +267,14 @@ def times(bundle: Bundle, frames_run: Path, folder: Path, data: Path) -> list[Ro
         ("float32", "float32, whole network", "float32, kept"),
     ):
         ratio = float(np.median(found[one]) / np.median(found[other]))
-        rows.append(row("on frames", "one step", "", f"ratio.{name}", Metric(value=ratio, samples=60)))
+        rows.append(row("temporal", "one step", "", f"ratio.{name}", Metric(value=ratio, samples=60)))
     return rows
 
 
 def parity(bundle: Bundle, folder: Path, data: Path) -> list[Row]:
     """What 8 bits cost the CNN: of frames that nobody saw, features of its float form beside those that serve."""
     frames = in_order(read_timed_frames(folder / "unseen_seconds").items)[::48]
-    recipe = temporal_recipe({})
+    recipe = temporal_recipe()
     cnn = make_cnn(recipe, weights_file(data), 2, {}, folder, folder, LogProgress())
     with serve_bundle(bundle) as served:
         pipeline: Any = served.pipeline
@@ -266,10 +290,10 @@ def parity(bundle: Bundle, folder: Path, data: Path) -> list[Row]:
     ]
 
 
-def temporal_recipe(changes: Mapping[str, object]) -> TemporalRecipe:
+def temporal_recipe() -> TemporalRecipe:
     """Of the recipe base."""
     path = find_recipe(TemporalTrainer.recipe_folder, "ad_detection.temporal", "base")
-    return load_recipe(path, TemporalRecipe, changes)
+    return load_recipe(path, TemporalRecipe)
 
 
 def row(task: str, what: str, at: str, metric: str, found: Metric) -> Row:
