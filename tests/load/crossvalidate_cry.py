@@ -23,20 +23,24 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from baby_monitor.cry.fitting import Ungated, encoded_rows
 from baby_monitor.cry.labels import CRY, NO_CRY
 from baby_monitor.cry.measures import listen_for_cries, long_recordings
+from baby_monitor.cry.network import Gated
 from baby_monitor.cry.pipeline import scores_of
 from baby_monitor.cry.recipe import CryRecipe
+from baby_monitor.cry.speech import Encoded
 from baby_monitor.cry.task import CryTrainer
 from measure import write_csv
 from numpy.typing import NDArray
 from pipit.settings import DataSettings, load_settings
 from pipit.training.by_input.audio.clips import Clip
+from pipit.training.cache import ArrayCache
 from pipit.training.evaluation import evaluate
 from pipit.training.intervals import Estimate, grouped_share
 from pipit.training.recipe import find_recipe, load_recipe
 from pipit.training.roc import area_under_curve
-from pipit.training.run import open_run
+from pipit.training.run import Run, open_run
 from pipit.training.source_set import Listing
 from pipit.training.steps import actions_of, run_steps
 from scipy.stats import rankdata
@@ -93,7 +97,7 @@ def main() -> None:
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--recipes", nargs="+", default=["yamnet"])
+    parser.add_argument("--recipes", nargs="+", default=["yamnet", "whisper"])
     parser.add_argument("--labels", nargs="+", default=["guide", "corpus"], choices=["guide", "corpus"])
     parser.add_argument("--no-gate", dest="gate", action="store_false", help="leave the gate out")
     parser.add_argument("--work", type=Path, default=Path("runs"), help="where runs are kept")
@@ -124,7 +128,7 @@ def _measured(name: str, labels: str, prior: float, split: str, data: Path, work
             run_steps(run, actions_of(trainer), "fit")
             test = trainer.side(run, "test")
             network = trainer.kit.load(run.output("fit"), lambda t=trainer, r=run: t.build(r))
-            outputs = trainer.kit.outputs(network, test.rows)
+            outputs = _outputs(trainer, network, test.rows, run)
             found = [label for label in trainer.labels(run) if label != NO_CRY]
             assert not reasons or reasons == tuple(found)
             reasons = tuple(found)
@@ -134,6 +138,14 @@ def _measured(name: str, labels: str, prior: float, split: str, data: Path, work
     truth, scores, groups, rounds = (np.concatenate(parts) for parts in zip(*tests, strict=True))
     given = {"recipe": name, "labels": labels, "prior": prior, "split": split}
     return [{**given, **row} for row in _rows(reasons, truth, scores, groups, rounds)]
+
+
+def _outputs(trainer: CryTrainer, network: Gated, rows: NDArray[np.float32], run: Run) -> NDArray[np.float32]:
+    """Of the trained network; an encoder is asked once about each recording, for all rounds together."""
+    if not isinstance(network.head, Encoded):
+        return trainer.kit.outputs(network, rows)
+    encoded = encoded_rows(network, rows, ArrayCache(run.cache / "encoded"), run.progress)
+    return trainer.kit.outputs(Ungated(network.head.head), encoded)
 
 
 def _rows(

@@ -65,8 +65,9 @@ def why_unreachable(details: str, server: str) -> str:
     address = server.rpartition(" ")[2]
     variable = proxy_between(address) if ":" in address else ""
     if variable:
+        end = "" if found.endswith("?") else "."
         return (
-            f"{server} can't be reached through the proxy that {variable} names: {found}; if it is on your own "
+            f"{server} can't be reached through the proxy that {variable} names: {found}{end} If it is on your own "
             "network, add its host to no_proxy"
         )
     return f"{server} can't be reached: {found}"

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable
 from importlib.metadata import entry_points
@@ -57,7 +58,7 @@ def test_check_of_an_unknown_task(pipit: Any, tmp_path: Path) -> None:
 def test_fetch_of_an_unknown_set_says_what_there_is(pipit: Any) -> None:
     called = pipit("data", "fetch", "esc51")
     assert called.code == ExitCode.NOT_FOUND
-    assert "dlib_faces, efficientnet_lite0, esc50, mobilefacenet, resnet50, yamnet" in called.err
+    assert "dlib_faces, efficientnet_lite0, esc50, mobilefacenet, resnet50, whisper_tiny_en, yamnet" in called.err
 
 
 def test_fetch_from_a_mirror_that_is_away(pipit: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -66,6 +67,18 @@ def test_fetch_from_a_mirror_that_is_away(pipit: Any, tmp_path: Path, monkeypatc
     assert called.code == ExitCode.UNAVAILABLE
     assert called.out == ""
     assert "http://127.0.0.1:9/yamnet.tflite can't be fetched" in called.err
+
+
+def test_an_index_is_written_for_tasks_that_read_one(pipit: Any, tmp_path: Path) -> None:
+    folder = Path(pipit("data", "synthesise", "baby_monitor.cry", "--to", tmp_path, "--json").json()["folder"])
+    written = pipit("data", "index", "baby_monitor.cry", folder, "--validation", "0.3", "--json").json()
+    assert sum(written.values()) == 60
+    assert {name: len(json.loads((folder / name).read_text())) for name in written} == written
+    (report,) = pipit("data", "check", "baby_monitor.cry", folder, "--json").json()
+    assert (report["layout"], report["problems"]) == ("metadata", [])
+    called = pipit("data", "index", "home_security.sounds", folder)
+    assert called.code == ExitCode.NOT_FOUND
+    assert "needs no index (tasks that have one here: baby_monitor.cry)" in called.err
 
 
 def test_synthesises_a_set_once_that_the_check_finds_good(pipit: Any, tmp_path: Path) -> None:

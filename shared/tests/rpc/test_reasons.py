@@ -171,7 +171,7 @@ def test_a_proxy_that_refuses_is_named(proxy: Proxy, monkeypatch: pytest.MonkeyP
         health_of("nas.example:50050")
     assert str(caught.value) == (
         "the server at nas.example:50050 can't be reached through the proxy that http_proxy names: HTTP proxy returned "
-        "response code 403; if it is on your own network, add its host to no_proxy"
+        "response code 403. If it is on your own network, add its host to no_proxy"
     )
     assert proxy.asked == ["nas.example:50050"]
 

@@ -3,6 +3,7 @@
     window ─┬─> log-mel in patches ─> YAMNet ─┬─> is there a cry?  ──> column 0
             │                                 └─> embedding        ──> further columns (embedding)
             ├─> log-mel ─────────────────────────────────────────────> further columns (log_mel)
+            ├─> log-mel as Whisper has it ───────────────────────────> further columns (speech)
             └────────────────────────────────────────────────────────> further columns (samples)
 
 Why somebody cries is asked of a network of our own; whether somebody cries, of YAMNet, which was trained on two million
@@ -19,14 +20,14 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 from pipit.errors import InvalidInput
-from pipit.inputs.audio import PATCH_FRAMES, LogMel, level_patches
+from pipit.inputs.audio import PATCH_FRAMES, WHISPER, LogMel, level_patches
 from pipit.pipelines.audio_windows import FrontEnd
 from pipit.runtimes import Runtime
 
 Rows = NDArray[np.float32]
-Takes = Literal["embedding", "log_mel", "samples"]
+Takes = Literal["embedding", "log_mel", "speech", "samples"]
 """What the task's own network hears."""
-TAKES: tuple[Takes, ...] = ("embedding", "log_mel", "samples")
+TAKES: tuple[Takes, ...] = ("embedding", "log_mel", "speech", "samples")
 
 GATE = "yamnet"
 """The name of the network in a bundle."""
@@ -34,6 +35,8 @@ GATE_INPUT, EMBEDDING, SCORES = "input", "embedding", "scores"
 EMBEDDING_SIZE = 1024
 CRIES = slice(19, 21)
 """YAMNet's classes "Crying, sobbing" and "Baby cry, infant cry"."""
+SPEECH_LEVEL = 1.5
+"""log10 of the power that Whisper's loudest band is taken to have: every window is brought to one level."""
 
 
 class Hearing:
@@ -51,6 +54,7 @@ class Hearing:
         self.takes = takes
         self._gate = gate
         self._log_mel = LogMel(front_end.log_mel)
+        self._speech = LogMel(WHISPER)
 
     @property
     def size(self) -> int:
@@ -74,6 +78,9 @@ class Hearing:
                 heard = embeddings
         if self.takes == "log_mel":
             heard = np.log(magnitudes + floor)
+        elif self.takes == "speech":
+            # Whisper leaves out the last frame; its scale is (log10 of the power + 4) / 4.
+            heard = (self._speech(windows)[..., :-1] / 10.0 + SPEECH_LEVEL + 4.0) / 4.0
         return np.concatenate([scores[:, np.newaxis], heard.reshape(len(windows), -1)], axis=1, dtype=np.float32)
 
     def _listen(self, patches: Rows) -> tuple[Rows, Rows]:
@@ -94,4 +101,6 @@ def shape_of(front_end: FrontEnd, takes: Takes) -> tuple[int, ...]:
         return (EMBEDDING_SIZE,)
     if takes == "samples":
         return (front_end.samples,)
+    if takes == "speech":
+        return WHISPER.bands, WHISPER.frames(front_end.samples) - 1
     return front_end.log_mel.bands, front_end.log_mel.frames(front_end.samples)

@@ -2,6 +2,7 @@
 
 yamnet   a linear layer on YAMNet's embedding: logistic regression, the baseline that all others have to beat
 small    separable convolutions on log-mel, and the mean and the maximum over time
+whisper  a head on the layers of Whisper's encoder, which stays as it is; see `speech`
 """
 
 from __future__ import annotations
@@ -13,8 +14,10 @@ from torch import Tensor, nn
 
 from baby_monitor.cry.hearing import Takes
 from baby_monitor.cry.recipe import CryRecipe
+from baby_monitor.cry.speech import Encoded, SpeechHead
+from baby_monitor.cry.whisper import Whisper
 
-TAKES_OF: dict[str, Takes] = {"yamnet": "embedding", "small": "log_mel"}
+TAKES_OF: dict[str, Takes] = {"yamnet": "embedding", "small": "log_mel", "whisper": "speech"}
 """What each network hears."""
 WIDTHS = ((48, 2), (96, 2), (96, 1), (192, 2), (192, 1))
 """Of the small network's blocks: channels and stride."""
@@ -95,11 +98,14 @@ class Small(nn.Module):
         return logits
 
 
-def build_network(recipe: CryRecipe, shape: tuple[int, ...], reasons: int) -> Gated:
-    """The recipe's network before its training. shape: of what it hears of one window."""
+def build_network(recipe: CryRecipe, shape: tuple[int, ...], reasons: int, encoder: Whisper | None = None) -> Gated:
+    """The recipe's network before its training. shape: of what it hears of one window. encoder: of `whisper`."""
     dropout = recipe.network_options.dropout
-    head = Linear(shape[0], reasons, dropout) if recipe.network == "yamnet" else Small(reasons, dropout)
-    return Gated(head, shape)
+    if recipe.network == "yamnet":
+        return Gated(Linear(shape[0], reasons, dropout), shape)
+    if encoder is not None:
+        return Gated(Encoded(encoder, SpeechHead(1 + encoder.layers, encoder.width, reasons, dropout)), shape)
+    return Gated(Small(reasons, dropout), shape)
 
 
 def log_shares(truth: NDArray[np.int64], reasons: int) -> NDArray[np.float32]:

@@ -58,7 +58,7 @@ class Network(RecipePart):
 class CryRecipe(SoundRecipe):
     """See `pipit.training.recipe.Recipe`."""
 
-    network: Literal["yamnet", "small"]
+    network: Literal["yamnet", "small", "whisper"]
     gate: Literal["yamnet", "none"] = "yamnet"
     """What tells that nobody cries; `none`: every sound is taken for a cry."""
     data: Annotated[tuple[CrySource, ...], Field(min_length=1)]

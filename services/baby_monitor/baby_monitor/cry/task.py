@@ -33,22 +33,25 @@ from pipit.training.run import Facts, Run
 from pipit.training.sides import SIDES, Entry, require_trained
 from pipit.training.source_set import Listing
 from pipit.training.splits import cut_by_group
-from pipit.training.thresholds import choose_thresholds, rare_labels, unknown_below
+from pipit.training.thresholds import choose_thresholds, rare_labels, uncertain_margin, unknown_below
 from pipit.training.torch_data import Samples
-from pipit.training.torch_fit import fit, seed_everything
+from pipit.training.torch_fit import seed_everything
 from pipit.training.torch_kit import TorchKit
 from pipit.training.trainer import NetworkFile
 
 from baby_monitor.cry.episodes import EpisodeRule
+from baby_monitor.cry.fitting import fit_network
 from baby_monitor.cry.hearing import EMBEDDING_SIZE, GATE, Hearing, shape_of
 from baby_monitor.cry.labels import CRY, NO_CRY, REASONS
 from baby_monitor.cry.measures import listen_for_cries, long_recordings, reasons_alone, share_heard
-from baby_monitor.cry.network import TAKES_OF, AdjustedLoss, Gated, Linear, build_network, log_shares
+from baby_monitor.cry.network import TAKES_OF, Gated, build_network
 from baby_monitor.cry.pipeline import OUTPUT, scores_of
 from baby_monitor.cry.reading import read_cries
 from baby_monitor.cry.recipe import CryRecipe
 from baby_monitor.cry.stream import INPUT
 from baby_monitor.cry.synthetic import golden_sounds
+from baby_monitor.cry.whisper import FILE as WHISPER
+from baby_monitor.cry.whisper import read_whisper, whisper_file
 
 GOLDEN_ROWS = 4
 """Golden samples that are rows of the network's input: the gate may hear no cry in what a program made."""
@@ -90,8 +93,9 @@ class CryTrainer(SoundTrainer[CryRecipe]):
         return self.recipe.gate != "none"
 
     def weights_files(self) -> Mapping[str, Path]:
-        """YAMNet's, which travel with the bundle."""
-        return {FILE.as_posix(): yamnet_file(self.data)} if self.has_gate else {}
+        """YAMNet's, which travel with the bundle, and those of an encoder that stays as it is."""
+        files = self._gate_files()
+        return files | ({WHISPER.as_posix(): whisper_file(self.data)} if self.recipe.network == "whisper" else {})
 
     def read_source(self, folder: Path, source: Any) -> Listing[Clip]:
         """See `read_cries`. Recordings without a cry are no use without a gate."""
@@ -121,8 +125,8 @@ class CryTrainer(SoundTrainer[CryRecipe]):
 
     def maker(self, run: Run) -> FeatureMaker:
         """See `SoundTrainer`."""
-        recipe, weights = self.recipe, self.weights_files()
-        digests = file_digests(weights, run.cache / "file_digests.json")
+        recipe = self.recipe
+        digests = file_digests(self._gate_files(), run.cache / "file_digests.json")
         cache = ArrayCache(run.cache / "features")
         return FeatureMaker(
             self.front_end,
@@ -144,7 +148,8 @@ class CryTrainer(SoundTrainer[CryRecipe]):
 
     def build(self, run: Run) -> Gated:
         """See `ClassifierTrainer`."""
-        return build_network(self.recipe, shape_of(self.front_end, self.takes), len(self._reasons(run)))
+        encoder = read_whisper(whisper_file(self.data)) if self.recipe.network == "whisper" else None
+        return build_network(self.recipe, shape_of(self.front_end, self.takes), len(self._reasons(run)), encoder)
 
     def fit_network(self, run: Run, scratch: Path, logs: Path) -> Trained:
         """On cries alone. Copies train, and validate too: a home is noisier than a recording."""
@@ -152,12 +157,9 @@ class CryTrainer(SoundTrainer[CryRecipe]):
         train, validation = (self._samples(run, side, copies) for side in ("train", "validation"))
         seed_everything(self.recipe.seed)
         network = self.build(run)
-        shares, prior = log_shares(train.targets, len(self._reasons(run))), self.recipe.network_options.prior
-        if isinstance(network.head, Linear):
-            # What the loss makes up for is not learnt.
-            network.head.begin(train.inputs[INPUT][:, 1:], np.float32(1.0 - min(1.0, prior)) * shares)
-        loss = AdjustedLoss(shares, prior)
-        return Trained(network, fit(network, loss, self.recipe, train, validation, scratch, logs, run.progress))
+        reasons, cache = len(self._reasons(run)), ArrayCache(run.cache / "encoded")
+        fitted = fit_network(network, self.recipe, reasons, train, validation, cache, scratch, logs, run.progress)
+        return Trained(network, fitted)
 
     def scores(self, run: Run, outputs: Outputs) -> Scores:
         """See `ClassifierTrainer`."""
@@ -185,8 +187,13 @@ class CryTrainer(SoundTrainer[CryRecipe]):
         thresholds = dict(decision.thresholds)
         thresholds |= {name: max(thresholds[name], strict[name]) for name in critical.labels if name in strict}
         cries = validation.truth >= len(labels) - len(self._reasons(run))
-        below = unknown_below(validation.truth[cries], scores[cries], rule.unknown_share)
-        return decision.model_copy(update={"thresholds": thresholds, "unknown_below": below})
+        return decision.model_copy(
+            update={
+                "thresholds": thresholds,
+                "unknown_below": unknown_below(validation.truth[cries], scores[cries], rule.unknown_share),
+                "uncertain_margin": uncertain_margin(scores[cries], rule.uncertain_share),
+            }
+        )
 
     def measure(self, run: Run, scores: Scores, side: SoundSide, decision: Decision) -> Evaluation:
         """See `ClassifierTrainer`; the gate's mistakes count."""
@@ -271,6 +278,9 @@ class CryTrainer(SoundTrainer[CryRecipe]):
                 "False alarms are counted on minutes of background; a house sounds for days.",
             ),
         )
+
+    def _gate_files(self) -> dict[str, Path]:
+        return {FILE.as_posix(): yamnet_file(self.data)} if self.has_gate else {}
 
     def _reasons(self, run: Run) -> tuple[str, ...]:
         """In the guide's order, and after them those that only this recipe has."""

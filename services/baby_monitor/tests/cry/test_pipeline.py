@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
-from baby_monitor.cry.hearing import Hearing, shape_of
+from baby_monitor.cry.hearing import TAKES, Hearing, shape_of
 from baby_monitor.cry.pipeline import INPUT, OUTPUT, CryPipeline, scores_of
 from baby_monitor.cry.stream import CryDecoded
 from baby_monitor.cry.synthetic import RATE, crying, room
@@ -144,7 +144,7 @@ def test_scores_of_rows_are_what_the_pipeline_says() -> None:
 
 def test_each_network_hears_what_it_takes(gate: Runtime) -> None:
     windows = np.stack([crying(2.0), room(2.0)])
-    heard = {takes: Hearing(FRONT_END, takes, gate)(windows) for takes in ("embedding", "log_mel", "samples")}
+    heard = {takes: Hearing(FRONT_END, takes, gate)(windows) for takes in TAKES}
     for takes, rows in heard.items():
         assert rows.shape == (2, 1 + np.prod(shape_of(FRONT_END, takes)))
         assert rows[0, 0] > 0.9
@@ -157,7 +157,7 @@ def test_each_network_hears_what_it_takes(gate: Runtime) -> None:
 @pytest.mark.parametrize(
     ("changes", "has_gate", "says"),
     [
-        ({"takes": "pictures"}, True, "takes embedding, log_mel, samples"),
+        ({"takes": "pictures"}, True, "takes embedding, log_mel, speech, samples"),
         ({"episodes": {"enter": 0.5}}, True, "rule of episodes is wrong"),
         ({}, False, "YAMNet's embedding needs YAMNet"),
         ({"takes": "samples"}, False, "a bundle with a gate has no_cry as its first label"),

@@ -6,7 +6,7 @@ StreamWindows (resamples and cuts)           ->  LogMel [->  level_patches]     
 
 from pipit.inputs.audio.decode import decode_audio
 from pipit.inputs.audio.limits import AudioLimits
-from pipit.inputs.audio.log_mel import LIBROSA_22K, YAMNET, LogMel, LogMelParameters
+from pipit.inputs.audio.log_mel import LIBROSA_22K, WHISPER, YAMNET, LogMel, LogMelParameters
 from pipit.inputs.audio.patches import PATCH_FRAMES, level_patches, patch_starts
 from pipit.inputs.audio.resample import resample
 from pipit.inputs.audio.stream import StreamWindows
@@ -15,6 +15,7 @@ from pipit.inputs.audio.windows import cut_windows
 __all__ = [
     "LIBROSA_22K",
     "PATCH_FRAMES",
+    "WHISPER",
     "YAMNET",
     "AudioLimits",
     "LogMel",

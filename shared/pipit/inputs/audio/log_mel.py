@@ -88,6 +88,23 @@ YAMNET = LogMelParameters(
 )
 """The front end of YAMNet (tensorflow/models, research/audioset/yamnet/features.py): 15,600 samples give 64 x 96."""
 
+WHISPER = LogMelParameters(
+    sample_rate=16_000,
+    window_length=400,
+    hop_length=160,
+    fft_length=400,
+    bands=80,
+    low_hz=0.0,
+    high_hz=8_000.0,
+    filters="slaney",
+    exponent=2,
+    centered=True,
+    compression="decibel",
+    floor=1e-10,
+)
+"""The front end of Whisper (https://github.com/openai/whisper, `audio.py`), relative to the loudest; zeros stand before
+and after a clip, where Whisper has its mirrored sound."""
+
 
 @dataclass(frozen=True, slots=True)
 class _BandGroup:

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from pipit.errors import InvalidInput
 from pipit.inputs import EncodedAudio
-from pipit.inputs.audio import LIBROSA_22K, YAMNET, LogMel, cut_windows, decode_audio, resample
+from pipit.inputs.audio import LIBROSA_22K, WHISPER, YAMNET, LogMel, cut_windows, decode_audio, resample
 
 TOLERANCE_DB = 1e-4
 
@@ -51,6 +51,14 @@ def test_equals_librosa_on_synthetic_clips(name):
     assert mel.shape == (128, 216)
     assert mel.dtype == np.float32
     assert np.abs(mel - by_librosa(synthetic(name))).max() < TOLERANCE_DB
+
+
+@pytest.mark.parametrize("name", CLIPS)
+def test_whisper_s_front_end_equals_librosa(name):
+    mel = LogMel(WHISPER)(synthetic(name))
+    expected = by_librosa(synthetic(name), sr=16_000, n_fft=400, hop_length=160, n_mels=80)
+    assert mel.shape == expected.shape == (80, 690)
+    assert np.abs(mel - expected).max() < TOLERANCE_DB
 
 
 @pytest.mark.data
