@@ -57,7 +57,7 @@ from sklearn.metrics import roc_auc_score
 TASK = "ad_detection.blocks"
 SIZES = {
     "fitting": Size(channels=FITTING, programmes=2, seconds=900.0, fps=Fraction(2)),
-    "unseen": Size(channels=UNSEEN, programmes=2, seconds=900.0, fps=Fraction(4)),
+    "unseen": Size(channels=UNSEEN, programmes=1, seconds=900.0, fps=Fraction(4)),
 }
 Say = Callable[[Watched], list[Block]]
 Row = dict[str, object]
@@ -183,7 +183,7 @@ def draw(items: Sequence[Scored], ensemble: Ensemble, bundle: Bundle) -> None:
     """Four recordings one after the other."""
     parameters = bundle.manifest.pipeline.parameters
     mute, skip = (policy_of(parameters[mode]) for mode in ("mute", "skip"))
-    parts = [watched(item, ensemble, [True] * len(ensemble.members)) for item in items[::2]]
+    parts = [watched(item, ensemble, [True] * len(ensemble.members)) for item in items]
     said: dict[str, list[Block]] = {"mute": [], "skip": []}
     seconds, breaks, begin = [], [], 0.0
     for one in parts:

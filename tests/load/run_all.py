@@ -20,10 +20,11 @@ BENCHMARKS = (
     "naming",
     "galleries",
     "enrolment",
+    "cry",
 )
 """log_mel needs real clips, landmarks and faces real faces and weights (PIPIT_DATA); overhead, swap and footprint a
 bundle of `pipit train home_security.sounds`, emotion one of `pipit train emotion.expression`, enrolment real faces and
-one of `pipit train home_security.faces`; distributed two cores."""
+one of `pipit train home_security.faces`; distributed two cores; cry the weights of its networks."""
 
 
 def main() -> int:
@@ -33,7 +34,7 @@ def main() -> int:
         print(f"== {name}", flush=True)  # noqa: T201
         if subprocess.run([sys.executable, FOLDER / f"bench_{name}.py"], check=False).returncode:
             failed.append(name)
-    for task, arguments in (("sounds", sys.argv[1:]), ("stress", [])):
+    for task, arguments in (("sounds", sys.argv[1:]), ("stress", []), ("cry", [])):
         print(f"== cross-validation of {task}: long", flush=True)  # noqa: T201
         command = [sys.executable, FOLDER / f"crossvalidate_{task}.py", *arguments]
         if subprocess.run(command, check=False).returncode:

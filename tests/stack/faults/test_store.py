@@ -30,7 +30,9 @@ def test_it_is_away_for_a_while(stack: Any, answering: Any, follows: Any, restar
         stack.wait(lambda: stack.says(REGISTRY) == "NOT_SERVING", "the registry misses its store")
         assert stack.says(REGISTRY, LIVENESS) == "SERVING"
         with stack.registry() as registry, pytest.raises(Unavailable):
-            registry.promote(TASK, "1.0.0", "production", "it can't be kept, so it must not be taken")
+            registry.promote(
+                TASK, "1.0.0", "production", "it can't be kept, so it must not be taken", override_gates=True
+            )
     restart_server()
     assert stack.health("registry") == "healthy"  # to restart it would help nobody
     with answering():

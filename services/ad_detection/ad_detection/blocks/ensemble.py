@@ -75,8 +75,9 @@ class Ensemble:
         return np.stack([np.where(known, values, np.float32(0.0)), known.astype(np.float32)], axis=1)
 
     def is_whole(self, rows: NDArray[np.float32]) -> NDArray[np.bool_]:
-        """Of each moment, whether all members that hear have answered: the sound is alive. rows: as `rows` gives."""
-        hearing = np.array([member.hears for member in self.members])
+        """Of each moment, whether all that hear and have a vote have answered: the sound is alive. rows: of `rows`."""
+        counted = [1.0] * len(self.members) if self.voting == "majority" else self.weights
+        hearing = np.array([one.hears and weight > 0.0 for one, weight in zip(self.members, counted, strict=True)])
         return np.asarray(rows[:, 1, hearing].all(axis=1), bool)
 
     def share(self, rows: NDArray[np.float32]) -> NDArray[np.float64]:

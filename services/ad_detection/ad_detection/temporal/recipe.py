@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import Annotated, Literal
 
 from pipit.training.by_input.pictures.settings import PictureSource, PictureSplit
-from pipit.training.recipe import Count, LiteRtExport, Recipe, RecipePart
+from pipit.training.recipe import Count, LiteRtExport, Recipe, RecipePart, Split
 from pydantic import Field, model_validator
 
 from ad_detection.frames.recipe import FramesRecipe
 from ad_detection.frames.recipe import Head as FramesHead
+from ad_detection.labelled_frames import split_rule
 from ad_detection.temporal.window import Steps
 
 
@@ -26,7 +27,7 @@ class Cnn(RecipePart):
     """Of the layer behind the mean of its features. In a CNN that has learnt frames it belongs to the CNN, so that the
     units are what is kept of each step; else to the network that is trained here. 0: none."""
     start_from: str | None = None
-    """Folder of a run of `ad_detection.frames` whose network it is."""
+    """Folder of a run or bundle of `ad_detection.frames` whose network it is."""
     epochs: Count = 10
     """Of `none`, at most."""
     variant: Literal["float32", "int8"] = "int8"
@@ -51,12 +52,19 @@ class TemporalRecipe(Recipe):
     split: PictureSplit
     test_channels: tuple[str, ...] = ()
     """Channels that test, and are seen by no other side. None: programmes."""
+    validation_channels: tuple[str, ...] = ()
+    """The same of those that validate, where channels test: thresholds are then a new channel's. None: programmes."""
     frames: Count = 5
     """Of a sequence."""
     step_seconds: Annotated[float, Field(gt=0.0)] = 1.0
     cnn: Cnn = Cnn()
     head: Head = Head()
     export: LiteRtExport = LiteRtExport()
+
+    @property
+    def sides(self) -> Split:
+        """Channels, where they are named, else programmes."""
+        return split_rule(self.split, self.test_channels, self.validation_channels)
 
     @property
     def steps(self) -> Steps:
@@ -93,7 +101,9 @@ class TemporalRecipe(Recipe):
         return self.cnn.weights == "none" and self.cnn.start_from is None
 
     @model_validator(mode="after")
-    def _the_cnn_can_be_made(self) -> TemporalRecipe:
+    def _it_can_be_trained(self) -> TemporalRecipe:
+        if self.validation_channels and not self.test_channels:
+            raise ValueError("channels validate only where channels test; name test_channels too")
         if self.first_learns_frames and self.cnn.network != "small":
             raise ValueError(
                 f"random weights of {self.cnn.network} would have to learn frames first, all of them in memory; train "

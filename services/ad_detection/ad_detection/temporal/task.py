@@ -31,11 +31,10 @@ from pipit.training.alarms import alarm_labels_of
 from pipit.training.by_input.pictures.evaluating import read_input
 from pipit.training.by_input.pictures.listing import Seen, read_pixels
 from pipit.training.by_input.pictures.mistakes import COLUMNS, ROWS, write_contact_sheet
-from pipit.training.by_input.pictures.networks.efficientnet_lite_weights import FILE as WEIGHTS
-from pipit.training.by_input.pictures.networks.efficientnet_lite_weights import weights_file
+from pipit.training.by_input.pictures.networks.backbones import BACKBONES
 from pipit.training.classifier import ClassifierTrainer
 from pipit.training.evaluation import Evaluation, Scores, evaluate
-from pipit.training.keras_kit import FILE, KerasKit
+from pipit.training.keras_kit import KerasKit
 from pipit.training.kit import Ask, Kit, Trained
 from pipit.training.model_card import CardWords
 from pipit.training.recipe import recipe_folder
@@ -44,9 +43,11 @@ from pipit.training.sides import SIDES, Entry, Side, describe_split, require_tra
 from pipit.training.source_set import Listing
 from pipit.training.trainer import BundleDraft, NetworkFile
 
+from ad_detection.frames.base import start_file
+from ad_detection.frames.network import NAMES
 from ad_detection.frames.pipeline import OUTPUT
 from ad_detection.frames.synthetic import golden_inputs
-from ad_detection.labelled_frames import CONTENT, SMALLEST, Frame, require_labels, split_rule
+from ad_detection.labelled_frames import CONTENT, SMALLEST, Frame, require_labels
 from ad_detection.measure import AD, measure
 from ad_detection.temporal.cnn import export_cnn, features_of, make_cnn, shown_of
 from ad_detection.temporal.data import flicker_of, in_order, read_timed_frames, steps_of
@@ -76,16 +77,16 @@ class TemporalTrainer(ClassifierTrainer[TemporalRecipe, Frame, Side]):
     def read_source(self, folder: Path, source: Any) -> Listing[Frame]:
         """See `ClassifierTrainer`."""
         recipe = self.recipe
-        rule = split_rule(recipe.split, recipe.test_channels)
-        return require_labels(read_timed_frames(folder, source.path, source.rename, rule, recipe.seed))
+        return require_labels(read_timed_frames(folder, source.path, source.rename, recipe.sides, recipe.seed))
 
     def weights_files(self) -> Mapping[str, Path]:
-        """The CNN's, or those of the run that it comes from."""
+        """The CNN's, or those of the run or bundle that it comes from."""
         start_from = self.recipe.cnn.start_from
         if start_from is not None:
-            return {"start_from.keras": Path(start_from).expanduser() / "fit" / FILE}
+            path = start_file(Path(start_from).expanduser())
+            return {f"start_from{path.suffix}": path}
         weights = self._weights()
-        return {} if weights is None else {WEIGHTS.as_posix(): weights}
+        return {} if weights is None else {Path("backbones", weights.name).as_posix(): weights}
 
     def input_of(self, item: Frame) -> Input:
         """See `ClassifierTrainer`: the frame alone, which is a sequence of one."""
@@ -125,7 +126,7 @@ class TemporalTrainer(ClassifierTrainer[TemporalRecipe, Frame, Side]):
 
     def split_rule(self) -> str:
         """See `ClassifierTrainer`."""
-        return describe_split(split_rule(self.recipe.split, self.recipe.test_channels), self.recipe.seed, "programmes")
+        return describe_split(self.recipe.sides, self.recipe.seed, "programmes")
 
     def side(self, run: Run, side: str) -> Side:
         """See `ClassifierTrainer`; of features that `fit` left."""
@@ -239,7 +240,9 @@ class TemporalTrainer(ClassifierTrainer[TemporalRecipe, Frame, Side]):
         )
 
     def _weights(self) -> Path | None:
-        return weights_file(self.data) if self.recipe.cnn.weights == "imagenet" else None
+        cnn = self.recipe.cnn
+        known = cnn.weights == "imagenet" and cnn.start_from is None
+        return BACKBONES[NAMES[cnn.network]].weights_file(self.data) if known else None
 
 
 def _torn(frames: Sequence[Frame]) -> set[int]:

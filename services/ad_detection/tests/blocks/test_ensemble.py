@@ -37,6 +37,7 @@ def test_the_guides_vote_is_the_mean_by_weight() -> None:
     rows = ensemble.rows(np.array([[0.9, 0.5, 0.1], [0.9, NONE, NONE]]))
     np.testing.assert_allclose(ensemble.share(rows), [1.0, 0.5], atol=1e-6)
     assert ensemble.is_whole(rows).tolist() == [True, False]
+    assert Ensemble(THREE, "weighted", (0.5, 0.5, 0.0)).is_whole(rows).tolist() == [True, True]
 
 
 def test_a_majority_counts_members_by_their_own_thresholds_and_a_tie_is_none() -> None:

@@ -6,12 +6,14 @@ import json
 import time
 from collections.abc import Iterator
 from contextlib import closing
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
 import keras
 import numpy as np
 import pytest
+from ad_detection.channels.film import write_film
 from ad_detection.frames.pipeline import whole_picture
 from ad_detection.frames.recipe import FramesRecipe
 from ad_detection.frames.task import FramesTrainer
@@ -29,7 +31,6 @@ from pipit.cli.main import app
 from pipit.client import Client, Refusal
 from pipit.errors import InputTooLarge, InvalidInput, NotFound
 from pipit.inputs import EncodedAudio, EncodedImage, InputSequence, TensorInput
-from pipit.inputs.frame import Frame as VideoFrame
 from pipit.inputs.image import decode_image
 from pipit.pipelines.networks import open_pipeline
 from pipit.pipelines.served import serve_bundle
@@ -269,11 +270,9 @@ def test_the_command_line_follows_a_video(
 ) -> None:
     # The command sets logging up for its whole process, which here goes on after it.
     monkeypatch.setattr("pipit.cli.main.configure_logging", lambda *_: None)
-    items = items_of(recordings)[12:20]
-    frames = [VideoFrame(decode_image(item), number / 2) for number, item in enumerate(items)]
-    monkeypatch.setattr("pipit.inputs.video.read_frames", lambda path, rate: iter(frames))
     film = tmp_path / "film.mp4"
-    film.write_bytes(b"read by the test's own reader")
+    pictures = (Image.fromarray(decode_image(item)).resize((320, 180)) for item in items_of(recordings)[12:20])
+    write_film(film, map(np.asarray, pictures), Fraction(2), None)
     arguments = ["classify", str(film), "--task", TASK, "--server", f"127.0.0.1:{server.port}", "--json"]
     called = CliRunner().invoke(app, arguments, prog_name="pipit")
     assert called.exit_code == 0, called.output
@@ -332,6 +331,7 @@ def test_the_default_networks_are_the_guides() -> None:
         ({"cnn.weights": "none"}, "would have to learn frames first, all of them in memory"),
         ({"cnn.network": "vgg"}, "network"),
         ({"frames": 0}, "frames"),
+        ({"validation_channels": ["one"]}, "name test_channels too"),
         ({"step_seconds": 0.0}, "step_seconds"),
     ],
 )
@@ -385,6 +385,18 @@ def test_a_spot_that_is_shown_again_on_another_side_is_left_out_where_it_does_no
     assert set(sides) == {"train"}
     assert len(sides["train"]) == 2
     assert sum(entry["side"] == "test" for entry in entries) == SECONDS - 10
+
+
+def test_a_channel_may_validate(tmp_path: Path) -> None:
+    write_recordings(tmp_path / "some", programmes=1)
+    entries = prepared(tmp_path, tmp_path / "runs", validation_channels=["channel3"])
+    sides = {(entry["recording"], entry["side"]) for entry in entries}
+    assert sides == {
+        ("some/channel1_0", "train"),
+        ("some/channel2_0", "train"),
+        ("some/channel3_0", "validation"),
+        ("some/channel7_0", "test"),
+    }
 
 
 def test_more_frames_than_one_a_second_are_not_looked_at(tmp_path: Path) -> None:
