@@ -1,6 +1,6 @@
 """The sound of recordings (video with sound, or sound alone), by PyAV, with the seconds that its pictures have.
 
-    file -> packets -> frames at their own times -> mono at one rate -> pieces -> windows that end at given seconds
+    file -> pieces at their own times (`pipit.data.seen_and_heard`) -> one after the other -> windows that end at given seconds
 
 What is damaged or was never recorded is silence, so that later sound keeps its time. One window's sound is held, never
 a whole recording.
@@ -11,21 +11,16 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
-import av
 import numpy as np
-from av.container import InputContainer
 from numpy.typing import NDArray
 
 from pipit.data.frames.sources import open_file
+from pipit.data.seen_and_heard import Heard, SeenAndHeard
 from pipit.errors import InvalidInput
 
 Sound = NDArray[np.float32]
-SLACK = 0.1
-"""Seconds by which a frame may lie beside the end of what came before; times of many containers are rounded."""
 LONGEST_GAP = 3600.0
 """Seconds of silence that are filled in; a clock that jumps by more is broken."""
-_MOST_REFUSALS = 1000
-"""Reads in a row that a damaged file may refuse."""
 
 
 def sound_of(path: Path, rate: int, name: str = "") -> Iterator[Sound]:
@@ -40,16 +35,18 @@ def sound_of(path: Path, rate: int, name: str = "") -> Iterator[Sound]:
         if not container.streams.audio:
             raise InvalidInput(f"{name} has no sound; give a recording that has, or leave it out")
         place = 0
-        for start, piece in _placed(container, rate):
-            begin = round(start * rate)
-            if abs(begin - place) <= SLACK * rate and place:
-                begin = place
+        for heard in SeenAndHeard(container, name, fps=0.0, rate=rate):
+            if not isinstance(heard, Heard):
+                continue
+            begin = round(heard.seconds * rate) - len(heard.samples)
             if begin > place:
                 if begin - place > LONGEST_GAP * rate:
-                    raise InvalidInput(f"the clock of {name} jumps to {start:.0f} s; copy it anew, or leave it out")
+                    raise InvalidInput(
+                        f"the clock of {name} jumps to {begin / rate:.0f} s; copy it anew, or leave it out"
+                    )
                 yield np.zeros(begin - place, np.float32)
                 place = begin
-            rest = piece[place - begin :]
+            rest = heard.samples[place - begin :]
             if len(rest):
                 yield rest
                 place += len(rest)
@@ -90,53 +87,3 @@ def longer(pieces: Iterable[Sound], samples: int) -> Iterator[Sound]:
             parts, length = [], 0
     if parts:
         yield np.concatenate(parts)
-
-
-def _placed(container: InputContainer, rate: int) -> Iterator[tuple[float, Sound]]:
-    """Pieces with the second at which each begins; one that follows on another has that one's end."""
-    stream = container.streams.audio[0]
-    pictures = container.streams.video[0] if container.streams.video else None
-    first = pictures if pictures is not None and pictures.start_time is not None else stream
-    origin = float((first.start_time or 0) * (first.time_base or 0))
-    resampler = av.AudioResampler(format="flt", layout="mono", rate=rate)
-    begin, given = 0.0, 0
-    for frame in _frames(container, stream):
-        now = begin + given / rate if frame.time is None else frame.time - origin
-        if not given or abs(now - (begin + given / rate)) > SLACK:
-            rest = _samples(resampler.resample(None))
-            if len(rest):
-                yield begin + given / rate, rest
-            resampler = av.AudioResampler(format="flt", layout="mono", rate=rate)
-            begin, given = now, 0
-        frame.pts = None
-        piece = _samples(resampler.resample(frame))
-        if len(piece):
-            yield begin + given / rate, piece
-            given += len(piece)
-    rest = _samples(resampler.resample(None)) if given else np.zeros(0, np.float32)
-    if len(rest):
-        yield begin + given / rate, rest
-
-
-def _frames(container: InputContainer, stream: av.AudioStream) -> Iterator[av.AudioFrame]:
-    """Those that can be decoded."""
-    packets, refusals = container.demux(stream), 0
-    while refusals < _MOST_REFUSALS:
-        try:
-            packet = next(packets)
-        except (StopIteration, av.error.EOFError):
-            return
-        except av.error.InvalidDataError:
-            refusals += 1
-            packets = container.demux(stream)
-            continue
-        refusals = 0
-        try:
-            yield from packet.decode()
-        except av.FFmpegError:
-            continue
-
-
-def _samples(frames: Sequence[av.AudioFrame]) -> Sound:
-    parts = [np.asarray(frame.to_ndarray(), np.float32).reshape(-1) for frame in frames]
-    return np.nan_to_num(np.concatenate(parts)) if parts else np.zeros(0, np.float32)

@@ -55,7 +55,7 @@ class SeenAndHeard:
     def __init__(
         self, container: InputContainer, name: str, fps: float, rate: int = 16_000, patience: float | None = None
     ) -> None:
-        """fps: pictures a second at most. rate: Hz, of sound. patience: see `pipit.data.frames.pictures.Pictures`.
+        """fps: pictures a second at most; 0: none is decoded. rate: Hz, of sound. patience: see `pipit.data.frames.pictures.Pictures`.
 
         Raises InvalidInput for what holds neither pictures nor sound.
         """
@@ -74,7 +74,8 @@ class SeenAndHeard:
         self._rates = [float(rate) for rate in said if rate]
         self.duration = None if container.duration is None else container.duration / av.time_base
         """Seconds, as the container says."""
-        self._pace = Pace(fps)
+        self._pace = Pace(fps or None)
+        self._looks = fps > 0.0
         self._sound = _Sound(rate)
         first = self._video if self._video is not None and self._video.start_time is not None else self._audio
         start = None if first is None or first.start_time is None else first.start_time * (first.time_base or 0)
@@ -154,7 +155,7 @@ class SeenAndHeard:
         return stamp - self._origin
 
     def _packets(self) -> Iterator[av.Packet[Any]]:
-        wanted = [stream for stream in (self._video, self._audio) if stream is not None]
+        wanted = [stream for stream in (self._video if self._looks else None, self._audio) if stream is not None]
         packets, refusals = self._container.demux(*wanted), 0
         while refusals < _MOST_REFUSALS:
             try:
