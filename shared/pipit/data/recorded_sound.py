@@ -1,6 +1,6 @@
 """The sound of recordings (video with sound, or sound alone), by PyAV, with the seconds that its pictures have.
 
-    file -> pieces at their own times (`pipit.data.seen_and_heard`) -> one after the other -> windows that end at given seconds
+    file -> pieces at their own times (`SeenAndHeard`) -> one after the other -> windows that end at given seconds
 
 What is damaged or was never recorded is silence, so that later sound keeps its time. One window's sound is held, never
 a whole recording.
@@ -41,9 +41,7 @@ def sound_of(path: Path, rate: int, name: str = "") -> Iterator[Sound]:
             begin = round(heard.seconds * rate) - len(heard.samples)
             if begin > place:
                 if begin - place > LONGEST_GAP * rate:
-                    raise InvalidInput(
-                        f"the clock of {name} jumps to {begin / rate:.0f} s; copy it anew, or leave it out"
-                    )
+                    raise InvalidInput(f"the clock of {name} jumps to {begin / rate:.0f} s; copy it, or leave it out")
                 yield np.zeros(begin - place, np.float32)
                 place = begin
             rest = heard.samples[place - begin :]

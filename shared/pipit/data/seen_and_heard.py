@@ -55,7 +55,9 @@ class SeenAndHeard:
     def __init__(
         self, container: InputContainer, name: str, fps: float, rate: int = 16_000, patience: float | None = None
     ) -> None:
-        """fps: pictures a second at most; 0: none is decoded. rate: Hz, of sound. patience: see `pipit.data.frames.pictures.Pictures`.
+        """fps: pictures a second at most; 0: none is decoded. rate: Hz, of sound.
+
+        patience: see `pipit.data.frames.pictures.Pictures`.
 
         Raises InvalidInput for what holds neither pictures nor sound.
         """

@@ -134,7 +134,8 @@ def test_what_reads_films_is_named_where_it_is_missing(
     ask: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "phone.m4a").write_bytes(b"\0\0\0\x18ftypM4A \0\0\0\0M4A mp42" + bytes(64))
-    monkeypatch.delitem(sys.modules, "pipit.data.recorded_sound", raising=False)
+    for name in [name for name in sys.modules if name.startswith(("pipit.data.", "pipit.inputs.video"))]:
+        monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, "av", None)
     called = ask(tmp_path / "phone.m4a")
     assert called.code == ExitCode.NOT_INSTALLED
