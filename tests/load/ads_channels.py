@@ -18,8 +18,7 @@ from ad_detection.channels.grammar import KINDS
 from ad_detection.channels.recordings import LABELS, UNSEEN, Size, read_kinds, recordings_of, write_channels
 from ad_detection.channels.sound import sound_of
 from ad_detection.channels.voices import RATE
-from ad_detection.labelled_frames import CONTENT
-from ad_detection.measure import AD
+from ad_detection.measure import AD, CONTENT
 from measure import write_csv
 from numpy.typing import NDArray
 from pipit.data.spans.table import read_table

@@ -24,9 +24,8 @@ from pipit.training.by_input.pictures.timed import read_timed_pictures
 from pipit.training.recipe import Split
 from pipit.training.source_set import Listing
 
-from ad_detection.measure import AD
+from ad_detection.measure import AD, CONTENT
 
-CONTENT = "content"
 SMALLEST = 32
 """Pixels that a picture needs on its shorter side."""
 TABLE = "labels.csv"

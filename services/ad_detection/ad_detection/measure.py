@@ -15,15 +15,34 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from pipit.bundle.manifest import Decision, Metric
+from pipit.training.alarms import alarm_labels_of
+from pipit.training.evaluation import Evaluation, Scores, evaluate
 from pipit.training.examples import Asked, Further
 from pipit.training.intervals import Estimate, bootstrap_groups
 
-AD = "ad"
+AD, CONTENT = "ad", "content"
 
 Hits = NDArray[np.bool_]
 Counts = NDArray[np.float64]
 Statistic = Callable[[Counts], Counts]
 """Of weights of rows, (rounds, rows), one number a round."""
+
+
+def evaluated(
+    labels: tuple[str, ...], scores: Scores, truth: NDArray[np.integer], groups: NDArray[Any],
+    decision: Decision, seed: int,
+) -> Evaluation:  # fmt: skip
+    """What every task of this domain reports of its labels; see `pipit.training.evaluation`."""
+    return evaluate(
+        labels,
+        truth,
+        scores,
+        groups,
+        alarm_labels=alarm_labels_of((AD,), decision),
+        thresholds=decision.thresholds,
+        background=CONTENT,
+        seed=seed,
+    )
 
 
 def measure(

@@ -16,22 +16,23 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipit.errors import InvalidInput
-from pipit.inputs import Input, PcmAudio, TensorInput, describe
+from pipit.inputs import Input, TensorInput
 from pipit.inputs.audio import (
     LIBROSA_22K,
     PATCH_FRAMES,
     YAMNET,
     LogMel,
     LogMelParameters,
-    StreamWindows,
     cut_windows,
     decode_audio,
     level_patches,
     patch_starts,
     resample,
 )
+from pipit.inputs.audio.stream import Windows
+from pipit.pipelines.pcm_stream import PcmStream
 from pipit.pipelines.rows import take_rows
-from pipit.types import Decoded, TimeSpan
+from pipit.types import Decoded
 
 FRONT_ENDS = {"librosa_22k": LIBROSA_22K, "yamnet": YAMNET}
 INPUT = "log_mel"
@@ -129,34 +130,19 @@ class AudioWindows:
         return self._log_mel(windows)[..., np.newaxis]
 
 
-class AudioStream:
+class AudioStream(PcmStream):
     """One caller's PCM. Windows come as soon as they are full; spans count from the start of the stream."""
 
     def __init__(self, pipeline: AudioWindows) -> None:
         front_end = pipeline.front_end
+        super().__init__(front_end.log_mel.sample_rate, front_end.window_seconds, front_end.hop_seconds)
         self._pipeline = pipeline
-        self._windows = StreamWindows(front_end.log_mel.sample_rate, front_end.window_seconds, front_end.hop_seconds)
-        self._begun = False
-        self.seconds = 0.0
 
-    def takes(self, item: Input) -> bool:
-        """PCM. A file is whole by itself, and pieces of a file are no files."""
-        return isinstance(item, PcmAudio)
-
-    def push(self, item: Input, seconds: float | None = None) -> Decoded | None:
-        """Raises InvalidInput for anything but PCM. seconds: not looked at; samples tell their own time."""
-        if not isinstance(item, PcmAudio):
-            raise InvalidInput(f"a stream of sound takes PCM, not {describe(item)}; send files one by one")
-        rows, spans = self._windows.push(item)
-        self._begun = True
-        self.seconds += len(item.samples) / item.sample_rate
-        return self._decoded(rows, spans)
-
-    def finish(self) -> Decoded | None:
-        """The last window, filled with zeros if the stream was shorter than one."""
-        if not self._begun:
-            return None
-        return self._decoded(*self._windows.finish())
-
-    def _decoded(self, rows: NDArray[np.float32], spans: list[TimeSpan]) -> Decoded | None:
+    def hear(self, windows: Windows) -> Decoded | None:
+        """See `PcmStream`."""
+        rows, spans = windows
         return Decoded({INPUT: self._pipeline.log_mel(rows)}, tuple(spans)) if len(rows) else None
+
+    def hear_last(self, windows: Windows) -> Decoded | None:
+        """See `PcmStream`."""
+        return self.hear(windows)

@@ -14,8 +14,7 @@ from pipit.training.roc import area_under_curve
 from ad_detection.audio.data import InOrder, heard, kind_of, read_moments
 from ad_detection.audio.hearing import Ear, trailing_row
 from ad_detection.audio.recipe import Features, SoundSource
-from ad_detection.labelled_frames import CONTENT
-from ad_detection.measure import AD, measure_asked
+from ad_detection.measure import AD, CONTENT, measure_asked
 
 FEW_GROUPS = 10
 """Fewer sessions or programmes of a label are hard to split, let alone to learn."""

@@ -33,8 +33,8 @@ from pipit.training.source_set import Listing
 
 from ad_detection.audio.hearing import RATE, Samples, last_seconds
 from ad_detection.audio.recipe import Features, SoundSource
-from ad_detection.labelled_frames import CONTENT, TABLE
-from ad_detection.measure import AD
+from ad_detection.labelled_frames import TABLE
+from ad_detection.measure import AD, CONTENT
 
 LARGEST_GAP = 7.0
 """Seconds from the start of a clip to the start of the next one of which it is still the continuation."""

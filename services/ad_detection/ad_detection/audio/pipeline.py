@@ -17,8 +17,10 @@ from numpy.typing import NDArray
 from pipit.answers import nothing_measured, softmax
 from pipit.bundle.manifest import Manifest
 from pipit.errors import InvalidInput
-from pipit.inputs import Input, PcmAudio, TensorInput, describe
-from pipit.inputs.audio import StreamWindows, decode_audio, resample
+from pipit.inputs import Input, TensorInput
+from pipit.inputs.audio import decode_audio, resample
+from pipit.inputs.audio.stream import Windows
+from pipit.pipelines.pcm_stream import PcmStream
 from pipit.pipelines.rows import outputs_of, predictions, take_rows
 from pipit.runtimes import Runtime
 from pipit.types import Decoded, Prediction, Tensors, TimeSpan
@@ -131,35 +133,22 @@ class Rows:
         self._dead.append(self._trailing.is_dead)
 
 
-class AudioStream:
+class AudioStream(PcmStream):
     """One caller's PCM. Answers begin with the first `hop`, by what there is; times count from the stream's start."""
 
     def __init__(self, pipeline: AudioPipeline) -> None:
+        super().__init__(RATE, 1.0, 1.0)
         self._rows = Rows(pipeline)
-        self._seconds = StreamWindows(RATE, 1.0, 1.0)
-        self._begun = False
         self._whole = 0
-        self.seconds = 0.0
 
-    def takes(self, item: Input) -> bool:
-        """PCM. A file is whole by itself, and pieces of a file are no files."""
-        return isinstance(item, PcmAudio)
-
-    def push(self, item: Input, seconds: float | None = None) -> Decoded | None:
-        """Raises InvalidInput for anything but PCM. seconds: not looked at; samples tell their own time."""
-        if not isinstance(item, PcmAudio):
-            raise InvalidInput(f"a stream of sound takes PCM, not {describe(item)}; send files one by one")
-        pieces, _ = self._seconds.push(item)
-        self._begun = True
-        self.seconds += len(item.samples) / item.sample_rate
-        self._hear(pieces)
+    def hear(self, windows: Windows) -> Decoded | None:
+        """See `PcmStream`."""
+        self._hear(windows[0])
         return self._rows.take()
 
-    def finish(self) -> Decoded | None:
+    def hear_last(self, windows: Windows) -> Decoded | None:
         """What remains; nothing of a stream that was shorter than 0.975 s."""
-        if not self._begun:
-            return None
-        pieces, spans = self._seconds.finish()
+        pieces, spans = windows
         if spans and spans[-1].end < self._whole + len(pieces):
             # The last piece is filled up: at its start by what was heard already, or of a short stream by zeros.
             rest = round((spans[-1].end - (self._whole + len(pieces) - 1)) * SECOND)

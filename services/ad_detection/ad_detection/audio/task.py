@@ -17,14 +17,13 @@ import numpy as np
 from pipit.bundle.manifest import Decision, InputDescription, Metric
 from pipit.inputs import Input
 from pipit.runtimes import load_runtime
-from pipit.training.alarms import alarm_labels_of
 from pipit.training.by_input.audio.networks.yamnet import build_body
 from pipit.training.by_input.audio.networks.yamnet_file import FILE as YAMNET_FILE
 from pipit.training.by_input.audio.networks.yamnet_file import yamnet_file
 from pipit.training.cache import ArrayCache
 from pipit.training.classifier import ClassifierTrainer
 from pipit.training.datasets import file_digests
-from pipit.training.evaluation import Evaluation, Scores, evaluate
+from pipit.training.evaluation import Evaluation, Scores
 from pipit.training.keras_kit import KerasKit
 from pipit.training.kit import Ask, Kit, Trained
 from pipit.training.model_card import CardWords
@@ -45,8 +44,7 @@ from ad_detection.audio.pipeline import INPUT, OUTPUT
 from ad_detection.audio.recipe import AudioRecipe, SoundSource
 from ad_detection.audio.rows import Heard, rows_of
 from ad_detection.audio.synthetic import golden_inputs
-from ad_detection.labelled_frames import CONTENT
-from ad_detection.measure import AD, measure
+from ad_detection.measure import AD, CONTENT, evaluated, measure
 
 YAMNET_BODY = "yamnet.tflite"
 
@@ -137,16 +135,7 @@ class AudioTrainer(ClassifierTrainer[AudioRecipe, Moment, Side]):
 
     def measure(self, run: Run, scores: Scores, side: Side, decision: Decision) -> Evaluation:
         """See `ClassifierTrainer`."""
-        return evaluate(
-            self.labels(run),
-            side.truth,
-            scores,
-            side.groups,
-            alarm_labels=alarm_labels_of((AD,), decision),
-            thresholds=decision.thresholds,
-            background=CONTENT,
-            seed=self.recipe.seed,
-        )
+        return evaluated(self.labels(run), scores, side.truth, side.groups, decision, self.recipe.seed)
 
     def further_metrics(
         self, run: Run, evaluation: Evaluation, scores: Scores, test: Side, decision: Decision, ask: Ask

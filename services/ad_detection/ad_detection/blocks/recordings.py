@@ -29,8 +29,8 @@ from pipit.files import write_atomically
 from pipit.training.source_set import Listing
 
 from ad_detection.blocks.ensemble import Member, members_of
-from ad_detection.labelled_frames import CONTENT, TABLE
-from ad_detection.measure import AD
+from ad_detection.labelled_frames import TABLE
+from ad_detection.measure import AD, CONTENT
 
 MEMBERS = "members.json"
 SECONDS = "seconds"

@@ -17,10 +17,9 @@ from pipit.blocks.policy import Policy, policy_of
 from pipit.bundle.manifest import Decision, InputDescription, Metric
 from pipit.errors import InvalidInput
 from pipit.inputs import Input
-from pipit.training.alarms import alarm_labels_of
 from pipit.training.calibration import log_loss
 from pipit.training.classifier import ClassifierTrainer
-from pipit.training.evaluation import Evaluation, Scores, evaluate
+from pipit.training.evaluation import Evaluation, Scores
 from pipit.training.fitting import fitted
 from pipit.training.kit import Ask, Kit, Outputs, Trained
 from pipit.training.model_card import CardWords
@@ -41,7 +40,7 @@ from ad_detection.blocks.profiles import PROFILES
 from ad_detection.blocks.recipe import BlocksRecipe
 from ad_detection.blocks.recordings import Scored, breaks_of, read_scored, read_series, truth_of
 from ad_detection.blocks.synthetic import golden_inputs
-from ad_detection.measure import measure
+from ad_detection.measure import evaluated, measure
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,16 +186,7 @@ class BlocksTrainer(ClassifierTrainer[BlocksRecipe, Scored, BlocksSide]):
 
     def measure(self, run: Run, scores: Scores, side: BlocksSide, decision: Decision) -> Evaluation:
         """See `ClassifierTrainer`."""
-        return evaluate(
-            LABELS,
-            side.truth,
-            scores,
-            side.groups,
-            alarm_labels=alarm_labels_of((AD,), decision),
-            thresholds=decision.thresholds,
-            background=CONTENT,
-            seed=self.recipe.seed,
-        )
+        return evaluated(LABELS, scores, side.truth, side.groups, decision, self.recipe.seed)
 
     def further_metrics(
         self, run: Run, evaluation: Evaluation, scores: Scores, test: BlocksSide, decision: Decision, ask: Ask

@@ -33,8 +33,7 @@ from ad_detection.channels.drawing import (
 )
 from ad_detection.channels.looks import Channel, Draw, make_channel
 from ad_detection.channels.scenes import HEIGHT, WIDTH, Pixels
-from ad_detection.labelled_frames import CONTENT
-from ad_detection.measure import AD
+from ad_detection.measure import AD, CONTENT
 
 KINDS = {
     "programme": CONTENT,

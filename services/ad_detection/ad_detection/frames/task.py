@@ -18,14 +18,13 @@ from pipit.bundle.manifest import Decision, InputDescription, Metric
 from pipit.inputs import Input
 from pipit.pipelines.pictures import INPUT
 from pipit.runtimes.timing import time_calls
-from pipit.training.alarms import alarm_labels_of
 from pipit.training.by_input.pictures.frozen import BATCH, seen_by
 from pipit.training.by_input.pictures.listing import Picture, Pixels, read_pixels
 from pipit.training.by_input.pictures.networks.backbones import BACKBONES
 from pipit.training.by_input.pictures.networks.squeezes import wake_squeezes
 from pipit.training.by_input.pictures.trainer import Crop, Cropper, PictureTrainer
 from pipit.training.cache import ArrayCache
-from pipit.training.evaluation import Evaluation, Scores, evaluate
+from pipit.training.evaluation import Evaluation, Scores
 from pipit.training.fitting import balanced_weights
 from pipit.training.keras_batches import CopiedBatches
 from pipit.training.keras_distributed import weights_digest
@@ -44,7 +43,6 @@ from ad_detection.frames.pipeline import OUTPUT, whole_picture
 from ad_detection.frames.recipe import FramesRecipe
 from ad_detection.frames.synthetic import golden_inputs
 from ad_detection.labelled_frames import (
-    CONTENT,
     SMALLEST,
     Frame,
     of_others,
@@ -52,7 +50,7 @@ from ad_detection.labelled_frames import (
     require_labels,
     split_rule,
 )
-from ad_detection.measure import AD, measure, measure_forgotten
+from ad_detection.measure import AD, CONTENT, evaluated, measure, measure_forgotten
 
 OTHERS = "others"
 """A fourth side: what the base was made for, and this training is not."""
@@ -146,16 +144,7 @@ class FramesTrainer(PictureTrainer[FramesRecipe]):
 
     def measure(self, run: Run, scores: Scores, side: Side, decision: Decision) -> Evaluation:
         """See `ClassifierTrainer`."""
-        return evaluate(
-            self.labels(run),
-            side.truth,
-            scores,
-            side.groups,
-            alarm_labels=alarm_labels_of((AD,), decision),
-            thresholds=decision.thresholds,
-            background=CONTENT,
-            seed=self.recipe.seed,
-        )
+        return evaluated(self.labels(run), scores, side.truth, side.groups, decision, self.recipe.seed)
 
     def further_metrics(
         self, run: Run, evaluation: Evaluation, scores: Scores, test: Side, decision: Decision, ask: Ask

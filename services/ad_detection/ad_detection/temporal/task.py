@@ -27,13 +27,12 @@ from pipit.errors import InputTooLarge, InvalidInput
 from pipit.files import sha256_file
 from pipit.inputs import Input, InputSequence
 from pipit.runtimes import load_runtime
-from pipit.training.alarms import alarm_labels_of
 from pipit.training.by_input.pictures.evaluating import read_input
 from pipit.training.by_input.pictures.listing import Seen, read_pixels
 from pipit.training.by_input.pictures.mistakes import COLUMNS, ROWS, write_contact_sheet
 from pipit.training.by_input.pictures.networks.backbones import BACKBONES
 from pipit.training.classifier import ClassifierTrainer
-from pipit.training.evaluation import Evaluation, Scores, evaluate
+from pipit.training.evaluation import Evaluation, Scores
 from pipit.training.keras_kit import KerasKit
 from pipit.training.kit import Ask, Kit, Trained
 from pipit.training.model_card import CardWords
@@ -47,8 +46,8 @@ from ad_detection.frames.base import start_file
 from ad_detection.frames.network import NAMES
 from ad_detection.frames.pipeline import OUTPUT
 from ad_detection.frames.synthetic import golden_inputs
-from ad_detection.labelled_frames import CONTENT, SMALLEST, Frame, require_labels
-from ad_detection.measure import AD, measure
+from ad_detection.labelled_frames import SMALLEST, Frame, require_labels
+from ad_detection.measure import AD, CONTENT, evaluated, measure
 from ad_detection.temporal.cnn import export_cnn, features_of, make_cnn, shown_of
 from ad_detection.temporal.data import flicker_of, in_order, read_timed_frames, steps_of
 from ad_detection.temporal.network import build_head
@@ -159,16 +158,7 @@ class TemporalTrainer(ClassifierTrainer[TemporalRecipe, Frame, Side]):
 
     def measure(self, run: Run, scores: Scores, side: Side, decision: Decision) -> Evaluation:
         """See `ClassifierTrainer`."""
-        return evaluate(
-            self.labels(run),
-            side.truth,
-            scores,
-            side.groups,
-            alarm_labels=alarm_labels_of((AD,), decision),
-            thresholds=decision.thresholds,
-            background=CONTENT,
-            seed=self.recipe.seed,
-        )
+        return evaluated(self.labels(run), scores, side.truth, side.groups, decision, self.recipe.seed)
 
     def further_metrics(
         self, run: Run, evaluation: Evaluation, scores: Scores, test: Side, decision: Decision, ask: Ask

@@ -16,8 +16,7 @@ from ad_detection.channels.looks import make_channel
 from ad_detection.channels.recordings import FITTING, TEST, TRAINING, UNSEEN, Size, changed, read_kinds, write_channels
 from ad_detection.channels.sound import sound_of
 from ad_detection.channels.voices import RATE, Sound
-from ad_detection.labelled_frames import CONTENT
-from ad_detection.measure import AD
+from ad_detection.measure import AD, CONTENT
 from pipit.cli.exit_codes import ExitCode
 from pipit.cli.main import app
 from pipit.data.frames.naming import programme_of

@@ -11,9 +11,8 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from pipit.errors import InvalidInput
-from pipit.inputs import Input, PcmAudio, describe
-from pipit.inputs.audio import StreamWindows
+from pipit.inputs.audio.stream import Windows
+from pipit.pipelines.pcm_stream import PcmStream
 from pipit.types import Decoded, TimeSpan
 
 from baby_monitor.cry.episodes import EpisodeRule, Episodes, Heard
@@ -30,36 +29,24 @@ class CryDecoded(Decoded):
     answers: tuple[Heard[int], ...]
 
 
-class CryStream:
-    """State of one stream; see `pipit.pipelines.StreamDecoder`."""
+class CryStream(PcmStream):
+    """State of one stream. Its end ends the episode that goes on."""
 
     def __init__(self, hearing: Hearing, rule: EpisodeRule) -> None:
         front_end = hearing.front_end
+        super().__init__(front_end.log_mel.sample_rate, front_end.window_seconds, front_end.hop_seconds)
         self._hearing = hearing
-        self._windows = StreamWindows(front_end.log_mel.sample_rate, front_end.window_seconds, front_end.hop_seconds)
         self._episodes: Episodes[Row] = Episodes(rule)
-        self._begun = False
-        self.seconds = 0.0
 
-    def takes(self, item: Input) -> bool:
-        """PCM. A file is whole by itself, and pieces of a file are no files."""
-        return isinstance(item, PcmAudio)
+    def hear(self, windows: Windows) -> Decoded | None:
+        """See `PcmStream`."""
+        return self._answers(listen(self._hearing, self._episodes, *windows))
 
-    def push(self, item: Input, seconds: float | None = None) -> Decoded | None:
-        """Raises InvalidInput for anything but PCM. seconds: not looked at; samples tell their own time."""
-        if not isinstance(item, PcmAudio):
-            raise InvalidInput(f"a stream of sound takes PCM, not {describe(item)}; send files one by one")
-        windows, spans = self._windows.push(item)
-        self._begun = True
-        self.seconds += len(item.samples) / item.sample_rate
-        heard = listen(self._hearing, self._episodes, windows, spans)
-        return decoded(heard, self._hearing.size) if heard else None
+    def hear_last(self, windows: Windows) -> Decoded | None:
+        """See `PcmStream`."""
+        return self._answers([*listen(self._hearing, self._episodes, *windows), *self._episodes.finish()])
 
-    def finish(self) -> Decoded | None:
-        """The last window, filled with zeros if the stream was shorter than one, and the episode that goes on."""
-        if not self._begun:
-            return None
-        heard = [*listen(self._hearing, self._episodes, *self._windows.finish()), *self._episodes.finish()]
+    def _answers(self, heard: list[Heard[Row]]) -> Decoded | None:
         return decoded(heard, self._hearing.size) if heard else None
 
 
