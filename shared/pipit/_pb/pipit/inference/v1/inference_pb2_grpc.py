@@ -70,8 +70,8 @@ class InferenceServiceServicer:
 
     def ClassifyStream(self, request_iterator, context):
         """Answers a stream of inputs in their order. What the task takes as one continuous recording, PCM for a task of
-        sounds, landmarks for one that looks at time, is cut into the model's windows across message borders. Every other
-        input is answered by itself.
+        sounds, pictures or landmarks for one that looks at time, is cut into the model's windows across message borders.
+        Every other input is answered by itself.
         An input that can't be answered gives an error in its place; the stream goes on.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
