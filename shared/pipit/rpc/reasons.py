@@ -19,6 +19,10 @@ _PROXIES = ("grpc_proxy", "https_proxy", "http_proxy")
 _DIRECT = ("no_grpc_proxy", "no_proxy")
 _RUNNING = "is it running, and is the address right?"
 _NO_ADDRESS = "its name has no address; is the name right, and is it running?"
+_HANGS_UP = (
+    "something there hangs up at once; if the server speaks TLS, give its certificate authority (PIPIT_CA, --ca), else "
+    "something other than a server of Pipit listens there"
+)
 _REASONS = (
     ("certificate is not yet valid", "its certificate is not yet valid; is this machine's clock right?"),
     ("certificate has expired", "its certificate has expired; give the server a new one, or set this machine's clock"),
@@ -38,11 +42,9 @@ _REASONS = (
         "server a certificate",
     ),
     ("Failed to create security handshaker", "the certificate authority that was given is not a PEM certificate"),
-    (
-        "Socket closed",
-        "something there hangs up at once; if the server speaks TLS, give its certificate authority (PIPIT_CA, --ca), "
-        "else something other than a server of Pipit listens there",
-    ),
+    ("Socket closed", _HANGS_UP),
+    ("Connection reset by peer", _HANGS_UP),
+    ("Broken pipe", _HANGS_UP),
     ("Connection refused", f"nothing listens there; {_RUNNING}"),
     ("connect failed", f"nothing listens there; {_RUNNING}"),
     ("timeout", f"it does not answer; {_RUNNING}"),
