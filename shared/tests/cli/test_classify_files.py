@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -70,7 +71,7 @@ def test_what_is_too_large_is_bad_input_and_says_the_limit(ask: Callable[..., An
     (tmp_path / "z.wav").write_bytes(b"\xff\xd8\xff" + bytes(16 << 20))
     called = ask(tmp_path / "z.wav")
     assert called.code == ExitCode.BAD_INPUT
-    assert "has 16777219 bytes, the limit of what is sent whole is 16 MiB; make it smaller" in called.err
+    assert "is over the limit of what is sent whole, 16 MiB; make it smaller" in called.err
 
 
 def test_an_interrupted_recording_is_answered(ask: Callable[..., Any], write_tone: WriteTone) -> None:
@@ -108,6 +109,18 @@ def test_odd_names_lose_no_answers(
     assert second["file"] == f"{tmp_path}/Vogel_M\\xfcnchen.wav"
     assert third["error"]["message"] == f"{long} can't be read: File name too long"
     assert "Is a directory" in fourth["error"]["message"]
+
+
+def test_what_comes_through_a_pipe_is_read_once(ask: Callable[..., Any], write_tone: WriteTone, tmp_path: Path) -> None:
+    door = write_tone("door.wav", (1, 0.5), (1, 0.01))
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    writer = threading.Thread(target=lambda: pipe.write_bytes(door.read_bytes()))
+    writer.start()
+    (heard,) = ask(pipe).json()
+    writer.join()
+    (before,) = ask(door).json()
+    assert scores(heard) == scores(before) != []
 
 
 def test_a_name_is_shown_in_letters_that_every_program_reads() -> None:
