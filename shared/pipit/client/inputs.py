@@ -84,7 +84,7 @@ def read_file(path: Path) -> Input:
         advice = (
             "make it smaller"
             if media.kind is Kind.PICTURE
-            else "a long recording goes piece by piece: Client.stream(read_pieces(path)), or pipit classify FILE"
+            else "a long recording goes piece by piece: Client.stream, or pipit classify (see docs/client.md)"
         )
         raise InputTooLarge(f"{path} is over the limit of what is sent whole, {limit_of(LARGEST_FILE)}; {advice}")
     return EncodedImage(data) if media.kind is Kind.PICTURE else EncodedAudio(data)
