@@ -43,7 +43,8 @@ TRAINERS_LIBRARIES = {
     *("ultralytics", "mediapipe", "librosa", "numba", "scikit-learn", "scipy", "matplotlib", "pandas", "tensorboard"),
     *("onnx", "onnxscript", "pip", "setuptools", "wheel"),
 }
-LARGEST_SERVER, LARGEST_WITH_ONNX_RUNTIME = 300_000_000, 400_000_000
+# A server that hears holds 9 MB more: libsndfile and soxr.
+LARGEST_SERVER, LARGEST_WITH_ONNX_RUNTIME = 310_000_000, 400_000_000
 """Bytes, unpacked."""
 PACKAGES = """
 import importlib.metadata, json

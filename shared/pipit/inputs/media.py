@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from pipit.errors import InvalidInput, NotFound
+from pipit.inputs.suffixes import VIDEOS
 
 HEAD = 4096
 """Bytes of a file that are enough to know it."""
@@ -91,9 +92,13 @@ def media_of(head: bytes) -> Media:
 
 
 def media_of_file(path: Path) -> Media:
-    """Raises as `open_file`."""
+    """By its name only where the content is not known: what reads films then says what is wrong with it.
+
+    Raises as `open_file`.
+    """
     with open_file(path) as file:
-        return media_of(file.read(HEAD))
+        media = media_of(file.read(HEAD))
+    return Media(Kind.FILM, "video", taken=False) if media is UNKNOWN and path.suffix.lower() in VIDEOS else media
 
 
 @contextmanager
