@@ -380,6 +380,26 @@ def test_weights_learn_at_shares_of_the_rate_and_others_stay(tmp_path: Path) -> 
         torch.testing.assert_close(kept[f"network.{name}"], value)
 
 
+def test_shares_of_the_rate_go_on_after_an_interruption(tmp_path: Path) -> None:
+    def trained(folder: Path, watch: Watch) -> tuple[nn.Module, Any]:
+        seed_everything(4)
+        network = small()
+        places = folder / "scratch", folder / "logs"
+        rates = {"3.weight": 1.0, "0.weight": 0.1}
+        settings = recipe(epochs=4, optimiser={"name": "adamw", "learning_rate": 0.05})
+        fitted = fit(
+            network, loss, settings, points(64, 1), points(16, 2), *places, watch, threads=1, rates=rates, accumulate=3
+        )
+        return network, fitted
+
+    whole, expected = trained(tmp_path / "whole", Watch())
+    with pytest.raises(Interrupted):
+        trained(tmp_path / "cut", Watch(cut=2))
+    resumed, fitted = trained(tmp_path / "cut", Watch())
+    assert fitted.history == expected.history
+    np.testing.assert_array_equal(weights_of(resumed), weights_of(whole))
+
+
 def test_half_floats_are_for_a_gpu_that_gains_by_them(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     assert precision_of(mixed=True) == "32-true"
