@@ -43,6 +43,12 @@ def sha256_file(path: Path) -> str:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
+def md5_file(path: Path) -> str:
+    """MD5 in hexadecimal: for files whose authors publish nothing better. Raises OSError."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
+
+
 def write_atomically(path: Path, data: bytes, mode: int = 0o644) -> None:
     """Puts `data` in place of `path`; on the disk when this returns.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from importlib.metadata import entry_points
 from pathlib import Path
 
 import pytest
@@ -23,7 +24,7 @@ def test_lists_every_exit_code(text: str) -> None:
 
 def test_lists_every_command(text: str) -> None:
     listed = set(re.findall(r"^\| `pipit ([\w-]+)", text, re.MULTILINE))
-    assert listed == {*PipitGroup.lazy, "registry"}
+    assert listed == {*PipitGroup.lazy, *entry_points(group="pipit.commands").names}
 
 
 def test_lists_every_setting_with_its_default(text: str) -> None:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 from pathlib import Path
 
 from pipit.data.download import download
 from pipit.data.fetch import Fetched, FetchOptions
 from pipit.data.sources import RemoteFile
+from pipit.files import md5_file
 
 FILE = Path("backbones") / "resnet50_weights_tf_dim_ordering_tf_kernels_notop.h5"
 """Below the folder of data sets, as Keras names it."""
@@ -34,5 +34,4 @@ def fetch_resnet50(data: Path, options: FetchOptions) -> Fetched:
 
 
 def _is_it(path: Path) -> bool:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest() == MD5
+    return md5_file(path) == MD5
