@@ -34,7 +34,7 @@ class LineLogger:
 
     def msg(self, message: str) -> None:
         """Writes a line. One that nobody takes any more is dropped: a log must not end what it tells of."""
-        with self._lock, suppress(OSError):
+        with self._lock, suppress(OSError, ValueError):
             if self._descriptor is None:
                 self._stream.write(message + "\n")
                 self._stream.flush()

@@ -19,6 +19,7 @@ from pipit.errors import InvalidInput, NotFound
 
 _SEPARATORS = (",", ";", "\t")
 _DECIMAL_COMMA = re.compile(r"[+-]?\d+,\d+(?:[eE][+-]?\d+)?", re.ASCII)
+_TOO_LONG = "field larger than field limit"
 _UTF_16 = (b"\xff\xfe", b"\xfe\xff")
 
 
@@ -56,7 +57,7 @@ def open_table(path: Path, columns: tuple[str, ...]) -> Iterator[Table]:
     try:
         with path.open(newline="", encoding=_encoding(path), errors="surrogateescape") as file:
             separator = _separator(file)
-            reader = csv.reader(file, delimiter=separator, skipinitialspace=True)
+            reader = csv.reader(file, delimiter=separator, skipinitialspace=True, strict=True)
             names = tuple(name.strip() for name in next(reader, []))
             missing = [column for column in columns if column not in names]
             if missing:
@@ -85,7 +86,18 @@ def _separator(file: TextIO) -> str:
 
 
 def _rows(reader: Iterator[list[str]], names: tuple[str, ...], separator: str) -> Iterator[Row]:
-    for cells in reader:
+    while True:
+        try:
+            cells = next(reader)
+        except StopIteration:
+            return
+        except csv.Error as error:
+            if _TOO_LONG in str(error):
+                raise
+            # The reader goes on with the next line; after a quotation mark that nothing closes there is none.
+            line = reader.line_num  # type: ignore[attr-defined]
+            yield Row(line, {}, f"a quotation mark is not closed, or stands within a cell ({error}); double it")
+            continue
         stripped = [cell.strip() for cell in cells]
         if not stripped:
             continue
@@ -98,8 +110,6 @@ def _rows(reader: Iterator[list[str]], names: tuple[str, ...], separator: str) -
 def _problem(cells: list[str], columns: int) -> str:
     if any(map(_is_torn, cells)):
         return "is no text in UTF-8; save the table as UTF-8"
-    if any("\n" in cell or "\r" in cell for cell in cells):
-        return "a quotation mark is opened and not closed; close it, or take it out"
     if any(cells[columns:]):
         return (
             f"has {len(cells)} cells for {columns} columns; if its numbers have decimal commas, write points, or part "

@@ -19,7 +19,7 @@ from pipit.cli.watch_command import Wish, hears, is_watched, plain_prediction, w
 from pipit.client import Answer, Client, PcmAudio, Refusal
 from pipit.errors import InvalidInput, PipitError
 from pipit.inputs.limits import LARGEST_FILE
-from pipit.inputs.media import Kind, media_of_file, open_file
+from pipit.inputs.media import Kind, is_pipe, media_of_file, open_file
 from pipit.settings import load_settings
 from pipit.types import Box, Prediction, TimeSpan
 
@@ -131,6 +131,8 @@ def _told(path: Path, error: PipitError | OSError) -> PipitError:
 
 def _ask_file(client: Client, path: Path, wish: Wish, stream: bool) -> dict[str, Any]:
     """Sends a file as what it is, whatever its name says."""
+    if is_pipe(path):
+        return _ask(client, path, wish)
     media = media_of_file(path)
     if media.kind is Kind.FILM and hears(client, wish):
         return _ask_stream(client, path, wish, _sound_track)

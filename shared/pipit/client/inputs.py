@@ -70,24 +70,23 @@ def read_file(path: Path) -> Input:
     if path.suffix.lower() == _MINUTES:
         return TensorInput(TENSOR, read_minutes(path))
     with open_file(path) as file:
-        media = media_of(file.read(HEAD))
-        if media.kind in (Kind.FILM, Kind.LANDMARKS):
-            raise InvalidInput(
-                f"{path} ({media.name}) holds many inputs; send them one after the other by Client.stream, or by pipit "
-                "classify"
-            )
-        size = file.seek(0, io.SEEK_END)
-        if size > LARGEST_FILE:
-            advice = (
-                "make it smaller"
-                if media.kind is Kind.PICTURE
-                else "a long recording goes piece by piece: Client.stream(read_pieces(path)), or pipit classify"
-            )
-            raise InputTooLarge(
-                f"{path} has {size} bytes, the limit of what is sent whole is {limit_of(LARGEST_FILE)}; {advice}"
-            )
-        file.seek(0)
-        data = file.read()
+        try:
+            data = file.read(LARGEST_FILE + 1)
+        except OSError as error:
+            raise InvalidInput(f"{path} can't be read: {error.strerror}") from error
+    media = media_of(data[:HEAD])
+    if media.kind in (Kind.FILM, Kind.LANDMARKS):
+        raise InvalidInput(
+            f"{path} ({media.name}) holds many inputs; send them one after the other by Client.stream, or by pipit "
+            "classify"
+        )
+    if len(data) > LARGEST_FILE:
+        advice = (
+            "make it smaller"
+            if media.kind is Kind.PICTURE
+            else "a long recording goes piece by piece: Client.stream, or pipit classify (see docs/client.md)"
+        )
+        raise InputTooLarge(f"{path} is over the limit of what is sent whole, {limit_of(LARGEST_FILE)}; {advice}")
     return EncodedImage(data) if media.kind is Kind.PICTURE else EncodedAudio(data)
 
 

@@ -101,6 +101,14 @@ def media_of_file(path: Path) -> Media:
     return Media(Kind.FILM, "video", taken=False) if media is UNKNOWN and path.suffix.lower() in VIDEOS else media
 
 
+def is_pipe(path: Path) -> bool:
+    """Whether a file can be read but once, as `/dev/stdin` behind a pipe. Such a one is never opened to look at it."""
+    try:
+        return path.is_fifo() or path.is_char_device()
+    except OSError:
+        return False
+
+
 @contextmanager
 def open_file(path: Path) -> Iterator[BinaryIO]:
     """Raises NotFound and InvalidInput for a file that can't be opened, with the system's reason."""

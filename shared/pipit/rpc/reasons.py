@@ -19,8 +19,9 @@ _PROXIES = ("grpc_proxy", "https_proxy", "http_proxy")
 _DIRECT = ("no_grpc_proxy", "no_proxy")
 _RUNNING = "is it running, and is the address right?"
 _NO_ADDRESS = "its name has no address; is the name right, and is it running?"
+_SETTINGS = "(PIPIT_CA, or a server's registry_ca)"
 _HANGS_UP = (
-    "something there hangs up at once; if the server speaks TLS, give its certificate authority (PIPIT_CA, --ca), else "
+    f"something there hangs up at once; if the server speaks TLS, give its certificate authority {_SETTINGS}, else "
     "something other than a server of Pipit listens there"
 )
 _REASONS = (
@@ -34,11 +35,11 @@ _REASONS = (
     (
         "CERTIFICATE_VERIFY_FAILED",
         "its certificate is not trusted: it does not lead to the authority that was given; give the PEM file of the "
-        "authority that signed it (PIPIT_CA, --ca)",
+        f"authority that signed it {_SETTINGS}",
     ),
     (
         "WRONG_VERSION_NUMBER",
-        "it does not speak TLS, and a certificate authority was given; leave that out (PIPIT_CA, --ca), or give the "
+        f"it does not speak TLS, and a certificate authority was given; leave that out {_SETTINGS}, or give the "
         "server a certificate",
     ),
     ("Failed to create security handshaker", "the certificate authority that was given is not a PEM certificate"),

@@ -93,7 +93,9 @@ class OpenInferenceServicer(open_inference_pb2_grpc.GRPCInferenceServiceServicer
             deadline_of(context),
             context.is_active,
         )
-        labels = self._plane.host(Selector(request.model_name)).status().labels
+        status = self._plane.host(Selector(request.model_name)).status()
+        # Another version may serve by now, and its labels be others.
+        labels = status.labels if status.identity == identity else ()
         return response_from_tensors(request, identity.version, outputs, labels)
 
     def RepositoryIndex(  # noqa: N802

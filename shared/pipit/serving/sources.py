@@ -118,7 +118,7 @@ class RegistrySource:
     def _explain(self, error: PipitError) -> None:
         """What people are told of a server that never learnt what to serve."""
         for host in self._hosts.values():
-            host.explain(f"{error}. Or no version is promoted to {self.environment!r} yet")
+            host.explain(f"{error} (or no version is promoted to {self.environment!r} yet)")
 
     def _assigned(self, assignment: Assignment) -> None:
         self._hosts[assignment.task].desire(

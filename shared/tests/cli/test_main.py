@@ -68,10 +68,10 @@ def test_every_command_teaches_by_example(pipit: Any, name: tuple[str, ...]) -> 
 
 
 def test_examples_name_a_task_that_is_installed(pipit: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert help_of(train).count(f"pipit train {installed_tasks()[0]}") == 4
+    assert help_of(train).count(f"pipit train {installed_tasks()[0]}") == 5
     assert "TASK" not in help_of(train)
     monkeypatch.setattr("pipit.cli.app.example_task", lambda: "TASK")
-    assert help_of(train).count("pipit train TASK") == 4
+    assert help_of(train).count("pipit train TASK") == 5
 
 
 _HEAVY = (

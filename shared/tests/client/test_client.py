@@ -123,6 +123,9 @@ def test_what_can_not_be_sent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
             client.classify(tmp_path / "film.mp4")
         with pytest.raises(InvalidInput, match="can't be read: Is a directory"):
             client.classify(tmp_path)
+        # Opens, and gives an error of input and output when it is read.
+        with pytest.raises(InvalidInput, match="/proc/self/mem can't be read: Input/output error"):
+            client.classify(Path("/proc/self/mem"))
         with pytest.raises(InvalidInput, match="int can't be sent; give a path"):
             client.classify(7)  # type: ignore[arg-type]
         with pytest.raises(InvalidInput, match="sound of int32"):

@@ -27,7 +27,8 @@ def test_rows_come_with_their_lines_and_without_spaces(tmp_path: Path) -> None:
         (b"file,label\na.wav,  \n", "line 2: label is empty"),
         (b"file,label\n\xff\xfe,dog\n", "line 2: is no text in UTF-8; save the table as UTF-8"),
         (b"file,label\na.wav,dog,cat\n", "line 2: has 3 cells for 2 columns"),
-        (b'file,label\na.wav,"dog\nb.wav,cat\n', "a quotation mark is opened and not closed"),
+        (b'file,label\na.wav,"dog\nb.wav,cat\n', "line 3: a quotation mark is not closed"),
+        (b'file,label\na.wav,"do"g\n', "line 2: a quotation mark is not closed, or stands within a cell"),
         (b'file,label\n"' + b"a" * 200_000 + b'",dog\n', "is no table"),
     ],
 )
@@ -58,6 +59,17 @@ def test_tables_as_spreadsheets_save_them(tmp_path: Path, encoding: str, separat
     lines = [["file", "label", "share"], ["Türklingel.wav", "dog", "0.5"], ["", "", ""]]
     table.write_bytes(end.join(map(separator.join, lines)).encode(encoding))
     assert list(rows_of(table, ("file", "label"))) == [(2, {"file": "Türklingel.wav", "label": "dog", "share": "0.5"})]
+
+
+def test_a_cell_of_several_lines_is_one_cell(tmp_path: Path) -> None:
+    table = tmp_path / "labels.csv"
+    table.write_text('file,label,note\na.wav,dog,"first\nsecond"\nb.wav,"d"o,\nc.wav,cat,\n')
+    problems: list[str] = []
+    assert list(rows_of(table, ("file", "label"), problems)) == [
+        (3, {"file": "a.wav", "label": "dog", "note": "first\nsecond"}),
+        (5, {"file": "c.wav", "label": "cat"}),
+    ]
+    assert [problem.split(":")[0] for problem in problems] == [f"{table}, line 4"]
 
 
 def test_decimal_commas_are_points_where_semicolons_part_columns(tmp_path: Path) -> None:

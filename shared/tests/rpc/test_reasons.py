@@ -81,13 +81,17 @@ def test_a_certificate_that_does_not_hold_says_why(
 
 def test_an_authority_that_did_not_sign_is_said(listen: Callable[..., str], make_certificate: Certificates) -> None:
     pair, other = make_certificate(), make_certificate("other")
-    with pytest.raises(Unavailable, match=r"its certificate is not trusted: .* \(PIPIT_CA, --ca\)"):
+    with pytest.raises(
+        Unavailable, match=r"its certificate is not trusted: .* \(PIPIT_CA, or a server's registry_ca\)"
+    ):
         health_of(listen(pair), certificate_authority=other[0])
 
 
 def test_tls_to_plain_text_and_back_are_told_apart(listen: Callable[..., str], make_certificate: Certificates) -> None:
     pair = make_certificate()
-    with pytest.raises(Unavailable, match=r"it does not speak TLS, .* leave that out \(PIPIT_CA, --ca\)"):
+    with pytest.raises(
+        Unavailable, match=r"it does not speak TLS, .* leave that out \(PIPIT_CA, or a server's registry_ca\)"
+    ):
         health_of(listen(), certificate_authority=pair[0])
     with pytest.raises(Unavailable, match=r"if the server speaks TLS, give its certificate auth"):
         health_of(listen(pair))

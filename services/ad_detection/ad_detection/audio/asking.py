@@ -62,8 +62,9 @@ def check_folder(folder: Path, advance: Advance) -> DataReport:
 
 def read_examples(folder: Path, manifest: Manifest) -> ExampleSet:
     """`pipit evaluate`: moments, by the answer to the end of their sound. Raises NotFound, InvalidInput."""
+    source = source_of(folder)
     window = int(manifest.pipeline.parameters["window"])
-    listing = read_moments(folder, source_of(folder), Features(window=window))
+    listing = read_moments(folder, source, Features(window=window))
     read = InOrder(listing.items, window)
     examples = tuple(
         Example(moment.name, moment.label, moment.group, partial(read, moment)) for moment in listing.items

@@ -158,7 +158,6 @@ def test_a_server_answers_a_clip(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     # The command sets logging up for its whole process, which here goes on after it.
-    monkeypatch.setattr("pipit.cli.main.configure_logging", lambda *_: None)
     clip = tmp_path / "clip.wav"
     soundfile.write(clip, some_seconds(sounds, 5.0), RATE)
     arguments = ["classify", str(clip), "--task", TASK, "--server", server, "--json"]

@@ -195,7 +195,6 @@ def test_sound_can_be_left_out(tmp_path: Path) -> None:
 
 def test_the_command_makes_recordings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     # The command sets logging up for its whole process, which here goes on after it.
-    monkeypatch.setattr("pipit.cli.main.configure_logging", lambda *_: None)
     sizes = ("channels=[2]", "programmes=1", "episodes=2", "seconds=20", "fps=1/2", "logo=false")
     options = ["--to", str(tmp_path), *(part for size in sizes for part in ("--set", size))]
     arguments = ["data", "synthesise", "ad_detection.channels", *options]

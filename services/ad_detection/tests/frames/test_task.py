@@ -139,7 +139,6 @@ def test_the_converted_model_is_tested_by_the_command(
     trained: tuple[FramesTrainer, Run, Bundle], channels: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """`pipit evaluate`: 8 bits, calibrated on training frames, answer nearly as 32 do."""
-    monkeypatch.setattr("pipit.cli.main.configure_logging", lambda *_: None)
     trainer, run, bundle = trained
     calibration = trainer.calibration(run)
     assert calibration is not None
@@ -173,7 +172,6 @@ def test_a_server_answers_a_frame(
     trained: tuple[FramesTrainer, Run, Bundle], channels: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # The command sets logging up for its whole process, which here goes on after it.
-    monkeypatch.setattr("pipit.cli.main.configure_logging", lambda *_: None)
     trainer, run, bundle = trained
     test = trainer.entries(run, "test")
     file = channels / test[0]["name"]

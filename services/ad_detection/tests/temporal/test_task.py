@@ -269,7 +269,6 @@ def test_the_command_line_follows_a_video(
     trained: Trained, recordings: Path, server: InferenceServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # The command sets logging up for its whole process, which here goes on after it.
-    monkeypatch.setattr("pipit.cli.main.configure_logging", lambda *_: None)
     film = tmp_path / "film.mp4"
     pictures = (Image.fromarray(decode_image(item)).resize((320, 180)) for item in items_of(recordings)[12:20])
     write_film(film, map(np.asarray, pictures), Fraction(2), None)

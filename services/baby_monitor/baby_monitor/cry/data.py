@@ -7,12 +7,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import soundfile
 from pipit.bundle.manifest import Manifest
 from pipit.data.check import Advance, DataReport
 from pipit.data.index import Indexed
 from pipit.errors import InvalidInput
 from pipit.files import write_atomically
+from pipit.inputs.audio.files import sound_info
 from pipit.training.by_input.audio.check import check_listing
 from pipit.training.by_input.audio.clips import Clip
 from pipit.training.by_input.audio.evaluating import listed_examples
@@ -55,11 +55,11 @@ def index_folder(folder: Path, validation_share: float) -> Indexed:
     entries: list[tuple[Clip, dict[str, Any]]] = []
     for clip in listing.items:
         try:
-            found = soundfile.info(clip.path)
-        except soundfile.LibsndfileError as error:
-            problems.append(f"{clip.path}: not audio that can be read: {error.error_string}")
+            found = sound_info(clip.path)
+        except InvalidInput as error:
+            problems.append(f"{clip.path}: {error}")
             continue
-        entries.append((clip, _entry(folder, clip, found.duration, found.samplerate)))
+        entries.append((clip, _entry(folder, clip, found.seconds, found.sample_rate)))
     if problems:
         raise InvalidInput("repair these, or take them out of the folder:\n  " + "\n  ".join(problems))
     clips = [clip for clip, _ in entries]

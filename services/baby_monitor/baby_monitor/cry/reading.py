@@ -15,8 +15,8 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-import soundfile
-from pipit.errors import NotFound
+from pipit.errors import InvalidInput, NotFound
+from pipit.inputs.audio.files import sound_info
 from pipit.training.by_input.audio.clips import ENDINGS, Clip, read_clips
 from pipit.training.by_input.audio.settings import SoundSource
 from pipit.training.source_set import Listing
@@ -117,13 +117,13 @@ def shared_recorders(folder: Path) -> list[str]:
 def _fault(path: Path, entry: MetadataEntry) -> str:
     """What is wrong with a file beside its entry; "" if nothing."""
     try:
-        found = soundfile.info(path)
-    except soundfile.LibsndfileError as error:
-        return f"{path} can't be read as audio: {error.error_string}"
-    if found.samplerate != entry.sample_rate:
-        return f"{path} has {found.samplerate} samples a second, not {entry.sample_rate}"
-    if abs(found.duration - entry.duration) > SECONDS_OFF:
-        return f"{path} lasts {found.duration:.2f} s, not {entry.duration:.2f}"
+        found = sound_info(path)
+    except InvalidInput as error:
+        return f"{path}: {error}"
+    if found.sample_rate != entry.sample_rate:
+        return f"{path} has {found.sample_rate} samples a second, not {entry.sample_rate}"
+    if abs(found.seconds - entry.duration) > SECONDS_OFF:
+        return f"{path} lasts {found.seconds:.2f} s, not {entry.duration:.2f}"
     return ""
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
@@ -43,16 +44,25 @@ class SoundFile(soundfile.SoundFile):  # type: ignore[misc]
         return self.format not in _LOSSY
 
 
+@dataclass(frozen=True, slots=True)
+class SoundInfo:
+    """What a file says of itself. sample_rate: Hz."""
+
+    seconds: float
+    sample_rate: int
+    channels: int
+
+
 @contextmanager
-def open_sound(file: BinaryIO) -> Iterator[SoundFile]:
-    """A sound file, recognised by its first bytes.
+def open_sound(file: BinaryIO, *, any_format: bool = False) -> Iterator[SoundFile]:
+    """A sound file, recognised by its first bytes. any_format: whatever libsndfile reads, for files of one's own.
 
     A WAV whose recorder left its length open, because it wrote into a pipe or was interrupted, is read to its end.
     Within it, what libsndfile can't decode raises InvalidInput; so does a WAV that was cut short, and what is no sound.
     """
     media = media_of(file.read(HEAD))
     file.seek(0)
-    if media.kind is not Kind.SOUND or not media.taken:
+    if not any_format and (media.kind is not Kind.SOUND or not media.taken):
         # Nothing but the formats taken gets as far as libsndfile, which tries two dozen rare ones on anything.
         sound = media.kind in (Kind.SOUND, Kind.FILM)
         raise InvalidInput(f"{f'sound in {media.name} is not taken' if sound else 'not an audio file'}; {TAKEN}")
@@ -66,11 +76,12 @@ def open_sound(file: BinaryIO) -> Iterator[SoundFile]:
     source.seek(0)
     try:
         with SoundFile(source) as sound:
-            if sound.format not in FORMATS:
+            if not any_format and sound.format not in FORMATS:
                 raise InvalidInput(f"{sound.format} is not taken; {TAKEN}")
             yield sound
     except soundfile.LibsndfileError as error:
-        raise InvalidInput(f"the audio file is damaged or cut short: {error.error_string}") from error
+        what = "not audio that can be read" if any_format else "the audio file is damaged or cut short"
+        raise InvalidInput(f"{what}: {error.error_string}") from error
 
 
 def _mended(file: BinaryIO, samples: Samples | None) -> BinaryIO | Mended | Tail:
@@ -87,14 +98,18 @@ def check_whole(sound: SoundFile, frames: int) -> None:
         raise InvalidInput(f"the audio file is cut short: {frames} of {sound.announced} frames; send all of it")
 
 
-def read_pieces(path: Path, seconds: float = 1.0) -> Iterator[PcmAudio]:
+def read_pieces(
+    path: Path, seconds: float = 1.0, *, floats: bool = False, any_format: bool = False
+) -> Iterator[PcmAudio]:
     """A recording of any length, piece by piece: the samples that `decode_audio` makes of the whole, unmixed.
 
     16-bit samples stay what they are, shape (frames, channels), int16; all others are float32 with full scale at 1, and
-    may go over it. Raises NotFound, and InvalidInput as `open_sound` does and for a file that can't be read.
+    may go over it. floats: all of them are. any_format: see `open_sound`.
+
+    Raises NotFound, and InvalidInput as `open_sound` does and for a file that can't be read.
     """
-    with open_file(path) as file, open_sound(file) as sound:
-        dtype = "int16" if sound.subtype == "PCM_16" else "float32"
+    with open_file(path) as file, open_sound(file, any_format=any_format) as sound:
+        dtype = "int16" if sound.subtype == "PCM_16" and not floats else "float32"
         count, frames = max(1, round(seconds * sound.samplerate)), 0
         while len(read := sound.read(count, dtype=dtype, always_2d=True)):
             frames += len(read)
@@ -102,6 +117,34 @@ def read_pieces(path: Path, seconds: float = 1.0) -> Iterator[PcmAudio]:
         if not frames:
             raise InvalidInput("audio holds no samples; send at least one")
         check_whole(sound, frames)
+
+
+def sound_info(path: Path) -> SoundInfo:
+    """Of a file in any format of libsndfile. Raises as `read_part`."""
+    with open_file(path) as file, open_sound(file, any_format=True) as sound:
+        return SoundInfo(sound.announced / sound.samplerate, sound.samplerate, sound.channels)
+
+
+def read_part(path: Path, start: float = 0.0, end: float | None = None) -> PcmAudio:
+    """From one second to another, float32, (frames, channels), of a file in any format of libsndfile.
+
+    What lies behind the end of the file is left out. Raises NotFound, and InvalidInput for what can't be read.
+    """
+    parts = []
+    with open_file(path) as file, open_sound(file, any_format=True) as sound:
+        rate = sound.samplerate
+        begin = int(start * rate)
+        left = None if end is None else round(end * rate) - begin
+        if begin:
+            sound.seek(begin)
+        # Piece by piece until nothing comes: the length that a file states may be more than it holds.
+        while left is None or left > 0:
+            block = sound.read(rate if left is None else min(rate, left), dtype="float32", always_2d=True)
+            if not len(block):
+                break
+            parts.append(block)
+            left = None if left is None else left - len(block)
+        return PcmAudio(np.concatenate(parts) if parts else np.zeros((0, sound.channels), np.float32), rate)
 
 
 def mix(samples: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from pipit.errors import InvalidInput, NotFound
 from pipit.inputs import EncodedAudio
 from pipit.inputs.audio import decode_audio
-from pipit.inputs.audio.files import read_pieces
+from pipit.inputs.audio.files import read_part, read_pieces, sound_info
 
 FORMATS = [
     ("WAV", "PCM_16"), ("WAV", "PCM_24"), ("WAV", "PCM_32"), ("WAV", "PCM_U8"), ("WAV", "FLOAT"), ("WAV", "DOUBLE"),
@@ -135,3 +135,25 @@ def test_a_wav_that_holds_mp3_is_heard(encode):
     heard, rate = decode_audio(EncodedAudio(b"RIFF" + struct.pack("<I", len(body)) + body))
     assert rate == 16_000
     np.testing.assert_array_equal(heard, whole)
+
+
+@pytest.mark.parametrize(
+    ("form", "subtype"), [("WAV", "PCM_16"), ("FLAC", "PCM_24"), ("OGG", "VORBIS"), ("AIFF", "FLOAT")]
+)
+def test_a_part_is_what_the_whole_holds_there(encode, tmp_path, form, subtype):
+    path = tmp_path / "sound"
+    path.write_bytes(encode(noise(48_000, 2, 0.5), 16_000, form, subtype))
+    whole = read_part(path).samples
+    assert whole.shape == (48_000, 2)
+    np.testing.assert_allclose(read_part(path, 1.0, 2.5).samples, whole[16_000:40_000], atol=1e-6)
+    np.testing.assert_allclose(read_part(path, 2.0, 9.0).samples, whole[32_000:], atol=1e-6)
+    info = sound_info(path)
+    assert (info.seconds, info.sample_rate, info.channels) == (3.0, 16_000, 2)
+
+
+def test_what_an_interrupted_recorder_left_is_there_for_training_too(encode, tmp_path):
+    whole = encode(noise(16_000, 1, 0.5), 16_000, "WAV", "PCM_16")
+    path = tmp_path / "night.wav"
+    path.write_bytes(whole[:40] + bytes(4) + whole[44:])
+    assert sound_info(path).seconds == 1.0
+    assert len(read_part(path).samples) == 16_000

@@ -17,9 +17,9 @@ from difflib import get_close_matches
 from pathlib import Path, PurePosixPath
 from typing import Literal
 
-import soundfile
-
 from pipit.data.tables import composed, file_named, rows_of
+from pipit.errors import InvalidInput
+from pipit.inputs.audio.files import sound_info
 from pipit.training.by_input.audio.settings import SoundSource
 from pipit.training.recipe import Split
 from pipit.training.sides import SIDES
@@ -162,9 +162,9 @@ def _read_background(folder: Path, source: SoundSource) -> Listing[Clip]:
     clips, problems = [], []
     for path in _recordings_in(folder):
         try:
-            seconds = soundfile.info(path).duration
-        except soundfile.LibsndfileError as error:
-            problems.append(f"{path}: not audio that can be read: {error.error_string}")
+            seconds = sound_info(path).seconds
+        except InvalidInput as error:
+            problems.append(f"{path}: {error}")
             continue
         category = path.stem if path.stem in source.rename else BACKGROUND_CATEGORY
         # A rest shorter than a piece is left out, unless it is all there is.

@@ -11,13 +11,13 @@ from threading import Lock
 from typing import Any
 
 import numpy as np
-import soundfile
 from numpy.typing import NDArray
 
 from pipit.errors import InputTooLarge, InvalidInput
 from pipit.files import sha256_bytes
-from pipit.inputs import EncodedAudio, PcmAudio
+from pipit.inputs import EncodedAudio
 from pipit.inputs.audio import cut_windows, decode_audio, resample
+from pipit.inputs.audio.files import read_part
 from pipit.pipelines.audio_windows import AudioWindows, FrontEnd
 from pipit.training.by_input.audio.augmentation import vary
 from pipit.training.by_input.audio.clips import Clip
@@ -42,21 +42,10 @@ def read_clip(path: Path, start: float = 0.0, end: float | None = None) -> tuple
     if end is None and path.suffix.lower() in DEVICE_ENDINGS:
         samples, rate = decode_audio(EncodedAudio(path.read_bytes()))
     else:
-        try:
-            values, rate = _piece(path, start, end)
-        except soundfile.LibsndfileError as error:
-            raise InvalidInput(f"not audio that can be read: {error.error_string}") from error
-        samples, rate = decode_audio(PcmAudio(values, rate))
+        samples, rate = decode_audio(read_part(path, start, end))
     if end is None and not samples.any():
         raise InvalidInput("nothing but silence; record it anew")
     return samples, rate
-
-
-def _piece(path: Path, start: float, end: float | None) -> tuple[NDArray[np.float32], int]:
-    with soundfile.SoundFile(path) as file:
-        file.seek(int(start * file.samplerate))
-        frames = -1 if end is None else round(end * file.samplerate) - int(start * file.samplerate)
-        return file.read(frames, dtype="float32", always_2d=True), file.samplerate
 
 
 class FeatureMaker:

@@ -10,17 +10,17 @@ of recordings says so, and the report names each.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import soundfile
 
 from pipit.bundle.manifest import Metric
 from pipit.errors import InvalidInput, NotFound
 from pipit.inputs import PcmAudio
+from pipit.inputs.audio.files import read_pieces, sound_info
 from pipit.training.alarms import FalseAlarms, false_alarms_per_hour
 from pipit.training.by_input.audio.clips import ENDINGS
 from pipit.training.by_input.audio.robustness import detected_in
@@ -96,7 +96,7 @@ def listen_to_background(listen: Listen, recordings: Mapping[str, Path], progres
             heard: Counter[str] = Counter()
             own: list[tuple[bool, str, float, float]] = []
             seconds[name] = _length(path)
-            for prediction in listen(_pieces(path)):
+            for prediction in listen(read_pieces(path, BLOCK_SECONDS, floats=True, any_format=True)):
                 labels = detected_in([prediction])
                 heard.update(labels)
                 span = prediction.region
@@ -117,19 +117,12 @@ def _alarms(windows: Sequence[tuple[bool, str, float, float]], seconds: Mapping[
 
 def _length(path: Path) -> float:
     try:
-        seconds = float(soundfile.info(path).duration)
-    except soundfile.LibsndfileError as error:
-        raise InvalidInput(f"{path} can't be read as audio: {error.error_string}") from error
+        seconds = sound_info(path).seconds
+    except InvalidInput as error:
+        raise InvalidInput(f"{path} can't be read: {error}") from error
     if not seconds > 0.0:
         raise InvalidInput(f"{path} holds no samples; take it out of the folder")
     return seconds
-
-
-def _pieces(path: Path) -> Iterator[PcmAudio]:
-    with soundfile.SoundFile(path) as sound:
-        # Not by `blocks`, which trusts the length that a file states: some Ogg files hold less, then come any numbers.
-        while len(block := sound.read(BLOCK_SECONDS * sound.samplerate, dtype="float32", always_2d=True)):
-            yield PcmAudio(block, sound.samplerate)
 
 
 def _cells(alarms: FalseAlarms) -> tuple[str, str, str]:
