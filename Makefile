@@ -76,7 +76,7 @@ else
 endif
 
 ##@ Containers
-.PHONY: up down logs ps images classify pipit k8s k3s
+.PHONY: up down logs ps images sbom vulnerabilities classify pipit k8s k3s
 IMAGES ?= pipit
 TAG ?= dev
 # Empty: this machine's own.
@@ -106,6 +106,14 @@ ps: ## show the stack's containers and their health
 
 images: ## build every image; PLATFORM=linux/arm64 for a Pi, ARGS=inference for some of them
 	IMAGES=$(IMAGES) TAG=$(TAG) PLATFORMS=$(PLATFORM) REVISION=$$(git describe --always --dirty 2>/dev/null || echo unknown) docker buildx bake -f docker-bake.hcl -f compose/domains/images.hcl $(OUTPUT) $(ARGS)
+
+sbom: .venv/supply/.ready ## list what the built images hold, as CycloneDX, in build/sbom; ARGS="registry emotion-inference" for some
+	@set -e; for image in $(or $(ARGS),registry $(foreach domain,$(DOMAINS),$(subst _,-,$(domain))-inference)); do \
+	  services/sbom.sh .venv/supply/bin/cyclonedx-py $(IMAGES)/$$image:$(TAG) build/sbom; done
+
+vulnerabilities: .venv/supply/.ready ## look up what is known of the locked versions (asks pypi.org)
+	@code=0; for lock in services/*/*.lock.txt; do echo "$$lock"; \
+	  .venv/supply/bin/pip-audit --strict --no-deps --disable-pip --progress-spinner off --requirement $$lock $(ARGS) || code=1; done; exit $$code
 
 classify: ## ask the stack's server of TASK what is in FILE
 	@[ -f "$${FILE:-}" ] || { echo "there is no file '$${FILE:-}'; name one: make classify FILE=doorbell.wav" >&2; exit 2; }
@@ -138,7 +146,7 @@ setup: .venv/dev/.ready .venv/triton/.ready .venv/k8s/.ready ## make the environ
 setup-detector: $(BESIDES:%=.venv/%/.ready) ## make the environment that trains detectors (ultralytics, AGPL-3.0)
 
 # `make -j2 setup-tests` makes two environments at a time; each takes one core.
-setup-tests: setup setup-detector .venv/serve-home_security/.ready
+setup-tests: setup setup-detector .venv/serve-home_security/.ready .venv/supply/.ready
 
 # Each worker holds the libraries of every trainer, a gigabyte and a half.
 test: setup-tests ## run all tests, side by side on up to 4 cores; ARGS="-n 0" for a debugger
