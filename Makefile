@@ -76,7 +76,7 @@ else
 endif
 
 ##@ Containers
-.PHONY: up down logs ps images sbom vulnerabilities classify pipit k8s k3s
+.PHONY: up down logs ps images sbom vulnerabilities digests classify pipit k8s k3s
 IMAGES ?= pipit
 TAG ?= dev
 # Empty: this machine's own.
@@ -114,6 +114,9 @@ sbom: .venv/supply/.ready ## list what the built images hold, as CycloneDX, in b
 vulnerabilities: .venv/supply/.ready ## look up what is known of the locked versions (asks pypi.org)
 	@code=0; for lock in services/*/*.lock.txt; do echo "$$lock"; \
 	  .venv/supply/bin/pip-audit --strict --no-deps --disable-pip --progress-spinner off --requirement $$lock $(ARGS) || code=1; done; exit $$code
+
+digests: ## write the digests that the tags of foreign images have now into compose, k8s and the Dockerfiles
+	compose/digests.sh
 
 classify: ## ask the stack's server of TASK what is in FILE
 	@[ -f "$${FILE:-}" ] || { echo "there is no file '$${FILE:-}'; name one: make classify FILE=doorbell.wav" >&2; exit 2; }

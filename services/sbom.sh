@@ -16,7 +16,7 @@ mkdir -p "$folder"
 for environment in pipit beside; do
   docker cp "$container:/opt/$environment/lib" - >"$work/lib.tar" 2>/dev/null || continue
   # Descriptions alone, in an environment of this machine: cyclonedx-py looks into an environment.
-  rm -rf "$work/listed" "$work/lib"
+  rm -rf "${work:?}/listed" "${work:?}/lib"
   python3 -m venv --without-pip "$work/listed"
   tar --extract --file "$work/lib.tar" --directory "$work" --wildcards '*/site-packages/*.dist-info/*'
   cp -R "$work"/lib/python3*/site-packages/. "$work"/listed/lib/python3*/site-packages/
