@@ -243,6 +243,13 @@ def bind(server: grpc.Server, address: str, credentials: grpc.ServerCredentials 
     return port
 
 
-def server_credentials(certificate_chain: bytes, private_key: bytes) -> grpc.ServerCredentials:
-    """TLS from PEM-encoded files' content."""
-    return grpc.ssl_server_credentials([(private_key, certificate_chain)])
+def server_credentials(
+    certificate_chain: bytes, private_key: bytes, client_authority: bytes | None = None
+) -> grpc.ServerCredentials:
+    """TLS from PEM-encoded files' content.
+
+    client_authority: callers' certificates must lead to it; None: they need none.
+    """
+    return grpc.ssl_server_credentials(
+        [(private_key, certificate_chain)], client_authority, require_client_auth=client_authority is not None
+    )

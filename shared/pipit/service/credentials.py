@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import ssl
-
 import grpc
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from pipit.bundle.signing import load_public_key
-from pipit.errors import InvalidInput
 from pipit.rpc.auth import Tokens, read_tokens
+from pipit.rpc.certificates import read_certificates, read_pair
 from pipit.rpc.server import server_credentials
 from pipit.service.settings import ServiceSettings
 
@@ -29,17 +27,5 @@ def read_credentials(settings: ServiceSettings) -> grpc.ServerCredentials | None
     certificate, key = settings.tls_certificate, settings.tls_key
     if certificate is None or key is None:
         return None
-    try:
-        content = certificate.read_bytes(), key.read_bytes()
-    except OSError as error:
-        raise InvalidInput(
-            f"{error.filename} can't be read ({error.strerror}); set tls_certificate and tls_key"
-        ) from error
-    try:
-        # gRPC would say no more of it than that the port can't be opened. A key with a password is none of use here.
-        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(certificate, key, password=lambda: "")
-    except (OSError, ValueError) as error:
-        raise InvalidInput(
-            f"{certificate} and {key} are not a certificate and its key, both in PEM and without a password ({error})"
-        ) from error
-    return server_credentials(*content)
+    authority = None if settings.tls_client_ca is None else read_certificates(settings.tls_client_ca)
+    return server_credentials(*read_pair(certificate, key, "tls_certificate and tls_key"), authority)

@@ -59,11 +59,13 @@ class Listener:
             self.close()
             raise
         self._server.start()
-        if settings.is_exposed:
+        if settings.is_anonymous:
+            _log.warning("anonymous_server", host=settings.host, advice="whoever reaches it may do all; set tokens")
+        if settings.is_plain:
             _log.warning(
                 "insecure_server",
                 host=settings.host,
-                advice="whoever reaches it may call, or listen to calls; set tokens, tls_certificate and tls_key",
+                advice="whoever is on the way may listen to calls; set tls_certificate and tls_key",
             )
 
     def _open_metrics(self) -> None:

@@ -147,7 +147,7 @@ class DataPlane:
             try:
                 model = host.lease(selector.version, selector.environment)
                 try:
-                    outputs, _ = model.run(tensors, _rows(tensors), deadline)
+                    outputs, _ = model.run(tensors, model.rows_of(tensors), deadline)
                     model.meters.count_answer(perf_counter() - begun)
                     return outputs, model.identity
                 finally:
@@ -182,13 +182,6 @@ def _check_deadline(deadline: float | None) -> None:
     """Between decoding and running, which costs most."""
     if deadline is not None and deadline <= monotonic():
         raise DeadlineExceeded("the deadline passed before the network ran; allow more time")
-
-
-def _rows(tensors: Tensors) -> int:
-    counts = {values.shape[0] if values.ndim else 0 for values in tensors.values()}
-    if len(counts) != 1 or 0 in counts:
-        raise InvalidInput("all tensors must have the same number of rows, at least one, as their first axis")
-    return counts.pop()
 
 
 def chosen(predictions: Iterable[Prediction], options: Options) -> list[Prediction]:

@@ -191,5 +191,6 @@ def _loader_options(
         settings.concurrency,
         settings.batch_rows,
         settings.batch_delay_ms / 1000.0,
+        settings.max_rows,
         lambda: admission.running > 1,
     )

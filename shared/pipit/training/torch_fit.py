@@ -11,10 +11,10 @@ import logging
 import signal
 import threading
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import lightning.pytorch as lightning
 import numpy as np
@@ -22,24 +22,17 @@ import torch
 from lightning.pytorch.callbacks import EarlyStopping, ModelCheckpoint
 from lightning.pytorch.loggers import TensorBoardLogger
 from numpy.typing import NDArray
-from torch import Tensor, nn
-from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+from torch import nn
 
 from pipit.errors import InvalidInput
 from pipit.training.fitting import Fitted, fitted
 from pipit.training.progress import Progress
 from pipit.training.recipe import Recipe
-from pipit.training.torch_callbacks import EpochBar, History, IdleCores, Schedule, make_optimiser
-from pipit.training.torch_data import Batch, Samples, SeededBatches, Vary, batches_in_order
-
-Loss = Callable[[Tensor, Tensor], Tensor]
-"""From outputs and targets of a batch to the loss of each sample, shape (samples,)."""
-Measure = Callable[[Tensor, Tensor], Tensor]
-"""From outputs and targets of a batch to one number, such as its accuracy; averaged over the samples."""
+from pipit.training.torch_callbacks import EpochBar, History, IdleCores, Schedule
+from pipit.training.torch_data import Samples, SeededBatches, Vary, batches_in_order
+from pipit.training.torch_module import AVERAGED, NETWORK, Loss, Measure, Training
 
 LAST, BEST = "last", "best"
-_NETWORK, _AVERAGED = "network.", "averaged.module."
-"""Before the names of weights in a checkpoint."""
 
 
 def fit(
@@ -56,6 +49,9 @@ def fit(
     measures: Mapping[str, Measure] | None = None,
     threads: int | None = None,
     averaging: float = 0.0,
+    rates: Mapping[str, float] | None = None,
+    accumulate: int = 1,
+    mixed: bool = False,
 ) -> Fitted:
     """Trains `network`, and leaves the weights of its best epoch in it, on the processor and in evaluation mode.
 
@@ -65,6 +61,8 @@ def fit(
     second one, and sums in one order with one alone.
     averaging: 0 for none; else validated and kept is the moving average of the weights and of batch norm's statistics,
     of which this share stays with each batch (0.998: it looks back on some 500).
+    rates: the share of the learning rate that each weight gets, by its name in the network; others are not changed.
+    accumulate: batches to one step. mixed: half floats where a GPU gains by them.
     Raises InvalidInput for too few samples, or if the loss was never a number.
     """
     if not len(train) or not len(validation):
@@ -93,12 +91,14 @@ def fit(
             log_every_n_steps=1,
             num_sanity_val_steps=0,
             deterministic="warn",
+            accumulate_grad_batches=accumulate,
+            precision=precision_of(mixed),
             enable_progress_bar=False,
             enable_model_summary=False,
         )
         last = scratch / f"{LAST}.ckpt"
         trainer.fit(
-            _Training(network, loss, recipe, measures or {}, averaging),
+            Training(network, loss, recipe, measures or {}, averaging, rates),
             SeededBatches(train, recipe.batch_size, recipe.seed, vary).loader(),
             batches_in_order(validation, recipe.batch_size),
             ckpt_path=str(last) if last.is_file() else None,
@@ -107,10 +107,17 @@ def fit(
     found = fitted(history.values)
     network.to("cpu").eval()
     state = torch.load(best.best_model_path, map_location="cpu", weights_only=True)["state_dict"]
-    prefix = _AVERAGED if averaging else _NETWORK
+    prefix = AVERAGED if averaging else NETWORK
     kept_weights = {name.removeprefix(prefix): value for name, value in state.items() if name.startswith(prefix)}
     network.load_state_dict(kept_weights)
     return found
+
+
+def precision_of(mixed: bool) -> Literal["32-true", "16-mixed", "bf16-mixed"]:
+    """By Lightning's names: the wider of the half floats where the GPU has it, neither on a processor."""
+    if not mixed or not torch.cuda.is_available():
+        return "32-true"
+    return "bf16-mixed" if torch.cuda.is_bf16_supported(including_emulation=False) else "16-mixed"
 
 
 def seed_everything(seed: int) -> None:
@@ -142,48 +149,6 @@ def load_weights(network: nn.Module, path: Path) -> None:
     network.eval()
 
 
-class _Training(lightning.LightningModule):
-    """A network and its loss, as Lightning wants them."""
-
-    def __init__(
-        self, network: nn.Module, loss: Loss, recipe: Recipe, measures: Mapping[str, Measure], averaging: float
-    ) -> None:
-        super().__init__()
-        self.network = network
-        self.averaged = None
-        if averaging:
-            moving = get_ema_multi_avg_fn(averaging)  # type: ignore[no-untyped-call]
-            self.averaged = AveragedModel(network, multi_avg_fn=moving, use_buffers=True)
-        self._loss = loss
-        self._recipe = recipe
-        self._measures = measures
-
-    def configure_optimizers(self) -> torch.optim.Optimizer:
-        return make_optimiser(self._recipe.optimiser, self.network.parameters())
-
-    def training_step(self, batch: Batch, number: int) -> Tensor:
-        # For dropout's draws: Lightning does not keep the generator's state between processes.
-        state = np.random.SeedSequence([self._recipe.seed, self.current_epoch, number])
-        torch.manual_seed(int(state.generate_state(1)[0]))
-        return self._step(self.network, batch, "")
-
-    def on_train_batch_end(self, outputs: Any, batch: Batch, batch_idx: int) -> None:
-        if self.averaged is not None:
-            self.averaged.update_parameters(self.network)
-
-    def validation_step(self, batch: Batch, _: int) -> None:
-        self._step(self.network if self.averaged is None else self.averaged, batch, "val_")
-
-    def _step(self, network: nn.Module, batch: Batch, prefix: str) -> Tensor:
-        inputs, targets, weights = batch
-        outputs = network(*inputs)
-        loss = (self._loss(outputs, targets) * weights).mean()
-        found = {"loss": loss, **{name: measure(outputs, targets) for name, measure in self._measures.items()}}
-        for name, value in found.items():
-            self.log(f"{prefix}{name}", value, on_step=False, on_epoch=True, batch_size=len(targets))
-        return loss
-
-
 @contextmanager
 def _quiet() -> Iterator[None]:
     """Lightning advises at length; what it has to say about these loaders is known."""
@@ -194,6 +159,8 @@ def _quiet() -> Iterator[None]:
     try:
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", ".*does not have many workers.*")
+            # Layers that stay as they are need no dropout.
+            warnings.filterwarnings("ignore", r".*module\(s\) in eval mode.*")
             warnings.filterwarnings("ignore", ".*LeafSpec.* is deprecated", FutureWarning)
             warnings.filterwarnings("ignore", ".*Checkpoint directory .* exists and is not empty.*")
             yield

@@ -185,4 +185,4 @@ def test_a_method_that_is_not_there_says_so(address: str) -> None:
 
 def test_a_certificate_that_can_not_be_read_is_named(tmp_path: Path) -> None:
     with pytest.raises(InvalidInput, match=r"ca\.pem can't be read"):
-        open_channel("127.0.0.1:1", certificate_authority=tmp_path / "ca.pem")
+        open_channel("127.0.0.1:1", ca=tmp_path / "ca.pem")
