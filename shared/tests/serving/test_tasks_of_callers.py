@@ -93,7 +93,7 @@ def test_other_tasks_are_not_shown(callers: tuple[Caller, Caller]) -> None:
     for caller, tasks in zip(callers, ([MINE], [MINE, OTHER]), strict=True):
         models = caller.own.ListModels(pb.ListModelsRequest(), timeout=30).models
         index = caller.open.RepositoryIndex(oip.RepositoryIndexRequest(), timeout=30).models
-        assert ([model.model.task for model in models], [model.name for model in index]) == (tasks, tasks)
+        assert ([model.identity.task for model in models], [model.name for model in index]) == (tasks, tasks)
     doorbell, _ = callers
     with pytest.raises(PipitError) as caught, call_errors("it"):
         doorbell.classify("test.none")
