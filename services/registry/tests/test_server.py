@@ -304,8 +304,9 @@ def test_tokens_are_made_that_the_registry_takes(tmp_path: Path) -> None:
     path = tmp_path / "tokens.yaml"
     path.write_text("callers:\n")
     secrets = {}
-    for name, roles in (("anna", ["publisher", "operator"]), ("pi-1", ["device"])):
-        result = CliRunner().invoke(app, ["token", name, *(f"--role={role}" for role in roles)])
+    for name, roles, tasks in (("anna", ["publisher", "operator"], []), ("pi-1", ["device"], [TASK])):
+        options = [*(f"--role={role}" for role in roles), *(f"--task={task}" for task in tasks)]
+        result = CliRunner().invoke(app, ["token", name, *options])
         assert result.exit_code == 0
         secrets[name] = result.stderr.strip().rpartition(" ")[2]
         assert secrets[name] not in result.stdout
@@ -315,9 +316,9 @@ def test_tokens_are_made_that_the_registry_takes(tmp_path: Path) -> None:
     tokens = read_tokens(path)
 
     callers = {name: tokens.caller([("authorization", f"Bearer {secret}")]) for name, secret in secrets.items()}
-    assert {name: (caller.name, sorted(caller.roles)) for name, caller in callers.items()} == {
-        "anna": ("anna", ["operator", "publisher"]),
-        "pi-1": ("pi-1", ["device"]),
+    assert {name: (caller.name, sorted(caller.roles), caller.tasks) for name, caller in callers.items()} == {
+        "anna": ("anna", ["operator", "publisher"], None),
+        "pi-1": ("pi-1", ["device"], {TASK}),
     }
 
 

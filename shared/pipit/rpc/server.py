@@ -241,15 +241,3 @@ def bind(server: grpc.Server, address: str, credentials: grpc.ServerCredentials 
     except RuntimeError as error:
         raise Unavailable(f"can't listen on {address}: the port is taken, or not allowed; choose another") from error
     return port
-
-
-def server_credentials(
-    certificate_chain: bytes, private_key: bytes, client_authority: bytes | None = None
-) -> grpc.ServerCredentials:
-    """TLS from PEM-encoded files' content.
-
-    client_authority: callers' certificates must lead to it; None: they need none.
-    """
-    return grpc.ssl_server_credentials(
-        [(private_key, certificate_chain)], client_authority, require_client_auth=client_authority is not None
-    )

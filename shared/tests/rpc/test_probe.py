@@ -13,7 +13,6 @@ from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from pipit.errors import DeadlineExceeded, InvalidInput, NotFound, Unavailable
 from pipit.rpc.certificates import Access
 from pipit.rpc.probe import LIVENESS, health_of, main
-from pipit.rpc.server import server_credentials
 
 SERVING = health_pb2.HealthCheckResponse.SERVING
 NOT_SERVING = health_pb2.HealthCheckResponse.NOT_SERVING
@@ -70,7 +69,9 @@ def test_it_finds_certificates_where_every_client_does(
     servicer.set("", SERVING)
     server = grpc.server(ThreadPoolExecutor(2))
     health_pb2_grpc.add_HealthServicer_to_server(servicer, server)
-    credentials = server_credentials(chain.read_bytes(), key.read_bytes(), chain.read_bytes())
+    credentials = grpc.ssl_server_credentials(
+        [(key.read_bytes(), chain.read_bytes())], chain.read_bytes(), require_client_auth=True
+    )
     address = f"127.0.0.1:{server.add_secure_port('127.0.0.1:0', credentials)}"
     server.start()
     assert main([address]) == 1
