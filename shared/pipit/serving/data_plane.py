@@ -12,6 +12,7 @@ from time import monotonic, perf_counter
 from pipit.errors import DeadlineExceeded, InvalidInput, NotFound, PipitError
 from pipit.inputs import Input
 from pipit.metrics import Metrics
+from pipit.rpc.auth import caller
 from pipit.serving.admission import Admission
 from pipit.serving.host import ModelHost
 from pipit.serving.meters import ANOTHER, known_or_not
@@ -64,18 +65,32 @@ class DataPlane:
         self._draining = True
 
     def host(self, selector: Selector) -> ModelHost:
-        """The task that is meant. Raises NotFound, InvalidInput if none is named and there are several."""
+        """The task that is meant.
+
+        Raises NotFound, PermissionDenied for one that the caller may not ask, InvalidInput if none is named and there
+        are several.
+        """
         if selector.task:
             host = self.hosts.get(selector.task)
             if host is None:
                 raise NotFound(f"task {selector.task[:200]!r} is not served here; {self._known()}")
+            caller().check_task(selector.task)
             return host
-        if len(self.hosts) != 1:
+        shown = self.shown
+        if len(shown) != 1:
             raise InvalidInput(f"name a task; {self._known()}")
-        return next(iter(self.hosts.values()))
+        return next(iter(shown.values()))
+
+    @property
+    def shown(self) -> Mapping[str, ModelHost]:
+        """By task, those that the caller may ask."""
+        asking = caller()
+        if asking.tasks is None:
+            return self.hosts
+        return {task: host for task, host in self.hosts.items() if asking.may_ask(task)}
 
     def _known(self) -> str:
-        return f"this server has {', '.join(sorted(self.hosts)) or 'none'}"
+        return f"this server has {', '.join(sorted(self.shown)) or 'none'}"
 
     def classify(
         self,
@@ -154,7 +169,7 @@ class DataPlane:
 
     def judge(self, request_id: str, label: str) -> Verdict:
         """Takes and counts the right label of an answer that `recent` remembers. Raises NotFound, InvalidInput."""
-        verdict = self.recent.judge(request_id, label)
+        verdict = self.recent.judge(request_id, label, caller().may_ask)
         predicted = verdict.predicted
         if verdict.names_people:
             label = ANOTHER if label and predicted and not verdict.was_right else known_or_not(label)

@@ -80,7 +80,9 @@ class InferenceServer:
         self.plane = DataPlane(self.hosts, self.admission, self.metrics, recent, look_on)
         self.streams = StreamBudget(settings.streams)
         self.metrics.gauge("pipit_streams_open").set_function(lambda: self.streams.open_streams)
+        self._tokens = read_callers(settings)
         self._listener = Listener(settings, self._build(), SERVICES, self.metrics.registry)
+        self._listener.report(self.metrics, self._tokens)
 
     @property
     def port(self) -> int:
@@ -133,7 +135,7 @@ class InferenceServer:
     def _build(self) -> grpc.Server:
         settings = self._settings
         server = build_server(
-            [AuthInterceptor(read_callers(settings), _methods(), OPEN_SERVICES), self.streams],
+            [AuthInterceptor(self._tokens, _methods(), OPEN_SERVICES), self.streams],
             [CallMetrics(self.metrics)],
             max_workers=settings.concurrency + settings.queue + _SPARE_THREADS,
             options=[("grpc.so_reuseport", int(settings.processes > 1))],
