@@ -17,9 +17,14 @@ from pipit.training.processors import idle_processors
 from pipit.training.progress import Bar, Progress
 from pipit.training.recipe import Optimiser, Recipe
 
+SHARE = "share"
+"""In an optimiser's group of weights: the part of the recipe's learning rate that it gets."""
 
-def make_optimiser(settings: Optimiser, parameters: Iterable[nn.Parameter]) -> torch.optim.Optimizer:
-    """The optimiser that a recipe names."""
+
+def make_optimiser(
+    settings: Optimiser, parameters: Iterable[nn.Parameter] | list[dict[str, Any]]
+) -> torch.optim.Optimizer:
+    """The optimiser that a recipe names, for weights or for groups of them as PyTorch has them."""
     rate, decay = settings.learning_rate, settings.weight_decay
     if settings.name == "sgd":
         return torch.optim.SGD(parameters, lr=rate, momentum=settings.momentum, weight_decay=decay)
@@ -68,7 +73,7 @@ class Schedule(lightning.Callback):
         settings, epoch = self._recipe.optimiser, trainer.current_epoch
         if settings.schedule != "plateau":
             for group in trainer.optimizers[0].param_groups:
-                group["lr"] = learning_rate_at(settings, epoch, self._recipe.epochs)
+                group["lr"] = learning_rate_at(settings, epoch, self._recipe.epochs) * group.get(SHARE, 1.0)
 
     def on_train_epoch_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
         """Lowers the rate where the validation loss stands still."""

@@ -14,7 +14,7 @@ import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import lightning.pytorch as lightning
 import numpy as np
@@ -29,7 +29,7 @@ from pipit.errors import InvalidInput
 from pipit.training.fitting import Fitted, fitted
 from pipit.training.progress import Progress
 from pipit.training.recipe import Recipe
-from pipit.training.torch_callbacks import EpochBar, History, IdleCores, Schedule, make_optimiser
+from pipit.training.torch_callbacks import SHARE, EpochBar, History, IdleCores, Schedule, make_optimiser
 from pipit.training.torch_data import Batch, Samples, SeededBatches, Vary, batches_in_order
 
 Loss = Callable[[Tensor, Tensor], Tensor]
@@ -56,6 +56,9 @@ def fit(
     measures: Mapping[str, Measure] | None = None,
     threads: int | None = None,
     averaging: float = 0.0,
+    rates: Mapping[str, float] | None = None,
+    accumulate: int = 1,
+    mixed: bool = False,
 ) -> Fitted:
     """Trains `network`, and leaves the weights of its best epoch in it, on the processor and in evaluation mode.
 
@@ -65,6 +68,8 @@ def fit(
     second one, and sums in one order with one alone.
     averaging: 0 for none; else validated and kept is the moving average of the weights and of batch norm's statistics,
     of which this share stays with each batch (0.998: it looks back on some 500).
+    rates: the share of the learning rate that each weight gets, by its name in the network; others are not changed.
+    accumulate: batches to one step. mixed: half floats where a GPU gains by them.
     Raises InvalidInput for too few samples, or if the loss was never a number.
     """
     if not len(train) or not len(validation):
@@ -93,12 +98,14 @@ def fit(
             log_every_n_steps=1,
             num_sanity_val_steps=0,
             deterministic="warn",
+            accumulate_grad_batches=accumulate,
+            precision=precision_of(mixed),
             enable_progress_bar=False,
             enable_model_summary=False,
         )
         last = scratch / f"{LAST}.ckpt"
         trainer.fit(
-            _Training(network, loss, recipe, measures or {}, averaging),
+            _Training(network, loss, recipe, measures or {}, averaging, rates),
             SeededBatches(train, recipe.batch_size, recipe.seed, vary).loader(),
             batches_in_order(validation, recipe.batch_size),
             ckpt_path=str(last) if last.is_file() else None,
@@ -111,6 +118,13 @@ def fit(
     kept_weights = {name.removeprefix(prefix): value for name, value in state.items() if name.startswith(prefix)}
     network.load_state_dict(kept_weights)
     return found
+
+
+def precision_of(mixed: bool) -> Literal["32-true", "16-mixed", "bf16-mixed"]:
+    """By Lightning's names: the wider of the half floats where the GPU has it, neither on a processor."""
+    if not mixed or not torch.cuda.is_available():
+        return "32-true"
+    return "bf16-mixed" if torch.cuda.is_bf16_supported(including_emulation=False) else "16-mixed"
 
 
 def seed_everything(seed: int) -> None:
@@ -146,7 +160,13 @@ class _Training(lightning.LightningModule):
     """A network and its loss, as Lightning wants them."""
 
     def __init__(
-        self, network: nn.Module, loss: Loss, recipe: Recipe, measures: Mapping[str, Measure], averaging: float
+        self,
+        network: nn.Module,
+        loss: Loss,
+        recipe: Recipe,
+        measures: Mapping[str, Measure],
+        averaging: float,
+        rates: Mapping[str, float] | None,
     ) -> None:
         super().__init__()
         self.network = network
@@ -157,9 +177,17 @@ class _Training(lightning.LightningModule):
         self._loss = loss
         self._recipe = recipe
         self._measures = measures
+        self._rates = rates
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
-        return make_optimiser(self._recipe.optimiser, self.network.parameters())
+        settings = self._recipe.optimiser
+        if self._rates is None:
+            return make_optimiser(settings, self.network.parameters())
+        groups: dict[float, list[nn.Parameter]] = {}
+        for name, share in self._rates.items():
+            groups.setdefault(share, []).append(self.network.get_parameter(name))
+        rate = settings.learning_rate
+        return make_optimiser(settings, [{"params": g, "lr": rate * s, SHARE: s} for s, g in groups.items()])
 
     def training_step(self, batch: Batch, number: int) -> Tensor:
         # For dropout's draws: Lightning does not keep the generator's state between processes.
@@ -194,6 +222,8 @@ def _quiet() -> Iterator[None]:
     try:
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", ".*does not have many workers.*")
+            # Layers that stay as they are need no dropout.
+            warnings.filterwarnings("ignore", r".*module\(s\) in eval mode.*")
             warnings.filterwarnings("ignore", ".*LeafSpec.* is deprecated", FutureWarning)
             warnings.filterwarnings("ignore", ".*Checkpoint directory .* exists and is not empty.*")
             yield

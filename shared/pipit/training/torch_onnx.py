@@ -47,24 +47,27 @@ def export_onnx(
     row: Mapping[str, NDArray[Any]],
     output: str = "logits",
     calibration: Mapping[str, NDArray[Any]] | None = None,
+    any_length: bool = False,
 ) -> None:
     """Writes `network` as an ONNX file with a batch axis of any size; the same network gives the same bytes.
 
     row: one row of each input, without the batch axis, by the name that it gets, in the order the network takes them.
-    output: the name of the only output. calibration: training rows by input, for int8 with its convolutions. Raises
-    InvalidInput for an unknown variant.
+    output: the name of the only output. calibration: training rows by input, for int8 with its convolutions.
+    any_length: the first axis of a row may be of any size too. Raises InvalidInput for an unknown variant.
     """
     if variant not in VARIANTS:
         raise InvalidInput(f"there is no variant {variant!r}; there are {', '.join(VARIANTS)}")
-    model = _without_traces(_exported(network, row, output))
+    model = _without_traces(_exported(network, row, output, any_length))
     if variant == "int8":
         model = _without_traces(_quantised(model, calibration))
     write_atomically(path, model.SerializeToString(deterministic=True))
 
 
-def _exported(network: nn.Module, row: Mapping[str, NDArray[Any]], output: str) -> onnx.ModelProto:
+def _exported(network: nn.Module, row: Mapping[str, NDArray[Any]], output: str, any_length: bool) -> onnx.ModelProto:
     examples = tuple(torch.from_numpy(np.stack([values] * EXAMPLE_ROWS)) for values in row.values())
-    rows = torch.export.Dim("rows")
+    free: dict[int, Any] = {0: torch.export.Dim("rows")}
+    if any_length:
+        free[1] = torch.export.Dim.AUTO
     with _quiet():
         program = torch.onnx.export(
             network.eval(),
@@ -73,7 +76,7 @@ def _exported(network: nn.Module, row: Mapping[str, NDArray[Any]], output: str) 
             opset_version=OPSET,
             input_names=list(row),
             output_names=[output],
-            dynamic_shapes=tuple({0: rows} for _ in examples),
+            dynamic_shapes=tuple(free for _ in examples),
             verbose=False,
         )
     if program is None:

@@ -58,7 +58,9 @@ def test_check_of_an_unknown_task(pipit: Any, tmp_path: Path) -> None:
 def test_fetch_of_an_unknown_set_says_what_there_is(pipit: Any) -> None:
     called = pipit("data", "fetch", "esc51")
     assert called.code == ExitCode.NOT_FOUND
-    assert "dlib_faces, efficientnet_lite0, esc50, mobilefacenet, resnet50, whisper_tiny_en, yamnet" in called.err
+    assert (
+        "dlib_faces, efficientnet_lite0, esc50, hubert, mobilefacenet, resnet50, whisper_tiny_en, yamnet" in called.err
+    )
 
 
 def test_fetch_from_a_mirror_that_is_away(pipit: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

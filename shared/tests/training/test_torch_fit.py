@@ -13,7 +13,7 @@ from pipit.errors import InvalidInput
 from pipit.training.progress import LogProgress
 from pipit.training.recipe import Recipe
 from pipit.training.torch_data import Samples, SeededBatches, Vary, batches_in_order
-from pipit.training.torch_fit import fit, load_weights, outputs_of, save_weights, seed_everything
+from pipit.training.torch_fit import fit, load_weights, outputs_of, precision_of, save_weights, seed_everything
 from torch import Tensor, nn
 
 pytestmark = pytest.mark.slow
@@ -344,3 +344,67 @@ def test_a_training_that_is_given_none_takes_the_cores_that_idle_when_an_epoch_b
 
     assert list(dict.fromkeys(seen)) == [2, 1, 3]
     assert torch.get_num_threads() == 1
+
+
+def test_weights_learn_at_shares_of_the_rate_and_others_stay(tmp_path: Path) -> None:
+    seed_everything(3)
+    network = nn.Sequential(nn.Linear(2, 4), nn.Linear(4, 4), nn.Linear(4, 2))
+    before = {name: value.clone() for name, value in network.state_dict().items()}
+    changes = {"optimiser": {"name": "sgd", "learning_rate": 0.05, "schedule": "constant", "momentum": 0.0}}
+    train = points(32, 1)
+    fitted = fit(
+        network,
+        loss,
+        recipe(epochs=1, batch_size=16, **changes),
+        train,
+        points(8, 2),
+        tmp_path / "scratch",
+        tmp_path / "logs",
+        LogProgress(),
+        rates={"2.weight": 1.0, "1.weight": 0.5},
+        accumulate=2,
+    )
+    assert fitted.history["learning_rate"] == [0.05]
+    # Two batches of one step are one batch of all samples.
+    for name, value in before.items():
+        network.get_parameter(name).data.copy_(value)
+    outputs = network(torch.from_numpy(train.inputs["point"]))
+    loss(outputs, torch.from_numpy(train.targets)).mean().backward()
+    wanted = dict(before)
+    for name, share in (("2.weight", 1.0), ("1.weight", 0.5)):
+        gradient = network.get_parameter(name).grad
+        assert gradient is not None
+        wanted[name] = before[name] - 0.05 * share * gradient
+    kept = torch.load(tmp_path / "scratch" / "best.ckpt", weights_only=True)["state_dict"]
+    for name, value in wanted.items():
+        torch.testing.assert_close(kept[f"network.{name}"], value)
+
+
+def test_shares_of_the_rate_go_on_after_an_interruption(tmp_path: Path) -> None:
+    def trained(folder: Path, watch: Watch) -> tuple[nn.Module, Any]:
+        seed_everything(4)
+        network = small()
+        places = folder / "scratch", folder / "logs"
+        rates = {"3.weight": 1.0, "0.weight": 0.1}
+        settings = recipe(epochs=4, optimiser={"name": "adamw", "learning_rate": 0.05})
+        fitted = fit(
+            network, loss, settings, points(64, 1), points(16, 2), *places, watch, threads=1, rates=rates, accumulate=3
+        )
+        return network, fitted
+
+    whole, expected = trained(tmp_path / "whole", Watch())
+    with pytest.raises(Interrupted):
+        trained(tmp_path / "cut", Watch(cut=2))
+    resumed, fitted = trained(tmp_path / "cut", Watch())
+    assert fitted.history == expected.history
+    np.testing.assert_array_equal(weights_of(resumed), weights_of(whole))
+
+
+def test_half_floats_are_for_a_gpu_that_gains_by_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    assert precision_of(mixed=True) == "32-true"
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    assert precision_of(mixed=False) == "32-true"
+    for has, wanted in ((True, "bf16-mixed"), (False, "16-mixed")):
+        monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation, has=has: has)
+        assert precision_of(mixed=True) == wanted

@@ -67,6 +67,20 @@ def test_a_network_answers_alike_in_the_runtime_for_any_number_of_rows(
         runtime.close()
 
 
+def test_rows_of_any_length_where_the_network_takes_them(tmp_path: Path) -> None:
+    network = Convolutional().eval()
+    path = tmp_path / "any.onnx"
+    export_onnx(network, "float32", path, {"sequence": np.zeros((20, 6), np.float32)}, any_length=True)
+    runtime = load_runtime(path, "onnx")
+    try:
+        for length in (20, 33):
+            rows = np.random.default_rng(length).normal(size=(3, length, 6)).astype(np.float32)
+            (found,) = runtime.run({"sequence": rows}).values()
+            np.testing.assert_allclose(found, outputs_of(network, {"sequence": rows}), atol=1e-5)
+    finally:
+        runtime.close()
+
+
 def test_inputs_keep_their_names_and_their_order(tmp_path: Path) -> None:
     network = TwoInputs()
     generator = np.random.default_rng(1)

@@ -1,4 +1,4 @@
-"""How the networks are trained: all of it, or the head on an encoder that stays as it is."""
+"""How the networks are trained: all of it, or the head on an encoder, whose last layers may learn after it."""
 
 from __future__ import annotations
 
@@ -16,10 +16,12 @@ from pipit.training.torch_data import Samples
 from pipit.training.torch_fit import fit
 from torch import Tensor, nn
 
+from baby_monitor.cry.hubert import Hubert
 from baby_monitor.cry.network import AdjustedLoss, Gated, Linear, log_shares
 from baby_monitor.cry.recipe import CryRecipe
 from baby_monitor.cry.speech import Encoded, encode
 from baby_monitor.cry.stream import INPUT
+from baby_monitor.cry.tuning import fit_head_once, tune
 
 
 class Ungated(nn.Module):
@@ -31,7 +33,8 @@ class Ungated(nn.Module):
 
     def forward(self, heard: Tensor) -> Tensor:
         """(n, …) to (n, 1 + reasons)."""
-        logits = self.head(heard)
+        # Kept as half floats.
+        logits = self.head(heard.float())
         return torch.cat([torch.ones_like(logits[:, :1]), logits], dim=1)
 
 
@@ -50,25 +53,36 @@ def fit_network(
     prior, shares = recipe.network_options.prior, log_shares(train.targets, reasons)
     # What the loss makes up for is not learnt.
     expected = np.float32(1.0 - min(1.0, prior)) * shares
-    learns: nn.Module = network
-    if isinstance(network.head, Linear):
-        network.head.begin(train.inputs[INPUT][:, 1:], expected)
-    elif isinstance(network.head, Encoded):
-        network.head.head.begin(expected)
-        learns = Ungated(network.head.head)
-        train, validation = (
+    loss, encoded = AdjustedLoss(shares, prior), network.head
+    if not isinstance(encoded, Encoded):
+        if isinstance(encoded, Linear):
+            encoded.begin(train.inputs[INPUT][:, 1:], expected)
+        fitted = fit(network, loss, recipe, train, validation, scratch, logs, progress)
+        network.eval()
+        return fitted
+
+    def fit_head() -> Fitted:
+        encoded.head.begin(expected)
+        heard, held_out = (
             Samples({INPUT: encoded_rows(network, side.inputs[INPUT], cache, progress)}, side.targets)
             for side in (train, validation)
         )
-    fitted = fit(learns, AdjustedLoss(shares, prior), recipe, train, validation, scratch, logs, progress)
+        learns = Ungated(encoded.head)
+        return fit(learns, loss, recipe, heard, held_out, scratch / "head", logs / "head", progress)
+
+    fitted = fit_head_once(scratch / "head.pt", encoded.head, fit_head)
+    if isinstance(encoded.encoder, Hubert) and recipe.tuning.layers:
+        places = scratch / "layers", logs / "layers"
+        parts = network, encoded.encoder, encoded.head
+        fitted = tune(*parts, fitted, loss, recipe, train, validation, *places, progress)
     network.eval()
     return fitted
 
 
 def encoded_rows(
     network: Gated, rows: NDArray[np.float32], cache: ArrayCache, progress: Progress
-) -> NDArray[np.float32]:
-    """What the network's encoder makes of rows, (n, layers, steps, width): once for each, and kept as half floats."""
+) -> NDArray[np.float16]:
+    """What the network's encoder makes of rows, half floats, (n, layers, steps, width): once for each, and kept."""
     assert isinstance(network.head, Encoded)
     encoder = network.head.encoder.eval()
     weights = sha256_bytes(b"".join(weight.numpy().tobytes() for weight in encoder.state_dict().values()))
@@ -79,7 +93,7 @@ def encoded_rows(
             heard = row[np.newaxis, 1:].reshape(1, *network.shape)
             found.append(cache.get(key, partial(_encode, encoder, heard)))
             bar.advance()
-    return np.stack(found).astype(np.float32)
+    return np.stack(found)
 
 
 def _encode(encoder: nn.Module, heard: NDArray[np.float32]) -> NDArray[np.float16]:

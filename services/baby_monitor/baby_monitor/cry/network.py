@@ -3,6 +3,7 @@
 yamnet   a linear layer on YAMNet's embedding: logistic regression, the baseline that all others have to beat
 small    separable convolutions on log-mel, and the mean and the maximum over time
 whisper  a head on the layers of Whisper's encoder, which stays as it is; see `speech`
+hubert   the same head on HuBERT's, whose last layers learn too; see `tuning`. distilhubert: on DistilHuBERT's
 """
 
 from __future__ import annotations
@@ -13,11 +14,18 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from baby_monitor.cry.hearing import Takes
+from baby_monitor.cry.hubert import Hubert
 from baby_monitor.cry.recipe import CryRecipe
 from baby_monitor.cry.speech import Encoded, SpeechHead
 from baby_monitor.cry.whisper import Whisper
 
-TAKES_OF: dict[str, Takes] = {"yamnet": "embedding", "small": "log_mel", "whisper": "speech"}
+TAKES_OF: dict[str, Takes] = {
+    "yamnet": "embedding",
+    "small": "log_mel",
+    "whisper": "speech",
+    "hubert": "samples",
+    "distilhubert": "samples",
+}
 """What each network hears."""
 WIDTHS = ((48, 2), (96, 2), (96, 1), (192, 2), (192, 1))
 """Of the small network's blocks: channels and stride."""
@@ -26,14 +34,17 @@ WIDTHS = ((48, 2), (96, 2), (96, 1), (192, 2), (192, 1))
 class Gated(nn.Module):
     """Rows (n, 1 + …) to the gate's score and the logits of `head`, (n, 1 + reasons)."""
 
-    def __init__(self, head: nn.Module, shape: tuple[int, ...]) -> None:
+    def __init__(self, head: nn.Module, shape: tuple[int, ...], any_length: bool = False) -> None:
+        """any_length: what is heard may be longer or shorter than `shape`."""
         super().__init__()
         self.head = head
         self.shape = shape
+        self.any_length = any_length
 
     def forward(self, rows: Tensor) -> Tensor:
         """rows: as `baby_monitor.cry.hearing` makes them."""
-        logits: Tensor = self.head(rows[:, 1:].reshape(-1, *self.shape))
+        heard = rows[:, 1:]
+        logits: Tensor = self.head(heard if self.any_length else heard.reshape(-1, *self.shape))
         return torch.cat([rows[:, :1], logits], dim=1)
 
 
@@ -98,13 +109,16 @@ class Small(nn.Module):
         return logits
 
 
-def build_network(recipe: CryRecipe, shape: tuple[int, ...], reasons: int, encoder: Whisper | None = None) -> Gated:
-    """The recipe's network before its training. shape: of what it hears of one window. encoder: of `whisper`."""
+def build_network(
+    recipe: CryRecipe, shape: tuple[int, ...], reasons: int, encoder: Whisper | Hubert | None = None
+) -> Gated:
+    """The recipe's network before its training. shape: of what it hears of one window. encoder: see `encoders`."""
     dropout = recipe.network_options.dropout
     if recipe.network == "yamnet":
         return Gated(Linear(shape[0], reasons, dropout), shape)
     if encoder is not None:
-        return Gated(Encoded(encoder, SpeechHead(1 + encoder.layers, encoder.width, reasons, dropout)), shape)
+        head = SpeechHead(1 + encoder.layers, encoder.width, reasons, dropout)
+        return Gated(Encoded(encoder, head), shape, any_length=isinstance(encoder, Hubert))
     return Gated(Small(reasons, dropout), shape)
 
 

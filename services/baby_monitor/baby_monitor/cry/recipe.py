@@ -55,10 +55,25 @@ class Network(RecipePart):
     """By how much the loss makes up for rare labels: 0 not at all, 1 wholly (https://arxiv.org/abs/2007.07314)."""
 
 
+class Tuning(RecipePart):
+    """The second part of a training on HuBERT; see `baby_monitor.cry.tuning`."""
+
+    layers: Annotated[int, Field(ge=0)] = 4
+    """How many of the last ones learn; 0: the head alone."""
+    learning_rate: Annotated[float, Field(gt=0.0)] = 1e-5
+    """Of the head and of the last layer."""
+    decay: Annotated[float, Field(gt=0.0, le=1.0)] = 0.8
+    """What is left of it in each layer below."""
+    epochs: Count = 10
+    batch_size: Count = 4
+    accumulate: Count = 8
+    """Batches to each step: as if the batch were so much larger, in the memory of one."""
+
+
 class CryRecipe(SoundRecipe):
     """See `pipit.training.recipe.Recipe`."""
 
-    network: Literal["yamnet", "small", "whisper"]
+    network: Literal["yamnet", "small", "whisper", "hubert", "distilhubert"]
     gate: Literal["yamnet", "none"] = "yamnet"
     """What tells that nobody cries; `none`: every sound is taken for a cry."""
     data: Annotated[tuple[CrySource, ...], Field(min_length=1)]
@@ -68,6 +83,10 @@ class CryRecipe(SoundRecipe):
     episodes: EpisodeSettings = EpisodeSettings()
     critical: Critical = Critical()
     network_options: Network = Network()
+    encoder_folder: str = ""
+    """hubert, distilhubert: where the encoder lies as transformers keeps it, below the data folder or anywhere; where
+    not given, in `backbones` below the data folder."""
+    tuning: Tuning = Tuning()
     fewest_babies: Annotated[int, Field(ge=0)] = 10
     """Of a label in the test; one with fewer is experimental: it is shown, never said, and raises no alarm."""
     export: OnnxExport = OnnxExport()

@@ -1,4 +1,4 @@
-"""Heads on the layers of an encoder of speech that stays as it is.
+"""Heads on the layers of an encoder of speech. While they are trained, it stays as it is.
 
     log-mel ─> encoder ─> (layers, steps, width) ─> mean of STRIDE steps ─┐ once for each recording, and kept
                                                                           │

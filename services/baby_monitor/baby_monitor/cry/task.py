@@ -36,22 +36,24 @@ from pipit.training.splits import cut_by_group
 from pipit.training.thresholds import choose_thresholds, rare_labels, uncertain_margin, unknown_below
 from pipit.training.torch_data import Samples
 from pipit.training.torch_fit import seed_everything
-from pipit.training.torch_kit import TorchKit
 from pipit.training.trainer import NetworkFile
 
+from baby_monitor.cry.encoders import encoder_files, read_encoder
 from baby_monitor.cry.episodes import EpisodeRule
 from baby_monitor.cry.fitting import fit_network
 from baby_monitor.cry.hearing import EMBEDDING_SIZE, GATE, Hearing, shape_of
+from baby_monitor.cry.hubert import FOLDERS, Hubert
+from baby_monitor.cry.kit import CryKit
 from baby_monitor.cry.labels import CRY, NO_CRY, REASONS
 from baby_monitor.cry.measures import listen_for_cries, long_recordings, reasons_alone, share_heard
 from baby_monitor.cry.network import TAKES_OF, Gated, build_network
 from baby_monitor.cry.pipeline import OUTPUT, scores_of
 from baby_monitor.cry.reading import read_cries
 from baby_monitor.cry.recipe import CryRecipe
+from baby_monitor.cry.speech import Encoded
 from baby_monitor.cry.stream import INPUT
 from baby_monitor.cry.synthetic import golden_sounds
-from baby_monitor.cry.whisper import FILE as WHISPER
-from baby_monitor.cry.whisper import read_whisper, whisper_file
+from baby_monitor.cry.tuning import save_tuned
 
 GOLDEN_ROWS = 4
 """Golden samples that are rows of the network's input: the gate may hear no cry in what a program made."""
@@ -63,7 +65,7 @@ class CryTrainer(SoundTrainer[CryRecipe]):
     recipe_type: ClassVar[type[CryRecipe]] = CryRecipe
     recipe_folder: ClassVar[Path] = recipe_folder(Path(__file__).parents[1])
     default_recipe: ClassVar[str] = "yamnet"
-    kit: ClassVar[Kit] = TorchKit()
+    kit: ClassVar[Kit] = CryKit()
     names: ClassVar[tuple[str, str]] = (INPUT, OUTPUT)
     shown: ClassVar[tuple[str, ...]] = (
         "cries.accuracy",
@@ -93,9 +95,8 @@ class CryTrainer(SoundTrainer[CryRecipe]):
         return self.recipe.gate != "none"
 
     def weights_files(self) -> Mapping[str, Path]:
-        """YAMNet's, which travel with the bundle, and those of an encoder that stays as it is."""
-        files = self._gate_files()
-        return files | ({WHISPER.as_posix(): whisper_file(self.data)} if self.recipe.network == "whisper" else {})
+        """YAMNet's, which travel with the bundle, and those of an encoder of speech."""
+        return self._gate_files() | encoder_files(self.recipe, self.data)
 
     def read_source(self, folder: Path, source: Any) -> Listing[Clip]:
         """See `read_cries`. Recordings without a cry are no use without a gate."""
@@ -148,8 +149,8 @@ class CryTrainer(SoundTrainer[CryRecipe]):
 
     def build(self, run: Run) -> Gated:
         """See `ClassifierTrainer`."""
-        encoder = read_whisper(whisper_file(self.data)) if self.recipe.network == "whisper" else None
-        return build_network(self.recipe, shape_of(self.front_end, self.takes), len(self._reasons(run)), encoder)
+        shape = shape_of(self.front_end, self.takes)
+        return build_network(self.recipe, shape, len(self._reasons(run)), read_encoder(self.recipe, self.data))
 
     def fit_network(self, run: Run, scratch: Path, logs: Path) -> Trained:
         """On cries alone. Copies train, and validate too: a home is noisier than a recording."""
@@ -157,8 +158,11 @@ class CryTrainer(SoundTrainer[CryRecipe]):
         train, validation = (self._samples(run, side, copies) for side in ("train", "validation"))
         seed_everything(self.recipe.seed)
         network = self.build(run)
-        reasons, cache = len(self._reasons(run)), ArrayCache(run.cache / "encoded")
-        fitted = fit_network(network, self.recipe, reasons, train, validation, cache, scratch, logs, run.progress)
+        reasons, cache = self._reasons(run), ArrayCache(run.cache / "encoded")
+        fitted = fit_network(network, self.recipe, len(reasons), train, validation, cache, scratch, logs, run.progress)
+        if isinstance(network.head, Encoded) and isinstance(network.head.encoder, Hubert):
+            name = f"{FOLDERS[self.recipe.network].name}_emotion.pt"
+            save_tuned(run.output("fit") / name, network.head.encoder, network.head.head, reasons)
         return Trained(network, fitted)
 
     def scores(self, run: Run, outputs: Outputs) -> Scores:
