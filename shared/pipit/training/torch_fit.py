@@ -11,7 +11,7 @@ import logging
 import signal
 import threading
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal
@@ -22,24 +22,17 @@ import torch
 from lightning.pytorch.callbacks import EarlyStopping, ModelCheckpoint
 from lightning.pytorch.loggers import TensorBoardLogger
 from numpy.typing import NDArray
-from torch import Tensor, nn
-from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+from torch import nn
 
 from pipit.errors import InvalidInput
 from pipit.training.fitting import Fitted, fitted
 from pipit.training.progress import Progress
 from pipit.training.recipe import Recipe
-from pipit.training.torch_callbacks import SHARE, EpochBar, History, IdleCores, Schedule, make_optimiser
-from pipit.training.torch_data import Batch, Samples, SeededBatches, Vary, batches_in_order
-
-Loss = Callable[[Tensor, Tensor], Tensor]
-"""From outputs and targets of a batch to the loss of each sample, shape (samples,)."""
-Measure = Callable[[Tensor, Tensor], Tensor]
-"""From outputs and targets of a batch to one number, such as its accuracy; averaged over the samples."""
+from pipit.training.torch_callbacks import EpochBar, History, IdleCores, Schedule
+from pipit.training.torch_data import Samples, SeededBatches, Vary, batches_in_order
+from pipit.training.torch_module import AVERAGED, NETWORK, Loss, Measure, Training
 
 LAST, BEST = "last", "best"
-_NETWORK, _AVERAGED = "network.", "averaged.module."
-"""Before the names of weights in a checkpoint."""
 
 
 def fit(
@@ -105,7 +98,7 @@ def fit(
         )
         last = scratch / f"{LAST}.ckpt"
         trainer.fit(
-            _Training(network, loss, recipe, measures or {}, averaging, rates),
+            Training(network, loss, recipe, measures or {}, averaging, rates),
             SeededBatches(train, recipe.batch_size, recipe.seed, vary).loader(),
             batches_in_order(validation, recipe.batch_size),
             ckpt_path=str(last) if last.is_file() else None,
@@ -114,7 +107,7 @@ def fit(
     found = fitted(history.values)
     network.to("cpu").eval()
     state = torch.load(best.best_model_path, map_location="cpu", weights_only=True)["state_dict"]
-    prefix = _AVERAGED if averaging else _NETWORK
+    prefix = AVERAGED if averaging else NETWORK
     kept_weights = {name.removeprefix(prefix): value for name, value in state.items() if name.startswith(prefix)}
     network.load_state_dict(kept_weights)
     return found
@@ -154,62 +147,6 @@ def load_weights(network: nn.Module, path: Path) -> None:
     """Puts back what `save_weights` kept. The network is in evaluation mode then."""
     network.load_state_dict(torch.load(path, map_location="cpu", weights_only=True))
     network.eval()
-
-
-class _Training(lightning.LightningModule):
-    """A network and its loss, as Lightning wants them."""
-
-    def __init__(
-        self,
-        network: nn.Module,
-        loss: Loss,
-        recipe: Recipe,
-        measures: Mapping[str, Measure],
-        averaging: float,
-        rates: Mapping[str, float] | None,
-    ) -> None:
-        super().__init__()
-        self.network = network
-        self.averaged = None
-        if averaging:
-            moving = get_ema_multi_avg_fn(averaging)  # type: ignore[no-untyped-call]
-            self.averaged = AveragedModel(network, multi_avg_fn=moving, use_buffers=True)
-        self._loss = loss
-        self._recipe = recipe
-        self._measures = measures
-        self._rates = rates
-
-    def configure_optimizers(self) -> torch.optim.Optimizer:
-        settings = self._recipe.optimiser
-        if self._rates is None:
-            return make_optimiser(settings, self.network.parameters())
-        groups: dict[float, list[nn.Parameter]] = {}
-        for name, share in self._rates.items():
-            groups.setdefault(share, []).append(self.network.get_parameter(name))
-        rate = settings.learning_rate
-        return make_optimiser(settings, [{"params": g, "lr": rate * s, SHARE: s} for s, g in groups.items()])
-
-    def training_step(self, batch: Batch, number: int) -> Tensor:
-        # For dropout's draws: Lightning does not keep the generator's state between processes.
-        state = np.random.SeedSequence([self._recipe.seed, self.current_epoch, number])
-        torch.manual_seed(int(state.generate_state(1)[0]))
-        return self._step(self.network, batch, "")
-
-    def on_train_batch_end(self, outputs: Any, batch: Batch, batch_idx: int) -> None:
-        if self.averaged is not None:
-            self.averaged.update_parameters(self.network)
-
-    def validation_step(self, batch: Batch, _: int) -> None:
-        self._step(self.network if self.averaged is None else self.averaged, batch, "val_")
-
-    def _step(self, network: nn.Module, batch: Batch, prefix: str) -> Tensor:
-        inputs, targets, weights = batch
-        outputs = network(*inputs)
-        loss = (self._loss(outputs, targets) * weights).mean()
-        found = {"loss": loss, **{name: measure(outputs, targets) for name, measure in self._measures.items()}}
-        for name, value in found.items():
-            self.log(f"{prefix}{name}", value, on_step=False, on_epoch=True, batch_size=len(targets))
-        return loss
 
 
 @contextmanager

@@ -21,7 +21,8 @@ from pipit.training.by_input.audio.settings import Augmentation
 from pipit.training.fitting import Fitted, best_epoch
 from pipit.training.progress import Progress
 from pipit.training.torch_data import Inputs, Samples, Vary
-from pipit.training.torch_fit import Loss, fit
+from pipit.training.torch_fit import fit
+from pipit.training.torch_module import Loss
 from torch import nn
 
 from baby_monitor.cry.hubert import Hubert

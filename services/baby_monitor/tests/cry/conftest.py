@@ -1,24 +1,43 @@
-"""Synthetic cries, a network that stands in for YAMNet, and manifests for the pipeline."""
+"""Synthetic cries, small networks in place of YAMNet and HuBERT, trainings on them, and manifests for the pipeline."""
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
 import pytest
 import soundfile
+import torch
+from baby_monitor.cry.hubert import CONFIG, Hubert, read_hubert
+from baby_monitor.cry.recipe import CryRecipe
 from baby_monitor.cry.synthetic import RATE, room, write_synthetic_set
+from baby_monitor.cry.task import CryTrainer
 from onnx import TensorProto, helper, numpy_helper
+from pipit.bundle import Bundle
 from pipit.bundle.manifest import Manifest
 from pipit.runtimes import Runtime, load_runtime
 from pipit.training.by_input.audio.networks.yamnet_file import FILE
+from pipit.training.publish import FIRST_VERSION, make_bundle
+from pipit.training.recipe import find_recipe, load_recipe
+from pipit.training.run import open_run
+from pipit.training.steps import actions_of, run_steps
+from transformers import HubertConfig, HubertModel
 
 LABELS = ("no_cry", "hungry", "pain")
 EPISODES = {"enter": 0.5, "exit": 0.3, "hits": 2, "answer_after": 4}
 WINDOW, HOP = 2.0, 1.0
+SMALL_HUBERT: dict[str, Any] = {
+    "hidden_size": 32,
+    "num_attention_heads": 2,
+    "intermediate_size": 64,
+    "conv_dim": (16,) * 7,
+    "num_conv_pos_embeddings": 16,
+    "num_conv_pos_embedding_groups": 2,
+}
 
 
 @pytest.fixture(scope="session")
@@ -121,3 +140,71 @@ def make_manifest() -> Callable[..., Manifest]:
         )
 
     return make
+
+
+@pytest.fixture(scope="session")
+def make_hubert() -> Callable[[int], Any]:
+    """transformers' network of so many layers, with random weights: the real one's can't be had by a test."""
+
+    def make(layers: int) -> Any:
+        torch.manual_seed(layers)
+        return HubertModel(HubertConfig(num_hidden_layers=layers, **SMALL_HUBERT))
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def hubert_folder(tmp_path_factory: pytest.TempPathFactory, make_hubert: Callable[[int], Any]) -> Path:
+    """One of three layers, as transformers keeps it."""
+    folder = tmp_path_factory.mktemp("hubert")
+    make_hubert(3).save_pretrained(folder)
+    return folder
+
+
+@pytest.fixture
+def encoder(hubert_folder: Path) -> Hubert:
+    """The same as the task reads it."""
+    return read_hubert(hubert_folder / CONFIG, hubert_folder / "model.safetensors")
+
+
+@pytest.fixture(scope="session")
+def recipe_of() -> Callable[..., CryRecipe]:
+    """A recipe by its name, with changes."""
+
+    def load(name: str, **changes: Any) -> CryRecipe:
+        return load_recipe(find_recipe(CryTrainer.recipe_folder, "baby_monitor.cry", name), CryRecipe, changes)
+
+    return load
+
+
+@pytest.fixture
+def train_on_cries(data: Path, tmp_path: Path, recipe_of: Callable[..., CryRecipe]) -> Callable[..., Any]:
+    """Trains a network with an encoder on synthetic cries: the bundle, the trained network, the folder of `fit`."""
+
+    def train(network: str, write: Callable[[Path], object], **changes: Any) -> tuple[Bundle, Any, Path]:
+        """write: puts the encoder into a folder of data sets."""
+        folder = tmp_path / "data"
+        (folder / "backbones").mkdir(parents=True)
+        for part in (*data.iterdir(), *(data / "backbones").iterdir()):
+            if part.name != "backbones":
+                (folder / part.relative_to(data)).symlink_to(part)
+        write(folder)
+        settings: dict[str, Any] = {
+            "network": network,
+            "gate": "yamnet",
+            "data": [
+                {"kind": "cries", "path": "synthetic_cry", "licence": ""},
+                {"kind": "background", "path": "quiet", "licence": "", "piece_seconds": 2.0},
+            ],
+            "episodes": EPISODES,
+            "epochs": 10,
+            "optimiser": {"learning_rate": 0.01},
+            "export": {"default_variant": "int8"},
+        }
+        trainer = CryTrainer(recipe_of("synthetic", **settings, **changes), folder)
+        with open_run(trainer, tmp_path / "runs") as run:
+            run_steps(run, actions_of(trainer))
+            bundle = make_bundle(trainer, run, FIRST_VERSION, run.output("publish") / "bundle")
+            return bundle, trainer.kit.load(run.output("fit"), lambda: trainer.build(run)), run.output("fit")
+
+    return train

@@ -3,6 +3,7 @@ from __future__ import annotations
 import hashlib
 import struct
 import zipfile
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,9 +13,7 @@ import pytest
 import torch
 from baby_monitor.cry import whisper_download
 from baby_monitor.cry.hearing import shape_of
-from baby_monitor.cry.recipe import CryRecipe
 from baby_monitor.cry.speech import STRIDE, SpeechHead, averaged, encode
-from baby_monitor.cry.task import CryTrainer
 from baby_monitor.cry.whisper import BANDS, FILE, LAYERS, Whisper, names_of, read_whisper, whisper_file
 from baby_monitor.cry.whisper_download import MEMBER, fetch_whisper, read_tensors
 from numpy.typing import NDArray
@@ -26,10 +25,6 @@ from pipit.inputs.audio import LogMel
 from pipit.inputs.audio.log_mel import WHISPER
 from pipit.pipelines.audio_windows import FrontEnd
 from pipit.pipelines.served import serve_bundle
-from pipit.training.publish import FIRST_VERSION, make_bundle
-from pipit.training.recipe import find_recipe, load_recipe
-from pipit.training.run import open_run
-from pipit.training.steps import actions_of, run_steps
 from torch import nn
 
 WIDTH, LONGEST = 64, 120
@@ -173,35 +168,19 @@ def test_missing_and_wrong_weights_say_so(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_a_head_on_the_encoder_trains_and_is_served_with_it_in_8_bits(data: Path, tmp_path: Path) -> None:
-    folder = tmp_path / "data"
-    folder.mkdir()
-    for part in data.iterdir():
-        if part.name != "backbones":
-            (folder / part.name).symlink_to(part)
-    (folder / FILE).parent.mkdir(parents=True)
-    (folder / "backbones" / "yamnet_logmel96x64_w8.onnx").symlink_to(data / "backbones" / "yamnet_logmel96x64_w8.onnx")
-    np.savez(folder / FILE, allow_pickle=False, **tensors(2))
-    changes: dict[str, Any] = {
-        "network": "whisper",
-        "gate": "yamnet",
-        "data": [
-            {"kind": "cries", "path": "synthetic_cry", "licence": ""},
-            {"kind": "background", "path": "quiet", "licence": "", "piece_seconds": 2.0},
-        ],
-        "episodes": {"enter": 0.5, "exit": 0.3, "hits": 2, "answer_after": 4},
-        "epochs": 10,
-        "optimiser": {"learning_rate": 0.01},
-        "export": {"default_variant": "int8"},
-    }
-    recipe = load_recipe(find_recipe(CryTrainer.recipe_folder, "baby_monitor.cry", "synthetic"), CryRecipe, changes)
-    trainer = CryTrainer(recipe, folder)
-    with open_run(trainer, tmp_path / "runs") as run:
-        run_steps(run, actions_of(trainer))
-        bundle = make_bundle(trainer, run, FIRST_VERSION, run.output("publish") / "bundle")
-        network = trainer.kit.load(run.output("fit"), lambda: trainer.build(run))
+def test_a_head_on_the_encoder_trains_and_is_served_with_it_in_8_bits(
+    tmp_path: Path, train_on_cries: Callable[..., Any]
+) -> None:
+    path = tmp_path / "encoder.npz"
+    np.savez(path, allow_pickle=False, **tensors(2))
+
+    def write(folder: Path) -> None:
+        (folder / FILE).parent.mkdir(parents=True)
+        (folder / FILE).symlink_to(path)
+
+    bundle, network, _ = train_on_cries("whisper", write)
     # The head alone was trained; the encoder is what it was.
-    kept = read_whisper(folder / FILE).state_dict()
+    kept = read_whisper(path).state_dict()
     for name, value in network.head.encoder.state_dict().items():
         torch.testing.assert_close(value, kept[name], rtol=0.0, atol=0.0)
     assert network.head.head.layers.abs().max() > 0.0
