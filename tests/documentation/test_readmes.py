@@ -33,6 +33,18 @@ def test_a_domains_readme_is_short_and_says_what_it_has_to(domain: Path) -> None
     assert re.findall(r"^## (.+)$", text, re.MULTILINE) == ["Use", "Train", "Data", "Limits"]
 
 
+@pytest.mark.parametrize("domain", DOMAINS, ids=lambda path: path.name)
+def test_a_domains_readme_leads_from_its_guide_to_what_is_here(domain: Path) -> None:
+    text = (domain / "README.md").read_text("utf-8")
+    (table,) = re.findall(r"^\| in the guide \| here[^|]* \|\n\|---\|---\|\n((?:\|.+\|\n)+)", text, re.MULTILINE)
+    rows = [re.split(r"(?<!\\)\|", row)[1:-1] for row in table.splitlines()]
+    assert len(rows) >= 4
+    assert [row for row in rows if len(row) != 2 or not all(cell.strip() for cell in row)] == []
+    recipes = re.findall(r"pipit train ([\w.]+) --recipe (\w+)", text)
+    names = [f"{task.partition('.')[2]}-{recipe}.yaml" for task, recipe in recipes]
+    assert [name for name in names if not (domain / "configs" / name).is_file()] == []
+
+
 def test_there_are_tasks() -> None:
     assert {"home_security.sounds", "emotion.expression", "footprints.species"} <= set(tasks())
 

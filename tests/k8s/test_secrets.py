@@ -36,7 +36,7 @@ def test_every_secret_that_manifests_name_is_made(secrets: dict[str, Document]) 
 @pytest.mark.parametrize(
     ("secret", "key", "roles"),
     [
-        ("device-token", "pipit_serving_registry_token", {Role.DEVICE}),
+        ("device-token", "pipit_token", {Role.DEVICE}),
         ("trainer-token", "pipit_token", {Role.PUBLISHER, Role.OPERATOR}),
     ],
 )

@@ -17,15 +17,17 @@ from pipit.rpc.auth import Role
 from model_registry.watching import GalleryHub
 
 SERVICE = pb.DESCRIPTOR.services_by_name["GalleryService"].full_name
-_ANYBODY_KNOWN = frozenset(Role)
+# Sealed as they are, people are for those who name them and those who say who they are. Only a device may say that it
+# has forgotten somebody.
+_FOLLOWERS = frozenset({Role.DEVICE, Role.ENROLLER})
 _ROLES = {
-    "List": _ANYBODY_KNOWN,
-    "Get": _ANYBODY_KNOWN,
+    "List": _FOLLOWERS,
+    "Get": _FOLLOWERS,
     "Put": frozenset({Role.ENROLLER}),
     "Forget": frozenset({Role.ENROLLER}),
-    "Watch": _ANYBODY_KNOWN,
-    "Acknowledge": _ANYBODY_KNOWN,
-    "ListDevices": _ANYBODY_KNOWN,
+    "Watch": _FOLLOWERS,
+    "Acknowledge": frozenset({Role.DEVICE}),
+    "ListDevices": _FOLLOWERS,
 }
 METHOD_ROLES = {f"/{SERVICE}/{method}": roles for method, roles in _ROLES.items()}
 """Who may call what, for AuthInterceptor."""

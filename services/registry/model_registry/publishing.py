@@ -18,6 +18,7 @@ from pipit.errors import AlreadyExists, InputTooLarge, InvalidInput, NotFound
 from pipit.files import sha256_bytes
 from pipit.logging import get_logger
 from pipit.registry.types import MissingBlob, PublishedVersion, PublishPlan
+from pipit.rpc.auth import caller
 
 from model_registry.uploads import BlobWriter, Uploads
 from model_registry.versions import VersionDocument, Versions
@@ -72,7 +73,8 @@ class Publisher:
         """What of the bundle is missing here.
 
         Raises InvalidInput for a manifest that is wrong, InputTooLarge, IntegrityError for a missing or wrong
-        signature, AlreadyExists if the version stands with other content.
+        signature, PermissionDenied for a task that is not the caller's, AlreadyExists if the version stands with other
+        content.
         """
         return self._plan(self._check(manifest_bytes, signature))
 
@@ -109,6 +111,7 @@ class Publisher:
         if self._limits.trusted_keys:
             verify(signature, manifest_bytes, self._limits.trusted_keys)
         manifest = parse_manifest(manifest_bytes)
+        caller().check_task(manifest.task)
         blobs: dict[str, int] = {}
         for relative, entry in manifest.files.items():
             if blobs.setdefault(entry.sha256, entry.size) != entry.size:

@@ -75,11 +75,10 @@ class RegistryServer:
         self.metrics.gauge("pipit_registry_gallery_watchers").set_function(lambda: self._gallery_hub.watchers)
         publisher = Publisher(versions, Uploads(self._store, settings.part_mib * MEBIBYTE), _limits(settings))
         transfers = Slots(settings.max_transfers, f"{settings.max_transfers} transfers are under way; try again later")
-        servicer = RegistryServicer(
-            self._store, versions, environments, publisher, self._hub, transfers, self._tokens, self.metrics
-        )
+        servicer = RegistryServicer(self._store, versions, environments, publisher, self._hub, transfers, self.metrics)
         server = self._build(servicer, GalleryServicer(galleries, self._gallery_hub, self.metrics))
         self._listener = Listener(settings, server, _SERVICES, self.metrics.registry)
+        self._listener.report(self.metrics, self._tokens)
 
     @property
     def port(self) -> int:

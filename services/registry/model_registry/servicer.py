@@ -13,7 +13,7 @@ from pipit.errors import InvalidInput, NotFound
 from pipit.metrics import Metrics
 from pipit.registry import wire
 from pipit.registry.types import Environment
-from pipit.rpc.auth import Role, Tokens
+from pipit.rpc.auth import Role, caller
 from pipit.rpc.timestamps import moment
 from pipit.storage import ObjectStore
 
@@ -54,7 +54,6 @@ class RegistryServicer(registry_pb2_grpc.RegistryServiceServicer):  # type: igno
         publisher: Publisher,
         hub: AssignmentHub,
         transfers: Slots,
-        tokens: Tokens,
         metrics: Metrics,
     ) -> None:
         self._store = store
@@ -63,7 +62,6 @@ class RegistryServicer(registry_pb2_grpc.RegistryServiceServicer):  # type: igno
         self._publisher = publisher
         self._hub = hub
         self._transfers = transfers
-        self._tokens = tokens
         self._published = metrics.counter("pipit_registry_published_total")
         self._moves = metrics.counter("pipit_registry_moves_total")
 
@@ -77,34 +75,39 @@ class RegistryServicer(registry_pb2_grpc.RegistryServiceServicer):  # type: igno
         if first is None or not first.HasField("begin"):
             raise InvalidInput("the first message of a publish must be the manifest (begin)")
         begin = first.begin
-        actor = self._actor(context)
         with self._transfers.take():
-            published = self._publisher.publish(begin.manifest, begin.signature, _chunks(request), actor)
+            published = self._publisher.publish(begin.manifest, begin.signature, _chunks(request), caller().name)
         if published.created:
             self._published.labels(published.version.task).inc()
         return pb.PublishResponse(version=wire.version_to_proto(published.version), created=published.created)
 
     def GetVersion(self, request: pb.GetVersionRequest, context: grpc.ServicerContext) -> pb.GetVersionResponse:
+        caller().check_task(request.task)
         content = self._versions.content(request.task, request.version)
         return pb.GetVersionResponse(
             version=wire.version_to_proto(content.version), manifest=content.manifest, signature=content.signature
         )
 
     def ListVersions(self, request: pb.ListVersionsRequest, context: grpc.ServicerContext) -> pb.ListVersionsResponse:
+        asking = caller()
+        if request.task:
+            asking.check_task(request.task)
         versions = self._versions.list(request.task)
         if request.task and not versions:
             raise NotFound(f"nothing of task {request.task} was published")
+        environments = self._environments.list(request.task)
         return pb.ListVersionsResponse(
-            versions=[wire.version_to_proto(version) for version in versions],
-            environments=[wire.environment_to_proto(entry) for entry in self._environments.list(request.task)],
+            versions=[wire.version_to_proto(version) for version in versions if asking.may_ask(version.task)],
+            environments=[wire.environment_to_proto(entry) for entry in environments if asking.may_ask(entry.task)],
         )
 
     def Promote(self, request: pb.PromoteRequest, context: grpc.ServicerContext) -> pb.PromoteResponse:
+        caller().check_task(request.task)
         promotion = self._environments.promote(
             request.task,
             request.version,
             request.environment,
-            self._actor(context),
+            caller().name,
             request.reason,
             request.override_gates,
             request.expected_revision if request.HasField("expected_revision") else None,
@@ -116,13 +119,13 @@ class RegistryServicer(registry_pb2_grpc.RegistryServiceServicer):  # type: igno
         )
 
     def Rollback(self, request: pb.RollbackRequest, context: grpc.ServicerContext) -> pb.RollbackResponse:
-        environment = self._environments.rollback(
-            request.task, request.environment, self._actor(context), request.reason
-        )
+        caller().check_task(request.task)
+        environment = self._environments.rollback(request.task, request.environment, caller().name, request.reason)
         self._moved(environment, "rollback")
         return pb.RollbackResponse(environment=wire.environment_to_proto(environment))
 
     def Resolve(self, request: pb.ResolveRequest, context: grpc.ServicerContext) -> pb.ResolveResponse:
+        caller().check_task(request.task)
         pointer = self._environments.get(request.task, request.environment)
         return pb.ResolveResponse(assignment=wire.assignment_to_proto(pointer.environment.assignment))
 
@@ -132,6 +135,7 @@ class RegistryServicer(registry_pb2_grpc.RegistryServiceServicer):  # type: igno
         layout.check_environment(request.environment)
         for task in request.tasks:
             layout.check_task(task)
+            caller().check_task(task)
         context.add_callback(self._hub.wake)
         keys = [(task, request.environment) for task in request.tasks]
         for assignment in self._hub.watch(keys, context.is_active):
@@ -151,14 +155,12 @@ class RegistryServicer(registry_pb2_grpc.RegistryServiceServicer):  # type: igno
                 yield pb.DownloadResponse(data=data)
 
     def History(self, request: pb.HistoryRequest, context: grpc.ServicerContext) -> pb.HistoryResponse:
+        caller().check_task(request.task)
         pointer = self._environments.get(request.task, request.environment)
         if not request.HasField("at"):
             return pb.HistoryResponse(moves=[wire.move_to_proto(move) for move in pointer.moves()])
         move = pointer.in_force(moment(request.at))
         return pb.HistoryResponse(moves=[] if move is None else [wire.move_to_proto(move)])
-
-    def _actor(self, context: grpc.ServicerContext) -> str:
-        return self._tokens.caller(context.invocation_metadata()).name
 
     def _moved(self, environment: Environment, action: str) -> None:
         self._moves.labels(environment.task, environment.name, action).inc()

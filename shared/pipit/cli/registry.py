@@ -22,7 +22,7 @@ RegistryOption = Annotated[str, typer.Option("--registry", help="host:port of th
 def connected(address: str) -> Iterator[RegistryClient]:
     """A client of the registry at `address`, or of the one in the settings."""
     settings = load_settings(CliSettings)
-    with RegistryClient(address or settings.registry, settings.token, certificate_authority=settings.ca) as client:
+    with RegistryClient(address or settings.registry, **settings.access) as client:
         yield client
 
 

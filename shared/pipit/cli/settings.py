@@ -4,20 +4,16 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pipit.settings import Settings
+from pipit.rpc.connection import ConnectionSettings
 
 
-class CliSettings(Settings):
+class CliSettings(ConnectionSettings):
     """Where servers listen, and where things are kept."""
 
     registry: str = "127.0.0.1:50050"
     """host:port of the registry."""
     server: str = "127.0.0.1:50051"
     """host:port of an inference server."""
-    token: str | None = None
-    """Bearer token for both; none: they ask for none."""
-    ca: Path | None = None
-    """PEM file that both servers' certificates must lead to; none: calls are not encrypted."""
     data: Path | None = None
     """Folder with one sub-folder per data set."""
     data_mirror: str | None = None

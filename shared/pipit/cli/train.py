@@ -94,7 +94,7 @@ def train(
 
     For example:
       pipit train TASK
-      pipit train TASK --recipe small --set epochs=10 --until evaluate
+      pipit train TASK --recipe synthetic --set epochs=10 --until evaluate
       pipit train TASK --recipe mine --start-from runs/TASK/base-1f0c
       pipit train TASK --publish --promote staging --registry nas.local:50050
       pipit train TASK --require-gates --publish --report report

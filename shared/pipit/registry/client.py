@@ -49,17 +49,21 @@ class RegistryClient:
         address: str,
         token: str | None = None,
         timeout: float = 30.0,
-        certificate_authority: Path | None = None,
+        ca: Path | None = None,
+        certificate: Path | None = None,
+        key: Path | None = None,
         ping_seconds: float = 30.0,
     ) -> None:
-        """address: `host:port`. timeout: seconds for each call that answers once.
+        """address: `host:port`. token, ca, certificate, key: see `open_channel`.
+
+        timeout: seconds for each call that answers once.
 
         ping_seconds: how often an open stream asks for a sign of life; without one for 20 seconds more it breaks.
         """
         self.address = address
         self._name = f"the registry at {address}"
         self._timeout = timeout
-        self._channel = open_channel(address, token, certificate_authority, ping_seconds)
+        self._channel = open_channel(address, token, ca, certificate, key, ping_seconds=ping_seconds)
         self._stub = registry_pb2_grpc.RegistryServiceStub(self._channel)
 
     def close(self) -> None:

@@ -241,8 +241,3 @@ def bind(server: grpc.Server, address: str, credentials: grpc.ServerCredentials 
     except RuntimeError as error:
         raise Unavailable(f"can't listen on {address}: the port is taken, or not allowed; choose another") from error
     return port
-
-
-def server_credentials(certificate_chain: bytes, private_key: bytes) -> grpc.ServerCredentials:
-    """TLS from PEM-encoded files' content."""
-    return grpc.ssl_server_credentials([(private_key, certificate_chain)])

@@ -17,8 +17,11 @@ from prometheus_client import CollectorRegistry, start_http_server
 
 from pipit.errors import Unavailable
 from pipit.logging import get_logger
+from pipit.metrics import Metrics
+from pipit.rpc.auth import TokenFile, Tokens
 from pipit.rpc.server import bind
-from pipit.service.credentials import read_credentials
+from pipit.service.certificate import Certificate
+from pipit.service.credentials import read_certificate
 from pipit.service.settings import ServiceSettings
 
 OPEN_SERVICES = (health.SERVICE_NAME, reflection.SERVICE_NAME)
@@ -40,6 +43,7 @@ class Listener:
         self._server = server
         self._metrics = metrics
         self._close_metrics: Callable[[], None] = lambda: None
+        self._certificate: Certificate | None = None
         self.port = 0
         """For calls; once open."""
         self.metrics_port = 0
@@ -50,7 +54,8 @@ class Listener:
     def open(self) -> None:
         """Begins to answer. Raises Unavailable if a port is taken, InvalidInput for a wrong certificate."""
         settings = self._settings
-        credentials = read_credentials(settings)
+        self._certificate = read_certificate(settings)
+        credentials = None if self._certificate is None else self._certificate.credentials
         # First the one that can be closed again: gRPC keeps a port that it has bound until its server is started.
         self._open_metrics()
         try:
@@ -59,12 +64,25 @@ class Listener:
             self.close()
             raise
         self._server.start()
-        if settings.is_exposed:
+        if settings.is_anonymous:
+            _log.warning("anonymous_server", host=settings.host, advice="whoever reaches it may do all; set tokens")
+        if settings.is_plain:
             _log.warning(
                 "insecure_server",
                 host=settings.host,
-                advice="whoever reaches it may call, or listen to calls; set tokens, tls_certificate and tls_key",
+                advice="whoever is on the way may listen to calls; set tls_certificate and tls_key",
             )
+
+    def report(self, metrics: Metrics, tokens: Tokens) -> None:
+        """Lets metrics say when the certificate ends, and whether new files are broken."""
+        metrics.gauge("pipit_certificate_expires_timestamp_seconds").set_function(
+            lambda: 0.0 if self._certificate is None else self._certificate.expires
+        )
+        stale = metrics.gauge("pipit_credentials_stale")
+        stale.labels("certificate").set_function(
+            lambda: float(self._certificate is not None and self._certificate.is_stale)
+        )
+        stale.labels("tokens").set_function(lambda: float(isinstance(tokens, TokenFile) and tokens.is_stale))
 
     def _open_metrics(self) -> None:
         host, port = self._settings.metrics_host, self._settings.metrics_port

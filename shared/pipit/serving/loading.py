@@ -83,6 +83,8 @@ class LoaderOptions:
     """Rows of one run at most; 1: no batching."""
     batch_delay: float = 0.0
     """Seconds that a first caller waits for others."""
+    most_rows: int | None = None
+    """Rows of a tensor that a caller sends for the network itself; None: any number."""
     has_company: Callable[[], bool] = lambda: True
     """Whether more than one caller is at work."""
 
@@ -164,7 +166,17 @@ class ModelLoader:
             labels = (*manifest.labels, *manifest.decision.groups) if people is None else (KNOWN, UNKNOWN)
             meters = ModelMeters(self._metrics, identity, labels, names_people=people is not None)
             batcher = self._batcher(runtime)
-            return LoadedModel(identity, manifest, pipeline, runtime, meters, batcher, stack.pop_all().close, people)
+            return LoadedModel(
+                identity,
+                manifest,
+                pipeline,
+                runtime,
+                meters,
+                batcher,
+                stack.pop_all().close,
+                people,
+                options.most_rows,
+            )
 
     def _batcher(self, runtime: Runtime) -> Batcher | None:
         options = self._options

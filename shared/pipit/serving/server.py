@@ -79,7 +79,9 @@ class InferenceServer:
         self.plane = DataPlane(self.hosts, self.admission, self.metrics, recent, look_on)
         self.streams = StreamBudget(settings.streams)
         self.metrics.gauge("pipit_streams_open").set_function(lambda: self.streams.open_streams)
+        self._tokens = read_callers(settings)
         self._listener = Listener(settings, self._build(), SERVICES, self.metrics.registry)
+        self._listener.report(self.metrics, self._tokens)
 
     @property
     def port(self) -> int:
@@ -132,7 +134,7 @@ class InferenceServer:
     def _build(self) -> grpc.Server:
         settings = self._settings
         server = build_server(
-            [AuthInterceptor(read_callers(settings), _methods(), OPEN_SERVICES), self.streams],
+            [AuthInterceptor(self._tokens, _methods(), OPEN_SERVICES), self.streams],
             [CallMetrics(self.metrics)],
             max_workers=settings.concurrency + settings.queue + _SPARE_THREADS,
             options=[("grpc.so_reuseport", int(settings.processes > 1))],
@@ -191,5 +193,6 @@ def _loader_options(
         settings.concurrency,
         settings.batch_rows,
         settings.batch_delay_ms / 1000.0,
+        settings.max_rows,
         lambda: admission.running > 1,
     )

@@ -85,8 +85,7 @@ class RegistrySource:
 
         self.tasks = tuple(dict.fromkeys(settings.tasks))
         self.environment = settings.environment
-        token = settings.registry_token.get_secret_value() or None
-        self._client = RegistryClient(settings.registry, token, certificate_authority=settings.registry_ca)
+        self._client = RegistryClient(settings.registry, **settings.connection.access)
         self._cache = BundleCache(settings.cache_dir.expanduser(), settings.cache_mib * MEBIBYTE, trusted_keys)
         self._follower = AssignmentFollower(
             self._client, self.tasks, self.environment, settings.device_id, self._assigned, on_away=self._explain

@@ -145,6 +145,8 @@ def _start_server(servers: Servers, options: DemoOptions, task: str, registry: s
     port = free_port()
     environment = {
         "PIPIT_SERVING_REGISTRY": registry,
+        # The demo's own registry asks for neither, whatever others do.
+        **dict.fromkeys(("PIPIT_CA", "PIPIT_CERTIFICATE", "PIPIT_KEY", "PIPIT_TOKEN"), ""),
         "PIPIT_SERVING_TASKS": task,
         "PIPIT_SERVING_ENVIRONMENT": _ENVIRONMENT,
         "PIPIT_SERVING_CACHE_DIR": str(options.state / "cache"),
