@@ -16,6 +16,7 @@ from pipit._pb.open_inference.v2 import open_inference_pb2, open_inference_pb2_g
 from pipit._pb.pipit.faces.v1 import faces_pb2, faces_pb2_grpc
 from pipit._pb.pipit.inference.v1 import inference_pb2, inference_pb2_grpc
 from pipit.inputs.limits import ROOM
+from pipit.inputs.memory import Budget
 from pipit.logging import get_logger
 from pipit.metrics import Metrics
 from pipit.pipelines import Pipeline, load_pipeline
@@ -60,7 +61,7 @@ class InferenceServer:
         """
         self._settings = settings
         self.metrics = Metrics("inference")
-        self.admission = Admission(settings.concurrency, settings.queue)
+        self.admission = Admission(settings.concurrency, settings.queue, Budget(settings.decode_mib * MEBIBYTE))
         keys = read_trusted_keys(settings)
         self._source = _source(settings, keys)
         self._health = HealthReport()

@@ -67,6 +67,9 @@ class ServingSettings(ServiceSettings):
     """Rows that requests may share one run with, where the network gains from it; 1: no batching."""
     batch_delay_ms: Annotated[float, Field(ge=0.0, le=1000.0)] = 2.0
     """Milliseconds that a first request waits for others to share its run."""
+    decode_mib: Annotated[int, Field(ge=16)] = 256
+    """Memory for all pictures and recordings that are decoded at once, in MiB, of each process. What needs more by
+    itself gets RESOURCE_EXHAUSTED, and so does what found none free for 10 seconds, or until its deadline."""
     max_rows: Count = 4096
     """Rows of a tensor that is sent for the network itself; more get RESOURCE_EXHAUSTED."""
     gallery: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,62}$")] = "home"
