@@ -1,7 +1,7 @@
 """Feeds one parser with inputs that atheris (libFuzzer) thinks up; what is no error of Pipit's own ends the run.
 
     python tests/fuzz/fuzz.py picture -runs=20000 -seed=1         the same inputs each time
-    python tests/fuzz/fuzz.py picture -max_total_time=600         ten minutes; what is found lies in crash-… or timeout-…
+    python tests/fuzz/fuzz.py picture -max_total_time=600   ten minutes; findings are files, crash-… and timeout-…
     python tests/fuzz/fuzz.py picture crash-…                     once more, that input alone
 
 Inputs begin with tests/fuzz/corpus/TARGET, which `make_corpus.py` writes. An input that takes over 10 seconds or over a
