@@ -13,16 +13,20 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from time import monotonic
 
 from pipit.errors import DeadlineExceeded, QueueFull
+from pipit.inputs.memory import Budget
 
 
 class Admission:
     """At most `places` callers run; at most `queue` of those who don't care to wait without limit wait."""
 
-    def __init__(self, places: int, queue: int) -> None:
+    def __init__(self, places: int, queue: int, memory: Budget | None = None) -> None:
+        """memory: what those who run may decode with, all together; None: without limit."""
+        self._memory = memory
         self._places = places
         self._queue = queue
         self._lock = threading.Lock()
@@ -38,6 +42,24 @@ class Admission:
     def waiting(self) -> int:
         """Callers that wait for their turn."""
         return len(self._waiting)
+
+    @contextmanager
+    def turn(
+        self,
+        deadline: float | None = None,
+        is_wanted: Callable[[], bool] | None = None,
+        bounded: bool = True,
+    ) -> Iterator[None]:
+        """A place for as long as it lasts; what is decoded within counts to the memory. Arguments as of `enter`."""
+        self.enter(deadline, is_wanted, bounded)
+        try:
+            if self._memory is None:
+                yield
+            else:
+                with self._memory.request(deadline):
+                    yield
+        finally:
+            self.leave()
 
     def enter(
         self,
