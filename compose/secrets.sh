@@ -17,6 +17,8 @@
 #   trainer_token                   publishes and promotes; the trainers have it
 #   operator_token                  publishes, promotes and rolls back; for you
 #   enroller_token                  puts people into the gallery and forgets them; for you, and for nothing that serves
+#   signing_key                     signs what trainers publish, so that no other bundle is taken; for you, if you publish from
+#                                   elsewhere (PIPIT_SIGNING_KEY). Keep a copy of it
 #   gallery_key                     opens the people who are enrolled; servers that name faces have it, and nobody else.
 #                                   Who loses it has to enrol everybody anew: keep a copy where only you get at it
 #   grafana_password                of Grafana's user `admin`
@@ -98,6 +100,13 @@ keep() {
   echo "secrets: made $folder/$1"
 }
 
+# signing_key: a private key of Ed25519 in PKCS #8 (RFC 8410), whose secret is random; macOS's openssl knows no Ed25519
+signing_key() {
+  echo '-----BEGIN PRIVATE KEY-----'
+  { printf '0.\002\001\0000\005\006\003+ep\004"\004 '; head -c 32 /dev/urandom; } | base64
+  echo '-----END PRIVATE KEY-----'
+}
+
 # token_for FILE NAME ROLES: a token, and its entry in tokens.yaml if that is missing
 token_for() {
   keep "$1" "$(random 32)"
@@ -116,6 +125,7 @@ for_device() {
 
 keep minio_user "pipit-$(random 6)"
 keep minio_password "$(random 20)"
+keep signing_key "$(signing_key)"
 keep gallery_key "$(head -c 32 /dev/urandom | base64)"
 keep grafana_password "$(random 16)"
 keep tokens.yaml 'callers:'

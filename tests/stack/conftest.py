@@ -196,6 +196,7 @@ class Stack:
             "PIPIT_REGISTRY": f"127.0.0.1:{self.ports['PIPIT_REGISTRY_PORT']}",
             "PIPIT_TOKEN": (self.secrets / "trainer_token").read_text().strip(),
             "PIPIT_CA": str(self.secrets / "ca.pem"),
+            "PIPIT_SIGNING_KEY": str(self.secrets / "signing_key"),
             # Two may train at once, and PyTorch's threads would wait for each other.
             "OMP_NUM_THREADS": "1",
         }

@@ -29,7 +29,7 @@ DOMAINS = {domain.name: domain for domain in read_domains(REPOSITORY)}
 """By the names of their servers."""
 SECRETS = {
     **{name: {"device_token", "tokens", *({"gallery_key"} if each.gallery else ())} for name, each in DOMAINS.items()},
-    **{f"{name}-trainer": {"trainer_token"} for name in DOMAINS},
+    **{f"{name}-trainer": {"trainer_token", "signing_key"} for name in DOMAINS},
     "registry": {"minio_user", "minio_password", "tokens"},
     "minio": {"minio_user", "minio_password"},
     "cli": {"operator_token"},

@@ -11,6 +11,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from pipit.bundle.signing import load_private_key, sign, verify
 from pipit.errors import Unauthenticated
 from pipit.rpc.auth import Caller, Role, read_tokens
 
@@ -18,7 +19,7 @@ REPOSITORY = Path(__file__).parents[2]
 SCRIPT = REPOSITORY / "compose" / "secrets.sh"
 FILES = {
     *("minio_user", "minio_password", "grafana_password", "tokens.yaml"),
-    *("caller_token", "device_token", "trainer_token", "operator_token", "enroller_token", "gallery_key"),
+    *("caller_token", "device_token", "trainer_token", "operator_token", "enroller_token", "gallery_key", "signing_key"),
 }
 """Besides certificates, which test_certificates.py looks at."""
 ROLES = {
@@ -71,6 +72,12 @@ def test_the_folder_is_closed_and_containers_can_read_what_is_mounted(tmp_path: 
     mounted = [path for path in (tmp_path / "secrets").rglob("*") if path.is_file() and path.name != "ca.key"]
     assert {stat.S_IMODE(path.stat().st_mode) for path in mounted} == {0o644}
     assert stat.S_IMODE((tmp_path / "secrets/ca.key").stat().st_mode) == 0o600
+
+
+def test_the_signing_key_signs(tmp_path: Path) -> None:
+    make(tmp_path)
+    key = load_private_key(tmp_path / "signing_key")
+    assert verify(sign(key, b"manifest"), b"manifest", [key.public_key()])
 
 
 def test_the_registry_knows_each_token_by_its_roles(tmp_path: Path) -> None:

@@ -177,7 +177,7 @@ secretGenerator:
   - name: device-token
     files: [pipit_token=files/device_token]
   - name: trainer-token
-    files: [pipit_token=files/trainer_token]
+    files: [pipit_token=files/trainer_token, files/signing_key]
   # For your own pods that ask servers; none of Pipit's has it.
   - name: caller-token
     files: [pipit_token=files/caller_token]
