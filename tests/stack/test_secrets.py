@@ -19,7 +19,8 @@ REPOSITORY = Path(__file__).parents[2]
 SCRIPT = REPOSITORY / "compose" / "secrets.sh"
 FILES = {
     *("minio_user", "minio_password", "grafana_password", "tokens.yaml"),
-    *("caller_token", "device_token", "trainer_token", "operator_token", "enroller_token", "gallery_key", "signing_key"),
+    *("caller_token", "device_token", "trainer_token", "operator_token", "enroller_token"),
+    *("gallery_key", "signing_key"),
 }
 """Besides certificates, which test_certificates.py looks at."""
 ROLES = {
