@@ -78,7 +78,7 @@ class Stack:
             "COMPOSE_PROJECT_NAME": self.project,
             "PIPIT_SECRETS": str(self.secrets),
             "PIPIT_DATA": "" if data is None else str(data),
-            "PIPIT_HEALTH_INTERVAL": "5s",
+            "PIPIT_HEALTH_INTERVAL": "10s",
             "PIPIT_TAG": TAG,
             "OVERRIDES": " ".join(map(str, overrides)),
             **{name: str(port) for name, port in self.ports.items()},
