@@ -9,17 +9,19 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import grpc
+from grpc_reflection.v1alpha import reflection
 from pipit._pb.pipit.galleries.v1 import galleries_pb2_grpc
 from pipit._pb.pipit.registry.v1 import registry_pb2_grpc
 from pipit.galleries import StoredGalleries
 from pipit.logging import get_logger
 from pipit.metrics import Metrics
-from pipit.rpc.auth import AuthInterceptor
+from pipit.rpc.auth import Tokens
 from pipit.rpc.call_metrics import CallMetrics
-from pipit.rpc.server import build_server
+from pipit.rpc.places import Places
 from pipit.rpc.streams import StreamBudget
 from pipit.service.credentials import read_callers, read_trusted_keys
-from pipit.service.listener import OPEN_SERVICES, Listener
+from pipit.service.doors import build_guarded
+from pipit.service.listener import Listener
 from pipit.service.process import serve_until_signal
 from pipit.storage import LocalStore, ObjectStore
 
@@ -28,9 +30,8 @@ from model_registry.environments import Environments
 from model_registry.gallery_servicer import GalleryServicer
 from model_registry.health import StoreHealth
 from model_registry.publishing import Publisher, PublishLimits
-from model_registry.servicer import METHOD_ROLES, SERVICE, RegistryServicer
+from model_registry.servicer import METHOD_ROLES, SERVICE, RegistryServicer, Transfers
 from model_registry.settings import RegistrySettings
-from model_registry.slots import Slots
 from model_registry.uploads import MEBIBYTE, Uploads
 from model_registry.versions import Versions
 from model_registry.watching import AssignmentHub, GalleryHub
@@ -68,13 +69,16 @@ class RegistryServer:
         galleries = StoredGalleries(self._store)
         environments = Environments(self._store, versions, galleries)
         self._hub = AssignmentHub(
-            lambda key: environments.assignment(*key), settings.poll_seconds, settings.max_watchers
+            lambda key: environments.assignment(*key), settings.poll_seconds, settings.max_watchers, self._tokens.share
         )
         self.metrics.gauge("pipit_registry_watchers").set_function(lambda: self._hub.watchers)
-        self._gallery_hub = GalleryHub(galleries.list, settings.poll_seconds, settings.max_watchers)
+        self._gallery_hub = GalleryHub(galleries.list, settings.poll_seconds, settings.max_watchers, self._tokens.share)
         self.metrics.gauge("pipit_registry_gallery_watchers").set_function(lambda: self._gallery_hub.watchers)
         publisher = Publisher(versions, Uploads(self._store, settings.part_mib * MEBIBYTE), _limits(settings))
-        transfers = Slots(settings.max_transfers, f"{settings.max_transfers} transfers are under way; try again later")
+        transfers = Transfers(
+            _places(settings.max_publishes, "publishes", self._tokens),
+            _places(settings.max_transfers, "downloads", self._tokens),
+        )
         servicer = RegistryServicer(self._store, versions, environments, publisher, self._hub, transfers, self.metrics)
         server = self._build(servicer, GalleryServicer(galleries, self._gallery_hub, self.metrics))
         self._listener = Listener(settings, server, _SERVICES, self.metrics.registry)
@@ -121,18 +125,18 @@ class RegistryServer:
     def _build(self, servicer: RegistryServicer, galleries: GalleryServicer) -> grpc.Server:
         settings = self._settings
         # Each kind of stream has a limit of its own, below this one.
-        streams = 2 * settings.max_watchers + settings.max_transfers
-        server = build_server(
-            [
-                AuthInterceptor(self._tokens, METHOD_ROLES | gallery_servicer.METHOD_ROLES, OPEN_SERVICES),
-                StreamBudget(streams + settings.threads),
-            ],
+        streams = 2 * settings.max_watchers + settings.max_transfers + settings.max_publishes
+        server = build_guarded(
+            settings,
+            self._tokens,
+            METHOD_ROLES | gallery_servicer.METHOD_ROLES,
+            StreamBudget(streams + settings.threads, without=(reflection.SERVICE_NAME,)),
             [CallMetrics(self.metrics)],
-            max_workers=settings.threads,
-            max_concurrent=streams + _WAITING_PER_THREAD * settings.threads,
+            threads=settings.threads,
+            waiting=_WAITING_PER_THREAD * settings.threads,
+            receiving=(f"/{SERVICE}/Publish",),
             options=_OPTIONS,
-            max_connection_age_seconds=settings.max_connection_age_seconds,
-            max_connection_age_grace_seconds=settings.grace_seconds,
+            cut_seconds=settings.grace_seconds,
         )
         registry_pb2_grpc.add_RegistryServiceServicer_to_server(servicer, server)
         galleries_pb2_grpc.add_GalleryServiceServicer_to_server(galleries, server)
@@ -154,6 +158,10 @@ def open_store(settings: RegistrySettings) -> ObjectStore:
         settings.minio_secure,
         settings.minio_region,
     )
+
+
+def _places(places: int, what: str, tokens: Tokens) -> Places:
+    return Places(places, f"{places} {what} are under way; try again later", tokens.share)
 
 
 def _limits(settings: RegistrySettings) -> PublishLimits:
