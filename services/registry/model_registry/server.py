@@ -29,12 +29,13 @@ from model_registry import gallery_servicer
 from model_registry.environments import Environments
 from model_registry.gallery_servicer import GalleryServicer
 from model_registry.health import StoreHealth
+from model_registry.keys import Keys
 from model_registry.publishing import Publisher, PublishLimits
 from model_registry.servicer import METHOD_ROLES, SERVICE, RegistryServicer, Transfers
 from model_registry.settings import RegistrySettings
 from model_registry.uploads import MEBIBYTE, Uploads
 from model_registry.versions import Versions
-from model_registry.watching import AssignmentHub, GalleryHub
+from model_registry.watching import KEYS, GalleryHub, RegistryHub
 
 _OPTIONS = (
     # A device that lost its power does not say so; what it held is free again after this.
@@ -68,18 +69,25 @@ class RegistryServer:
         versions = Versions(self._store)
         galleries = StoredGalleries(self._store)
         environments = Environments(self._store, versions, galleries)
-        self._hub = AssignmentHub(
-            lambda key: environments.assignment(*key), settings.poll_seconds, settings.max_watchers, self._tokens.share
+        keys = Keys(self._store, read_trusted_keys(settings))
+        self._hub = RegistryHub(
+            lambda key: keys.list() if key == KEYS else environments.assignment(*key),
+            settings.poll_seconds,
+            settings.max_watchers,
+            self._tokens.share,
         )
         self.metrics.gauge("pipit_registry_watchers").set_function(lambda: self._hub.watchers)
         self._gallery_hub = GalleryHub(galleries.list, settings.poll_seconds, settings.max_watchers, self._tokens.share)
         self.metrics.gauge("pipit_registry_gallery_watchers").set_function(lambda: self._gallery_hub.watchers)
-        publisher = Publisher(versions, Uploads(self._store, settings.part_mib * MEBIBYTE), _limits(settings))
+        limits = PublishLimits(settings.max_bundle_mib * MEBIBYTE)
+        publisher = Publisher(versions, Uploads(self._store, settings.part_mib * MEBIBYTE), keys, limits)
         transfers = Transfers(
             _places(settings.max_publishes, "publishes", self._tokens),
             _places(settings.max_transfers, "downloads", self._tokens),
         )
-        servicer = RegistryServicer(self._store, versions, environments, publisher, self._hub, transfers, self.metrics)
+        servicer = RegistryServicer(
+            self._store, versions, environments, publisher, keys, self._hub, transfers, self.metrics
+        )
         server = self._build(servicer, GalleryServicer(galleries, self._gallery_hub, self.metrics))
         self._listener = Listener(settings, server, _SERVICES, self.metrics.registry)
         self._listener.report(self.metrics, self._tokens)
@@ -162,10 +170,6 @@ def open_store(settings: RegistrySettings) -> ObjectStore:
 
 def _places(places: int, what: str, tokens: Tokens) -> Places:
     return Places(places, f"{places} {what} are under way; try again later", tokens.share)
-
-
-def _limits(settings: RegistrySettings) -> PublishLimits:
-    return PublishLimits(settings.max_bundle_mib * MEBIBYTE, read_trusted_keys(settings))
 
 
 def serve(settings: RegistrySettings, on_start: Callable[[RegistryServer], None] | None = None) -> int:

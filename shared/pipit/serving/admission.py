@@ -13,10 +13,12 @@ from __future__ import annotations
 
 import threading
 from collections import Counter, deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from time import monotonic
 
 from pipit.errors import DeadlineExceeded, QueueFull
+from pipit.inputs.memory import Budget
 from pipit.rpc.callers import caller
 from pipit.rpc.places import Share, everything
 
@@ -24,8 +26,12 @@ from pipit.rpc.places import Share, everything
 class Admission:
     """At most `places` requests run; at most `queue` of those that don't wait without limit wait."""
 
-    def __init__(self, places: int, queue: int, share: Share = everything) -> None:
-        """share: of the queue, that one caller may fill."""
+    def __init__(self, places: int, queue: int, memory: Budget | None = None, share: Share = everything) -> None:
+        """memory: what those who run may decode with, all together; None: without limit.
+
+        share: of the queue, that one caller may fill.
+        """
+        self._memory = memory
         self._places = places
         self._queue = queue
         self._share = share
@@ -43,6 +49,24 @@ class Admission:
     def waiting(self) -> int:
         """Callers that wait for their turn."""
         return len(self._waiting)
+
+    @contextmanager
+    def turn(
+        self,
+        deadline: float | None = None,
+        is_wanted: Callable[[], bool] | None = None,
+        bounded: bool = True,
+    ) -> Iterator[None]:
+        """A place for as long as it lasts; what is decoded within counts to the memory. Arguments as of `enter`."""
+        self.enter(deadline, is_wanted, bounded)
+        try:
+            if self._memory is None:
+                yield
+            else:
+                with self._memory.request(deadline):
+                    yield
+        finally:
+            self.leave()
 
     def enter(
         self,

@@ -108,8 +108,7 @@ class DataPlane:
         try:
             host = self.host(selector)
             begun = perf_counter()
-            self.admission.enter(deadline, is_wanted)
-            try:
+            with self.admission.turn(deadline, is_wanted):
                 model = host.lease(selector.version, selector.environment)
                 try:
                     started = perf_counter()
@@ -117,8 +116,6 @@ class DataPlane:
                     return self.answer(model, decoded, options, started - begun, perf_counter() - started, deadline)
                 finally:
                     model.release()
-            finally:
-                self.admission.leave()
         except Exception as error:
             self.count_failure(selector.task, error)
             raise
@@ -158,8 +155,7 @@ class DataPlane:
         try:
             host = self.host(selector)
             begun = perf_counter()
-            self.admission.enter(deadline, is_wanted)
-            try:
+            with self.admission.turn(deadline, is_wanted):
                 model = host.lease(selector.version, selector.environment)
                 try:
                     outputs, _ = model.run(tensors, model.rows_of(tensors), deadline)
@@ -167,8 +163,6 @@ class DataPlane:
                     return outputs, model.identity
                 finally:
                     model.release()
-            finally:
-                self.admission.leave()
         except Exception as error:
             self.count_failure(selector.task, error)
             raise

@@ -69,14 +69,11 @@ class Looker:
         Raises DeadlineExceeded, QueueFull.
         """
         source = hashlib.sha256(data).hexdigest()
-        self._plane.admission.enter(deadline, is_wanted, bounded=False)
-        try:
+        with self._plane.admission.turn(deadline, is_wanted, bounded=False):
             try:
                 faces = self._faces(EncodedImage(data), deadline, crops=crops)
             except (InvalidInput, InputTooLarge) as error:
                 return Picture(name, source, problem=str(error))
-        finally:
-            self._plane.admission.leave()
         return Picture(name, source, faces)
 
     def _faces(self, item: EncodedImage, deadline: float | None, *, crops: bool) -> tuple[Sighting, ...]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import socket
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field, field_validator, model_validator
 from pydantic_settings import CliSuppress, NoDecode, SettingsConfigDict
@@ -45,6 +45,9 @@ class ServingSettings(ServiceSettings):
     """Folder that keeps bundles, so that a start needs no registry."""
     cache_mib: Count = 2048
     """Largest size of that folder, in MiB."""
+    untrusted: Literal["keep", "stop"] = "keep"
+    """What becomes of a version that answers when the key that signed it is revoked: `keep` goes on answering with an
+    alarm until the next start, `stop` ceases to answer. In both cases it is not loaded again."""
     variant: str = ""
     """Variant of the weights to run, for example "int8". Empty: each bundle's default."""
 
@@ -67,6 +70,9 @@ class ServingSettings(ServiceSettings):
     """Rows that requests may share one run with, where the network gains from it; 1: no batching."""
     batch_delay_ms: Annotated[float, Field(ge=0.0, le=1000.0)] = 2.0
     """Milliseconds that a first request waits for others to share its run."""
+    decode_mib: Annotated[int, Field(ge=16)] = 256
+    """Memory for all pictures and recordings that are decoded at once, in MiB, of each process. What needs more by
+    itself gets RESOURCE_EXHAUSTED, and so does what found none free for 10 seconds, or until its deadline."""
     max_rows: Count = 4096
     """Rows of a tensor that is sent for the network itself; more get RESOURCE_EXHAUSTED."""
     gallery: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,62}$")] = "home"

@@ -7,8 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
-
+from pipit.bundle.keyring import Keyring
 from pipit.bundle.manifest import MANIFEST_FILE, Manifest
 from pipit.bundle.manifest_file import parse_manifest
 from pipit.errors import InvalidInput, NotFound, PipitError
@@ -79,16 +78,22 @@ def _read_manifest(directory: Path) -> tuple[Manifest, str]:
 class RegistrySource:
     """Follows a registry. What it said last is remembered on disk, and holds while it is away."""
 
-    def __init__(self, settings: ServingSettings, trusted_keys: Sequence[Ed25519PublicKey]) -> None:
+    def __init__(self, settings: ServingSettings, keyring: Keyring) -> None:
         # A server of bundle directories has no use for these; they take time and memory.
         from pipit.registry import AssignmentFollower, BundleCache, RegistryClient  # noqa: PLC0415
 
         self.tasks = tuple(dict.fromkeys(settings.tasks))
         self.environment = settings.environment
         self._client = RegistryClient(settings.registry, **settings.connection.access)
-        self._cache = BundleCache(settings.cache_dir.expanduser(), settings.cache_mib * MEBIBYTE, trusted_keys)
+        self._cache = BundleCache(settings.cache_dir.expanduser(), settings.cache_mib * MEBIBYTE, keyring)
         self._follower = AssignmentFollower(
-            self._client, self.tasks, self.environment, settings.device_id, self._assigned, on_away=self._explain
+            self._client,
+            self.tasks,
+            self.environment,
+            settings.device_id,
+            self._assigned,
+            on_away=self._explain,
+            on_keys=keyring.follow,
         )
         self._hosts: Mapping[str, ModelHost] = {}
 

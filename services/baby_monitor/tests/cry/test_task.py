@@ -68,7 +68,14 @@ def gated(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Made
 
 def test_every_recipe_is_one_and_unknown_labels_are_told_from_those_left_out() -> None:
     assert load_trainer(TASK) is CryTrainer
-    assert recipe_names(CryTrainer.recipe_folder, TASK) == ("distilhubert", "hubert", "synthetic", "whisper", "yamnet")
+    assert recipe_names(CryTrainer.recipe_folder, TASK) == (
+        "distilhubert",
+        "hubert",
+        "student",
+        "synthetic",
+        "whisper",
+        "yamnet",
+    )
     recipe = recipe_of("yamnet")
     meant = {name: recipe.label_of(name) for name in ("belly_pain", "discomfort", "burping", "tired", "happy", "owl")}
     assert meant == {
@@ -189,7 +196,7 @@ def test_a_label_that_nobody_knows_stops_the_training(data: Path, tmp_path: Path
 
 
 def test_the_gate_s_score_goes_through_every_network() -> None:
-    for name, shape in (("yamnet", (1024,)), ("small", (64, 198))):
+    for name, shape in (("yamnet", (1024,)), ("small", (64, 198)), ("student", (64, 198))):
         recipe = recipe_of("yamnet", network=name)
         network = build_network(recipe, shape, 3).eval()
         rows = torch.randn(2, 1 + int(np.prod(shape)))
