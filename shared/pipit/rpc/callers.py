@@ -37,13 +37,6 @@ class Caller:
         """Whether the task is there for this caller."""
         return self.tasks is None or task in self.tasks
 
-    def check_all_tasks(self) -> None:
-        """For what concerns every task. Raises PermissionDenied."""
-        if self.tasks is not None:
-            raise PermissionDenied(
-                f"{self.name} may ask {', '.join(sorted(self.tasks))} alone, and this concerns all tasks"
-            )
-
     def check_task(self, task: str) -> None:
         """Raises PermissionDenied."""
         if not self.may_ask(task):

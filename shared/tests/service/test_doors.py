@@ -218,7 +218,9 @@ def test_connections_are_refused_below_the_limit_of_descriptors(serve: Callable[
         while closed < 40:
             closed = sum(map(_is_closed, idle))
         assert closed == 40
-    assert check(served.channel()) is Status.OK
+    # What is closed here is closed there a moment later.
+    while check(served.channel()) is not Status.OK:
+        continue
 
 
 def _is_closed(connection: socket.socket) -> bool:
