@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import grpc
+from pipit._pb.pipit.audit.v1 import audit_pb2_grpc
 from pipit._pb.pipit.galleries.v1 import galleries_pb2_grpc
 from pipit._pb.pipit.registry.v1 import registry_pb2_grpc
 from pipit.galleries import StoredGalleries
@@ -23,7 +24,9 @@ from pipit.service.listener import OPEN_SERVICES, Listener
 from pipit.service.process import serve_until_signal
 from pipit.storage import LocalStore, ObjectStore
 
-from model_registry import gallery_servicer
+from model_registry import audit_servicer, gallery_servicer
+from model_registry.audit_log import AuditLog
+from model_registry.audit_servicer import AuditServicer
 from model_registry.environments import Environments
 from model_registry.gallery_servicer import GalleryServicer
 from model_registry.health import StoreHealth
@@ -45,7 +48,8 @@ _OPTIONS = (
     ("grpc.http2.min_ping_interval_without_data_ms", 5_000),
     ("grpc.keepalive_permit_without_calls", 1),
 )
-_SERVICES = (SERVICE, gallery_servicer.SERVICE)
+_SERVICES = (SERVICE, gallery_servicer.SERVICE, audit_servicer.SERVICE)
+_METHOD_ROLES = METHOD_ROLES | gallery_servicer.METHOD_ROLES | audit_servicer.METHOD_ROLES
 _WAITING_PER_THREAD = 16
 """Calls that may wait for one; more are turned away, so that none waits for longer than its caller does."""
 _log = get_logger("model_registry.server")
@@ -75,8 +79,12 @@ class RegistryServer:
         self.metrics.gauge("pipit_registry_gallery_watchers").set_function(lambda: self._gallery_hub.watchers)
         publisher = Publisher(versions, Uploads(self._store, settings.part_mib * MEBIBYTE), _limits(settings))
         transfers = Slots(settings.max_transfers, f"{settings.max_transfers} transfers are under way; try again later")
-        servicer = RegistryServicer(self._store, versions, environments, publisher, self._hub, transfers, self.metrics)
-        server = self._build(servicer, GalleryServicer(galleries, self._gallery_hub, self.metrics))
+        audit = AuditLog(self._store, self.metrics)
+        servicer = RegistryServicer(
+            self._store, versions, environments, publisher, self._hub, transfers, self.metrics, audit
+        )
+        server = self._build(servicer, GalleryServicer(galleries, self._gallery_hub, self.metrics, audit))
+        audit_pb2_grpc.add_AuditServiceServicer_to_server(AuditServicer(audit, transfers), server)
         self._listener = Listener(settings, server, _SERVICES, self.metrics.registry)
         self._listener.report(self.metrics, self._tokens)
 
@@ -124,7 +132,7 @@ class RegistryServer:
         streams = 2 * settings.max_watchers + settings.max_transfers
         server = build_server(
             [
-                AuthInterceptor(self._tokens, METHOD_ROLES | gallery_servicer.METHOD_ROLES, OPEN_SERVICES),
+                AuthInterceptor(self._tokens, _METHOD_ROLES, OPEN_SERVICES),
                 StreamBudget(streams + settings.threads),
             ],
             [CallMetrics(self.metrics)],

@@ -9,15 +9,17 @@ from collections.abc import Iterator
 import grpc
 from pipit._pb.pipit.registry.v1 import registry_pb2 as pb
 from pipit._pb.pipit.registry.v1 import registry_pb2_grpc
+from pipit.bundle import parse_manifest
 from pipit.errors import InvalidInput, NotFound
 from pipit.metrics import Metrics
 from pipit.registry import wire
-from pipit.registry.types import Environment
+from pipit.registry.types import Assignment, Environment
 from pipit.rpc.auth import Role, caller
 from pipit.rpc.timestamps import moment
 from pipit.storage import ObjectStore
 
 from model_registry import layout
+from model_registry.audit_log import AuditLog
 from model_registry.environments import Environments
 from model_registry.publishing import Chunk, Publisher
 from model_registry.slots import Slots
@@ -55,6 +57,7 @@ class RegistryServicer(registry_pb2_grpc.RegistryServiceServicer):  # type: igno
         hub: AssignmentHub,
         transfers: Slots,
         metrics: Metrics,
+        audit: AuditLog,
     ) -> None:
         self._store = store
         self._versions = versions
@@ -62,6 +65,7 @@ class RegistryServicer(registry_pb2_grpc.RegistryServiceServicer):  # type: igno
         self._publisher = publisher
         self._hub = hub
         self._transfers = transfers
+        self._audit = audit
         self._published = metrics.counter("pipit_registry_published_total")
         self._moves = metrics.counter("pipit_registry_moves_total")
 
@@ -75,8 +79,11 @@ class RegistryServicer(registry_pb2_grpc.RegistryServiceServicer):  # type: igno
         if first is None or not first.HasField("begin"):
             raise InvalidInput("the first message of a publish must be the manifest (begin)")
         begin = first.begin
-        with self._transfers.take():
+        manifest = parse_manifest(begin.manifest)
+        subject = f"{manifest.task} {manifest.version}"
+        with self._transfers.take(), self._audit.act(context, "publish", subject) as act:
             published = self._publisher.publish(begin.manifest, begin.signature, _chunks(request), caller().name)
+            act.after = published.version.digest
         if published.created:
             self._published.labels(published.version.task).inc()
         return pb.PublishResponse(version=wire.version_to_proto(published.version), created=published.created)
@@ -103,15 +110,19 @@ class RegistryServicer(registry_pb2_grpc.RegistryServiceServicer):  # type: igno
 
     def Promote(self, request: pb.PromoteRequest, context: grpc.ServicerContext) -> pb.PromoteResponse:
         caller().check_task(request.task)
-        promotion = self._environments.promote(
-            request.task,
-            request.version,
-            request.environment,
-            caller().name,
-            request.reason,
-            request.override_gates,
-            request.expected_revision if request.HasField("expected_revision") else None,
-        )
+        before = self._stands(request.task, request.environment)
+        subject = f"{request.environment} of {request.task} to {request.version}"
+        with self._audit.act(context, "promote", subject, before, request.reason) as act:
+            promotion = self._environments.promote(
+                request.task,
+                request.version,
+                request.environment,
+                caller().name,
+                request.reason,
+                request.override_gates,
+                request.expected_revision if request.HasField("expected_revision") else None,
+            )
+            act.after = _shown(promotion.environment.assignment)
         self._moved(promotion.environment, "promote")
         return pb.PromoteResponse(
             environment=wire.environment_to_proto(promotion.environment),
@@ -120,7 +131,11 @@ class RegistryServicer(registry_pb2_grpc.RegistryServiceServicer):  # type: igno
 
     def Rollback(self, request: pb.RollbackRequest, context: grpc.ServicerContext) -> pb.RollbackResponse:
         caller().check_task(request.task)
-        environment = self._environments.rollback(request.task, request.environment, caller().name, request.reason)
+        before = self._stands(request.task, request.environment)
+        subject = f"{request.environment} of {request.task}"
+        with self._audit.act(context, "rollback", subject, before, request.reason) as act:
+            environment = self._environments.rollback(request.task, request.environment, caller().name, request.reason)
+            act.after = _shown(environment.assignment)
         self._moved(environment, "rollback")
         return pb.RollbackResponse(environment=wire.environment_to_proto(environment))
 
@@ -162,9 +177,17 @@ class RegistryServicer(registry_pb2_grpc.RegistryServiceServicer):  # type: igno
         move = pointer.in_force(moment(request.at))
         return pb.HistoryResponse(moves=[] if move is None else [wire.move_to_proto(move)])
 
+    def _stands(self, task: str, environment: str) -> str:
+        return _shown(self._environments.assignment(task, environment))
+
     def _moved(self, environment: Environment, action: str) -> None:
         self._moves.labels(environment.task, environment.name, action).inc()
         self._hub.offer((environment.task, environment.name), environment.assignment)
+
+
+def _shown(assignment: Assignment) -> str:
+    """Where an environment points, in the audit log."""
+    return f"{assignment.version}, revision {assignment.revision}" if assignment.revision else ""
 
 
 def _chunks(requests: Iterator[pb.PublishRequest]) -> Iterator[Chunk]:
