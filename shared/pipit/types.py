@@ -132,7 +132,11 @@ class ModelState(Enum):
 
 @dataclass(frozen=True, slots=True)
 class ModelStatus:
-    """One task of a server, for people. identity: None while nothing is loaded."""
+    """One task of a server, for people. identity: None while nothing is loaded.
+
+    signed_by: the id of the trusted key that signed what is loaded, "unsigned", or "not checked" where no key is
+    trusted.
+    """
 
     task: str
     environment: str
@@ -141,3 +145,4 @@ class ModelStatus:
     identity: Identity | None = None
     labels: tuple[str, ...] = ()
     input_kind: str = ""
+    signed_by: str = ""

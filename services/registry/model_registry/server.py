@@ -30,13 +30,14 @@ from model_registry.audit_servicer import AuditServicer
 from model_registry.environments import Environments
 from model_registry.gallery_servicer import GalleryServicer
 from model_registry.health import StoreHealth
+from model_registry.keys import Keys
 from model_registry.publishing import Publisher, PublishLimits
 from model_registry.servicer import METHOD_ROLES, SERVICE, RegistryServicer
 from model_registry.settings import RegistrySettings
 from model_registry.slots import Slots
 from model_registry.uploads import MEBIBYTE, Uploads
 from model_registry.versions import Versions
-from model_registry.watching import AssignmentHub, GalleryHub
+from model_registry.watching import KEYS, GalleryHub, RegistryHub
 
 _OPTIONS = (
     # A device that lost its power does not say so; what it held is free again after this.
@@ -71,17 +72,21 @@ class RegistryServer:
         versions = Versions(self._store)
         galleries = StoredGalleries(self._store)
         environments = Environments(self._store, versions, galleries)
-        self._hub = AssignmentHub(
-            lambda key: environments.assignment(*key), settings.poll_seconds, settings.max_watchers
+        keys = Keys(self._store, read_trusted_keys(settings))
+        self._hub = RegistryHub(
+            lambda key: keys.list() if key == KEYS else environments.assignment(*key),
+            settings.poll_seconds,
+            settings.max_watchers,
         )
         self.metrics.gauge("pipit_registry_watchers").set_function(lambda: self._hub.watchers)
         self._gallery_hub = GalleryHub(galleries.list, settings.poll_seconds, settings.max_watchers)
         self.metrics.gauge("pipit_registry_gallery_watchers").set_function(lambda: self._gallery_hub.watchers)
-        publisher = Publisher(versions, Uploads(self._store, settings.part_mib * MEBIBYTE), _limits(settings))
+        limits = PublishLimits(settings.max_bundle_mib * MEBIBYTE)
+        publisher = Publisher(versions, Uploads(self._store, settings.part_mib * MEBIBYTE), keys, limits)
         transfers = Slots(settings.max_transfers, f"{settings.max_transfers} transfers are under way; try again later")
         audit = AuditLog(self._store, self.metrics)
         servicer = RegistryServicer(
-            self._store, versions, environments, publisher, self._hub, transfers, self.metrics, audit
+            self._store, versions, environments, publisher, keys, self._hub, transfers, self.metrics, audit
         )
         server = self._build(servicer, GalleryServicer(galleries, self._gallery_hub, self.metrics, audit))
         audit_pb2_grpc.add_AuditServiceServicer_to_server(AuditServicer(audit, transfers), server)
@@ -162,10 +167,6 @@ def open_store(settings: RegistrySettings) -> ObjectStore:
         settings.minio_secure,
         settings.minio_region,
     )
-
-
-def _limits(settings: RegistrySettings) -> PublishLimits:
-    return PublishLimits(settings.max_bundle_mib * MEBIBYTE, read_trusted_keys(settings))
 
 
 def serve(settings: RegistrySettings, on_start: Callable[[RegistryServer], None] | None = None) -> int:

@@ -9,8 +9,7 @@ from collections.abc import Iterator
 import grpc
 from pipit._pb.pipit.registry.v1 import registry_pb2 as pb
 from pipit._pb.pipit.registry.v1 import registry_pb2_grpc
-from pipit.bundle import parse_manifest
-from pipit.errors import InvalidInput, NotFound
+from pipit.errors import InvalidInput, NotFound, PermissionDenied
 from pipit.metrics import Metrics
 from pipit.registry import wire
 from pipit.registry.types import Assignment, Environment
@@ -21,10 +20,11 @@ from pipit.storage import ObjectStore
 from model_registry import layout
 from model_registry.audit_log import AuditLog
 from model_registry.environments import Environments
+from model_registry.keys import Keys
 from model_registry.publishing import Chunk, Publisher
 from model_registry.slots import Slots
 from model_registry.versions import Versions
-from model_registry.watching import AssignmentHub
+from model_registry.watching import KEYS, RegistryHub
 
 SERVICE = pb.DESCRIPTOR.services_by_name["RegistryService"].full_name
 _MOST_TASKS = 100
@@ -40,6 +40,9 @@ _ROLES = {
     "Watch": _ANYBODY_KNOWN,
     "Download": _ANYBODY_KNOWN,
     "History": _ANYBODY_KNOWN,
+    "ListKeys": _ANYBODY_KNOWN,
+    "TrustKey": frozenset({Role.OPERATOR}),
+    "RevokeKey": frozenset({Role.OPERATOR}),
 }
 METHOD_ROLES = {f"/{SERVICE}/{method}": roles for method, roles in _ROLES.items()}
 """Who may call what, for AuthInterceptor."""
@@ -54,7 +57,8 @@ class RegistryServicer(registry_pb2_grpc.RegistryServiceServicer):  # type: igno
         versions: Versions,
         environments: Environments,
         publisher: Publisher,
-        hub: AssignmentHub,
+        keys: Keys,
+        hub: RegistryHub,
         transfers: Slots,
         metrics: Metrics,
         audit: AuditLog,
@@ -63,6 +67,7 @@ class RegistryServicer(registry_pb2_grpc.RegistryServiceServicer):  # type: igno
         self._versions = versions
         self._environments = environments
         self._publisher = publisher
+        self._keys = keys
         self._hub = hub
         self._transfers = transfers
         self._audit = audit
@@ -79,21 +84,23 @@ class RegistryServicer(registry_pb2_grpc.RegistryServiceServicer):  # type: igno
         if first is None or not first.HasField("begin"):
             raise InvalidInput("the first message of a publish must be the manifest (begin)")
         begin = first.begin
-        manifest = parse_manifest(begin.manifest)
-        subject = f"{manifest.task} {manifest.version}"
+        subject = self._publisher.name_of(begin.manifest)
         with self._transfers.take(), self._audit.act(context, "publish", subject) as act:
             published = self._publisher.publish(begin.manifest, begin.signature, _chunks(request), caller().name)
             act.after = published.version.digest
+        if published.signature_added:
+            self._hub.offer(KEYS, self._keys.touch())
         if published.created:
             self._published.labels(published.version.task).inc()
-        return pb.PublishResponse(version=wire.version_to_proto(published.version), created=published.created)
+        return pb.PublishResponse(
+            version=wire.version_to_proto(published.version),
+            created=published.created,
+            signature_added=published.signature_added,
+        )
 
     def GetVersion(self, request: pb.GetVersionRequest, context: grpc.ServicerContext) -> pb.GetVersionResponse:
         caller().check_task(request.task)
-        content = self._versions.content(request.task, request.version)
-        return pb.GetVersionResponse(
-            version=wire.version_to_proto(content.version), manifest=content.manifest, signature=content.signature
-        )
+        return wire.content_to_proto(self._versions.content(request.task, request.version))
 
     def ListVersions(self, request: pb.ListVersionsRequest, context: grpc.ServicerContext) -> pb.ListVersionsResponse:
         asking = caller()
@@ -121,6 +128,7 @@ class RegistryServicer(registry_pb2_grpc.RegistryServiceServicer):  # type: igno
                 request.reason,
                 request.override_gates,
                 request.expected_revision if request.HasField("expected_revision") else None,
+                request.newer_than,
             )
             act.after = _shown(promotion.environment.assignment)
         self._moved(promotion.environment, "promote")
@@ -152,9 +160,10 @@ class RegistryServicer(registry_pb2_grpc.RegistryServiceServicer):  # type: igno
             layout.check_task(task)
             caller().check_task(task)
         context.add_callback(self._hub.wake)
-        keys = [(task, request.environment) for task in request.tasks]
-        for assignment in self._hub.watch(keys, context.is_active):
-            yield pb.WatchResponse(assignment=wire.assignment_to_proto(assignment))
+        # Whose signatures are good a device has to know before it is told of a bundle.
+        keys = [KEYS] * request.keys + [(task, request.environment) for task in request.tasks]
+        for news in self._hub.watch(keys, context.is_active):
+            yield wire.news_to_proto(news)
 
     def Download(self, request: pb.DownloadRequest, context: grpc.ServicerContext) -> Iterator[pb.DownloadResponse]:
         key = layout.blob(request.digest)
@@ -180,6 +189,27 @@ class RegistryServicer(registry_pb2_grpc.RegistryServiceServicer):  # type: igno
     def _stands(self, task: str, environment: str) -> str:
         return _shown(self._environments.assignment(task, environment))
 
+    def ListKeys(self, request: pb.ListKeysRequest, context: grpc.ServicerContext) -> pb.ListKeysResponse:
+        return pb.ListKeysResponse(keys=wire.keys_to_proto(self._keys.list()))
+
+    def TrustKey(self, request: pb.TrustKeyRequest, context: grpc.ServicerContext) -> pb.TrustKeyResponse:
+        _check_whole()
+        expected = request.expected_revision if request.HasField("expected_revision") else None
+        key = wire.key_from_request(request)
+        with self._audit.act(context, "trust key", key.id) as act:
+            keys = self._keys.trust(key, caller().name, expected)
+            act.after = f"revision {keys.revision}"
+        self._hub.offer(KEYS, keys)
+        return pb.TrustKeyResponse(keys=wire.keys_to_proto(keys))
+
+    def RevokeKey(self, request: pb.RevokeKeyRequest, context: grpc.ServicerContext) -> pb.RevokeKeyResponse:
+        _check_whole()
+        with self._audit.act(context, "revoke key", request.key_id[:64], reason=request.reason) as act:
+            keys = self._keys.revoke(request.key_id, caller().name, request.reason)
+            act.after = f"revision {keys.revision}"
+        self._hub.offer(KEYS, keys)
+        return pb.RevokeKeyResponse(keys=wire.keys_to_proto(keys))
+
     def _moved(self, environment: Environment, action: str) -> None:
         self._moves.labels(environment.task, environment.name, action).inc()
         self._hub.offer((environment.task, environment.name), environment.assignment)
@@ -188,6 +218,11 @@ class RegistryServicer(registry_pb2_grpc.RegistryServiceServicer):  # type: igno
 def _shown(assignment: Assignment) -> str:
     """Where an environment points, in the audit log."""
     return f"{assignment.version}, revision {assignment.revision}" if assignment.revision else ""
+
+
+def _check_whole() -> None:
+    if (asking := caller()).tasks is not None:
+        raise PermissionDenied(f"{asking.name} may move some tasks only, but keys are for all of them")
 
 
 def _chunks(requests: Iterator[pb.PublishRequest]) -> Iterator[Chunk]:

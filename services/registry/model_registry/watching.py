@@ -15,6 +15,7 @@ from collections.abc import Callable, Hashable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import Generic, Protocol, TypeVar
 
+from pipit.bundle.keys import KeyList
 from pipit.errors import IntegrityError, Unavailable
 from pipit.galleries import Listing
 from pipit.logging import get_logger
@@ -153,7 +154,8 @@ class Hub(Generic[Key, Item]):
                 away = False
 
 
-AssignmentHub = Hub[tuple[str, str], Assignment]
-"""By task and environment."""
+RegistryHub = Hub[tuple[str, str], Assignment | KeyList]
+"""By task and environment; the keys that may sign stand under `KEYS`."""
+KEYS = ("", "")
 GalleryHub = Hub[str, Listing]
 """By the gallery's name."""

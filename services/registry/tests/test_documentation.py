@@ -34,7 +34,7 @@ def test_every_role_is_described() -> None:
     publishing = {method for method, roles in METHOD_ROLES.items() if roles == {Role.PUBLISHER}}
     assert {method.rpartition("/")[2] for method in publishing} == {"PreparePublish", "Publish"}
     moving = {method for method, roles in METHOD_ROLES.items() if roles == {Role.OPERATOR}}
-    assert {method.rpartition("/")[2] for method in moving} == {"Promote", "Rollback"}
+    assert {method.rpartition("/")[2] for method in moving} == {"Promote", "Rollback", "TrustKey", "RevokeKey"}
 
 
 def test_every_status_is_in_the_table() -> None:

@@ -47,6 +47,13 @@ def plain_version(version: Version) -> dict[str, Any]:
     return {**plain(version), "gates_passed": version.gates_passed}
 
 
+def signers(version: Version) -> str:
+    """Who signed it, for people."""
+    if not version.signed:
+        return "unsigned"
+    return f"signed by {', '.join(version.signed_by)}" if version.signed_by else "signed, not checked"
+
+
 def megabytes(size: int) -> str:
     """For people."""
     return f"{size / 1e6:.1f} MB"

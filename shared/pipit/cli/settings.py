@@ -21,4 +21,5 @@ class CliSettings(ConnectionSettings):
     runs: Path = Path("runs")
     """Folder of training runs."""
     signing_key: Path | None = None
-    """PEM file of the Ed25519 key that new bundles are signed with; none: they are not signed."""
+    """PEM file of the Ed25519 key that bundles are signed with; none: ~/.config/pipit/signing.pem, when they are
+    published."""

@@ -25,6 +25,7 @@ from pipit.errors import (
     QueueFull,
     Unauthenticated,
     Unavailable,
+    UntrustedSignature,
 )
 from pipit.logging import get_logger
 from pipit.rpc.certificates import channel_credentials
@@ -49,6 +50,7 @@ _ERRORS: dict[grpc.StatusCode, type[PipitError]] = {
         PermissionDenied,
     )
 }
+_BY_REASON: dict[str, type[PipitError]] = {error.reason: error for error in (InputTooLarge, UntrustedSignature)}
 _Options = list[tuple[str, int | str]]
 _CHANNEL_OPTIONS: _Options = [
     ("grpc.max_receive_message_length", -1),
@@ -164,8 +166,8 @@ def to_pipit_error(error: grpc.RpcError, server: str = "the server") -> PipitErr
 
 def error_of(code: int, text: str, reason: str = "") -> PipitError:
     """The error of the tree that a canonical gRPC status code stands for. reason: what a server of Pipit adds to it."""
-    if reason == InputTooLarge.reason:
-        return InputTooLarge(text)
+    if reason in _BY_REASON:
+        return _BY_REASON[reason](text)
     return next((kind for status, kind in _ERRORS.items() if status.value[0] == code), PipitError)(text)
 
 

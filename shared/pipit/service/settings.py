@@ -55,7 +55,8 @@ class ServiceSettings(Settings):
     insecure: bool = False
     """Whether more than loopback may be listened on without TLS: whoever is on the way may then listen to calls."""
     trusted_keys: Paths = ()
-    """Public keys (PEM files), separated by commas. Where there is any, one of them must have signed a bundle."""
+    """Public keys (PEM files), separated by commas. Where there is any, bundles must be signed by one of them, or by a
+    key of the registry's list that one of them endorses."""
     reflection: bool = True
     """Whether clients may ask which services there are, as grpcurl and `buf curl` do."""
     grace_seconds: Seconds = 10.0

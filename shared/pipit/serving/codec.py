@@ -206,4 +206,5 @@ def status_to_message(status: ModelStatus) -> pb.Model:
         labels=status.labels,
         input_kind=status.input_kind,
         environment=status.environment,
+        signed_by=status.signed_by,
     )

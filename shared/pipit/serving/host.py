@@ -7,6 +7,9 @@
                  └──out of reach──> the old version goes on; tried again, ever less often
     a fault of the server's own, at whatever step: the same
 
+What a key signed that is trusted no more is loaded anew, for another key may have signed it since; if that fails, it
+goes on answering with an alarm, or stops, as the settings say.
+
 What a step raises is a StepFailed; any other error is a fault of the server's own. What is told to others (that the
 version changed, that files are free) is told and not asked: if they fail, it is logged, and the task goes on.
 
@@ -26,7 +29,7 @@ from pipit.errors import NotFound, Unavailable
 from pipit.logging import get_logger
 from pipit.metrics import Metrics
 from pipit.rpc.server import status_of
-from pipit.serving.loading import FAULT, STEPS, Desired, ModelLoader, StepFailed
+from pipit.serving.loading import FAULT, SIGNATURE, STEPS, Desired, ModelLoader, StepFailed
 from pipit.serving.model import LoadedModel
 from pipit.serving.types import ModelState, ModelStatus
 
@@ -51,6 +54,7 @@ def _nothing() -> None:
 def _show_zeros(metrics: Metrics, task: str) -> None:
     """A counter that appears with its first event hides that event from Prometheus, which sees no increase."""
     metrics.gauge("pipit_model_ready").labels(task).set(0)
+    metrics.gauge("pipit_model_untrusted").labels(task).set(0)
     metrics.counter("pipit_golden_failures_total").labels(task)
     for outcome in ("swapped", *STEPS, FAULT):
         metrics.counter("pipit_model_loads_total").labels(task, outcome)
@@ -76,8 +80,13 @@ class ModelHost:
         loader: ModelLoader,
         metrics: Metrics,
         on_change: Callable[[], None] = _nothing,
+        *,
+        stops_untrusted: bool = False,
     ) -> None:
-        """on_change: called after the task began or ceased to answer, or the version changed."""
+        """on_change: called after the task began or ceased to answer, or the version changed.
+
+        stops_untrusted: a version whose key is trusted no more ceases to answer.
+        """
         self.task = task
         self.environment = environment
         self._device = device
@@ -89,12 +98,15 @@ class ModelHost:
         self._current: LoadedModel | None = None
         self._desired: Desired | None = None
         self._refused: Desired | None = None
+        self._refused_step = ""
         self._retry_at = 0.0
         self._retry_after = _FIRST_RETRY
         self._reason = "no version is known yet"
         self._on_freed: Callable[[], None] = _nothing
+        self._stops_untrusted = stops_untrusted
         self._retired: list[_Retired] = []
         self._past_version = ""
+        self._untrusted = False
         self._stopping = False
         self._thread = threading.Thread(target=self._work, name=f"host {task}", daemon=True)
 
@@ -127,11 +139,24 @@ class ModelHost:
             self.task, self._device, desired.version, desired.digest
         ).set(1)
 
+    def recheck(self) -> None:
+        """Says that other keys are trusted than before, or may be; returns at once."""
+        with self._changed:
+            if self._refused_step == SIGNATURE:
+                self._refused = None
+            self._changed.notify_all()
+
     def explain(self, reason: str) -> None:
         """Says why nothing is desired, for people."""
         with self._changed:
             if self._desired is None:
                 self._reason = reason
+
+    def refuse(self, reason: str) -> None:
+        """Says why something was not even desired, for people, until something is."""
+        with self._changed:
+            active = self._active_version()
+            self._reason = f"{reason}; {active} goes on answering" if active else reason
 
     def lease(self, version: str = "", environment: str = "") -> LoadedModel:
         """The model that answers now; `release` it.
@@ -175,6 +200,7 @@ class ModelHost:
             model.identity,
             manifest.labels,
             manifest.input.kind,
+            model.signed_by,
         )
 
     def _work(self) -> None:
@@ -183,14 +209,19 @@ class ModelHost:
                 self._swap_in(desired)
             except StepFailed as failure:
                 self._keep_reason(desired, failure.step, failure.error)
-                self._tell(desired.on_freed, desired.version)
+                self._let_go(desired)
             except BaseException as error:  # Even what would end a thread: this one must go on.
                 self._keep_reason(desired, FAULT, error)
-                self._tell(desired.on_freed, desired.version)
+                self._let_go(desired)
         self._swap_pointer(None, _nothing)
         with self._changed:
             self._changed.wait_for(lambda: all(retired.model.is_drained for retired in self._retired), _LAST_LEASES)
         self._free_drained()
+
+    def _let_go(self, desired: Desired) -> None:
+        """Says that its files are needed no more, unless they serve: one that was loaded anew may be the same."""
+        if self._current is None or self._current.identity.digest != desired.digest:
+            self._tell(desired.on_freed, desired.version)
 
     def _tell(self, callback: Callable[[], object], version: str) -> None:
         """Calls what belongs to somebody else, whose failure is not ours."""
@@ -203,9 +234,12 @@ class ModelHost:
         """Waits for a version to load, freeing what has drained meanwhile. None: stop."""
         while True:
             self._free_drained()
+            self._judge()
             with self._changed:
                 wait = self._retry_at - monotonic() if self._retry_at else None
-                self._changed.wait_for(lambda: self._stopping or self._has_drained() or self._to_load(), wait)
+                self._changed.wait_for(
+                    lambda: self._stopping or self._has_drained() or self._to_load() or self._is_to_judge(), wait
+                )
                 if self._stopping:
                     return None
                 if (desired := self._to_load()) is not None:
@@ -216,8 +250,38 @@ class ModelHost:
         desired = self._desired
         if desired is None or desired is self._refused or monotonic() < self._retry_at:
             return None
-        active = self._current is not None and self._current.identity.digest == desired.digest
+        current = self._current
+        active = current is not None and current.identity.digest == desired.digest and self._loader.trusts(current)
         return None if active else desired
+
+    def _is_to_judge(self) -> bool:
+        """Whether trust in what answers has come or gone."""
+        return self._current is not None and self._loader.trusts(self._current) is self._untrusted
+
+    def _judge(self) -> None:
+        """Raises the alarm, or stops, where what answers was signed by a key that is trusted no more."""
+        model = self._current
+        untrusted = model is not None and not self._loader.trusts(model)
+        if untrusted is self._untrusted:
+            return
+        self._untrusted = untrusted
+        self._metrics.gauge("pipit_model_untrusted").labels(self.task).set(untrusted)
+        if model is None:
+            return
+        if not untrusted:
+            with self._changed:
+                if self._desired is not None and self._desired.digest == model.identity.digest:
+                    self._reason = ""
+            return
+        version, signer = model.identity.version, model.signed_by
+        _log.error("model_untrusted", task=self.task, version=version, signed_by=signer, stops=self._stops_untrusted)
+        if self._stops_untrusted:
+            self._swap_pointer(None, _nothing)
+            with self._changed:
+                self._reason = (
+                    f"version {version} was stopped: nobody who is trusted here signed it ({signer}); sign it with "
+                    "another key (pipit keys sign), or publish another version"
+                )
 
     def _swap_in(self, desired: Desired) -> None:
         if self._current is None:
@@ -295,7 +359,7 @@ class ModelHost:
             reason = f"version {desired.version} {_TRIED_AGAIN.get(step, f'was refused at the step {step}')}: {message}"
             self._reason = f"{reason}; {active} goes on answering" if active else reason
             if not tried_again:
-                self._refused = desired
+                self._refused, self._refused_step = desired, step
             elif self._desired is desired:
                 self._retry_at = monotonic() + self._retry_after
                 self._retry_after = min(self._retry_after * 2, _LAST_RETRY)

@@ -1,6 +1,7 @@
 """The steps from a desired version to a model that may serve. Each refuses what it can't vouch for.
 
 fetch ──> verify ──> load ──> golden check ──> warm
+  └──────────┴──nobody trusted signed it──> refused, as the step "signature"
 """
 
 from __future__ import annotations
@@ -14,11 +15,10 @@ from pathlib import Path
 from time import monotonic
 from typing import TypeVar
 
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
-
 from pipit.bundle.golden import check_golden, read_golden
+from pipit.bundle.keyring import Keyring
 from pipit.bundle.reader import Bundle, open_bundle
-from pipit.errors import IntegrityError
+from pipit.errors import IntegrityError, UntrustedSignature
 from pipit.faces.contract import NamesFaces
 from pipit.logging import get_logger
 from pipit.metrics import Metrics
@@ -38,8 +38,10 @@ _log = get_logger(__name__)
 SEARCHES = 2
 """Inputs at most that a further network looks at at once: LiteRT unpacks the weights for each interpreter, which takes
 71 MB for the four that find faces and bodies."""
-STEPS = ("fetch", "verify", "load", "golden", "warm")
+STEPS = ("fetch", "signature", "verify", "load", "golden", "warm")
 """In their order, as metrics and reasons name them."""
+SIGNATURE = "signature"
+"""Fails where nobody trusted signed the bundle, whichever step finds that."""
 FAULT = "fault"
 """Named in their place where no step failed, but the server itself."""
 
@@ -71,8 +73,8 @@ class StepFailed(Exception):
 class LoaderOptions:
     """How models are loaded here."""
 
-    trusted_keys: tuple[Ed25519PublicKey, ...] = ()
-    """Where there is any, a bundle must be signed by one."""
+    keyring: Keyring = field(default_factory=Keyring)
+    """Whose signatures a bundle must have."""
     variant: str = ""
     """Empty: the bundle's default."""
     threads: int = 1
@@ -129,6 +131,8 @@ class ModelLoader:
         begun = monotonic()
         try:
             return run()
+        except UntrustedSignature as error:
+            raise StepFailed(SIGNATURE, error) from error
         except Exception as error:
             raise StepFailed(step, error) from error
         finally:
@@ -139,13 +143,17 @@ class ModelLoader:
 
         Raises NotFound, IntegrityError, InvalidInput.
         """
-        bundle = open_bundle(path, self._options.trusted_keys)
+        bundle = open_bundle(path, self._options.keyring.check)
         if bundle.digest != digest or bundle.manifest.task != task:
             raise IntegrityError(
                 f"the bundle is {bundle.manifest.task} {bundle.digest[:12]}, but {task} {digest[:12]} was asked for; "
                 "publish it anew"
             )
         return bundle
+
+    def trusts(self, model: LoadedModel) -> bool:
+        """Whether the key that signed it may still sign."""
+        return self._options.keyring.trusts(model.signed_by)
 
     def load(self, bundle: Bundle) -> LoadedModel:
         """Makes pipeline and networks. Raises NotFound for a pipeline or a variant that is not here."""
@@ -176,6 +184,7 @@ class ModelLoader:
                 stack.pop_all().close,
                 people,
                 options.most_rows,
+                bundle.signer,
             )
 
     def _batcher(self, runtime: Runtime) -> Batcher | None:

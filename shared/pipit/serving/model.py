@@ -40,18 +40,22 @@ class LoadedModel:
         free: Callable[[], None] | None = None,
         people: Collection[str] | None = None,
         most_rows: int | None = None,
+        signed_by: str = "unsigned",
     ) -> None:
         """batcher: None runs each caller's rows by themselves. free: closes every network; None: `runtime` alone.
 
         people: the names of those who are known, where the labels are people; None: the labels are the manifest's.
 
         most_rows: of a tensor that a caller sends for the network itself; None: any number.
+
+        signed_by: as `Bundle.signer` says it.
         """
         self.identity = identity
         self.manifest = manifest
         self.pipeline = pipeline
         self.runtime = runtime
         self.meters = meters
+        self.signed_by = signed_by
         self.names_people = people is not None
         self.labels: Collection[str] = frozenset(manifest.labels) if people is None else people
         self._batcher = batcher

@@ -10,11 +10,11 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import grpc
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from pipit._pb.open_inference.v2 import open_inference_pb2, open_inference_pb2_grpc
 from pipit._pb.pipit.faces.v1 import faces_pb2, faces_pb2_grpc
 from pipit._pb.pipit.inference.v1 import inference_pb2, inference_pb2_grpc
+from pipit.bundle.keyring import Keyring
 from pipit.inputs.limits import ROOM
 from pipit.inputs.memory import Budget
 from pipit.logging import get_logger
@@ -24,7 +24,7 @@ from pipit.rpc.auth import AuthInterceptor, Role
 from pipit.rpc.call_metrics import CallMetrics
 from pipit.rpc.server import MEBIBYTE, build_server
 from pipit.rpc.streams import StreamBudget
-from pipit.service.credentials import read_callers, read_trusted_keys
+from pipit.service.credentials import read_callers
 from pipit.service.listener import OPEN_SERVICES, Listener
 from pipit.serving.admission import Admission
 from pipit.serving.data_plane import DataPlane
@@ -62,18 +62,27 @@ class InferenceServer:
         self._settings = settings
         self.metrics = Metrics("inference")
         self.admission = Admission(settings.concurrency, settings.queue, Budget(settings.decode_mib * MEBIBYTE))
-        keys = read_trusted_keys(settings)
-        self._source = _source(settings, keys)
+        self.keyring = _keyring(settings)
+        self._source = _source(settings, self.keyring)
         self._health = HealthReport()
         self.keeper = GalleryKeeper(settings.gallery, self.metrics)
         self._faces = _face_side(settings, self.keeper, process)
-        options = _loader_options(settings, keys, self.admission)
+        options = _loader_options(settings, self.keyring, self.admission)
         loader = ModelLoader(options, self.metrics, pipelines, self.keeper)
         environment = self._source.environment
         self.hosts = {
-            task: ModelHost(task, environment, settings.device_id, loader, self.metrics, self._update_health)
+            task: ModelHost(
+                task,
+                environment,
+                settings.device_id,
+                loader,
+                self.metrics,
+                self._update_health,
+                stops_untrusted=settings.untrusted == "stop",
+            )
             for task in self._source.tasks
         }
+        self.keyring.on_change = self._recheck
         recent = RecentAnswers(settings.recent_answers)
         self.keeper.on_names = recent.forget_other_names
         look_on = self._faces.look_on if self._faces is not None else None
@@ -106,6 +115,7 @@ class InferenceServer:
             self._listener.open()
             for host in self.hosts.values():
                 host.start()
+            self.keyring.start()
             self._source.start(self.hosts)
         except BaseException:
             self._end(0.0)
@@ -121,6 +131,7 @@ class InferenceServer:
         self.plane.drain()
         self._update_health()
         self._source.stop()
+        self.keyring.stop()
         self._listener.drain(grace)()
         for host in self.hosts.values():
             host.stop()
@@ -128,6 +139,10 @@ class InferenceServer:
         if self._faces is not None:
             self._faces.stop()
         self._listener.close()
+
+    def _recheck(self) -> None:
+        for host in self.hosts.values():
+            host.recheck()
 
     def _update_health(self) -> None:
         self._health.update(self.plane)
@@ -168,8 +183,14 @@ def _methods() -> dict[str, frozenset[Role]]:
     }
 
 
-def _source(settings: ServingSettings, keys: tuple[Ed25519PublicKey, ...]) -> Source:
-    return DirectorySource(settings.bundle) if settings.bundle else RegistrySource(settings, keys)
+def _keyring(settings: ServingSettings) -> Keyring:
+    # Without a registry there is nothing to learn.
+    memory = None if settings.bundle else settings.cache_dir.expanduser() / "keys.json"
+    return Keyring(files=settings.trusted_keys, memory=memory)
+
+
+def _source(settings: ServingSettings, keyring: Keyring) -> Source:
+    return DirectorySource(settings.bundle) if settings.bundle else RegistrySource(settings, keyring)
 
 
 def _face_side(settings: ServingSettings, keeper: GalleryKeeper, process: int) -> FaceSide | None:
@@ -184,11 +205,9 @@ def _face_side(settings: ServingSettings, keeper: GalleryKeeper, process: int) -
     return FaceSide(settings, settings.gallery_key, keeper, device)
 
 
-def _loader_options(
-    settings: ServingSettings, keys: tuple[Ed25519PublicKey, ...], admission: Admission
-) -> LoaderOptions:
+def _loader_options(settings: ServingSettings, keyring: Keyring, admission: Admission) -> LoaderOptions:
     return LoaderOptions(
-        keys,
+        keyring,
         settings.variant,
         settings.runtime_threads,
         settings.concurrency,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import socket
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field, field_validator, model_validator
 from pydantic_settings import CliSuppress, NoDecode, SettingsConfigDict
@@ -45,6 +45,9 @@ class ServingSettings(ServiceSettings):
     """Folder that keeps bundles, so that a start needs no registry."""
     cache_mib: Count = 2048
     """Largest size of that folder, in MiB."""
+    untrusted: Literal["keep", "stop"] = "keep"
+    """What becomes of a version that answers when the key that signed it is revoked: `keep` goes on answering with an
+    alarm until the next start, `stop` ceases to answer. In both cases it is not loaded again."""
     variant: str = ""
     """Variant of the weights to run, for example "int8". Empty: each bundle's default."""
 

@@ -116,13 +116,15 @@ def evaluate_bundle(
     names: Mapping[str, str] = MappingProxyType({}),
     background: Path | None = None,
     with_training: bool = False,
+    besides: bool = True,
     progress: Progress | None = None,
 ) -> BundleEvaluation:
     """Asks about every example of `folders`, in the layout of the bundle's task.
 
     variant: the one that serves where None. names: labels as the bundle has them, by the data's. background: a folder
-    of long recordings in which nothing happened. with_training: asks about what the bundle was trained on, too. Raises
-    NotFound for a folder, a variant or a reader that is not there, InvalidInput for data that give no answer.
+    of long recordings in which nothing happened. with_training: asks about what the bundle was trained on, too.
+    besides: measures what only this task does, too, such as answers to sounds that a house changed; it may take long.
+    Raises NotFound for a folder, a variant or a reader that is not there, InvalidInput for data that give no answer.
     """
     manifest, progress = bundle.manifest, progress or LogProgress()
     chosen = manifest.variant(variant).name
@@ -138,7 +140,8 @@ def evaluate_bundle(
             answers = ask(served, manifest, examples, sets[0].choose, progress, trained_on)
             listed = tuple(problem for one in sets for problem in one.problems)
             answers = replace(answers, problems=(*listed, *answers.problems))
-            further += [measure(answers.asked) for measure in sets[0].further]
+            if besides:
+                further += [measure(answers.asked) for measure in sets[0].further]
         if background is not None:
             further.append(_listened(manifest, served, background, progress))
     return _settled(bundle, chosen, answers, sets[0].subsets if sets else {}, further)

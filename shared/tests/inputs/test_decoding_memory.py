@@ -1,6 +1,6 @@
 """What decoding takes, measured in a process of its own, is never more than what was asked of the budget before.
 
-As a script it prints the table of docs/measured/decoding.csv: python shared/tests/inputs/test_decoding_memory.py 12
+As a script it prints the table of docs/measured/decoding.csv: python shared/tests/inputs/test_decoding_memory.py 5
 """
 
 from __future__ import annotations
