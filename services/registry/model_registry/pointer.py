@@ -63,12 +63,19 @@ class Pointer(Document):
     history: tuple[MoveRecord, ...] = ()
 
     def promoted(
-        self, version: str, digest: str, actor: str, at: datetime, reason: str = "", overridden: bool = False
+        self,
+        version: str,
+        digest: str,
+        actor: str,
+        at: datetime,
+        reason: str = "",
+        overridden: bool = False,
+        newer_than: int = 0,
     ) -> Self:
-        """Points to `version`; the same pointer if it does already."""
-        if self.digest == digest and self.version == version:
+        """Points to `version`; the same pointer if it does already, by a move that is newer than `newer_than`."""
+        if self.digest == digest and self.version == version and self.revision > newer_than:
             return self
-        return self._moved("promote", version, digest, actor, at, reason, overridden)
+        return self._moved("promote", version, digest, actor, at, reason, overridden, newer_than)
 
     def rolled_back(self, actor: str, at: datetime, reason: str = "") -> Self:
         """Points to the version before. Raises NotFound if there is none."""
@@ -93,7 +100,15 @@ class Pointer(Document):
         return Environment(self.task, self.name, self.version, self.digest, self.revision)
 
     def _moved(
-        self, action: Action, version: str, digest: str, actor: str, at: datetime, reason: str, overridden: bool
+        self,
+        action: Action,
+        version: str,
+        digest: str,
+        actor: str,
+        at: datetime,
+        reason: str,
+        overridden: bool,
+        newer_than: int = 0,
     ) -> Self:
         # A clock that was set back must not put a later move before an earlier one.
         at = max(at, self.history[-1].at) if self.history else at
@@ -106,7 +121,7 @@ class Pointer(Document):
             to_digest=digest,
             reason=reason,
             gates_overridden=overridden,
-            revision=self.revision + 1,
+            revision=max(self.revision, newer_than) + 1,
         )
         return self.model_copy(
             update={

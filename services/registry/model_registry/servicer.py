@@ -120,6 +120,7 @@ class RegistryServicer(registry_pb2_grpc.RegistryServiceServicer):  # type: igno
             request.reason,
             request.override_gates,
             request.expected_revision if request.HasField("expected_revision") else None,
+            request.newer_than,
         )
         self._moved(promotion.environment, "promote")
         return pb.PromoteResponse(

@@ -3,6 +3,7 @@
 from pipit.registry.cache import BundleCache
 from pipit.registry.client import AssignmentStream, RegistryClient
 from pipit.registry.follower import AssignmentFollower
+from pipit.registry.seen import SeenRevisions
 from pipit.registry.types import (
     Assignment,
     Environment,
@@ -29,6 +30,7 @@ __all__ = [
     "PublishProgress",
     "PublishedVersion",
     "RegistryClient",
+    "SeenRevisions",
     "Version",
     "VersionContent",
 ]

@@ -142,10 +142,12 @@ class RegistryClient:
         reason: str = "",
         override_gates: bool = False,
         expected_revision: int | None = None,
+        newer_than: int = 0,
     ) -> Promotion:
         """Points an environment to a version; nothing happens if it points there already.
 
         override_gates: promote although gates fail; needs a reason. expected_revision: only from this state.
+        newer_than: a revision that devices have seen, of a store that fell behind them.
         Raises NotFound, GatesFailed with the gates that fail, Conflict for a lost race.
         """
         request = pb.PromoteRequest(
@@ -155,6 +157,7 @@ class RegistryClient:
             reason=reason,
             override_gates=override_gates,
             expected_revision=expected_revision,
+            newer_than=newer_than,
         )
         response = self._call(self._stub.Promote, request)
         gates = tuple(wire.gate_from_proto(gate) for gate in response.gates)

@@ -152,6 +152,12 @@ class ModelHost:
             if self._desired is None:
                 self._reason = reason
 
+    def refuse(self, reason: str) -> None:
+        """Says why something was not even desired, for people, until something is."""
+        with self._changed:
+            active = self._active_version()
+            self._reason = f"{reason}; {active} goes on answering" if active else reason
+
     def lease(self, version: str = "", environment: str = "") -> LoadedModel:
         """The model that answers now; `release` it.
 

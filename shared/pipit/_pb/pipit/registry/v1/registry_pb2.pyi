@@ -152,20 +152,22 @@ class Environment(_message.Message):
     def __init__(self, task: _Optional[str] = ..., name: _Optional[str] = ..., version: _Optional[str] = ..., digest: _Optional[str] = ..., revision: _Optional[int] = ...) -> None: ...
 
 class PromoteRequest(_message.Message):
-    __slots__ = ("task", "version", "environment", "reason", "override_gates", "expected_revision")
+    __slots__ = ("task", "version", "environment", "reason", "override_gates", "expected_revision", "newer_than")
     TASK_FIELD_NUMBER: _ClassVar[int]
     VERSION_FIELD_NUMBER: _ClassVar[int]
     ENVIRONMENT_FIELD_NUMBER: _ClassVar[int]
     REASON_FIELD_NUMBER: _ClassVar[int]
     OVERRIDE_GATES_FIELD_NUMBER: _ClassVar[int]
     EXPECTED_REVISION_FIELD_NUMBER: _ClassVar[int]
+    NEWER_THAN_FIELD_NUMBER: _ClassVar[int]
     task: str
     version: str
     environment: str
     reason: str
     override_gates: bool
     expected_revision: int
-    def __init__(self, task: _Optional[str] = ..., version: _Optional[str] = ..., environment: _Optional[str] = ..., reason: _Optional[str] = ..., override_gates: _Optional[bool] = ..., expected_revision: _Optional[int] = ...) -> None: ...
+    newer_than: int
+    def __init__(self, task: _Optional[str] = ..., version: _Optional[str] = ..., environment: _Optional[str] = ..., reason: _Optional[str] = ..., override_gates: _Optional[bool] = ..., expected_revision: _Optional[int] = ..., newer_than: _Optional[int] = ...) -> None: ...
 
 class PromoteResponse(_message.Message):
     __slots__ = ("environment", "gates")
