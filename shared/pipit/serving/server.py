@@ -61,7 +61,8 @@ class InferenceServer:
         """
         self._settings = settings
         self.metrics = Metrics("inference")
-        self.admission = Admission(settings.concurrency, settings.queue, Budget(settings.decode_mib * MEBIBYTE))
+        self.memory = Budget(settings.decode_mib * MEBIBYTE)
+        self.admission = Admission(settings.concurrency, settings.queue, self.memory)
         self.keyring = _keyring(settings)
         self._source = _source(settings, self.keyring)
         self._health = HealthReport()

@@ -177,8 +177,7 @@ def _settled(
         metrics |= evaluation.metrics()
         rates = answer_rates(answers)
         metrics |= {name: estimate.to_metric() for name, estimate in rates.items() if estimate is not None}
-    size = bundle.weights(variant).stat().st_size
-    metrics["size_mb"] = Metric(value=size / 1e6, samples=0)
+    metrics["size_mb"] = Metric(value=_size_mb(bundle, variant), samples=0)
     for one in further:
         metrics |= one.metrics
     return BundleEvaluation(
@@ -192,6 +191,13 @@ def _settled(
         metrics=metrics,
         gates=_gates(manifest, metrics),
     )
+
+
+def _size_mb(bundle: Bundle, variant: str) -> float:
+    """Of what serves, as training counted it: a task may count networks that run before this one."""
+    size = bundle.weights(variant).stat().st_size / 1e6
+    kept = bundle.manifest.metrics.get("size_mb")
+    return size if kept is None else kept.value + size - bundle.weights().stat().st_size / 1e6
 
 
 def answer_rates(answers: Answers) -> dict[str, Estimate | None]:

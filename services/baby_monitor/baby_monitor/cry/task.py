@@ -28,6 +28,7 @@ from pipit.training.datasets import file_digests
 from pipit.training.evaluation import Evaluation, Scores, evaluate
 from pipit.training.kit import Ask, Kit, Outputs, Rows, Trained
 from pipit.training.model_card import CardWords
+from pipit.training.parity import Parity
 from pipit.training.recipe import recipe_folder
 from pipit.training.run import Facts, Run
 from pipit.training.sides import SIDES, Entry, require_trained
@@ -243,6 +244,11 @@ class CryTrainer(SoundTrainer[CryRecipe]):
             self._listened = listen_for_cries(self.hearing, self.rule, quiet, run.progress)
         return metrics | (self._listened.metrics() if self._listened else {})
 
+    def variant_metrics(self, parity: Mapping[str, Parity], sizes: Mapping[str, int]) -> Mapping[str, Metric]:
+        """See `ClassifierTrainer`; the gate counts, which travels with every variant."""
+        gate = sum(network.path.stat().st_size for network in self.networks().values())
+        return super().variant_metrics(parity, {name: size + gate for name, size in sizes.items()})
+
     def calibration(self, run: Run) -> Rows | None:
         """For convolutions on log-mel. Elsewhere none: matrix products are quantised as they come."""
         return super().calibration(run) if self.takes == "log_mel" else None
@@ -254,8 +260,9 @@ class CryTrainer(SoundTrainer[CryRecipe]):
         )
 
     def parameters(self, run: Run) -> Mapping[str, Any]:
-        """See `CryPipeline`."""
-        return {**self.front_end.parameters, "takes": self.takes, "episodes": self.rule.parameters}
+        """See `CryPipeline`; and `reasons`, by which `pipit evaluate` reads labelled data as training did."""
+        given = {"takes": self.takes, "episodes": self.rule.parameters, "reasons": self.recipe.reasons}
+        return {**self.front_end.parameters, **given}
 
     def networks(self) -> Mapping[str, NetworkFile]:
         """See `ClassifierTrainer`."""

@@ -39,7 +39,7 @@ GATED: dict[str, Any] = {
         {"kind": "cries", "path": "synthetic_cry", "licence": ""},
         {"kind": "background", "path": "quiet", "licence": "", "piece_seconds": 2.0},
     ],
-    "reasons": {"hungry": "hungry", "pain": "pain", "tired": ""},
+    "reasons": {"hungry": "hungry", "ache": "pain", "tired": ""},
     "episodes": {"enter": 0.5, "exit": 0.3, "hits": 2, "answer_after": 4},
     "augmentation": {"copies": 1, "pitch_shift": [0.0, 0.0], "time_stretch": [1.0, 1.0]},
     "epochs": 8,
@@ -148,6 +148,30 @@ def test_a_bundle_with_a_gate_says_no_cry_and_counts_false_alarms(gated: Made, d
     # Golden samples go through network and gate alike.
     kinds = {type(sample.item).__name__ for sample in read_golden(bundle.file("golden.npz"))}
     assert kinds == {"TensorInput", "EncodedAudio"}
+
+
+@pytest.mark.slow
+def test_labels_mean_what_they_meant_in_training(gated: Made, data: Path, tmp_path: Path) -> None:
+    _, _, bundle = gated
+    for theirs, name in (("ache", "pain"), ("tired", "tired")):
+        (tmp_path / theirs).symlink_to(data / "synthetic_cry" / name)
+    found = evaluate_bundle(open_bundle(bundle.path), [tmp_path])
+    assert found.answers is not None
+    assert {one.label for one in found.answers.asked.examples} == {"pain"}
+    assert len(found.answers.asked.truth) == 20
+    assert found.answers.as_background == {}
+    assert found.metrics["recall.pain"].value > 0.9
+
+
+@pytest.mark.slow
+def test_the_gate_counts_in_the_size_of_what_serves(gated: Made, data: Path) -> None:
+    _, _, bundle = gated
+    files = bundle.weights("float32"), bundle.file(bundle.manifest.networks["yamnet"].file)
+    size = sum(path.stat().st_size for path in files) / 1e6
+    assert bundle.manifest.metrics["size_mb"].value == pytest.approx(size)
+    found = evaluate_bundle(open_bundle(bundle.path), [data / "synthetic_cry"], variant="int8", with_training=True)
+    saved = (files[0].stat().st_size - bundle.weights("int8").stat().st_size) / 1e6
+    assert found.metrics["size_mb"].value == pytest.approx(size - saved)
 
 
 @pytest.mark.slow
