@@ -10,6 +10,7 @@ from collections.abc import Callable
 
 import grpc
 from grpc_reflection.v1alpha import reflection
+from pipit._pb.pipit.audit.v1 import audit_pb2_grpc
 from pipit._pb.pipit.galleries.v1 import galleries_pb2_grpc
 from pipit._pb.pipit.registry.v1 import registry_pb2_grpc
 from pipit.galleries import StoredGalleries
@@ -25,7 +26,9 @@ from pipit.service.listener import Listener
 from pipit.service.process import serve_until_signal
 from pipit.storage import LocalStore, ObjectStore
 
-from model_registry import gallery_servicer
+from model_registry import audit_servicer, gallery_servicer
+from model_registry.audit_log import AuditLog
+from model_registry.audit_servicer import AuditServicer
 from model_registry.environments import Environments
 from model_registry.gallery_servicer import GalleryServicer
 from model_registry.health import StoreHealth
@@ -47,7 +50,8 @@ _OPTIONS = (
     ("grpc.http2.min_ping_interval_without_data_ms", 5_000),
     ("grpc.keepalive_permit_without_calls", 1),
 )
-_SERVICES = (SERVICE, gallery_servicer.SERVICE)
+_SERVICES = (SERVICE, gallery_servicer.SERVICE, audit_servicer.SERVICE)
+_METHOD_ROLES = METHOD_ROLES | gallery_servicer.METHOD_ROLES | audit_servicer.METHOD_ROLES
 _WAITING_PER_THREAD = 16
 """Calls that may wait for one; more are turned away, so that none waits for longer than its caller does."""
 _log = get_logger("model_registry.server")
@@ -85,10 +89,12 @@ class RegistryServer:
             _places(settings.max_publishes, "publishes", self._tokens),
             _places(settings.max_transfers, "downloads", self._tokens),
         )
+        audit = AuditLog(self._store, self.metrics)
         servicer = RegistryServicer(
-            self._store, versions, environments, publisher, keys, self._hub, transfers, self.metrics
+            self._store, versions, environments, publisher, keys, self._hub, transfers, self.metrics, audit
         )
-        server = self._build(servicer, GalleryServicer(galleries, self._gallery_hub, self.metrics))
+        server = self._build(servicer, GalleryServicer(galleries, self._gallery_hub, self.metrics, audit))
+        audit_pb2_grpc.add_AuditServiceServicer_to_server(AuditServicer(audit, transfers.downloads), server)
         self._listener = Listener(settings, server, _SERVICES, self.metrics.registry)
         self._listener.report(self.metrics, self._tokens)
 
@@ -137,7 +143,7 @@ class RegistryServer:
         server = build_guarded(
             settings,
             self._tokens,
-            METHOD_ROLES | gallery_servicer.METHOD_ROLES,
+            _METHOD_ROLES,
             StreamBudget(streams + settings.threads, without=(reflection.SERVICE_NAME,)),
             [CallMetrics(self.metrics)],
             threads=settings.threads,

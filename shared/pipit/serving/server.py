@@ -64,9 +64,8 @@ class InferenceServer:
         self._settings = settings
         self.metrics = Metrics("inference")
         self._tokens = read_callers(settings)
-        self.admission = Admission(
-            settings.concurrency, settings.queue, Budget(settings.decode_mib * MEBIBYTE), self._tokens.share
-        )
+        self.memory = Budget(settings.decode_mib * MEBIBYTE)
+        self.admission = Admission(settings.concurrency, settings.queue, self.memory, self._tokens.share)
         self.keyring = _keyring(settings)
         self._source = _source(settings, self.keyring)
         self._health = HealthReport()
