@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 from pipit.bundle.signing import load_private_key, sign, verify
 from pipit.errors import Unauthenticated
-from pipit.rpc.auth import Caller, Role, read_tokens
+from pipit.rpc.auth import read_tokens
+from pipit.rpc.callers import Caller, Role
 
 REPOSITORY = Path(__file__).parents[2]
 SCRIPT = REPOSITORY / "compose" / "secrets.sh"
