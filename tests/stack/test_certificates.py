@@ -17,7 +17,8 @@ from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
 from cryptography.x509.oid import ExtendedKeyUsageOID
 from cryptography.x509.verification import PolicyBuilder, Store
 from pipit.deployment import read_domains
-from pipit.rpc.auth import Role, read_tokens
+from pipit.rpc.auth import read_tokens
+from pipit.rpc.callers import Role
 
 REPOSITORY = Path(__file__).parents[2]
 SCRIPT = REPOSITORY / "compose" / "secrets.sh"
