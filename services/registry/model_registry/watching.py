@@ -24,7 +24,7 @@ from pipit.registry.types import Assignment
 from model_registry.slots import Slots
 
 _log = get_logger("model_registry.watching")
-_LAST_POLL_SECONDS = 5.0
+_LAST_POLL_SECONDS = 1.0
 
 
 class Revised(Protocol):
