@@ -20,7 +20,7 @@ from pipit.audit import FIRST, Outcome, Record, digest_of
 from pipit.errors import AlreadyExists, Conflict, NotFound, PipitError
 from pipit.logging import get_logger
 from pipit.metrics import Metrics
-from pipit.rpc.auth import caller
+from pipit.rpc.callers import caller
 from pipit.storage import ObjectStore
 
 from model_registry import layout

@@ -9,10 +9,10 @@ from collections.abc import Iterator
 import grpc
 from pipit._pb.pipit.audit.v1 import audit_pb2 as pb
 from pipit._pb.pipit.audit.v1 import audit_pb2_grpc
-from pipit.rpc.auth import Role
+from pipit.rpc.callers import Role
+from pipit.rpc.places import Places
 
 from model_registry.audit_log import AuditLog
-from model_registry.slots import Slots
 
 SERVICE = pb.DESCRIPTOR.services_by_name["AuditService"].full_name
 METHOD_ROLES = {f"/{SERVICE}/Read": frozenset({Role.OPERATOR})}
@@ -22,7 +22,7 @@ METHOD_ROLES = {f"/{SERVICE}/Read": frozenset({Role.OPERATOR})}
 class AuditServicer(audit_pb2_grpc.AuditServiceServicer):  # type: ignore[misc]  # generated code has no types
     """Raises errors of the tree; ErrorInterceptor turns them into statuses."""
 
-    def __init__(self, log: AuditLog, transfers: Slots) -> None:
+    def __init__(self, log: AuditLog, transfers: Places) -> None:
         self._log = log
         self._transfers = transfers
 

@@ -12,7 +12,7 @@ from pipit._pb.pipit.galleries.v1 import galleries_pb2_grpc
 from pipit.galleries import StoredGalleries, wire
 from pipit.galleries.index import check_gallery
 from pipit.metrics import Metrics
-from pipit.rpc.auth import Role
+from pipit.rpc.callers import Role
 
 from model_registry.audit_log import AuditLog
 from model_registry.watching import GalleryHub

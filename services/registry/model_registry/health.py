@@ -8,11 +8,12 @@ from __future__ import annotations
 import threading
 
 import grpc
-from grpc_health.v1 import health, health_pb2_grpc
+from grpc_health.v1 import health_pb2_grpc
 from grpc_health.v1.health_pb2 import HealthCheckResponse
 from pipit.errors import PipitError
 from pipit.logging import get_logger
 from pipit.metrics import Metrics
+from pipit.rpc.health import HealthServicer
 from pipit.rpc.probe import LIVENESS
 from pipit.storage import ObjectStore
 
@@ -31,7 +32,7 @@ class StoreHealth:
         self._store = store
         self._services = ("", *services)
         self._interval = interval
-        self._servicer = health.HealthServicer()
+        self._servicer = HealthServicer()
         self._servicer.set(LIVENESS, HealthCheckResponse.SERVING)
         for name in self._services:
             self._servicer.set(name, HealthCheckResponse.NOT_SERVING)

@@ -17,7 +17,7 @@ from pipit.errors import AlreadyExists, InputTooLarge, InvalidInput, NotFound
 from pipit.files import sha256_bytes
 from pipit.logging import get_logger
 from pipit.registry.types import MissingBlob, PublishedVersion, PublishPlan
-from pipit.rpc.auth import caller
+from pipit.rpc.callers import caller
 
 from model_registry.keys import Keys
 from model_registry.uploads import BlobWriter, Uploads

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import grpc
 from pipit._pb.pipit.registry.v1 import registry_pb2 as pb
@@ -13,7 +14,8 @@ from pipit.errors import InvalidInput, NotFound, PermissionDenied
 from pipit.metrics import Metrics
 from pipit.registry import wire
 from pipit.registry.types import Assignment, Environment
-from pipit.rpc.auth import Role, caller
+from pipit.rpc.callers import Role, caller
+from pipit.rpc.places import Places
 from pipit.rpc.timestamps import moment
 from pipit.storage import ObjectStore
 
@@ -22,7 +24,6 @@ from model_registry.audit_log import AuditLog
 from model_registry.environments import Environments
 from model_registry.keys import Keys
 from model_registry.publishing import Chunk, Publisher
-from model_registry.slots import Slots
 from model_registry.versions import Versions
 from model_registry.watching import KEYS, RegistryHub
 
@@ -48,6 +49,14 @@ METHOD_ROLES = {f"/{SERVICE}/{method}": roles for method, roles in _ROLES.items(
 """Who may call what, for AuthInterceptor."""
 
 
+@dataclass(frozen=True, slots=True)
+class Transfers:
+    """Places for streams of content, each kind apart: however much is fetched, there is room to publish the remedy."""
+
+    publishes: Places
+    downloads: Places
+
+
 class RegistryServicer(registry_pb2_grpc.RegistryServiceServicer):  # type: ignore[misc]  # generated code has no types
     """Raises errors of the tree; ErrorInterceptor turns them into statuses."""
 
@@ -59,7 +68,7 @@ class RegistryServicer(registry_pb2_grpc.RegistryServiceServicer):  # type: igno
         publisher: Publisher,
         keys: Keys,
         hub: RegistryHub,
-        transfers: Slots,
+        transfers: Transfers,
         metrics: Metrics,
         audit: AuditLog,
     ) -> None:
@@ -85,7 +94,7 @@ class RegistryServicer(registry_pb2_grpc.RegistryServiceServicer):  # type: igno
             raise InvalidInput("the first message of a publish must be the manifest (begin)")
         begin = first.begin
         subject = self._publisher.name_of(begin.manifest)
-        with self._transfers.take(), self._audit.act(context, "publish", subject) as act:
+        with self._transfers.publishes.take(), self._audit.act(context, "publish", subject) as act:
             published = self._publisher.publish(begin.manifest, begin.signature, _chunks(request), caller().name)
             act.after = published.version.digest
         if published.signature_added:
@@ -173,7 +182,7 @@ class RegistryServicer(registry_pb2_grpc.RegistryServiceServicer):  # type: igno
             raise NotFound(f"no blob {request.digest}; ask for the digests of a published manifest") from None
         if request.offset > size:
             raise InvalidInput(f"blob {request.digest} has {size} bytes; it has no offset {request.offset}")
-        with self._transfers.take():
+        with self._transfers.downloads.take():
             yield pb.DownloadResponse(total_size=size)
             for data in self._store.open(key, request.offset):
                 yield pb.DownloadResponse(data=data)
