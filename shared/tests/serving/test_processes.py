@@ -199,7 +199,7 @@ def test_a_metrics_port_that_is_taken_keeps_it_from_starting(
 @pytest.mark.parametrize(
     ("arguments", "text"),
     [
-        (["--tasks", "a.b", "--host", "0.0.0.0"], "set PIPIT_SERVING_TOKENS, PIPIT_SERVING_TLS_CERTIFICATE"),
+        (["--tasks", "a.b", "--host", "0.0.0.0"], "set PIPIT_SERVING_TOKENS, or PIPIT_SERVING_ALLOW_ANONYMOUS=true"),
         ([], "set either tasks"),
         (["--bundle", "/nowhere"], "/nowhere is not a bundle"),
         (["--tasks", "a.b", "--tokens", "/nowhere"], "/nowhere can't be read"),
