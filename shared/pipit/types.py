@@ -9,6 +9,8 @@ from typing import Any
 
 from numpy.typing import NDArray
 
+TASK_NAME = r"^[a-z][a-z0-9_]{0,62}\.[a-z][a-z0-9_]{0,62}$"
+"""What a task can be called: its domain, and what it answers there."""
 Tensors = Mapping[str, NDArray[Any]]
 """Tensors by name; the first axis of each is the batch."""
 

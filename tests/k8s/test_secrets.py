@@ -11,7 +11,8 @@ import pytest
 from manifests.documents import Document, parse
 from manifests.outside import ROOT, SECRETS, SERVERS
 from manifests.rendering import render
-from pipit.rpc.auth import Role, read_tokens
+from pipit.rpc.auth import read_tokens
+from pipit.rpc.callers import Role
 
 
 @pytest.fixture

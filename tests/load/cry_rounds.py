@@ -34,6 +34,8 @@ from sklearn.model_selection import StratifiedGroupKFold
 TASK = "baby_monitor.cry"
 ROUNDS, SEED = 5, 1
 CORPUS = {name: name for name in ("belly_pain", "burping", "discomfort", "hungry", "tired")}
+UNTAUGHT = "student-alone"
+"""The recipe `student` without a teacher."""
 AT_ONCE = 8
 """Windows that an exported network is asked about together."""
 Rows = NDArray[np.float32]
@@ -41,8 +43,9 @@ Rows = NDArray[np.float32]
 
 @dataclass(frozen=True)
 class Plan:
-    """What is trained. labels: `guide` or `corpus`. split: by `recorder`, or by `recording` as the guide does.
+    """What is trained. recipe: its name, or UNTAUGHT. labels: `guide` or `corpus`.
 
+    split: by `recorder`, or by `recording` as the guide does.
     copies: of each recording that trains; None: as the recipe has it. share: of the recorders that train.
     """
 
@@ -135,8 +138,10 @@ def _recipe(plan: Plan, number: int) -> CryRecipe:
         "network_options.prior": plan.prior,
         **({"reasons": CORPUS} if plan.labels == "corpus" else {}),
         **({} if plan.copies is None else {"augmentation.copies": plan.copies}),
+        **({"distillation.weight": 0.0} if plan.recipe == UNTAUGHT else {}),
     }
-    recipe = load_recipe(find_recipe(CryTrainer.recipe_folder, TASK, plan.recipe), CryRecipe, overrides)
+    name = "student" if plan.recipe == UNTAUGHT else plan.recipe
+    recipe = load_recipe(find_recipe(CryTrainer.recipe_folder, TASK, name), CryRecipe, overrides)
     # The gate takes no part in this.
     return recipe.model_copy(update={"data": recipe.data[:1]})
 

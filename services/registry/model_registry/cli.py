@@ -9,7 +9,8 @@ from typing import Annotated
 import typer
 from pipit.cli.app import App
 from pipit.logging import configure_logging
-from pipit.rpc.auth import Role, hash_token
+from pipit.rpc.auth import hash_token
+from pipit.rpc.callers import Role
 from pipit.settings import load_settings
 
 from model_registry.server import RegistryServer

@@ -12,8 +12,9 @@ from pipit._pb.pipit.galleries.v1 import galleries_pb2_grpc
 from pipit.galleries import StoredGalleries, wire
 from pipit.galleries.index import check_gallery
 from pipit.metrics import Metrics
-from pipit.rpc.auth import Role
+from pipit.rpc.callers import Role
 
+from model_registry.audit_log import AuditLog
 from model_registry.watching import GalleryHub
 
 SERVICE = pb.DESCRIPTOR.services_by_name["GalleryService"].full_name
@@ -36,9 +37,10 @@ METHOD_ROLES = {f"/{SERVICE}/{method}": roles for method, roles in _ROLES.items(
 class GalleryServicer(galleries_pb2_grpc.GalleryServiceServicer):  # type: ignore[misc]  # generated code has no types
     """Raises errors of the tree; ErrorInterceptor turns them into statuses."""
 
-    def __init__(self, galleries: StoredGalleries, hub: GalleryHub, metrics: Metrics) -> None:
+    def __init__(self, galleries: StoredGalleries, hub: GalleryHub, metrics: Metrics, audit: AuditLog) -> None:
         self._galleries = galleries
         self._hub = hub
+        self._audit = audit
         self._changes = metrics.counter("pipit_registry_gallery_changes_total")
 
     def List(self, request: pb.ListRequest, context: grpc.ServicerContext) -> pb.ListResponse:
@@ -49,17 +51,22 @@ class GalleryServicer(galleries_pb2_grpc.GalleryServiceServicer):  # type: ignor
         return pb.GetResponse(person=wire.sealed_to_proto(sealed))
 
     def Put(self, request: pb.PutRequest, context: grpc.ServicerContext) -> pb.PutResponse:
-        revision = self._galleries.put(
-            request.gallery,
-            wire.sealed_from_proto(request.person),
-            request.expected_revision,
-            request.seen_revision if request.HasField("seen_revision") else None,
-        )
+        person = wire.sealed_from_proto(request.person)
+        with self._audit.act(context, "put person", _subject(request.gallery, person.id)) as act:
+            revision = self._galleries.put(
+                request.gallery,
+                person,
+                request.expected_revision,
+                request.seen_revision if request.HasField("seen_revision") else None,
+            )
+            act.after = f"revision {revision}"
         self._changed(request.gallery, "put")
         return pb.PutResponse(revision=revision)
 
     def Forget(self, request: pb.ForgetRequest, context: grpc.ServicerContext) -> pb.ForgetResponse:
-        tombstone = self._galleries.forget(request.gallery, request.id)
+        with self._audit.act(context, "forget person", _subject(request.gallery, request.id)) as act:
+            tombstone = self._galleries.forget(request.gallery, request.id)
+            act.after = f"revision {tombstone.revision}"
         self._changed(request.gallery, "forget")
         return pb.ForgetResponse(tombstone=wire.tombstone_to_proto(tombstone))
 
@@ -80,3 +87,8 @@ class GalleryServicer(galleries_pb2_grpc.GalleryServiceServicer):  # type: ignor
     def _changed(self, gallery: str, action: str) -> None:
         self._changes.labels(gallery, action).inc()
         self._hub.look(gallery)
+
+
+def _subject(gallery: str, person: str) -> str:
+    """In the audit log, where names have no place: who was forgotten must not live on in it."""
+    return f"{person[:64]} of {check_gallery(gallery)}"

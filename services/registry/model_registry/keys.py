@@ -129,6 +129,8 @@ class Keys:
                 raise InvalidInput(
                     f"the endorsement by {endorsement.by[:64]!r} is not that of a listed key over this key and expiry"
                 )
+            if by.revoked_at is not None or by.is_expired(self._now()):
+                raise InvalidInput(f"the key {by.id} was revoked or has expired, so that it can endorse no other")
 
     def _with_files(self, document: _Keys) -> tuple[SigningKey, ...]:
         known = {entry.id for entry in document.keys}

@@ -7,6 +7,7 @@ signatures/<digest>/<key>                     of a manifest, by a further key; 6
 keys/signing.json                             the keys that may sign bundles, changed by compare-and-swap
 uploads/<digest>/<offset>                     pieces of a blob whose publishing broke off
 galleries/<name>/…                            sealed people; see `pipit.galleries.stored`
+audit/<number>.json                           who did what, each written once; see `model_registry.audit_log`
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from pipit.errors import InvalidInput
 from pydantic import Field, TypeAdapter, ValidationError
 
 MODELS = "models/"
+AUDIT = "audit/"
 KEYS = "keys/signing.json"
 """The keys that may sign bundles, with those that were revoked."""
 SIGNATURES = "signatures/"
@@ -88,6 +90,17 @@ def part(digest: str, offset: int) -> str:
 def part_offset(key: str) -> int:
     """The reverse of `part`."""
     return int(key.rpartition("/")[2])
+
+
+def audit_record(number: int) -> str:
+    """Key of a record of the audit log."""
+    return f"{AUDIT}{number:0{_OFFSET_DIGITS}}.json"
+
+
+def audit_sequence(key: str) -> int:
+    """The reverse of `audit_record`; 0 for any other key."""
+    name = key.removeprefix(AUDIT).removesuffix(".json")
+    return int(name) if len(name) == _OFFSET_DIGITS and name.isdigit() else 0
 
 
 def version_of_key(key: str) -> tuple[str, str] | None:

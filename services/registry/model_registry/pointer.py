@@ -12,6 +12,7 @@ two versions; a promotion after it goes on from there. The history itself only g
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterable
 from dataclasses import fields
 from datetime import datetime
@@ -21,6 +22,8 @@ from pipit.bundle.manifest import Digest
 from pipit.errors import NotFound
 from pipit.registry.types import Action, Environment, Move
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+
+from model_registry.clocks import believed, dated
 
 
 class Document(BaseModel):
@@ -86,9 +89,10 @@ class Pointer(Document):
         return self._moved("rollback", version, digest, actor, at, reason, overridden=False)
 
     def in_force(self, at: datetime) -> Move | None:
-        """The move that decided what ran at that time; None before the first one."""
-        earlier = [record for record in self.history if record.at <= at]
-        return _move(earlier[-1]) if earlier else None
+        """The move that decided what ran at that time, wrong clocks apart; None before the first one."""
+        dates = believed([record.at for record in self.history])
+        earlier = bisect_right(dates, at)
+        return _move(self.history[earlier - 1]) if earlier else None
 
     def moves(self) -> tuple[Move, ...]:
         """All of them, oldest first."""
@@ -110,10 +114,8 @@ class Pointer(Document):
         overridden: bool,
         newer_than: int = 0,
     ) -> Self:
-        # A clock that was set back must not put a later move before an earlier one.
-        at = max(at, self.history[-1].at) if self.history else at
         record = MoveRecord(
-            at=at,
+            at=dated(at, self.history[-1].at if self.history else None),
             actor=actor,
             action=action,
             from_version=self.version,

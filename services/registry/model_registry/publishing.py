@@ -17,7 +17,7 @@ from pipit.errors import AlreadyExists, InputTooLarge, InvalidInput, NotFound
 from pipit.files import sha256_bytes
 from pipit.logging import get_logger
 from pipit.registry.types import MissingBlob, PublishedVersion, PublishPlan
-from pipit.rpc.auth import caller
+from pipit.rpc.callers import caller
 
 from model_registry.keys import Keys
 from model_registry.uploads import BlobWriter, Uploads
@@ -120,13 +120,16 @@ class Publisher:
             _log.info("signature_added", task=standing.task, version=standing.version, key=candidate.signed_by)
         return added
 
+    def name_of(self, manifest_bytes: bytes) -> str:
+        """Task and version. Raises InvalidInput for a manifest that is wrong, InputTooLarge."""
+        manifest = _parsed(manifest_bytes)
+        return f"{manifest.task} {manifest.version}"
+
     def _check(self, manifest_bytes: bytes, signature: bytes) -> Candidate:
-        if len(manifest_bytes) > MAX_MANIFEST_BYTES:
-            raise InputTooLarge(f"the manifest has {len(manifest_bytes)} bytes; at most {MAX_MANIFEST_BYTES} are taken")
+        manifest = _parsed(manifest_bytes)
         if len(signature) not in {0, SIGNATURE_BYTES}:
             raise InvalidInput(f"a signature has {SIGNATURE_BYTES} bytes, not {len(signature)}")
         signed_by = self._keys.signer(signature, manifest_bytes)
-        manifest = parse_manifest(manifest_bytes)
         caller().check_task(manifest.task)
         blobs: dict[str, int] = {}
         for relative, entry in manifest.files.items():
@@ -186,6 +189,12 @@ class Publisher:
             gates=evaluate_gates(manifest),
             size=sum(entry.size for entry in manifest.files.values()),
         )
+
+
+def _parsed(manifest_bytes: bytes) -> Manifest:
+    if len(manifest_bytes) > MAX_MANIFEST_BYTES:
+        raise InputTooLarge(f"the manifest has {len(manifest_bytes)} bytes; at most {MAX_MANIFEST_BYTES} are taken")
+    return parse_manifest(manifest_bytes)
 
 
 def _received(

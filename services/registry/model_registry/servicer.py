@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import grpc
 from pipit._pb.pipit.registry.v1 import registry_pb2 as pb
@@ -12,16 +13,17 @@ from pipit._pb.pipit.registry.v1 import registry_pb2_grpc
 from pipit.errors import InvalidInput, NotFound, PermissionDenied
 from pipit.metrics import Metrics
 from pipit.registry import wire
-from pipit.registry.types import Environment
-from pipit.rpc.auth import Role, caller
+from pipit.registry.types import Assignment, Environment
+from pipit.rpc.callers import Role, caller
+from pipit.rpc.places import Places
 from pipit.rpc.timestamps import moment
 from pipit.storage import ObjectStore
 
 from model_registry import layout
+from model_registry.audit_log import AuditLog
 from model_registry.environments import Environments
 from model_registry.keys import Keys
 from model_registry.publishing import Chunk, Publisher
-from model_registry.slots import Slots
 from model_registry.versions import Versions
 from model_registry.watching import KEYS, RegistryHub
 
@@ -47,6 +49,14 @@ METHOD_ROLES = {f"/{SERVICE}/{method}": roles for method, roles in _ROLES.items(
 """Who may call what, for AuthInterceptor."""
 
 
+@dataclass(frozen=True, slots=True)
+class Transfers:
+    """Places for streams of content, each kind apart: however much is fetched, there is room to publish the remedy."""
+
+    publishes: Places
+    downloads: Places
+
+
 class RegistryServicer(registry_pb2_grpc.RegistryServiceServicer):  # type: ignore[misc]  # generated code has no types
     """Raises errors of the tree; ErrorInterceptor turns them into statuses."""
 
@@ -58,8 +68,9 @@ class RegistryServicer(registry_pb2_grpc.RegistryServiceServicer):  # type: igno
         publisher: Publisher,
         keys: Keys,
         hub: RegistryHub,
-        transfers: Slots,
+        transfers: Transfers,
         metrics: Metrics,
+        audit: AuditLog,
     ) -> None:
         self._store = store
         self._versions = versions
@@ -68,6 +79,7 @@ class RegistryServicer(registry_pb2_grpc.RegistryServiceServicer):  # type: igno
         self._keys = keys
         self._hub = hub
         self._transfers = transfers
+        self._audit = audit
         self._published = metrics.counter("pipit_registry_published_total")
         self._moves = metrics.counter("pipit_registry_moves_total")
 
@@ -81,8 +93,10 @@ class RegistryServicer(registry_pb2_grpc.RegistryServiceServicer):  # type: igno
         if first is None or not first.HasField("begin"):
             raise InvalidInput("the first message of a publish must be the manifest (begin)")
         begin = first.begin
-        with self._transfers.take():
+        subject = self._publisher.name_of(begin.manifest)
+        with self._transfers.publishes.take(), self._audit.act(context, "publish", subject) as act:
             published = self._publisher.publish(begin.manifest, begin.signature, _chunks(request), caller().name)
+            act.after = published.version.digest
         if published.signature_added:
             self._hub.offer(KEYS, self._keys.touch())
         if published.created:
@@ -112,16 +126,20 @@ class RegistryServicer(registry_pb2_grpc.RegistryServiceServicer):  # type: igno
 
     def Promote(self, request: pb.PromoteRequest, context: grpc.ServicerContext) -> pb.PromoteResponse:
         caller().check_task(request.task)
-        promotion = self._environments.promote(
-            request.task,
-            request.version,
-            request.environment,
-            caller().name,
-            request.reason,
-            request.override_gates,
-            request.expected_revision if request.HasField("expected_revision") else None,
-            request.newer_than,
-        )
+        before = self._stands(request.task, request.environment)
+        subject = f"{request.environment} of {request.task} to {request.version}"
+        with self._audit.act(context, "promote", subject, before, request.reason) as act:
+            promotion = self._environments.promote(
+                request.task,
+                request.version,
+                request.environment,
+                caller().name,
+                request.reason,
+                request.override_gates,
+                request.expected_revision if request.HasField("expected_revision") else None,
+                request.newer_than,
+            )
+            act.after = _shown(promotion.environment.assignment)
         self._moved(promotion.environment, "promote")
         return pb.PromoteResponse(
             environment=wire.environment_to_proto(promotion.environment),
@@ -130,7 +148,11 @@ class RegistryServicer(registry_pb2_grpc.RegistryServiceServicer):  # type: igno
 
     def Rollback(self, request: pb.RollbackRequest, context: grpc.ServicerContext) -> pb.RollbackResponse:
         caller().check_task(request.task)
-        environment = self._environments.rollback(request.task, request.environment, caller().name, request.reason)
+        before = self._stands(request.task, request.environment)
+        subject = f"{request.environment} of {request.task}"
+        with self._audit.act(context, "rollback", subject, before, request.reason) as act:
+            environment = self._environments.rollback(request.task, request.environment, caller().name, request.reason)
+            act.after = _shown(environment.assignment)
         self._moved(environment, "rollback")
         return pb.RollbackResponse(environment=wire.environment_to_proto(environment))
 
@@ -160,7 +182,7 @@ class RegistryServicer(registry_pb2_grpc.RegistryServiceServicer):  # type: igno
             raise NotFound(f"no blob {request.digest}; ask for the digests of a published manifest") from None
         if request.offset > size:
             raise InvalidInput(f"blob {request.digest} has {size} bytes; it has no offset {request.offset}")
-        with self._transfers.take():
+        with self._transfers.downloads.take():
             yield pb.DownloadResponse(total_size=size)
             for data in self._store.open(key, request.offset):
                 yield pb.DownloadResponse(data=data)
@@ -173,25 +195,38 @@ class RegistryServicer(registry_pb2_grpc.RegistryServiceServicer):  # type: igno
         move = pointer.in_force(moment(request.at))
         return pb.HistoryResponse(moves=[] if move is None else [wire.move_to_proto(move)])
 
+    def _stands(self, task: str, environment: str) -> str:
+        return _shown(self._environments.assignment(task, environment))
+
     def ListKeys(self, request: pb.ListKeysRequest, context: grpc.ServicerContext) -> pb.ListKeysResponse:
         return pb.ListKeysResponse(keys=wire.keys_to_proto(self._keys.list()))
 
     def TrustKey(self, request: pb.TrustKeyRequest, context: grpc.ServicerContext) -> pb.TrustKeyResponse:
         _check_whole()
         expected = request.expected_revision if request.HasField("expected_revision") else None
-        keys = self._keys.trust(wire.key_from_request(request), caller().name, expected)
+        key = wire.key_from_request(request)
+        with self._audit.act(context, "trust key", key.id) as act:
+            keys = self._keys.trust(key, caller().name, expected)
+            act.after = f"revision {keys.revision}"
         self._hub.offer(KEYS, keys)
         return pb.TrustKeyResponse(keys=wire.keys_to_proto(keys))
 
     def RevokeKey(self, request: pb.RevokeKeyRequest, context: grpc.ServicerContext) -> pb.RevokeKeyResponse:
         _check_whole()
-        keys = self._keys.revoke(request.key_id, caller().name, request.reason)
+        with self._audit.act(context, "revoke key", request.key_id[:64], reason=request.reason) as act:
+            keys = self._keys.revoke(request.key_id, caller().name, request.reason)
+            act.after = f"revision {keys.revision}"
         self._hub.offer(KEYS, keys)
         return pb.RevokeKeyResponse(keys=wire.keys_to_proto(keys))
 
     def _moved(self, environment: Environment, action: str) -> None:
         self._moves.labels(environment.task, environment.name, action).inc()
         self._hub.offer((environment.task, environment.name), environment.assignment)
+
+
+def _shown(assignment: Assignment) -> str:
+    """Where an environment points, in the audit log."""
+    return f"{assignment.version}, revision {assignment.revision}" if assignment.revision else ""
 
 
 def _check_whole() -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 from model_registry.servicer import METHOD_ROLES
 from model_registry.settings import RegistrySettings
 from pipit.errors import PipitError
-from pipit.rpc.auth import Role
+from pipit.rpc.callers import Role
 
 README = Path(__file__).parents[1] / "README.md"
 PAGE = Path(__file__).parents[3] / "docs" / "registry.md"

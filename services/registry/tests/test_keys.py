@@ -61,6 +61,8 @@ def test_an_operator_lists_and_revokes_keys(client: RegistryClient) -> None:
     assert client.revoke_key(identity(FIRST), "again") == told
     with pytest.raises(AlreadyExists, match="can't be undone"):
         client.trust_key(listed(FIRST))
+    with pytest.raises(InvalidInput, match="can endorse no other"):
+        client.trust_key(listed(STRANGE, by=FIRST))
     with pytest.raises(NotFound, match="pipit keys list"):
         client.revoke_key("0" * 16)
 

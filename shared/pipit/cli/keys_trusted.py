@@ -140,7 +140,8 @@ def rotate(*, expires: ExpiresOption = 0, registry: RegistryOption = "", json: J
             client.trust_key(added)
     kept = path.with_name(f"{path.stem}-{old.id}{path.suffix}")
     for before, after in ((path, kept), (made_at, path)):
-        public_path(before).replace(public_path(after))
+        if public_path(before).exists():
+            public_path(before).replace(public_path(after))
         before.replace(after)
     if json:
         print_json({"id": new.id, "private_key": path, "before": old.id, "kept": kept})

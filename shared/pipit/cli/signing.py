@@ -1,6 +1,6 @@
 """The key that this user signs bundles with: where it lies, and what a publish does with it.
 
-bundle signed already ──────────────────────────────────────────> published as it is
+signed already, by a key that the registry trusts ──────────────> published as it is
 no key here, and none in the registry ──> makes one, tells where ─┐
 a key here ───────────────────────────────────────────────────────┴> signs ──> published
 no key here, but the registry has keys ──> refused, with what to do
@@ -9,12 +9,13 @@ no key here, but the registry has keys ──> refused, with what to do
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from pipit.bundle import open_bundle
-from pipit.bundle.keys import KeyList, SigningKey, raw_key
+from pipit.bundle import Bundle, open_bundle
+from pipit.bundle.keys import KeyList, SigningKey, find_signer, raw_key, why_revoked
 from pipit.bundle.signing import generate_key, key_id, load_private_key, save_private_key, save_public_key, sign
 from pipit.cli.output import say
 from pipit.cli.settings import CliSettings
@@ -86,9 +87,20 @@ def publish_signed(
         own = _first_key(client, settings, listed)
     if own is not None:
         _introduce(client, own, listed)
-    if bundle.signature or own is None:
+    if own is None or (bundle.signature and _is_trusted(bundle, listed)):
         return client.publish(folder, progress)
     return client.publish(folder, progress, signature=sign(own.key, bundle.manifest_bytes))
+
+
+def _is_trusted(bundle: Bundle, listed: KeyList) -> bool:
+    """Whether the registry would take its signature."""
+    known = {key.id: key for key in listed.keys}
+    revoked = {identity: why_revoked(key) for identity, key in known.items() if key.revoked_at is not None}
+    try:
+        find_signer(bundle.signature, bundle.manifest_bytes, known, revoked, datetime.now(UTC))
+    except UntrustedSignature:
+        return not known
+    return True
 
 
 def _first_key(client: RegistryClient, settings: CliSettings, listed: KeyList) -> OwnKey | None:

@@ -17,8 +17,8 @@ from pipit.inputs.memory import room_for
 from pipit.inputs.pictures import FORMATS, Plain, plain_picture
 
 TAKEN = f"send a {', '.join(FORMATS[:-1])} or {FORMATS[-1]} file"
-_BAND = 1 << 17
-"""Pixels that are converted at a time."""
+_BAND = 320_000
+"""Pixels that are converted at a time: a camera's smaller stills in one go."""
 _SLACK = 6 << 20
 """Bytes that a decoder takes for a picture of any size."""
 
@@ -134,13 +134,13 @@ def decoding_bytes(image: Image.Image, plain: Plain) -> int:
 def _upright(image: Image.Image, orientation: int) -> NDArray[np.uint8]:
     """Band by band, so that a picture is in memory once as it is stored and once as it is given, and never again."""
     width, height = image.size
+    transparent = image.has_transparency_data
+    several = 4 if transparent or image.mode.startswith("I") else 1
+    rows = max(1, _BAND // several // width)
+    if rows >= height and orientation == 1:
+        return np.asarray(_to_rgb(image, transparent=transparent))
     pixels = np.empty((width, height, 3) if orientation >= 5 else (height, width, 3), np.uint8)
     stored = _as_stored(pixels, orientation)
-    transparent = image.has_transparency_data
-    rows = max(1, _BAND // width)
-    if rows >= height:
-        stored[:] = np.asarray(_to_rgb(image, transparent=transparent))
-        return pixels
     for top in range(0, height, rows):
         bottom = min(top + rows, height)
         band = image.crop((0, top, width, bottom))

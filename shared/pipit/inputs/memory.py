@@ -41,6 +41,11 @@ class Budget:
         """Bytes that are promised to requests."""
         return self._used
 
+    @property
+    def waiting(self) -> int:
+        """Requests that wait for memory."""
+        return len(self._line)
+
     @contextmanager
     def request(self, deadline: float | None = None) -> Iterator[None]:
         """What this thread decodes within counts to the budget. deadline: of the monotonic clock, in seconds."""

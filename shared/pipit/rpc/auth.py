@@ -19,70 +19,21 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterable, Mapping
-from contextvars import ContextVar
-from dataclasses import dataclass
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import grpc
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from pipit.bundle.manifest import TaskName
 from pipit.errors import InvalidInput, PermissionDenied, Unauthenticated
 from pipit.plain_yaml import load_plain_yaml
+from pipit.rpc.callers import ANYBODY, Caller, Role, calls_here
+from pipit.rpc.handlers import Handler, Interceptor
 from pipit.rpc.renewed import Renewed
-from pipit.rpc.server import Handler, Interceptor
+from pipit.types import TASK_NAME
 
 Metadata = Iterable[tuple[str, str | bytes]]
 _SCHEME = "bearer "
-
-
-class Role(StrEnum):
-    """What a caller may do."""
-
-    READER = "reader"
-    """Ask and download."""
-    DEVICE = "device"
-    """The same; names a device, so that later calls for devices alone can be told apart."""
-    PUBLISHER = "publisher"
-    """Publish, and what a reader may."""
-    OPERATOR = "operator"
-    """Promote and roll back, and what a reader may."""
-    ENROLLER = "enroller"
-    """Say who people are, and what a reader may."""
-
-
-@dataclass(frozen=True, slots=True)
-class Caller:
-    """Somebody known."""
-
-    name: str
-    roles: frozenset[Role]
-    tasks: frozenset[str] | None = None
-    """None: all."""
-
-    def may_ask(self, task: str) -> bool:
-        """Whether the task is there for this caller."""
-        return self.tasks is None or task in self.tasks
-
-    def check_task(self, task: str) -> None:
-        """Raises PermissionDenied."""
-        if not self.may_ask(task):
-            raise PermissionDenied(
-                f"{self.name} may not ask {task[:200]}; whoever runs this server can allow it (tasks, in its file of "
-                "tokens)"
-            )
-
-
-ANYBODY = Caller("anonymous", frozenset(Role))
-"""Who calls where no tokens are set."""
-_calling: ContextVar[Caller] = ContextVar("caller", default=ANYBODY)
-
-
-def caller() -> Caller:
-    """Who made the call that runs here. grpcio keeps a context for each call, from its interceptors to its servicer."""
-    return _calling.get()
 
 
 class Tokens:
@@ -174,7 +125,7 @@ class _Entry(BaseModel):
 
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.@\-]{0,99}$")]
     roles: Annotated[frozenset[Role], Field(min_length=1)]
-    tasks: Annotated[frozenset[TaskName], Field(min_length=1)] | None = None
+    tasks: Annotated[frozenset[Annotated[str, Field(pattern=TASK_NAME)]], Field(min_length=1)] | None = None
     sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
 
@@ -206,7 +157,7 @@ class AuthInterceptor(Interceptor):
         if handler is not None and not details.method.startswith(self._open):
             caller = self._tokens.caller(details.invocation_metadata)
             self._check(caller, details.method)
-            _calling.set(caller)
+            calls_here(caller)
         return handler
 
     def _check(self, caller: Caller, method: str) -> None:

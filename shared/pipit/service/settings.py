@@ -61,6 +61,10 @@ class ServiceSettings(Settings):
     """Whether clients may ask which services there are, as grpcurl and `buf curl` do."""
     grace_seconds: Seconds = 10.0
     """Seconds that calls have to end in when the server stops."""
+    max_connections: Count = 1024
+    """Connections at once; one more is closed at once. One without a call is closed after five minutes."""
+    stall_seconds: Annotated[float, Field(gt=0.0)] = 60.0
+    """Seconds after which a stream is cut whose client does not read what it is sent, or stops sending a bundle."""
     max_connection_age_seconds: Seconds = 0.0
     """Seconds after which a client is asked to connect anew, so that it finds new replicas; 0: never."""
     log_level: str = "INFO"

@@ -12,7 +12,7 @@ from time import monotonic, perf_counter
 from pipit.errors import DeadlineExceeded, InvalidInput, NotFound, PipitError
 from pipit.inputs import Input
 from pipit.metrics import Metrics
-from pipit.rpc.auth import caller
+from pipit.rpc.callers import caller
 from pipit.serving.admission import Admission
 from pipit.serving.host import ModelHost
 from pipit.serving.meters import ANOTHER, known_or_not

@@ -20,7 +20,7 @@ from pipit.faces.quality import QualityLimits
 from pipit.faces.verdicts import Picture, Sighting
 from pipit.inputs import EncodedImage
 from pipit.inputs.image import decode_image
-from pipit.rpc.auth import caller
+from pipit.rpc.callers import caller
 from pipit.serving.data_plane import DataPlane
 from pipit.serving.model import LoadedModel
 from pipit.serving.people import Measure

@@ -20,12 +20,12 @@ from pipit.inputs.memory import Budget
 from pipit.logging import get_logger
 from pipit.metrics import Metrics
 from pipit.pipelines import Pipeline, load_pipeline
-from pipit.rpc.auth import AuthInterceptor, Role
 from pipit.rpc.call_metrics import CallMetrics
-from pipit.rpc.server import MEBIBYTE, build_server
-from pipit.rpc.streams import StreamBudget
+from pipit.rpc.callers import Role
+from pipit.rpc.server import MEBIBYTE
 from pipit.service.credentials import read_callers
-from pipit.service.listener import OPEN_SERVICES, Listener
+from pipit.service.doors import build_guarded, stream_budget
+from pipit.service.listener import Listener
 from pipit.serving.admission import Admission
 from pipit.serving.data_plane import DataPlane
 from pipit.serving.faces_keyless import KeylessFaceServicer
@@ -43,6 +43,8 @@ if TYPE_CHECKING:
     from pipit.serving.face_side import FaceSide
 
 SERVICES = ("pipit.inference.v1.InferenceService", "pipit.faces.v1.FaceService", "inference.GRPCInferenceService")
+_WAITING = 64
+"""Calls that wait for a thread, each with its message in memory."""
 _SPARE_THREADS = 4
 """For calls that need no turn (health, lists), and to tell the others that the queue is full."""
 
@@ -61,7 +63,9 @@ class InferenceServer:
         """
         self._settings = settings
         self.metrics = Metrics("inference")
-        self.admission = Admission(settings.concurrency, settings.queue, Budget(settings.decode_mib * MEBIBYTE))
+        self._tokens = read_callers(settings)
+        self.memory = Budget(settings.decode_mib * MEBIBYTE)
+        self.admission = Admission(settings.concurrency, settings.queue, self.memory, self._tokens.share)
         self.keyring = _keyring(settings)
         self._source = _source(settings, self.keyring)
         self._health = HealthReport()
@@ -87,9 +91,8 @@ class InferenceServer:
         self.keeper.on_names = recent.forget_other_names
         look_on = self._faces.look_on if self._faces is not None else None
         self.plane = DataPlane(self.hosts, self.admission, self.metrics, recent, look_on)
-        self.streams = StreamBudget(settings.streams)
+        self.streams = stream_budget(settings.streams, self._tokens)
         self.metrics.gauge("pipit_streams_open").set_function(lambda: self.streams.open_streams)
-        self._tokens = read_callers(settings)
         self._listener = Listener(settings, self._build(), SERVICES, self.metrics.registry)
         self._listener.report(self.metrics, self._tokens)
 
@@ -149,14 +152,18 @@ class InferenceServer:
 
     def _build(self) -> grpc.Server:
         settings = self._settings
-        server = build_server(
-            [AuthInterceptor(self._tokens, _methods(), OPEN_SERVICES), self.streams],
+        server = build_guarded(
+            settings,
+            self._tokens,
+            _methods(),
+            self.streams,
             [CallMetrics(self.metrics)],
-            max_workers=settings.concurrency + settings.queue + _SPARE_THREADS,
+            threads=settings.concurrency + settings.queue + _SPARE_THREADS,
+            waiting=_WAITING,
+            # Who sends pictures of a person holds a model.
+            receiving=[method for method in _methods() if method.startswith("/pipit.faces.")],
             options=[("grpc.so_reuseport", int(settings.processes > 1))],
             max_message_bytes=settings.max_message_mib * MEBIBYTE + ROOM,
-            # Without a grace period: a stream would lose sound by it, and its client has no other way to go on.
-            max_connection_age_seconds=settings.max_connection_age_seconds,
         )
         inference_pb2_grpc.add_InferenceServiceServicer_to_server(InferenceServicer(self.plane), server)
         open_inference_pb2_grpc.add_GRPCInferenceServiceServicer_to_server(OpenInferenceServicer(self.plane), server)

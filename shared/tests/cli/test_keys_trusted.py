@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from pipit.bundle.signing import generate_key, key_id, load_private_key, save_public_key
+from pipit.bundle.signing import generate_key, key_id, load_private_key, save_public_key, sign
 from pipit.cli.exit_codes import ExitCode
 from pipit.cli.signing import _lasts
 from pipit.registry import RegistryClient
@@ -120,6 +120,23 @@ def test_a_key_is_rotated_signs_what_is_in_use_and_the_old_one_is_revoked(
     table = pipit("keys", "list", "--registry", registry).out
     assert "(yours)" in table
     assert "revoked" in table
+
+
+def test_a_bundle_of_a_key_that_was_revoked_since_is_signed_with_yours(
+    pipit: Pipit, publish: Callable[..., Any], registry: str, make_bundle: Callable[..., Any], key: Path
+) -> None:
+    publish("1.0.0")
+    old = load_private_key(key)
+    assert pipit("keys", "rotate", "--registry", registry).code == 0
+    bundle = make_bundle("1.1.0")
+    (bundle.path / "bundle.sig").write_bytes(sign(old, bundle.manifest_bytes))
+    trusted = pipit("publish", bundle.path, "--registry", registry, "--json").json()
+    assert trusted["version"]["signed_by"] == [key_id(old.public_key())]
+    assert pipit("keys", "revoke", key_id(old.public_key()), "--registry", registry).code == 0
+    bundle = make_bundle("1.2.0")
+    (bundle.path / "bundle.sig").write_bytes(sign(old, bundle.manifest_bytes))
+    called = pipit("publish", bundle.path, "--registry", registry, "--json")
+    assert called.json()["version"]["signed_by"] == [identity(key)]
 
 
 def test_revoking_names_what_nobody_else_signed(

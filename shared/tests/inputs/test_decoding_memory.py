@@ -142,9 +142,9 @@ def made(folder: Path, size: tuple[int, int]) -> dict[str, Path]:
 
 
 def test_no_format_takes_more_than_it_asked_for(tmp_path: Path) -> None:
-    found = measure(made(tmp_path, (2000, 1500)))
+    found = measure(made(tmp_path, (1600, 1200)))
     for name, one in found.items():
-        assert one["shape"] == [1500, 2000, 3], name
+        assert one["shape"] == [1200, 1600, 3], name
         assert one["peak"] <= one["asked"], name
         # Nor is so much asked for that memory lies idle.
         assert one["asked"] <= 1.5 * one["peak"] + SLACK, name
@@ -152,11 +152,11 @@ def test_no_format_takes_more_than_it_asked_for(tmp_path: Path) -> None:
 
 def test_a_reduced_jpeg_asks_for_what_it_is_reduced_to(tmp_path: Path) -> None:
     names = [name for name in CASES if name.startswith("JPEG")]
-    files = made(tmp_path, (2000, 1500))
+    files = made(tmp_path, (1600, 1200))
     found = measure({name: files[name] for name in names}, side=224)
     for name, one in found.items():
         assert one["peak"] <= one["asked"], name
-        held = 2000 * 1500 * 8.5 if "progressive" in name else 0
+        held = 1600 * 1200 * 8.5 if "progressive" in name else 0
         assert one["asked"] <= held + 2 * SLACK, name
 
 

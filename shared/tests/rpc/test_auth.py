@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 from pipit._pb.pipit.registry.v1 import registry_pb2, registry_pb2_grpc
 from pipit.errors import InvalidInput, PermissionDenied, PipitError, Unauthenticated, Unavailable
-from pipit.rpc.auth import ANYBODY, AuthInterceptor, Caller, Role, TokenFile, Tokens, hash_token, read_tokens
+from pipit.rpc.auth import AuthInterceptor, TokenFile, Tokens, hash_token, read_tokens
+from pipit.rpc.callers import ANYBODY, Caller, Role
 from pipit.rpc.client import call_errors, open_channel
 from pipit.rpc.server import bind, build_server
 

@@ -173,9 +173,9 @@ def test_a_caller_that_leaves_the_queue_is_not_worked_for(
     admission = running.server.admission
     enter, is_there = admission.enter, []
 
-    def remember_caller(deadline: float | None, is_wanted: Callable[[], bool]) -> None:
+    def remember_caller(deadline: float | None, is_wanted: Callable[[], bool], bounded: bool) -> None:
         is_there.append(is_wanted)
-        enter(deadline, is_wanted)
+        enter(deadline, is_wanted, bounded)
 
     monkeypatch.setattr(admission, "enter", remember_caller)
     running.gate.close()

@@ -61,6 +61,7 @@ def _decode_file(data: bytes, limits: AudioLimits) -> tuple[NDArray[np.float32],
     with open_sound(io.BytesIO(data)) as sound:
         limits.check_form(sound.samplerate, sound.channels)
         limits.check_length(sound.announced, sound.samplerate)
+        limits.check_work(sound.announced, sound.channels)
         expected = sound.announced or limits.max_frames(sound.samplerate)
         kept = _held(expected, sound.samplerate)
         with room_for(max(2 * _MONO * expected, kept) + _SLACK, kept) as room:
@@ -90,5 +91,6 @@ def _mono_blocks(sound: SoundFile, limits: AudioLimits) -> Iterator[NDArray[np.f
     while len(read := sound.read(out=block)):
         frames += len(read)
         limits.check_length(frames, sound.samplerate)
+        limits.check_work(frames, sound.channels)
         limits.check_values(read)
         yield mix(read)
