@@ -15,6 +15,7 @@ from pipit.bundle import Bundle, open_bundle
 from pipit.errors import Conflict, DeadlineExceeded, Unavailable
 from pipit.logging import get_logger
 from pipit.registry import wire
+from pipit.registry.cancellation import Cancellation, Stall
 from pipit.registry.types import (
     Assignment,
     Environment,
@@ -51,14 +52,17 @@ class RegistryClient:
         timeout: float = 30.0,
         certificate_authority: Path | None = None,
         ping_seconds: float = 30.0,
+        stall_seconds: float = 60.0,
     ) -> None:
         """address: `host:port`. timeout: seconds for each call that answers once.
 
         ping_seconds: how often an open stream asks for a sign of life; without one for 20 seconds more it breaks.
+        stall_seconds: how long a download waits for more, whatever else the registry answers.
         """
         self.address = address
         self._name = f"the registry at {address}"
         self._timeout = timeout
+        self._stall_seconds = stall_seconds
         self._channel = open_channel(address, token, certificate_authority, ping_seconds)
         self._stub = registry_pb2_grpc.RegistryServiceStub(self._channel)
 
@@ -156,13 +160,25 @@ class RegistryClient:
             self._stub.Watch(request), self._name, lambda response: wire.assignment_from_proto(response.assignment)
         )
 
-    def download(self, digest: str, offset: int = 0) -> Iterator[bytes]:
-        """A blob from `offset`, in pieces; its digest is for the caller to check. Raises NotFound."""
+    def download(self, digest: str, offset: int = 0, cancellation: Cancellation | None = None) -> Iterator[bytes]:
+        """A blob from `offset`, in pieces; its digest is for the caller to check.
+
+        Raises NotFound; Unavailable where it breaks off, is cancelled, or nothing came for `stall_seconds`.
+        """
         call = self._stub.Download(pb.DownloadRequest(digest=digest, offset=offset))
+        stall = Stall(self._stall_seconds, call.cancel)
         try:
-            with call_errors(self._name):
+            with (cancellation or Cancellation()).ending(call.cancel), stall, call_errors(self._name):
                 for response in call:
+                    stall.moved()
                     yield response.data
+        except Unavailable as error:
+            if not stall.stalled:
+                raise
+            raise Unavailable(
+                f"{self._name} sent nothing of a file for {self._stall_seconds:g} s; look at its log, and at the "
+                "network between"
+            ) from error
         finally:
             call.cancel()
 

@@ -278,7 +278,7 @@ def until() -> Callable[[Callable[[], bool]], None]:
 
 
 @pytest.fixture
-def serve(make_bundle: MakeBundle) -> Iterator[Serve]:
+def serve(make_bundle: MakeBundle, tmp_path: Path) -> Iterator[Serve]:
     """Starts servers; without settings, of one good bundle. Waits until they serve, unless wait=False."""
     running: list[Running] = []
 
@@ -293,6 +293,7 @@ def serve(make_bundle: MakeBundle) -> Iterator[Serve]:
         if "bundle" not in settings and "tasks" not in settings:
             settings["bundle"] = (make_bundle().path,)
         defaults: dict[str, Any] = {"port": 0, "metrics_port": 0, "concurrency": 2, "grace_seconds": 10.0}
+        defaults["cache_dir"] = tmp_path / "cache"
         server = InferenceServer(ServingSettings(**(defaults | settings)), pipelines)
         server.start()
         channel = grpc.insecure_channel(f"127.0.0.1:{server.port}", options=[("grpc.use_local_subchannel_pool", 1)])

@@ -85,10 +85,11 @@ class Process:
 
 
 @pytest.fixture
-def start(site: Path, popen: Callable[..., Any]) -> Callable[..., Process]:
+def start(site: Path, tmp_path: Path, popen: Callable[..., Any]) -> Callable[..., Process]:
     def start_one(*arguments: str) -> Process:
         environment = {key: value for key, value in os.environ.items() if not key.startswith("PIPIT_")}
         command = [sys.executable, "-m", "pipit.serving", "--port=0", "--metrics-port=0", "--log-format=json"]
+        command.append(f"--cache-dir={tmp_path / 'cache'}")
         environment |= {"PYTHONPATH": str(site)}
         return Process(popen([*command, *arguments], stderr=subprocess.PIPE, text=True, env=environment))
 
@@ -204,7 +205,7 @@ def test_a_metrics_port_that_is_taken_keeps_it_from_starting(
 def test_what_keeps_it_from_starting_is_said_without_a_stack(
     start: Callable[..., Process], tmp_path: Path, arguments: list[str], text: str
 ) -> None:
-    process = start("--cache-dir", str(tmp_path / "cache"), *arguments)
+    process = start(*arguments)
     code, said = process.end()
     assert code == 1
     assert text in said
