@@ -20,8 +20,8 @@ DOMAINS := $(patsubst services/%/domain.toml,%,$(wildcard services/*/domain.toml
 DEV := .venv/dev/bin
 TRAIN = .venv/train-$(DOMAIN)/bin
 SERVE = .venv/serve-$(DOMAIN)/bin
-# Trainers that have a second environment, by the list of what is installed last in it: services/DOMAIN/TASK.late.txt.
-BESIDES := $(foreach late,$(wildcard services/*/*.late.txt),$(patsubst %.late.txt,%,$(notdir $(late)))-$(notdir $(patsubst %/,%,$(dir $(late)))))
+# Trainers that have a second environment, by the list of what is installed last in it: services/DOMAIN/TASK.late.in.
+BESIDES := $(foreach late,$(wildcard services/*/*.late.in),$(patsubst %.late.in,%,$(notdir $(late)))-$(notdir $(patsubst %/,%,$(dir $(late)))))
 BESIDE = $(patsubst %,.venv/%/.ready,$(filter $(lastword $(subst ., ,$(TASK)))-$(DOMAIN),$(BESIDES)))
 REGISTRY_BIN := .venv/registry/bin
 PACKAGES := $(wildcard shared/pyproject.toml services/*/pyproject.toml)
@@ -76,7 +76,7 @@ else
 endif
 
 ##@ Containers
-.PHONY: up down logs ps images classify pipit k8s k3s
+.PHONY: up down logs ps images sbom vulnerabilities digests classify pipit k8s k3s
 IMAGES ?= pipit
 TAG ?= dev
 # Empty: this machine's own.
@@ -106,6 +106,17 @@ ps: ## show the stack's containers and their health
 
 images: ## build every image; PLATFORM=linux/arm64 for a Pi, ARGS=inference for some of them
 	IMAGES=$(IMAGES) TAG=$(TAG) PLATFORMS=$(PLATFORM) REVISION=$$(git describe --always --dirty 2>/dev/null || echo unknown) docker buildx bake -f docker-bake.hcl -f compose/domains/images.hcl $(OUTPUT) $(ARGS)
+
+sbom: .venv/supply/.ready ## list what the built images hold, as CycloneDX, in build/sbom; ARGS="registry emotion-inference" for some
+	@set -e; for image in $(or $(ARGS),registry $(foreach domain,$(DOMAINS),$(subst _,-,$(domain))-inference)); do \
+	  services/sbom.sh .venv/supply/bin/cyclonedx-py $(IMAGES)/$$image:$(TAG) build/sbom; done
+
+vulnerabilities: .venv/supply/.ready ## look up what is known of the locked versions (asks pypi.org)
+	@code=0; for lock in services/*/*.lock.txt; do echo "$$lock"; \
+	  .venv/supply/bin/pip-audit --strict --no-deps --disable-pip --progress-spinner off --requirement $$lock $(ARGS) || code=1; done; exit $$code
+
+digests: ## write the digests that the tags of foreign images have now into compose, k8s and the Dockerfiles
+	compose/digests.sh
 
 classify: ## ask the stack's server of TASK what is in FILE
 	@[ -f "$${FILE:-}" ] || { echo "there is no file '$${FILE:-}'; name one: make classify FILE=doorbell.wav" >&2; exit 2; }
@@ -138,7 +149,7 @@ setup: .venv/dev/.ready .venv/triton/.ready .venv/k8s/.ready ## make the environ
 setup-detector: $(BESIDES:%=.venv/%/.ready) ## make the environment that trains detectors (ultralytics, AGPL-3.0)
 
 # `make -j2 setup-tests` makes two environments at a time; each takes one core.
-setup-tests: setup setup-detector .venv/serve-home_security/.ready
+setup-tests: setup setup-detector .venv/serve-home_security/.ready .venv/supply/.ready
 
 # Each worker holds the libraries of every trainer, a gigabyte and a half.
 test: setup-tests ## run all tests, side by side on up to 4 cores; ARGS="-n 0" for a debugger
@@ -185,35 +196,39 @@ dashboards: .venv/dev/.ready ## write Grafana's dashboards anew, from compose/gr
 bench: setup $(DOMAINS:%=.venv/serve-%/.ready) ## measure everything; writes docs/measured/*.csv (long)
 	$(DEV)/python tests/load/run_all.py $(ARGS)
 
-# Locks hold for every platform that the wheels exist for; their inputs are the pyproject files, services/*/*.in and
-# tests/*.in. What a *.late.txt names is installed after its lock, so the lock leaves it out.
-COMPILE = $(DEV)/uv pip compile --quiet --universal --python-version 3.11 --no-emit-package pipit-shared --no-annotate --custom-compile-command 'make lock'
+# Locks hold for every platform that the wheels exist for; their inputs are the pyproject files, services/build.in,
+# services/*/*.in and tests/*.in. What a *.late.in names is installed after its lock, so the lock leaves it out.
+LOCK = services/lock.sh $(DEV)/uv
 lock: .venv/dev/.ready ## choose exact versions of all dependencies anew; ARGS=toys for one domain alone
-	for domain in $(or $(ARGS),$(DOMAINS)); do \
-	  for kind in serve train; do $(COMPILE) services/$$domain/pyproject.toml --extra $$kind -o services/$$domain/$$kind.lock.txt; done; \
-	  for late in $$(find services/$$domain -maxdepth 1 -name '*.late.txt'); do \
-	    $(COMPILE) $${late%.late.txt}.in $$(sed -n 's/^\([a-z][a-z0-9_-]*\)==.*/--no-emit-package \1/p' $$late) -o $${late%.late.txt}.lock.txt; \
+	set -e; for domain in $(or $(ARGS),$(DOMAINS)); do \
+	  for kind in serve train; do $(LOCK) services/$$domain/$$kind services/$$domain/pyproject.toml --extra $$kind; done; \
+	  for late in $$(find services/$$domain -maxdepth 1 -name '*.late.in'); do \
+	    $(LOCK) $${late%.in} $$late --no-deps; \
+	    $(LOCK) $${late%.late.in} $${late%.late.in}.in $$(sed -n 's/^\([a-z][a-z0-9_-]*\)==.*/--no-emit-package \1/p' $$late); \
 	  done; \
 	done
 ifeq ($(ARGS),)
-	$(COMPILE) services/registry/pyproject.toml -o services/registry/serve.lock.txt
-	$(COMPILE) $(PACKAGES) --all-extras tests/dev.in -o tests/dev.lock.txt
-	$(COMPILE) tests/triton.in -o tests/triton.lock.txt
-	$(COMPILE) tests/k8s.in -o tests/k8s.lock.txt
+	$(LOCK) services/build services/build.in
+	$(LOCK) services/registry/serve services/registry/pyproject.toml
+	$(LOCK) tests/dev $(PACKAGES) --all-extras tests/dev.in
+	set -e; for each in triton k8s supply; do $(LOCK) tests/$$each tests/$$each.in; done
 endif
 
 clean: ## remove environments and runs
 	rm -rf .venv runs
 
-# One environment a purpose, from its lock file, made when a target first needs it. The stamp is written last.
+# One environment a purpose, from its lock file, made when a target first needs it. The stamp is written last. A lock is
+# complete, so that nothing else is looked for; PyTorch comes after it, with what its build needs.
 #   $(call environment,folder,lock file,packages of this repository,module that completes it)
 define environment
 .venv/$(1)/.ready: $(2) $(3:%=%/pyproject.toml)
 	@echo 'making .venv/$(1)'
 	@$(PYTHON) -c 'import sys; sys.exit(0 if (3, 11) <= sys.version_info[:2] <= (3, 13) else "Pipit needs Python 3.11, 3.12 or 3.13 (TensorFlow 2.21 has no wheel for a newer one); this is " + sys.version.split()[0] + ". Try: make PYTHON=python3.12")'
 	@$(PYTHON) -m venv --clear .venv/$(1)
-	@.venv/$(1)/bin/python -m pip --disable-pip-version-check install --quiet --requirement $(2)
-	$(if $(3),@.venv/$(1)/bin/python -m pip --disable-pip-version-check install --quiet --no-deps $(3:%=--editable %))
+	@.venv/$(1)/bin/python -m pip --disable-pip-version-check install --quiet --no-deps --require-hashes --requirement services/build.lock.txt
+	@.venv/$(1)/bin/python -m pip --disable-pip-version-check install --quiet --no-deps --require-hashes --requirement $(2)
+	$(if $(wildcard $(2:.lock.txt=.torch.txt)),@.venv/$(1)/bin/python -m pip --disable-pip-version-check install --quiet --requirement $(2:.lock.txt=.torch.txt))
+	$(if $(3),@.venv/$(1)/bin/python -m pip --disable-pip-version-check install --quiet --no-deps --no-build-isolation $(3:%=--editable %))
 	$(if $(4),@.venv/$(1)/bin/python -m $(4))
 	@touch $$@
 endef
@@ -221,11 +236,12 @@ endef
 landmarks = $(if $(shell grep -ls '^landmarks *= *true' $(1:%=services/%/domain.toml)),pipit.landmark_networks)
 # detector-footprints: 1 gives detector, 2 footprints.
 half = $(word $(1),$(subst -, ,$(2)))
-late = pip --disable-pip-version-check install --quiet --no-deps --requirement services/$(2)/$(1).late.txt
+late = pip --disable-pip-version-check install --quiet --no-deps --require-hashes --requirement services/$(2)/$(1).late.lock.txt
 
 $(eval $(call environment,dev,tests/dev.lock.txt,shared services/registry $(DOMAINS:%=services/%),$(call landmarks,$(DOMAINS))))
 $(eval $(call environment,triton,tests/triton.lock.txt,))
 $(eval $(call environment,k8s,tests/k8s.lock.txt,))
+$(eval $(call environment,supply,tests/supply.lock.txt,))
 $(eval $(call environment,registry,services/registry/serve.lock.txt,shared services/registry))
 $(foreach domain,$(DOMAINS),\
 $(eval $(call environment,train-$(domain),services/$(domain)/train.lock.txt,shared services/$(domain),$(call landmarks,$(domain))))\

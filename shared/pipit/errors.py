@@ -10,6 +10,7 @@
     ├── GatesFailed                 FAILED_PRECONDITION  a promotion that quality gates forbid
     ├── Conflict                    ABORTED              a lost race: somebody else wrote first
     ├── IntegrityError              DATA_LOSS            digest or signature does not match
+    │   └── UntrustedSignature      DATA_LOSS            nobody who is trusted signed; to try again is of no use
     ├── DeadlineExceeded            DEADLINE_EXCEEDED    time ran out; work not started is dropped
     ├── Unauthenticated             UNAUTHENTICATED      no or wrong credentials
     └── PermissionDenied            PERMISSION_DENIED    known, but not for this role
@@ -85,6 +86,12 @@ class IntegrityError(PipitError):
     """Content does not match its digest or signature."""
 
     status = "DATA_LOSS"
+
+
+class UntrustedSignature(IntegrityError):
+    """No key that is trusted signed it, or one that is trusted no more."""
+
+    reason = "SIGNATURE"
 
 
 class DeadlineExceeded(PipitError):

@@ -16,6 +16,7 @@ from typing import Literal, TextIO
 import structlog
 
 from pipit.locks import record_lock
+from pipit.printable import printable
 
 LogFormat = Literal["auto", "json", "console"]
 
@@ -63,13 +64,18 @@ def configure_logging(level: str = "INFO", form: LogFormat = "auto") -> None:
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             structlog.processors.StackInfoRenderer(),
-            *([] if console else [structlog.processors.format_exc_info]),
+            *([_shown] if console else [structlog.processors.format_exc_info]),
             renderer,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level.upper()]),
         logger_factory=lambda *_: logger,
         cache_logger_on_first_use=True,
     )
+
+
+def _shown(_logger: object, _method: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
+    """Facts may come from elsewhere; what a terminal would take for commands stays text. JSON escapes it by itself."""
+    return {name: printable(value) if isinstance(value, str) else value for name, value in event.items()}
 
 
 def get_logger(name: str) -> structlog.typing.FilteringBoundLogger:

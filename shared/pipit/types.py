@@ -9,6 +9,8 @@ from typing import Any
 
 from numpy.typing import NDArray
 
+TASK_NAME = r"^[a-z][a-z0-9_]{0,62}\.[a-z][a-z0-9_]{0,62}$"
+"""What a task can be called: its domain, and what it answers there."""
 Tensors = Mapping[str, NDArray[Any]]
 """Tensors by name; the first axis of each is the batch."""
 
@@ -132,7 +134,11 @@ class ModelState(Enum):
 
 @dataclass(frozen=True, slots=True)
 class ModelStatus:
-    """One task of a server, for people. identity: None while nothing is loaded."""
+    """One task of a server, for people. identity: None while nothing is loaded.
+
+    signed_by: the id of the trusted key that signed what is loaded, "unsigned", or "not checked" where no key is
+    trusted.
+    """
 
     task: str
     environment: str
@@ -141,3 +147,4 @@ class ModelStatus:
     identity: Identity | None = None
     labels: tuple[str, ...] = ()
     input_kind: str = ""
+    signed_by: str = ""

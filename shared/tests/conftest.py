@@ -65,7 +65,7 @@ def make_certificate(tmp_path: Path) -> Callable[..., tuple[Path, Path]]:
         password: bytes | None = None,
     ) -> tuple[Path, Path]:
         key = ec.generate_private_key(ec.SECP256R1())
-        name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "pipit test")])
+        name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, f"pipit test {folder}")])
         begin, end = (datetime.now(UTC) + timedelta(days=count) for count in days)
         try:
             alternative: x509.GeneralName = x509.IPAddress(ip_address(host))

@@ -11,6 +11,8 @@ import pytest
 
 REPOSITORY = Path(__file__).parents[2]
 DOMAINS = sorted(path.parent for path in REPOSITORY.glob("services/*/configs"))
+GUIDED = ("ad_detection", "baby_monitor", "emotion", "footprints", "home_security")
+"""Domains that came from a guide; others need no table for those who know it."""
 PICTURE = REPOSITORY / "docs" / "at_work.svg"
 SVG = "{http://www.w3.org/2000/svg}"
 
@@ -31,6 +33,19 @@ def test_a_domains_readme_is_short_and_says_what_it_has_to(domain: Path) -> None
     # A page for one or two tasks; each further one has its few lines.
     assert len(text.split()) <= 600 + 150 * max(0, len(own) - 1)
     assert re.findall(r"^## (.+)$", text, re.MULTILINE) == ["Use", "Train", "Data", "Limits"]
+
+
+@pytest.mark.parametrize("name", GUIDED)
+def test_a_domains_readme_leads_from_its_guide_to_what_is_here(name: str) -> None:
+    domain = REPOSITORY / "services" / name
+    text = (domain / "README.md").read_text("utf-8")
+    (table,) = re.findall(r"^\| in the guide \| here[^|]* \|\n\|---\|---\|\n((?:\|.+\|\n)+)", text, re.MULTILINE)
+    rows = [re.split(r"(?<!\\)\|", row)[1:-1] for row in table.splitlines()]
+    assert len(rows) >= 4
+    assert [row for row in rows if len(row) != 2 or not all(cell.strip() for cell in row)] == []
+    recipes = re.findall(r"pipit train ([\w.]+) --recipe (\w+)", text)
+    files = [f"{task.partition('.')[2]}-{recipe}.yaml" for task, recipe in recipes]
+    assert [file for file in files if not (domain / "configs" / file).is_file()] == []
 
 
 def test_there_are_tasks() -> None:

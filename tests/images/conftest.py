@@ -103,13 +103,19 @@ def start(docker: None) -> Iterator[Start]:
 Serve = Callable[..., Container]
 
 
+def for_everybody(server: str) -> tuple[str, ...]:
+    """Options of a container that listens to whoever reaches it, in plain text."""
+    values = {"HOST": "0.0.0.0", "ALLOW_ANONYMOUS": "true", "INSECURE": "true"}
+    return tuple(part for name, value in values.items() for part in ("--env", f"PIPIT_{server}_{name}={value}"))
+
+
 @pytest.fixture
 def serve(start: Start) -> Serve:
     """Starts an image of an inference server on a bundle's directory, and waits until it is ready."""
 
     def begin(image: str, bundle: Path, *options: str) -> Container:
         mount = ("--volume", f"{bundle}:/bundle:ro", "--env", "PIPIT_SERVING_BUNDLE=/bundle")
-        listen = ("--env", "PIPIT_SERVING_HOST=0.0.0.0", "--env", "PIPIT_SERVING_INSECURE=true")
+        listen = for_everybody("SERVING")
         container = start(image, options=(*mount, *listen, "--publish", "127.0.0.1:0:50051", *options))
         container.wait(lambda: container.health(50051) == "SERVING", "it serves")
         return container
@@ -122,7 +128,7 @@ def keep(start: Start) -> Serve:
     """Starts an image of the registry on a folder, for everybody, and waits until it is ready."""
 
     def begin(image: str, *options: str) -> Container:
-        settings = ("--env", "PIPIT_REGISTRY_HOST=0.0.0.0", "--env", "PIPIT_REGISTRY_INSECURE=true")
+        settings = for_everybody("REGISTRY")
         mount = ("--volume", "/var/lib/pipit/registry", "--publish", "127.0.0.1:0:50050")
         container = start(image, options=(*settings, *mount, *options))
         container.wait(lambda: container.health(50050) == "SERVING", "it serves")

@@ -30,7 +30,7 @@ LOCKS = {"registry": "services/registry/serve.lock.txt"} | {
 SERVERS = tuple(target for target, lock in LOCKS.items() if "serve" in lock)
 INFERENCE = SERVERS[1:]
 LICENCES = {f"{domain.name}-trainer": domain.licences for domain in DOMAINS}
-LISTS = ("lock", "late")
+LISTS = ("lock", "torch", "late.lock")
 FURTHER_LOCKS = {
     f"{domain.name}-trainer": tuple(f"services/{domain.package}/{domain.beside}.{kind}.txt" for kind in LISTS)
     for domain in DOMAINS
@@ -71,11 +71,19 @@ for file in NETWORK_FILES:
 
 def locked(path: str) -> dict[str, str]:
     """Names with versions, for Linux on this processor and CPython 3.11."""
-    lines = (REPOSITORY / path).read_text("utf-8").splitlines()
+    text = (REPOSITORY / path).read_text("utf-8")
+    # A requirement goes on, with the digests of its files, after a backslash.
+    lines = [line.partition(" --hash=")[0] for line in text.replace("\\\n", " ").splitlines()]
     requirements = [Requirement(line) for line in lines if line and not line.startswith("#")]
     here = {"python_version": "3.11", "python_full_version": "3.11.2"}
     chosen = [each for each in requirements if each.marker is None or each.marker.evaluate(here)]
     return {canonicalize_name(each.name): str(each.specifier).removeprefix("==") for each in chosen}
+
+
+def complete(path: str) -> dict[str, str]:
+    """As `locked`, with PyTorch where it comes after that lock."""
+    torch = path.replace(".lock.txt", ".torch.txt")
+    return locked(path) | (locked(torch) if (REPOSITORY / torch).is_file() else {})
 
 
 def built(*targets: str) -> list[Any]:
@@ -87,7 +95,7 @@ def built(*targets: str) -> list[Any]:
 
 def has_torch(target: str) -> bool:
     """Whether PyTorch is in the image, in whichever environment."""
-    return any("torch" in locked(path) for path in (LOCKS[target], *FURTHER_LOCKS.get(target, ())))
+    return any("torch" in complete(path) for path in (LOCKS[target], *FURTHER_LOCKS.get(target, ())))
 
 
 @pytest.fixture
@@ -118,7 +126,7 @@ def test_packages_are_those_of_the_lock_and_no_others(build: Build, packages: Pa
     found = packages(build(target))
     service = canonicalize_name(Path(LOCKS[target]).parent.name)
     own = {name: found.pop(name) for name in ("pipit-shared", f"pipit-{service}")}
-    assert found == locked(LOCKS[target])
+    assert found == complete(LOCKS[target])
     assert set(own.values()) == {"0.1.0"}
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import sys
@@ -11,6 +12,7 @@ import pytest
 from manifests.documents import named, pods_of
 from manifests.outside import ROOT, SECRETS, SERVERS
 from manifests.rendering import Cluster
+from manifests.settings import environment
 from model_registry.server import RegistryServer
 from model_registry.settings import RegistrySettings
 
@@ -48,8 +50,10 @@ def test_a_second_run_keeps_the_authority(certificates: Path) -> None:
 def test_the_pods_probe_asks_by_tls(
     kind: str, authority: str, certificates: Path, fullest: Cluster, tmp_path: Path
 ) -> None:
-    registry = next(pod for pod in pods_of(fullest.documents()) if pod.title == "Deployment registry")
-    command = registry.containers[0][kind]["exec"]["command"]
+    documents = fullest.documents()
+    (container,) = next(pod for pod in pods_of(documents) if pod.title == "Deployment registry").containers
+    command = container[kind]["exec"]["command"]
+    (file,) = [value for name, value in environment(documents, container).items() if name == "PIPIT_CA"]
     folder = certificates / "registry-tls"
     settings = RegistrySettings(
         store=tmp_path / "store",
@@ -65,8 +69,13 @@ def test_the_pods_probe_asks_by_tls(
             (certificates / "authority.key").unlink()
             subprocess.run([SCRIPT, certificates], check=True)
         here = {"python": sys.executable, "127.0.0.1:50050": f"127.0.0.1:{server.port}"}
-        here["/etc/pipit/tls/ca.crt"] = str(folder / "ca.crt")
-        result = subprocess.run([here.get(word, word) for word in command], capture_output=True, text=True, check=False)
+        result = subprocess.run(
+            [here.get(word, word) for word in command],
+            env={**os.environ, "PIPIT_CA": file.replace("/etc/pipit/tls", str(folder))},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
     finally:
         server.stop()
     assert (result.returncode == 0) == (authority == "its own"), result.stdout

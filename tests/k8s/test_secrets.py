@@ -11,7 +11,8 @@ import pytest
 from manifests.documents import Document, parse
 from manifests.outside import ROOT, SECRETS, SERVERS
 from manifests.rendering import render
-from pipit.rpc.auth import Role, read_tokens
+from pipit.rpc.auth import read_tokens
+from pipit.rpc.callers import Role
 
 
 @pytest.fixture
@@ -36,7 +37,7 @@ def test_every_secret_that_manifests_name_is_made(secrets: dict[str, Document]) 
 @pytest.mark.parametrize(
     ("secret", "key", "roles"),
     [
-        ("device-token", "pipit_serving_registry_token", {Role.DEVICE}),
+        ("device-token", "pipit_token", {Role.DEVICE}),
         ("trainer-token", "pipit_token", {Role.PUBLISHER, Role.OPERATOR}),
     ],
 )

@@ -2,15 +2,19 @@
 
     python bench_cry.py
 
-PIPIT_DATA must hold backbones. The processor's own time is taken, so that other work does not count. Heads
-are not trained, for their size and speed do not depend on that. Writes `cry_serving.csv`.
+PIPIT_DATA must hold backbones. The processor's own time is taken, so that other work does not count. Networks
+are not trained, for their size and speed do not depend on that. memory_mb: by how much a process grows that loads a
+network and answers a window. Writes `cry_serving.csv`.
 """
 
 from __future__ import annotations
 
+import multiprocessing
 from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
 from contextlib import closing
 from pathlib import Path
+from resource import getpagesize
 from tempfile import TemporaryDirectory
 from time import process_time
 from typing import Any
@@ -19,10 +23,11 @@ import numpy as np
 from baby_monitor.cry.hearing import Hearing, shape_of
 from baby_monitor.cry.network import TAKES_OF, build_network
 from baby_monitor.cry.recipe import CryRecipe
-from baby_monitor.cry.synthetic import crying
+from baby_monitor.cry.synthetic import CRIES, cry, crying
 from baby_monitor.cry.task import CryTrainer
 from baby_monitor.cry.whisper import read_whisper, whisper_file
 from measure import write_csv
+from numpy.typing import NDArray
 from pipit.pipelines.audio_windows import FrontEnd
 from pipit.runtimes import load_runtime
 from pipit.settings import DataSettings, load_settings
@@ -44,7 +49,7 @@ def main() -> None:
 
 def _measured(data: Path) -> Iterator[Row]:
     with closing(load_runtime(yamnet_file(data), "onnx")) as gate:
-        for name in ("yamnet", "whisper"):
+        for name in ("yamnet", "whisper", "student"):
             recipe = load_recipe(find_recipe(CryTrainer.recipe_folder, "baby_monitor.cry", name), CryRecipe)
             features = recipe.features
             front_end = FrontEnd(features.front_end, features.window_seconds, features.hop_seconds)
@@ -52,19 +57,46 @@ def _measured(data: Path) -> Iterator[Row]:
             window = crying(features.window_seconds)[np.newaxis]
             row = hearing(window)
             size = yamnet_file(data).stat().st_size
-            yield _row(name, "gate and features", "", size, lambda hearing=hearing, window=window: hearing(window))
+            hear = lambda hearing=hearing, window=window: hearing(window)  # noqa: E731
+            memory = _memory(yamnet_file(data), {"input": np.zeros((14, 1, 96, 64), np.float32)})
+            yield _row(name, "gate and features", "", size, memory, hear)
             encoder = read_whisper(whisper_file(data)) if name == "whisper" else None
             network = build_network(recipe, shape_of(front_end, TAKES_OF[name]), REASONS, encoder)
+            ranges = {"heard": hearing(_cries(front_end.samples))} if hearing.takes == "log_mel" else None
             for variant in recipe.export.variants:
                 with TemporaryDirectory() as folder:
                     path = Path(folder) / f"{variant}.onnx"
-                    export_onnx(network, variant, path, {"heard": row[0]}, "answers")
+                    export_onnx(network, variant, path, {"heard": row[0]}, "answers", ranges)
+                    memory = _memory(path, {"heard": row})
                     with closing(load_runtime(path, "onnx")) as runtime:
                         run = lambda runtime=runtime, row=row: runtime.run({"heard": row})  # noqa: E731
-                        yield _row(name, "network", variant, path.stat().st_size, run)
+                        yield _row(name, "network", variant, path.stat().st_size, memory, run)
 
 
-def _row(recipe: str, what: str, variant: str, size: int, call: Callable[[], object]) -> Row:
+def _cries(samples: int) -> NDArray[np.float32]:
+    """Windows of all reasons, (n, samples)."""
+    several = [np.concatenate([cry(reason, n, [n, part]) for part in range(4)]) for reason in CRIES for n in range(8)]
+    return np.stack(several)[:, :samples].astype(np.float32)
+
+
+def _memory(network: Path, inputs: dict[str, NDArray[np.float32]]) -> float:
+    with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
+        return pool.submit(_grown, network, inputs).result()
+
+
+def _grown(network: Path, inputs: dict[str, NDArray[np.float32]]) -> float:
+    """In MB, of a process that has done nothing else."""
+    before = _resident()
+    with closing(load_runtime(network, "onnx")) as runtime:
+        runtime.run(inputs)
+        return round((_resident() - before) / 1e6, 1)
+
+
+def _resident() -> int:
+    return int(Path("/proc/self/statm").read_text().split()[1]) * getpagesize()
+
+
+def _row(recipe: str, what: str, variant: str, size: int, memory: float, call: Callable[[], object]) -> Row:
     call()
     taken = []
     for _ in range(RUNS):
@@ -72,7 +104,8 @@ def _row(recipe: str, what: str, variant: str, size: int, call: Callable[[], obj
         call()
         taken.append(1_000.0 * (process_time() - begun))
     median = round(float(np.median(taken)), 2)
-    return {"recipe": recipe, "what": what, "variant": variant, "ms": median, "mb": round(size / 1e6, 2), "runs": RUNS}
+    given = {"recipe": recipe, "what": what, "variant": variant, "ms": median, "mb": round(size / 1e6, 2)}
+    return {**given, "memory_mb": memory, "runs": RUNS}
 
 
 if __name__ == "__main__":

@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 from pipit.errors import Unauthenticated
-from pipit.rpc.auth import Caller, Role, read_tokens
+from pipit.rpc.auth import read_tokens
+from pipit.rpc.callers import Caller, Role
 
 REPOSITORY = Path(__file__).parents[2]
 SCRIPT = REPOSITORY / "compose" / "secrets.sh"

@@ -9,7 +9,8 @@ from typing import Annotated
 import typer
 from pipit.cli.app import App
 from pipit.logging import configure_logging
-from pipit.rpc.auth import Role, hash_token
+from pipit.rpc.auth import hash_token
+from pipit.rpc.callers import Role
 from pipit.settings import load_settings
 
 from model_registry.server import RegistryServer
@@ -49,6 +50,9 @@ def serve(
 def token(
     name: Annotated[str, typer.Argument(help="Who will use it.")],
     role: Annotated[list[Role], typer.Option(help="What they may do; may be given more than once.")],
+    task: Annotated[
+        list[str] | None, typer.Option(help="The only task that they may ask; may be given more than once.")
+    ] = None,
 ) -> None:
     """Make a token, and its entry for the file that PIPIT_REGISTRY_TOKENS names.
 
@@ -57,10 +61,12 @@ def token(
     For example:
       echo callers: > tokens.yaml
       pipit registry token anna --role publisher --role operator >> tokens.yaml
+      pipit registry token doorbell --role reader --task home_security.sounds >> tokens.yaml
     """
     secret = secrets.token_urlsafe(32)
     typer.echo(f"token, for PIPIT_TOKEN: {secret}", err=True)
-    typer.echo(f"- name: {name}\n  roles: [{', '.join(sorted(role))}]\n  sha256: {hash_token(secret)}")
+    tasks = f"  tasks: [{', '.join(sorted(task))}]\n" if task else ""
+    typer.echo(f"- name: {name}\n  roles: [{', '.join(sorted(role))}]\n{tasks}  sha256: {hash_token(secret)}")
 
 
 def _announce(host: str, server: RegistryServer) -> None:

@@ -21,6 +21,7 @@ PRODUCTION = "production"
 """The environment that takes nothing synthetic."""
 _ATTEMPTS = 8
 _LONGEST_REASON = 1000
+_HIGHEST_REVISION = 10**12
 
 
 class Environments:
@@ -67,14 +68,17 @@ class Environments:
         reason: str = "",
         override_gates: bool = False,
         expected_revision: int | None = None,
+        newer_than: int = 0,
     ) -> Promotion:
-        """Points `name` to `version`; again, nothing changes.
+        """Points `name` to `version`; again, nothing changes. The move gets a higher revision than `newer_than`.
 
         Raises NotFound, GatesFailed also where it would not know people who are known today and where synthetic data
         would get into production, InvalidInput for an override without a reason, Conflict for a lost race or another
         revision than expected.
         """
         _check_reason(reason)
+        if newer_than > _HIGHEST_REVISION:
+            raise InvalidInput(f"no device has seen move {newer_than}; look at what it says")
         document = self._versions.get(task, version)
         manifest = self._versions.manifest(document)[1]
         gates = evaluate_gates(manifest)
@@ -91,7 +95,7 @@ class Environments:
                     f"{name} of {task} is at revision {pointer.revision}, not {expected_revision}: "
                     f"it points to {pointer.version or 'nothing'} now; look again and decide anew"
                 )
-            return pointer.promoted(document.version, document.digest, actor, self._now(), reason, refused)
+            return pointer.promoted(document.version, document.digest, actor, self._now(), reason, refused, newer_than)
 
         return Promotion(self._move(task, name, move).environment, gates)
 

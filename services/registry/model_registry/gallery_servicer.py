@@ -12,20 +12,23 @@ from pipit._pb.pipit.galleries.v1 import galleries_pb2_grpc
 from pipit.galleries import StoredGalleries, wire
 from pipit.galleries.index import check_gallery
 from pipit.metrics import Metrics
-from pipit.rpc.auth import Role
+from pipit.rpc.callers import Role
 
+from model_registry.audit_log import AuditLog
 from model_registry.watching import GalleryHub
 
 SERVICE = pb.DESCRIPTOR.services_by_name["GalleryService"].full_name
-_ANYBODY_KNOWN = frozenset(Role)
+# Sealed as they are, people are for those who name them and those who say who they are. Only a device may say that it
+# has forgotten somebody.
+_FOLLOWERS = frozenset({Role.DEVICE, Role.ENROLLER})
 _ROLES = {
-    "List": _ANYBODY_KNOWN,
-    "Get": _ANYBODY_KNOWN,
+    "List": _FOLLOWERS,
+    "Get": _FOLLOWERS,
     "Put": frozenset({Role.ENROLLER}),
     "Forget": frozenset({Role.ENROLLER}),
-    "Watch": _ANYBODY_KNOWN,
-    "Acknowledge": _ANYBODY_KNOWN,
-    "ListDevices": _ANYBODY_KNOWN,
+    "Watch": _FOLLOWERS,
+    "Acknowledge": frozenset({Role.DEVICE}),
+    "ListDevices": _FOLLOWERS,
 }
 METHOD_ROLES = {f"/{SERVICE}/{method}": roles for method, roles in _ROLES.items()}
 """Who may call what, for AuthInterceptor."""
@@ -34,9 +37,10 @@ METHOD_ROLES = {f"/{SERVICE}/{method}": roles for method, roles in _ROLES.items(
 class GalleryServicer(galleries_pb2_grpc.GalleryServiceServicer):  # type: ignore[misc]  # generated code has no types
     """Raises errors of the tree; ErrorInterceptor turns them into statuses."""
 
-    def __init__(self, galleries: StoredGalleries, hub: GalleryHub, metrics: Metrics) -> None:
+    def __init__(self, galleries: StoredGalleries, hub: GalleryHub, metrics: Metrics, audit: AuditLog) -> None:
         self._galleries = galleries
         self._hub = hub
+        self._audit = audit
         self._changes = metrics.counter("pipit_registry_gallery_changes_total")
 
     def List(self, request: pb.ListRequest, context: grpc.ServicerContext) -> pb.ListResponse:
@@ -47,17 +51,22 @@ class GalleryServicer(galleries_pb2_grpc.GalleryServiceServicer):  # type: ignor
         return pb.GetResponse(person=wire.sealed_to_proto(sealed))
 
     def Put(self, request: pb.PutRequest, context: grpc.ServicerContext) -> pb.PutResponse:
-        revision = self._galleries.put(
-            request.gallery,
-            wire.sealed_from_proto(request.person),
-            request.expected_revision,
-            request.seen_revision if request.HasField("seen_revision") else None,
-        )
+        person = wire.sealed_from_proto(request.person)
+        with self._audit.act(context, "put person", _subject(request.gallery, person.id)) as act:
+            revision = self._galleries.put(
+                request.gallery,
+                person,
+                request.expected_revision,
+                request.seen_revision if request.HasField("seen_revision") else None,
+            )
+            act.after = f"revision {revision}"
         self._changed(request.gallery, "put")
         return pb.PutResponse(revision=revision)
 
     def Forget(self, request: pb.ForgetRequest, context: grpc.ServicerContext) -> pb.ForgetResponse:
-        tombstone = self._galleries.forget(request.gallery, request.id)
+        with self._audit.act(context, "forget person", _subject(request.gallery, request.id)) as act:
+            tombstone = self._galleries.forget(request.gallery, request.id)
+            act.after = f"revision {tombstone.revision}"
         self._changed(request.gallery, "forget")
         return pb.ForgetResponse(tombstone=wire.tombstone_to_proto(tombstone))
 
@@ -78,3 +87,8 @@ class GalleryServicer(galleries_pb2_grpc.GalleryServiceServicer):  # type: ignor
     def _changed(self, gallery: str, action: str) -> None:
         self._changes.labels(gallery, action).inc()
         self._hub.look(gallery)
+
+
+def _subject(gallery: str, person: str) -> str:
+    """In the audit log, where names have no place: who was forgotten must not live on in it."""
+    return f"{person[:64]} of {check_gallery(gallery)}"

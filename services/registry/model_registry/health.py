@@ -8,11 +8,12 @@ from __future__ import annotations
 import threading
 
 import grpc
-from grpc_health.v1 import health, health_pb2_grpc
+from grpc_health.v1 import health_pb2_grpc
 from grpc_health.v1.health_pb2 import HealthCheckResponse
 from pipit.errors import PipitError
 from pipit.logging import get_logger
 from pipit.metrics import Metrics
+from pipit.rpc.health import HealthServicer
 from pipit.rpc.probe import LIVENESS
 from pipit.storage import ObjectStore
 
@@ -29,7 +30,7 @@ class StoreHealth:
         self._store = store
         self._services = ("", *services)
         self._interval = interval
-        self._servicer = health.HealthServicer()
+        self._servicer = HealthServicer()
         self._up = metrics.gauge("pipit_registry_store_up")
         self._was_up: bool | None = None
         self._stopped = threading.Event()

@@ -3,8 +3,11 @@
 blobs/sha256/<digest>                         content, written once; a manifest is a blob too
 models/<task>/versions/<version>.json         written once, last of all that a version needs
 models/<task>/environments/<environment>.json the pointer and its history, changed by compare-and-swap
+signatures/<digest>/<key>                     of a manifest, by a further key; 64 bytes, written once
+keys/signing.json                             the keys that may sign bundles, changed by compare-and-swap
 uploads/<digest>/<offset>                     pieces of a blob whose publishing broke off
 galleries/<name>/…                            sealed people; see `pipit.galleries.stored`
+audit/<number>.json                           who did what, each written once; see `model_registry.audit_log`
 """
 
 from __future__ import annotations
@@ -18,12 +21,17 @@ from pipit.errors import InvalidInput
 from pydantic import Field, TypeAdapter, ValidationError
 
 MODELS = "models/"
+AUDIT = "audit/"
+KEYS = "keys/signing.json"
+"""The keys that may sign bundles, with those that were revoked."""
+SIGNATURES = "signatures/"
 _OFFSET_DIGITS = 20
 """So that keys sort as the numbers do."""
 _task = TypeAdapter(TaskName)
 _digest = TypeAdapter(Digest)
 _environment = TypeAdapter(Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,62}$")])
 _VERSION_KEY = re.compile(r"models/([^/]+)/versions/([^/]+)\.json")
+_SIGNATURE_KEY = re.compile(r"signatures/([0-9a-f]{64})/([0-9a-f]{16})")
 _ENVIRONMENT_KEY = re.compile(r"models/([^/]+)/environments/([^/]+)\.json")
 
 
@@ -84,6 +92,17 @@ def part_offset(key: str) -> int:
     return int(key.rpartition("/")[2])
 
 
+def audit_record(number: int) -> str:
+    """Key of a record of the audit log."""
+    return f"{AUDIT}{number:0{_OFFSET_DIGITS}}.json"
+
+
+def audit_sequence(key: str) -> int:
+    """The reverse of `audit_record`; 0 for any other key."""
+    name = key.removeprefix(AUDIT).removesuffix(".json")
+    return int(name) if len(name) == _OFFSET_DIGITS and name.isdigit() else 0
+
+
 def version_of_key(key: str) -> tuple[str, str] | None:
     """Task and version of a version's key; None for any other."""
     match = _VERSION_KEY.fullmatch(key)
@@ -93,4 +112,20 @@ def version_of_key(key: str) -> tuple[str, str] | None:
 def environment_of_key(key: str) -> tuple[str, str] | None:
     """Task and name of an environment's key; None for any other."""
     match = _ENVIRONMENT_KEY.fullmatch(key)
+    return (match[1], match[2]) if match else None
+
+
+def signatures(digest: str) -> str:
+    """Prefix of the signatures that came after a manifest was published."""
+    return f"{SIGNATURES}{check_digest(digest)}/"
+
+
+def signature(digest: str, key: str) -> str:
+    """Key of the signature of a manifest by a key, by its id."""
+    return f"{signatures(digest)}{key}"
+
+
+def signature_of_key(key: str) -> tuple[str, str] | None:
+    """The manifest's digest and the signing key's id, of a signature's key; None for any other."""
+    match = _SIGNATURE_KEY.fullmatch(key)
     return (match[1], match[2]) if match else None

@@ -12,6 +12,7 @@ two versions; a promotion after it goes on from there. The history itself only g
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterable
 from dataclasses import fields
 from datetime import datetime
@@ -21,6 +22,8 @@ from pipit.bundle.manifest import Digest
 from pipit.errors import NotFound
 from pipit.registry.types import Action, Environment, Move
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+
+from model_registry.clocks import believed, dated
 
 
 class Document(BaseModel):
@@ -63,12 +66,19 @@ class Pointer(Document):
     history: tuple[MoveRecord, ...] = ()
 
     def promoted(
-        self, version: str, digest: str, actor: str, at: datetime, reason: str = "", overridden: bool = False
+        self,
+        version: str,
+        digest: str,
+        actor: str,
+        at: datetime,
+        reason: str = "",
+        overridden: bool = False,
+        newer_than: int = 0,
     ) -> Self:
-        """Points to `version`; the same pointer if it does already."""
-        if self.digest == digest and self.version == version:
+        """Points to `version`; the same pointer if it does already, by a move that is newer than `newer_than`."""
+        if self.digest == digest and self.version == version and self.revision > newer_than:
             return self
-        return self._moved("promote", version, digest, actor, at, reason, overridden)
+        return self._moved("promote", version, digest, actor, at, reason, overridden, newer_than)
 
     def rolled_back(self, actor: str, at: datetime, reason: str = "") -> Self:
         """Points to the version before. Raises NotFound if there is none."""
@@ -79,9 +89,10 @@ class Pointer(Document):
         return self._moved("rollback", version, digest, actor, at, reason, overridden=False)
 
     def in_force(self, at: datetime) -> Move | None:
-        """The move that decided what ran at that time; None before the first one."""
-        earlier = [record for record in self.history if record.at <= at]
-        return _move(earlier[-1]) if earlier else None
+        """The move that decided what ran at that time, wrong clocks apart; None before the first one."""
+        dates = believed([record.at for record in self.history])
+        earlier = bisect_right(dates, at)
+        return _move(self.history[earlier - 1]) if earlier else None
 
     def moves(self) -> tuple[Move, ...]:
         """All of them, oldest first."""
@@ -93,12 +104,18 @@ class Pointer(Document):
         return Environment(self.task, self.name, self.version, self.digest, self.revision)
 
     def _moved(
-        self, action: Action, version: str, digest: str, actor: str, at: datetime, reason: str, overridden: bool
+        self,
+        action: Action,
+        version: str,
+        digest: str,
+        actor: str,
+        at: datetime,
+        reason: str,
+        overridden: bool,
+        newer_than: int = 0,
     ) -> Self:
-        # A clock that was set back must not put a later move before an earlier one.
-        at = max(at, self.history[-1].at) if self.history else at
         record = MoveRecord(
-            at=at,
+            at=dated(at, self.history[-1].at if self.history else None),
             actor=actor,
             action=action,
             from_version=self.version,
@@ -106,7 +123,7 @@ class Pointer(Document):
             to_digest=digest,
             reason=reason,
             gates_overridden=overridden,
-            revision=self.revision + 1,
+            revision=max(self.revision, newer_than) + 1,
         )
         return self.model_copy(
             update={

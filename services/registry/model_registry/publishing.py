@@ -10,15 +10,16 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from pipit.bundle import MAX_MANIFEST_BYTES, Manifest, parse_manifest
 from pipit.bundle.gates import evaluate_gates
-from pipit.bundle.signing import SIGNATURE_BYTES, verify
+from pipit.bundle.signing import SIGNATURE_BYTES
 from pipit.errors import AlreadyExists, InputTooLarge, InvalidInput, NotFound
 from pipit.files import sha256_bytes
 from pipit.logging import get_logger
 from pipit.registry.types import MissingBlob, PublishedVersion, PublishPlan
+from pipit.rpc.callers import caller
 
+from model_registry.keys import Keys
 from model_registry.uploads import BlobWriter, Uploads
 from model_registry.versions import VersionDocument, Versions
 
@@ -27,10 +28,9 @@ _log = get_logger("model_registry.publishing")
 
 @dataclass(frozen=True, slots=True)
 class PublishLimits:
-    """What a bundle may be. trusted_keys: where there is any, one of them must have signed."""
+    """What a bundle may be."""
 
     max_bundle_bytes: int
-    trusted_keys: tuple[Ed25519PublicKey, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,11 +44,12 @@ class Chunk:
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A bundle that may be published. blobs: bytes by digest."""
+    """A bundle that may be published. blobs: bytes by digest. signed_by: empty while no key is listed."""
 
     manifest: Manifest
     manifest_bytes: bytes
     signature: bytes
+    signed_by: str
     digest: str
     blobs: dict[str, int]
 
@@ -60,19 +61,22 @@ class Publisher:
         self,
         versions: Versions,
         uploads: Uploads,
+        keys: Keys,
         limits: PublishLimits,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._versions = versions
         self._uploads = uploads
+        self._keys = keys
         self._limits = limits
         self._now = now
 
     def prepare(self, manifest_bytes: bytes, signature: bytes) -> PublishPlan:
         """What of the bundle is missing here.
 
-        Raises InvalidInput for a manifest that is wrong, InputTooLarge, IntegrityError for a missing or wrong
-        signature, AlreadyExists if the version stands with other content.
+        Raises InvalidInput for a manifest that is wrong, InputTooLarge, UntrustedSignature where keys are listed and
+        none of them signed, PermissionDenied for a task that is not the caller's, AlreadyExists if the version stands
+        with other content.
         """
         return self._plan(self._check(manifest_bytes, signature))
 
@@ -80,7 +84,8 @@ class Publisher:
         """Takes the missing content and publishes.
 
         Raises as `prepare` does; IntegrityError for content that does not match its digest, InvalidInput if content is
-        still missing when `chunks` ends.
+        still missing when `chunks` ends. Of a version that stands the signature of a further key is kept; it raises
+        InvalidInput while no key is listed, for then nobody knows whose it is.
         """
         candidate = self._check(manifest_bytes, signature)
         plan = self._plan(candidate)
@@ -95,20 +100,37 @@ class Publisher:
                 _log.info("lost_publish_race", task=document.task, version=document.version)
             else:
                 _log.info("published", task=document.task, version=document.version, by=actor)
-                return PublishedVersion(document.to_version(), created=True)
+                return PublishedVersion(self._versions.seen(document), created=True)
         standing = self._standing(candidate)
         if standing is None:
             raise NotFound("the version was removed from the store meanwhile; publish it again")
-        return PublishedVersion(standing.to_version(), created=False)
+        added = self._add_signature(candidate, standing)
+        return PublishedVersion(self._versions.seen(standing), created=False, signature_added=added)
+
+    def _add_signature(self, candidate: Candidate, standing: VersionDocument) -> bool:
+        if not candidate.signature or candidate.signature.hex() == standing.signature:
+            return False
+        if not candidate.signed_by:
+            raise InvalidInput(
+                f"{standing.name} was published with another signature, or none, and this registry knows no key that "
+                "could have made the new one; have an operator run `pipit keys trust`, and publish again"
+            )
+        added = self._versions.add_signature(standing, candidate.signed_by, candidate.signature)
+        if added:
+            _log.info("signature_added", task=standing.task, version=standing.version, key=candidate.signed_by)
+        return added
+
+    def name_of(self, manifest_bytes: bytes) -> str:
+        """Task and version. Raises InvalidInput for a manifest that is wrong, InputTooLarge."""
+        manifest = _parsed(manifest_bytes)
+        return f"{manifest.task} {manifest.version}"
 
     def _check(self, manifest_bytes: bytes, signature: bytes) -> Candidate:
-        if len(manifest_bytes) > MAX_MANIFEST_BYTES:
-            raise InputTooLarge(f"the manifest has {len(manifest_bytes)} bytes; at most {MAX_MANIFEST_BYTES} are taken")
+        manifest = _parsed(manifest_bytes)
         if len(signature) not in {0, SIGNATURE_BYTES}:
             raise InvalidInput(f"a signature has {SIGNATURE_BYTES} bytes, not {len(signature)}")
-        if self._limits.trusted_keys:
-            verify(signature, manifest_bytes, self._limits.trusted_keys)
-        manifest = parse_manifest(manifest_bytes)
+        signed_by = self._keys.signer(signature, manifest_bytes)
+        caller().check_task(manifest.task)
         blobs: dict[str, int] = {}
         for relative, entry in manifest.files.items():
             if blobs.setdefault(entry.sha256, entry.size) != entry.size:
@@ -118,7 +140,7 @@ class Publisher:
             raise InputTooLarge(
                 f"the bundle has {total} bytes; this registry takes at most {self._limits.max_bundle_bytes}"
             )
-        return Candidate(manifest, manifest_bytes, signature, sha256_bytes(manifest_bytes), blobs)
+        return Candidate(manifest, manifest_bytes, signature, signed_by, sha256_bytes(manifest_bytes), blobs)
 
     def _plan(self, candidate: Candidate) -> PublishPlan:
         if self._standing(candidate) is not None:
@@ -163,9 +185,16 @@ class Publisher:
             published_at=self._now(),
             published_by=actor,
             signature=candidate.signature.hex(),
+            signed_by=candidate.signed_by,
             gates=evaluate_gates(manifest),
             size=sum(entry.size for entry in manifest.files.values()),
         )
+
+
+def _parsed(manifest_bytes: bytes) -> Manifest:
+    if len(manifest_bytes) > MAX_MANIFEST_BYTES:
+        raise InputTooLarge(f"the manifest has {len(manifest_bytes)} bytes; at most {MAX_MANIFEST_BYTES} are taken")
+    return parse_manifest(manifest_bytes)
 
 
 def _received(

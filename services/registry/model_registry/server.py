@@ -9,31 +9,36 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import grpc
+from grpc_reflection.v1alpha import reflection
+from pipit._pb.pipit.audit.v1 import audit_pb2_grpc
 from pipit._pb.pipit.galleries.v1 import galleries_pb2_grpc
 from pipit._pb.pipit.registry.v1 import registry_pb2_grpc
 from pipit.galleries import StoredGalleries
 from pipit.logging import get_logger
 from pipit.metrics import Metrics
-from pipit.rpc.auth import AuthInterceptor
+from pipit.rpc.auth import Tokens
 from pipit.rpc.call_metrics import CallMetrics
-from pipit.rpc.server import build_server
+from pipit.rpc.places import Places
 from pipit.rpc.streams import StreamBudget
 from pipit.service.credentials import read_callers, read_trusted_keys
-from pipit.service.listener import OPEN_SERVICES, Listener
+from pipit.service.doors import build_guarded
+from pipit.service.listener import Listener
 from pipit.service.process import serve_until_signal
 from pipit.storage import LocalStore, ObjectStore
 
-from model_registry import gallery_servicer
+from model_registry import audit_servicer, gallery_servicer
+from model_registry.audit_log import AuditLog
+from model_registry.audit_servicer import AuditServicer
 from model_registry.environments import Environments
 from model_registry.gallery_servicer import GalleryServicer
 from model_registry.health import StoreHealth
+from model_registry.keys import Keys
 from model_registry.publishing import Publisher, PublishLimits
-from model_registry.servicer import METHOD_ROLES, SERVICE, RegistryServicer
+from model_registry.servicer import METHOD_ROLES, SERVICE, RegistryServicer, Transfers
 from model_registry.settings import RegistrySettings
-from model_registry.slots import Slots
 from model_registry.uploads import MEBIBYTE, Uploads
 from model_registry.versions import Versions
-from model_registry.watching import AssignmentHub, GalleryHub
+from model_registry.watching import KEYS, GalleryHub, RegistryHub
 
 _OPTIONS = (
     # A device that lost its power does not say so; what it held is free again after this.
@@ -45,7 +50,8 @@ _OPTIONS = (
     ("grpc.http2.min_ping_interval_without_data_ms", 5_000),
     ("grpc.keepalive_permit_without_calls", 1),
 )
-_SERVICES = (SERVICE, gallery_servicer.SERVICE)
+_SERVICES = (SERVICE, gallery_servicer.SERVICE, audit_servicer.SERVICE)
+_METHOD_ROLES = METHOD_ROLES | gallery_servicer.METHOD_ROLES | audit_servicer.METHOD_ROLES
 _WAITING_PER_THREAD = 16
 """Calls that may wait for one; more are turned away, so that none waits for longer than its caller does."""
 _log = get_logger("model_registry.server")
@@ -67,19 +73,30 @@ class RegistryServer:
         versions = Versions(self._store)
         galleries = StoredGalleries(self._store)
         environments = Environments(self._store, versions, galleries)
-        self._hub = AssignmentHub(
-            lambda key: environments.assignment(*key), settings.poll_seconds, settings.max_watchers
+        keys = Keys(self._store, read_trusted_keys(settings))
+        self._hub = RegistryHub(
+            lambda key: keys.list() if key == KEYS else environments.assignment(*key),
+            settings.poll_seconds,
+            settings.max_watchers,
+            self._tokens.share,
         )
         self.metrics.gauge("pipit_registry_watchers").set_function(lambda: self._hub.watchers)
-        self._gallery_hub = GalleryHub(galleries.list, settings.poll_seconds, settings.max_watchers)
+        self._gallery_hub = GalleryHub(galleries.list, settings.poll_seconds, settings.max_watchers, self._tokens.share)
         self.metrics.gauge("pipit_registry_gallery_watchers").set_function(lambda: self._gallery_hub.watchers)
-        publisher = Publisher(versions, Uploads(self._store, settings.part_mib * MEBIBYTE), _limits(settings))
-        transfers = Slots(settings.max_transfers, f"{settings.max_transfers} transfers are under way; try again later")
-        servicer = RegistryServicer(
-            self._store, versions, environments, publisher, self._hub, transfers, self._tokens, self.metrics
+        limits = PublishLimits(settings.max_bundle_mib * MEBIBYTE)
+        publisher = Publisher(versions, Uploads(self._store, settings.part_mib * MEBIBYTE), keys, limits)
+        transfers = Transfers(
+            _places(settings.max_publishes, "publishes", self._tokens),
+            _places(settings.max_transfers, "downloads", self._tokens),
         )
-        server = self._build(servicer, GalleryServicer(galleries, self._gallery_hub, self.metrics))
+        audit = AuditLog(self._store, self.metrics)
+        servicer = RegistryServicer(
+            self._store, versions, environments, publisher, keys, self._hub, transfers, self.metrics, audit
+        )
+        server = self._build(servicer, GalleryServicer(galleries, self._gallery_hub, self.metrics, audit))
+        audit_pb2_grpc.add_AuditServiceServicer_to_server(AuditServicer(audit, transfers.downloads), server)
         self._listener = Listener(settings, server, _SERVICES, self.metrics.registry)
+        self._listener.report(self.metrics, self._tokens)
 
     @property
     def port(self) -> int:
@@ -122,18 +139,18 @@ class RegistryServer:
     def _build(self, servicer: RegistryServicer, galleries: GalleryServicer) -> grpc.Server:
         settings = self._settings
         # Each kind of stream has a limit of its own, below this one.
-        streams = 2 * settings.max_watchers + settings.max_transfers
-        server = build_server(
-            [
-                AuthInterceptor(self._tokens, METHOD_ROLES | gallery_servicer.METHOD_ROLES, OPEN_SERVICES),
-                StreamBudget(streams + settings.threads),
-            ],
+        streams = 2 * settings.max_watchers + settings.max_transfers + settings.max_publishes
+        server = build_guarded(
+            settings,
+            self._tokens,
+            _METHOD_ROLES,
+            StreamBudget(streams + settings.threads, without=(reflection.SERVICE_NAME,)),
             [CallMetrics(self.metrics)],
-            max_workers=settings.threads,
-            max_concurrent=streams + _WAITING_PER_THREAD * settings.threads,
+            threads=settings.threads,
+            waiting=_WAITING_PER_THREAD * settings.threads,
+            receiving=(f"/{SERVICE}/Publish",),
             options=_OPTIONS,
-            max_connection_age_seconds=settings.max_connection_age_seconds,
-            max_connection_age_grace_seconds=settings.grace_seconds,
+            cut_seconds=settings.grace_seconds,
         )
         registry_pb2_grpc.add_RegistryServiceServicer_to_server(servicer, server)
         galleries_pb2_grpc.add_GalleryServiceServicer_to_server(galleries, server)
@@ -157,8 +174,8 @@ def open_store(settings: RegistrySettings) -> ObjectStore:
     )
 
 
-def _limits(settings: RegistrySettings) -> PublishLimits:
-    return PublishLimits(settings.max_bundle_mib * MEBIBYTE, read_trusted_keys(settings))
+def _places(places: int, what: str, tokens: Tokens) -> Places:
+    return Places(places, f"{places} {what} are under way; try again later", tokens.share)
 
 
 def serve(settings: RegistrySettings, on_start: Callable[[RegistryServer], None] | None = None) -> int:

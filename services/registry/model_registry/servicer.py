@@ -5,24 +5,27 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import grpc
 from pipit._pb.pipit.registry.v1 import registry_pb2 as pb
 from pipit._pb.pipit.registry.v1 import registry_pb2_grpc
-from pipit.errors import InvalidInput, NotFound
+from pipit.errors import InvalidInput, NotFound, PermissionDenied
 from pipit.metrics import Metrics
 from pipit.registry import wire
-from pipit.registry.types import Environment
-from pipit.rpc.auth import Role, Tokens
+from pipit.registry.types import Assignment, Environment
+from pipit.rpc.callers import Role, caller
+from pipit.rpc.places import Places
 from pipit.rpc.timestamps import moment
 from pipit.storage import ObjectStore
 
 from model_registry import layout
+from model_registry.audit_log import AuditLog
 from model_registry.environments import Environments
+from model_registry.keys import Keys
 from model_registry.publishing import Chunk, Publisher
-from model_registry.slots import Slots
 from model_registry.versions import Versions
-from model_registry.watching import AssignmentHub
+from model_registry.watching import KEYS, RegistryHub
 
 SERVICE = pb.DESCRIPTOR.services_by_name["RegistryService"].full_name
 _MOST_TASKS = 100
@@ -38,9 +41,20 @@ _ROLES = {
     "Watch": _ANYBODY_KNOWN,
     "Download": _ANYBODY_KNOWN,
     "History": _ANYBODY_KNOWN,
+    "ListKeys": _ANYBODY_KNOWN,
+    "TrustKey": frozenset({Role.OPERATOR}),
+    "RevokeKey": frozenset({Role.OPERATOR}),
 }
 METHOD_ROLES = {f"/{SERVICE}/{method}": roles for method, roles in _ROLES.items()}
 """Who may call what, for AuthInterceptor."""
+
+
+@dataclass(frozen=True, slots=True)
+class Transfers:
+    """Places for streams of content, each kind apart: however much is fetched, there is room to publish the remedy."""
+
+    publishes: Places
+    downloads: Places
 
 
 class RegistryServicer(registry_pb2_grpc.RegistryServiceServicer):  # type: ignore[misc]  # generated code has no types
@@ -52,18 +66,20 @@ class RegistryServicer(registry_pb2_grpc.RegistryServiceServicer):  # type: igno
         versions: Versions,
         environments: Environments,
         publisher: Publisher,
-        hub: AssignmentHub,
-        transfers: Slots,
-        tokens: Tokens,
+        keys: Keys,
+        hub: RegistryHub,
+        transfers: Transfers,
         metrics: Metrics,
+        audit: AuditLog,
     ) -> None:
         self._store = store
         self._versions = versions
         self._environments = environments
         self._publisher = publisher
+        self._keys = keys
         self._hub = hub
         self._transfers = transfers
-        self._tokens = tokens
+        self._audit = audit
         self._published = metrics.counter("pipit_registry_published_total")
         self._moves = metrics.counter("pipit_registry_moves_total")
 
@@ -77,38 +93,53 @@ class RegistryServicer(registry_pb2_grpc.RegistryServiceServicer):  # type: igno
         if first is None or not first.HasField("begin"):
             raise InvalidInput("the first message of a publish must be the manifest (begin)")
         begin = first.begin
-        actor = self._actor(context)
-        with self._transfers.take():
-            published = self._publisher.publish(begin.manifest, begin.signature, _chunks(request), actor)
+        subject = self._publisher.name_of(begin.manifest)
+        with self._transfers.publishes.take(), self._audit.act(context, "publish", subject) as act:
+            published = self._publisher.publish(begin.manifest, begin.signature, _chunks(request), caller().name)
+            act.after = published.version.digest
+        if published.signature_added:
+            self._hub.offer(KEYS, self._keys.touch())
         if published.created:
             self._published.labels(published.version.task).inc()
-        return pb.PublishResponse(version=wire.version_to_proto(published.version), created=published.created)
-
-    def GetVersion(self, request: pb.GetVersionRequest, context: grpc.ServicerContext) -> pb.GetVersionResponse:
-        content = self._versions.content(request.task, request.version)
-        return pb.GetVersionResponse(
-            version=wire.version_to_proto(content.version), manifest=content.manifest, signature=content.signature
+        return pb.PublishResponse(
+            version=wire.version_to_proto(published.version),
+            created=published.created,
+            signature_added=published.signature_added,
         )
 
+    def GetVersion(self, request: pb.GetVersionRequest, context: grpc.ServicerContext) -> pb.GetVersionResponse:
+        caller().check_task(request.task)
+        return wire.content_to_proto(self._versions.content(request.task, request.version))
+
     def ListVersions(self, request: pb.ListVersionsRequest, context: grpc.ServicerContext) -> pb.ListVersionsResponse:
+        asking = caller()
+        if request.task:
+            asking.check_task(request.task)
         versions = self._versions.list(request.task)
         if request.task and not versions:
             raise NotFound(f"nothing of task {request.task} was published")
+        environments = self._environments.list(request.task)
         return pb.ListVersionsResponse(
-            versions=[wire.version_to_proto(version) for version in versions],
-            environments=[wire.environment_to_proto(entry) for entry in self._environments.list(request.task)],
+            versions=[wire.version_to_proto(version) for version in versions if asking.may_ask(version.task)],
+            environments=[wire.environment_to_proto(entry) for entry in environments if asking.may_ask(entry.task)],
         )
 
     def Promote(self, request: pb.PromoteRequest, context: grpc.ServicerContext) -> pb.PromoteResponse:
-        promotion = self._environments.promote(
-            request.task,
-            request.version,
-            request.environment,
-            self._actor(context),
-            request.reason,
-            request.override_gates,
-            request.expected_revision if request.HasField("expected_revision") else None,
-        )
+        caller().check_task(request.task)
+        before = self._stands(request.task, request.environment)
+        subject = f"{request.environment} of {request.task} to {request.version}"
+        with self._audit.act(context, "promote", subject, before, request.reason) as act:
+            promotion = self._environments.promote(
+                request.task,
+                request.version,
+                request.environment,
+                caller().name,
+                request.reason,
+                request.override_gates,
+                request.expected_revision if request.HasField("expected_revision") else None,
+                request.newer_than,
+            )
+            act.after = _shown(promotion.environment.assignment)
         self._moved(promotion.environment, "promote")
         return pb.PromoteResponse(
             environment=wire.environment_to_proto(promotion.environment),
@@ -116,13 +147,17 @@ class RegistryServicer(registry_pb2_grpc.RegistryServiceServicer):  # type: igno
         )
 
     def Rollback(self, request: pb.RollbackRequest, context: grpc.ServicerContext) -> pb.RollbackResponse:
-        environment = self._environments.rollback(
-            request.task, request.environment, self._actor(context), request.reason
-        )
+        caller().check_task(request.task)
+        before = self._stands(request.task, request.environment)
+        subject = f"{request.environment} of {request.task}"
+        with self._audit.act(context, "rollback", subject, before, request.reason) as act:
+            environment = self._environments.rollback(request.task, request.environment, caller().name, request.reason)
+            act.after = _shown(environment.assignment)
         self._moved(environment, "rollback")
         return pb.RollbackResponse(environment=wire.environment_to_proto(environment))
 
     def Resolve(self, request: pb.ResolveRequest, context: grpc.ServicerContext) -> pb.ResolveResponse:
+        caller().check_task(request.task)
         pointer = self._environments.get(request.task, request.environment)
         return pb.ResolveResponse(assignment=wire.assignment_to_proto(pointer.environment.assignment))
 
@@ -132,10 +167,12 @@ class RegistryServicer(registry_pb2_grpc.RegistryServiceServicer):  # type: igno
         layout.check_environment(request.environment)
         for task in request.tasks:
             layout.check_task(task)
+            caller().check_task(task)
         context.add_callback(self._hub.wake)
-        keys = [(task, request.environment) for task in request.tasks]
-        for assignment in self._hub.watch(keys, context.is_active):
-            yield pb.WatchResponse(assignment=wire.assignment_to_proto(assignment))
+        # Whose signatures are good a device has to know before it is told of a bundle.
+        keys = [KEYS] * request.keys + [(task, request.environment) for task in request.tasks]
+        for news in self._hub.watch(keys, context.is_active):
+            yield wire.news_to_proto(news)
 
     def Download(self, request: pb.DownloadRequest, context: grpc.ServicerContext) -> Iterator[pb.DownloadResponse]:
         key = layout.blob(request.digest)
@@ -145,24 +182,56 @@ class RegistryServicer(registry_pb2_grpc.RegistryServiceServicer):  # type: igno
             raise NotFound(f"no blob {request.digest}; ask for the digests of a published manifest") from None
         if request.offset > size:
             raise InvalidInput(f"blob {request.digest} has {size} bytes; it has no offset {request.offset}")
-        with self._transfers.take():
+        with self._transfers.downloads.take():
             yield pb.DownloadResponse(total_size=size)
             for data in self._store.open(key, request.offset):
                 yield pb.DownloadResponse(data=data)
 
     def History(self, request: pb.HistoryRequest, context: grpc.ServicerContext) -> pb.HistoryResponse:
+        caller().check_task(request.task)
         pointer = self._environments.get(request.task, request.environment)
         if not request.HasField("at"):
             return pb.HistoryResponse(moves=[wire.move_to_proto(move) for move in pointer.moves()])
         move = pointer.in_force(moment(request.at))
         return pb.HistoryResponse(moves=[] if move is None else [wire.move_to_proto(move)])
 
-    def _actor(self, context: grpc.ServicerContext) -> str:
-        return self._tokens.caller(context.invocation_metadata()).name
+    def _stands(self, task: str, environment: str) -> str:
+        return _shown(self._environments.assignment(task, environment))
+
+    def ListKeys(self, request: pb.ListKeysRequest, context: grpc.ServicerContext) -> pb.ListKeysResponse:
+        return pb.ListKeysResponse(keys=wire.keys_to_proto(self._keys.list()))
+
+    def TrustKey(self, request: pb.TrustKeyRequest, context: grpc.ServicerContext) -> pb.TrustKeyResponse:
+        _check_whole()
+        expected = request.expected_revision if request.HasField("expected_revision") else None
+        key = wire.key_from_request(request)
+        with self._audit.act(context, "trust key", key.id) as act:
+            keys = self._keys.trust(key, caller().name, expected)
+            act.after = f"revision {keys.revision}"
+        self._hub.offer(KEYS, keys)
+        return pb.TrustKeyResponse(keys=wire.keys_to_proto(keys))
+
+    def RevokeKey(self, request: pb.RevokeKeyRequest, context: grpc.ServicerContext) -> pb.RevokeKeyResponse:
+        _check_whole()
+        with self._audit.act(context, "revoke key", request.key_id[:64], reason=request.reason) as act:
+            keys = self._keys.revoke(request.key_id, caller().name, request.reason)
+            act.after = f"revision {keys.revision}"
+        self._hub.offer(KEYS, keys)
+        return pb.RevokeKeyResponse(keys=wire.keys_to_proto(keys))
 
     def _moved(self, environment: Environment, action: str) -> None:
         self._moves.labels(environment.task, environment.name, action).inc()
         self._hub.offer((environment.task, environment.name), environment.assignment)
+
+
+def _shown(assignment: Assignment) -> str:
+    """Where an environment points, in the audit log."""
+    return f"{assignment.version}, revision {assignment.revision}" if assignment.revision else ""
+
+
+def _check_whole() -> None:
+    if (asking := caller()).tasks is not None:
+        raise PermissionDenied(f"{asking.name} may move some tasks only, but keys are for all of them")
 
 
 def _chunks(requests: Iterator[pb.PublishRequest]) -> Iterator[Chunk]:

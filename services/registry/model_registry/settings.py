@@ -41,11 +41,13 @@ class RegistrySettings(ServiceSettings):
     """Devices that may watch this copy at once, and as many again that follow galleries; one more gets
     RESOURCE_EXHAUSTED."""
     max_transfers: Count = 16
-    """Publishes and downloads at once; one more gets RESOURCE_EXHAUSTED."""
+    """Downloads at once; one more gets RESOURCE_EXHAUSTED."""
+    max_publishes: Count = 4
+    """Publishes at once, beside downloads; one more gets RESOURCE_EXHAUSTED."""
     max_bundle_mib: Count = 2048
     """Largest bundle, in MiB."""
     part_mib: Annotated[int, Field(ge=1, le=256)] = 8
-    """MiB of an upload that are held in memory before they are stored."""
+    """MiB of each publish that are held in memory before they are stored."""
     poll_seconds: Annotated[float, Field(gt=0.0)] = 2.0
     """How often the store is asked for moves that came through other copies of the service, and whether it is there."""
     grace_seconds: Seconds = 10.0

@@ -15,12 +15,12 @@ from collections.abc import Callable, Hashable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import Generic, Protocol, TypeVar
 
+from pipit.bundle.keys import KeyList
 from pipit.errors import IntegrityError, Unavailable
 from pipit.galleries import Listing
 from pipit.logging import get_logger
 from pipit.registry.types import Assignment
-
-from model_registry.slots import Slots
+from pipit.rpc.places import Places, Share, everything
 
 _log = get_logger("model_registry.watching")
 _LAST_POLL_SECONDS = 5.0
@@ -42,12 +42,14 @@ Item = TypeVar("Item", bound=Revised)
 class Hub(Generic[Key, Item]):
     """A watcher holds the thread of its call."""
 
-    def __init__(self, read: Callable[[Key], Item], poll_seconds: float, max_watchers: int) -> None:
-        """read: what stands in the store now. poll_seconds: how often others' changes are seen."""
+    def __init__(
+        self, read: Callable[[Key], Item], poll_seconds: float, max_watchers: int, share: Share = everything
+    ) -> None:
+        """read: what stands in the store now. poll_seconds: how often others' changes are seen. share: of a caller."""
         self._read = read
         self._poll_seconds = poll_seconds
-        self._slots = Slots(
-            max_watchers, f"{max_watchers} devices watch this copy of the registry already; add another copy"
+        self._places = Places(
+            max_watchers, f"{max_watchers} devices watch this copy of the registry already; add another copy", share
         )
         self._changed = threading.Condition()
         self._latest: dict[Key, Item] = {}
@@ -58,7 +60,7 @@ class Hub(Generic[Key, Item]):
     @property
     def watchers(self) -> int:
         """How many watch now."""
-        return self._slots.taken
+        return self._places.taken
 
     def start(self) -> None:
         """Begins to poll."""
@@ -101,7 +103,7 @@ class Hub(Generic[Key, Item]):
         """
         keys = list(dict.fromkeys(keys))
         sent: dict[Key, int] = {}
-        with self._slots.take(), self._watching(keys):
+        with self._places.take(), self._watching(keys):
             for key in keys:
                 self.offer(key, self._read(key))
             while is_active():
@@ -153,7 +155,8 @@ class Hub(Generic[Key, Item]):
                 away = False
 
 
-AssignmentHub = Hub[tuple[str, str], Assignment]
-"""By task and environment."""
+RegistryHub = Hub[tuple[str, str], Assignment | KeyList]
+"""By task and environment; the keys that may sign stand under `KEYS`."""
+KEYS = ("", "")
 GalleryHub = Hub[str, Listing]
 """By the gallery's name."""

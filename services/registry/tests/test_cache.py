@@ -18,6 +18,7 @@ from typing import Any
 import pytest
 from model_registry.server import RegistryServer
 from pipit.bundle import Bundle, open_bundle
+from pipit.bundle.keyring import Keyring
 from pipit.bundle.signing import generate_key
 from pipit.errors import InputTooLarge, IntegrityError, InvalidInput, NotFound, Unavailable
 from pipit.registry import Assignment, BundleCache, Cancellation, RegistryClient
@@ -242,7 +243,7 @@ def test_only_trusted_bundles_are_fetched_or_served(
     signed, unsigned = make_bundle("1.0.0", key=key), make_bundle("1.1.0")
     for bundle in (signed, unsigned):
         counting.publish(bundle.path)
-    cache = BundleCache(tmp_path / "cache", 64 * MEBIBYTE, [key.public_key()])
+    cache = BundleCache(tmp_path / "cache", 64 * MEBIBYTE, Keyring([key.public_key()]))
 
     path = cache.fetch(counting, TASK, "1.0.0", signed.digest)
     assert open_bundle(path, [key.public_key()]).signed_by is not None
@@ -252,7 +253,7 @@ def test_only_trusted_bundles_are_fetched_or_served(
     assert counting.downloaded == downloaded
     cache.close()
 
-    other = BundleCache(tmp_path / "cache", 64 * MEBIBYTE, [generate_key().public_key()])
+    other = BundleCache(tmp_path / "cache", 64 * MEBIBYTE, Keyring([generate_key().public_key()]))
     with pytest.raises(IntegrityError, match="not that of a trusted key"):
         other.fetch(counting, TASK, "1.0.0", signed.digest)
     other.close()

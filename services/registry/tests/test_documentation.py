@@ -8,7 +8,7 @@ from pathlib import Path
 from model_registry.servicer import METHOD_ROLES
 from model_registry.settings import RegistrySettings
 from pipit.errors import PipitError
-from pipit.rpc.auth import Role
+from pipit.rpc.callers import Role
 
 README = Path(__file__).parents[1] / "README.md"
 PAGE = Path(__file__).parents[3] / "docs" / "registry.md"
@@ -34,7 +34,7 @@ def test_every_role_is_described() -> None:
     publishing = {method for method, roles in METHOD_ROLES.items() if roles == {Role.PUBLISHER}}
     assert {method.rpartition("/")[2] for method in publishing} == {"PreparePublish", "Publish"}
     moving = {method for method, roles in METHOD_ROLES.items() if roles == {Role.OPERATOR}}
-    assert {method.rpartition("/")[2] for method in moving} == {"Promote", "Rollback"}
+    assert {method.rpartition("/")[2] for method in moving} == {"Promote", "Rollback", "TrustKey", "RevokeKey"}
 
 
 def test_every_status_is_in_the_table() -> None:

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from model_registry.clocks import believed
 from model_registry.pointer import Pointer, replay
 from pipit.errors import NotFound
 
@@ -69,13 +70,48 @@ def test_the_history_says_who_did_what_and_what_was_in_force() -> None:
     assert pointer.in_force(BEGIN + timedelta(days=700)) == third
 
 
-def test_a_clock_that_was_set_back_does_not_turn_the_history_round() -> None:
-    pointer = promote(promote(EMPTY, "1", day=5), "2", day=1)
+def promote_at(pointer: Pointer, version: str, at: datetime) -> Pointer:
+    return pointer.promoted(version, digest_of(version), "anna", at)
+
+
+def test_a_clock_that_was_set_right_does_not_turn_the_history_round() -> None:
+    pointer = promote_at(promote(EMPTY, "1", day=5), "2", BEGIN + timedelta(days=4, hours=23))
 
     assert [move.at for move in pointer.moves()] == [BEGIN + timedelta(days=5)] * 2
     move = pointer.in_force(BEGIN + timedelta(days=5))
     assert move is not None
     assert move.to_version == "2"
+
+
+@pytest.mark.parametrize("wrong", [datetime(1970, 1, 1, tzinfo=UTC), datetime(2031, 1, 1, tzinfo=UTC)])
+def test_one_wrong_clock_dates_no_other_move(wrong: datetime) -> None:
+    pointer = promote_at(promote(promote(EMPTY, "1", day=0), "2", day=2), "3", wrong)
+    pointer = promote(promote(pointer, "4", day=6), "5", day=8)
+
+    assert [move.at for move in pointer.moves()] == [*(BEGIN + timedelta(days=n) for n in (0, 2)), wrong] + [
+        BEGIN + timedelta(days=n) for n in (6, 8)
+    ]
+    for day, version in ((0, "1"), (1, "1"), (3, "2"), (5, "2"), (6, "4"), (7, "4"), (9, "5"), (9000, "5")):
+        move = pointer.in_force(BEGIN + timedelta(days=day))
+        assert move is not None
+        assert move.to_version == version
+    assert pointer.in_force(BEGIN - timedelta(seconds=1)) is None
+
+
+def test_the_last_move_is_in_force_now_whatever_its_clock_said() -> None:
+    pointer = promote_at(promote(promote(EMPTY, "1", day=0), "2", day=2), "3", datetime(1970, 1, 1, tzinfo=UTC))
+
+    move = pointer.in_force(BEGIN + timedelta(days=3))
+    assert move is not None
+    assert move.to_version == "3"
+
+
+@given(st.lists(st.integers(0, 400).map(lambda day: BEGIN + timedelta(days=day)), max_size=30))
+def test_believed_dates_never_go_back_and_right_ones_stay(dates: list[datetime]) -> None:
+    found = believed(dates)
+    assert found == sorted(found)
+    assert set(found) <= set(dates)
+    assert believed(sorted(dates)) == sorted(dates)
 
 
 def test_what_a_newer_service_wrote_is_kept() -> None:
@@ -114,5 +150,7 @@ def test_replaying_the_history_gives_the_state(steps: list[str], days: list[int]
         assert [record.from_version for record in pointer.history[1:]] == [
             record.to_version for record in pointer.history[:-1]
         ]
-        times = [record.at for record in pointer.history]
-        assert times == sorted(times)
+        if pointer.history:
+            move = pointer.in_force(BEGIN + timedelta(days=1000))
+            assert move is not None
+            assert (move.to_version, move.revision) == (pointer.version, pointer.revision)

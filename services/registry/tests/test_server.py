@@ -208,7 +208,7 @@ def certificate(tmp_path: Path) -> tuple[Path, Path]:
 def test_calls_can_be_encrypted(start: Callable[..., RegistryServer], certificate: tuple[Path, Path]) -> None:
     server = start(tls_certificate=certificate[0], tls_key=certificate[1])
 
-    with RegistryClient(f"127.0.0.1:{server.port}", certificate_authority=certificate[0]) as client:
+    with RegistryClient(f"127.0.0.1:{server.port}", ca=certificate[0]) as client:
         assert client.list_versions().versions == ()
     with RegistryClient(f"127.0.0.1:{server.port}") as client, pytest.raises(Unavailable):
         client.list_versions()
@@ -219,7 +219,7 @@ def test_calls_can_be_encrypted(start: Callable[..., RegistryServer], certificat
     [
         (
             {"host": "0.0.0.0"},
-            "set PIPIT_REGISTRY_TOKENS, PIPIT_REGISTRY_TLS_CERTIFICATE, PIPIT_REGISTRY_TLS_KEY as well",
+            "set PIPIT_REGISTRY_TOKENS, or .*; and PIPIT_REGISTRY_TLS_CERTIFICATE and PIPIT_REGISTRY_TLS_KEY, or",
         ),
         ({"tls_key": "key.pem"}, "set both of tls_certificate and tls_key"),
         ({"port": 70000}, "PIPIT_REGISTRY_PORT"),
@@ -304,8 +304,9 @@ def test_tokens_are_made_that_the_registry_takes(tmp_path: Path) -> None:
     path = tmp_path / "tokens.yaml"
     path.write_text("callers:\n")
     secrets = {}
-    for name, roles in (("anna", ["publisher", "operator"]), ("pi-1", ["device"])):
-        result = CliRunner().invoke(app, ["token", name, *(f"--role={role}" for role in roles)])
+    for name, roles, tasks in (("anna", ["publisher", "operator"], []), ("pi-1", ["device"], [TASK])):
+        options = [*(f"--role={role}" for role in roles), *(f"--task={task}" for task in tasks)]
+        result = CliRunner().invoke(app, ["token", name, *options])
         assert result.exit_code == 0
         secrets[name] = result.stderr.strip().rpartition(" ")[2]
         assert secrets[name] not in result.stdout
@@ -315,9 +316,9 @@ def test_tokens_are_made_that_the_registry_takes(tmp_path: Path) -> None:
     tokens = read_tokens(path)
 
     callers = {name: tokens.caller([("authorization", f"Bearer {secret}")]) for name, secret in secrets.items()}
-    assert {name: (caller.name, sorted(caller.roles)) for name, caller in callers.items()} == {
-        "anna": ("anna", ["operator", "publisher"]),
-        "pi-1": ("pi-1", ["device"]),
+    assert {name: (caller.name, sorted(caller.roles), caller.tasks) for name, caller in callers.items()} == {
+        "anna": ("anna", ["operator", "publisher"], None),
+        "pi-1": ("pi-1", ["device"], {TASK}),
     }
 
 

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from pipit.bundle.version import SemanticVersion
 from pipit.errors import NotFound
+from pipit.types import TASK_NAME
 
 FORMAT = 1
 MANIFEST_FILE = "bundle.yaml"
@@ -18,7 +19,7 @@ SIGNATURE_FILE = "bundle.sig"
 GOLDEN_FILE = "golden.npz"
 
 Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
-TaskName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,62}\.[a-z][a-z0-9_]{0,62}$")]
+TaskName = Annotated[str, Field(pattern=TASK_NAME)]
 Label = Annotated[str, Field(min_length=1, max_length=200)]
 NetworkName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,39}$")]
 Probability = Annotated[float, Field(ge=0.0, le=1.0, allow_inf_nan=False)]

@@ -6,7 +6,7 @@ bundle.yaml  ->  signature (where keys are trusted)  ->  parse  ->  size and SHA
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,6 +17,9 @@ from pipit.bundle.manifest_file import MAX_MANIFEST_BYTES, parse_manifest
 from pipit.bundle.signing import SIGNATURE_BYTES, verify
 from pipit.errors import IntegrityError, NotFound
 from pipit.files import sha256_bytes, sha256_file
+
+Verify = Callable[[bytes, bytes], str | None]
+"""Takes a signature and the manifest's bytes, and gives the id of the key that signed; raises UntrustedSignature."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +37,11 @@ class Bundle:
     signed_by: str | None = None
     """Id of the trusted key that signed it; None where no key was asked for."""
 
+    @property
+    def signer(self) -> str:
+        """For people: the id of the trusted key that signed it, "not checked" or "unsigned"."""
+        return self.signed_by or ("not checked" if self.signature else "unsigned")
+
     def file(self, relative: str) -> Path:
         """Path of one of the manifest's files. Raises NotFound for any other."""
         if relative not in self.manifest.files:
@@ -45,19 +53,22 @@ class Bundle:
         return self.file(self.manifest.variant(variant).file)
 
 
-def open_bundle(path: Path, trusted_keys: Iterable[Ed25519PublicKey] = ()) -> Bundle:
+def open_bundle(path: Path, trusted_keys: Iterable[Ed25519PublicKey] | Verify = ()) -> Bundle:
     """Reads and checks the bundle in the directory `path`. Files that the manifest does not name are ignored.
 
-    trusted_keys: where there is any, one of them must have signed.
-    Raises NotFound if there is no bundle, IntegrityError for a missing or changed file, a link that leads out, or a
-    missing or wrong signature, InvalidInput for a manifest that is wrong in itself.
+    trusted_keys: where there is any, one of them must have signed; or what decides, as a `Keyring` does.
+    Raises NotFound if there is no bundle, IntegrityError for a missing or changed file or a link that leads out,
+    UntrustedSignature for a missing or wrong signature, InvalidInput for a manifest that is wrong in itself.
     """
     manifest_bytes = _read(path, MANIFEST_FILE, MAX_MANIFEST_BYTES)
     if manifest_bytes is None:
         raise NotFound(f"{path} is not a bundle: it has no {MANIFEST_FILE}")
     signature = _read(path, SIGNATURE_FILE, SIGNATURE_BYTES) or b""
-    keys = tuple(trusted_keys)
-    signed_by = verify(signature, manifest_bytes, keys) if keys else None
+    if callable(trusted_keys):
+        signed_by = trusted_keys(signature, manifest_bytes)
+    else:
+        keys = tuple(trusted_keys)
+        signed_by = verify(signature, manifest_bytes, keys) if keys else None
     manifest = parse_manifest(manifest_bytes)
     for relative, entry in manifest.files.items():
         check_file(path, relative, entry)

@@ -13,7 +13,7 @@ from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
-from pipit.errors import IntegrityError, InvalidInput, NotFound
+from pipit.errors import InvalidInput, NotFound, UntrustedSignature
 from pipit.files import open_atomically, sha256_bytes, write_secret
 
 SIGNATURE_BYTES = 64
@@ -71,18 +71,18 @@ def sign(key: Ed25519PrivateKey, manifest_bytes: bytes) -> bytes:
 
 
 def verify(signature: bytes, manifest_bytes: bytes, trusted_keys: Iterable[Ed25519PublicKey]) -> str:
-    """The id of the trusted key that signed. Raises IntegrityError if none did, or if nothing was signed."""
+    """The id of the trusted key that signed. Raises UntrustedSignature if none did, or if nothing was signed."""
     keys = tuple(trusted_keys)
     known = ", ".join(key_id(key) for key in keys) or "none"
     if not signature:
-        raise IntegrityError(f"the bundle is not signed, but only bundles of trusted keys ({known}) are accepted")
+        raise UntrustedSignature(f"the bundle is not signed, but only bundles of trusted keys ({known}) are accepted")
     for key in keys:
         try:
             key.verify(signature, manifest_bytes)
         except InvalidSignature:
             continue
         return key_id(key)
-    raise IntegrityError(
+    raise UntrustedSignature(
         f"the signature is not that of a trusted key ({known}) over this manifest: "
         "the bundle was changed, or its maker's key is not trusted here"
     )

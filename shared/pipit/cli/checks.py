@@ -114,12 +114,12 @@ def server_checks(settings: CliSettings) -> Iterator[Check]:
         ("registry", settings.registry, "pipit registry serve"),
         ("inference server", settings.server, "pipit serve TASK"),
     ):
-        yield _server_check(name, address, start, settings.ca)
+        yield _server_check(name, address, start, settings)
 
 
-def _server_check(name: str, address: str, start: str, certificate_authority: Path | None) -> Check:
+def _server_check(name: str, address: str, start: str, settings: CliSettings) -> Check:
     try:
-        state = health_of(address, certificate_authority=certificate_authority, timeout=_HEALTH_SECONDS)
+        state = health_of(address, access=settings.access, timeout=_HEALTH_SECONDS)
     except DeadlineExceeded:
         if port_is_taken(address):
             return Check("servers", name, "broken", f"something else listens at {address}", "choose another port")

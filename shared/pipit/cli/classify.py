@@ -37,7 +37,7 @@ def classify(
         list[Path] | None,
         typer.Argument(
             metavar="FILE...",
-            help="Recordings (WAV, FLAC, Ogg, MP3), pictures (JPEG, PNG, WebP, AVIF, BMP, GIF, TIFF), videos, landmark "
+            help="Recordings (WAV, FLAC, Ogg, MP3), pictures (JPEG, PNG, WebP, GIF, TIFF, BMP), videos, landmark "
             "files (.npz), minutes of physiology (.csv). What a file is, its content says.",
         ),
     ] = None,
@@ -98,8 +98,7 @@ def classify(
         task=tasks[0] if tasks else "",
         version=version,
         environment=environment,
-        token=settings.token,
-        ca=settings.ca,
+        **settings.access,
         top_k=top,
         min_score=min_score,
         timeout=timeout,

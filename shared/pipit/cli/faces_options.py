@@ -38,9 +38,7 @@ TimeoutOption = Annotated[float, typer.Option(min=0.001, help="Seconds for all p
 def connected(server: str, task: str, timeout: float = 60.0) -> Iterator[FacesClient]:
     """A client of the server that is meant, or of the one in the settings."""
     settings = load_settings(CliSettings)
-    with FacesClient(
-        server or settings.server, task=task, timeout=timeout, token=settings.token, ca=settings.ca
-    ) as client:
+    with FacesClient(server or settings.server, task=task, timeout=timeout, **settings.access) as client:
         yield client
 
 

@@ -29,7 +29,7 @@ def feedback(
       pipit feedback 3f2a9c01-18 none
     """
     settings = load_settings(CliSettings)
-    with Client(server or settings.server, token=settings.token, ca=settings.ca) as client:
+    with Client(server or settings.server, **settings.access) as client:
         verdict = client.feedback(request_id, label)
     if json:
         print_json(verdict)

@@ -32,7 +32,8 @@ class PipitGroup(LazyGroup):
         "promote": LazyCommand("pipit.cli.promote:promote", "Point an environment to a version.", _REGISTRY),
         "rollback": LazyCommand("pipit.cli.promote:rollback", "Point it back to the version before.", _REGISTRY),
         "history": LazyCommand("pipit.cli.history:history", "Who moved an environment, when and why.", _REGISTRY),
-        "keys": LazyCommand("pipit.cli.keys:app", "Make keys that sign bundles or seal galleries.", _REGISTRY),
+        "audit": LazyCommand("pipit.cli.audit:audit", "Who did what; check that the log is whole.", _REGISTRY),
+        "keys": LazyCommand("pipit.cli.keys:app", "Keys that sign bundles, or seal galleries.", _REGISTRY),
         "serve": LazyCommand("pipit.cli.serve:serve", "Run an inference server.", _SERVE),
         "classify": LazyCommand(
             "pipit.cli.classify:classify", "Ask a server what is in a file.", _SERVE, "shared[audio,cli]"

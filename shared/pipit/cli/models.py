@@ -42,11 +42,11 @@ def models(
             escape(version.name),
             escape(", ".join(points.get((version.task, version.version), []))),
             mark(version.gates_passed),
-            "yes" if version.signed else "no",
+            "\n".join(version.signed_by) or ("not checked" if version.signed else "unsigned"),
             megabytes(version.size),
             version.published_at.astimezone().strftime("%Y-%m-%d %H:%M"),
             version.digest[:12],
         )
         for version in listing.versions
     ]
-    print_table(("task", "version", "name", "environments", "gates", "signed", ">size", "published", "digest"), rows)
+    print_table(("task", "version", "name", "environments", "gates", "signed by", ">size", "published", "digest"), rows)

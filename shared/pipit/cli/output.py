@@ -15,6 +15,8 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
+from pipit.printable import printable
+
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON on standard output and nothing else there.")]
 
 _PIPE_WIDTH = 160
@@ -26,18 +28,18 @@ def plain(value: Any) -> Any:
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return {field.name: plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
     if isinstance(value, Mapping):
-        return {printable(str(key)): plain(item) for key, item in value.items()}
+        return {_unicode(str(key)): plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
         return [plain(item) for item in value]
     if isinstance(value, Enum):
         return plain(value.value)
     if value is None or isinstance(value, int | float | bool):
         return value
-    return value.isoformat() if isinstance(value, datetime) else printable(str(value))
+    return value.isoformat() if isinstance(value, datetime) else _unicode(str(value))
 
 
-def printable(text: str) -> str:
-    """A file's name may hold bytes that are no UTF-8; they are shown in hexadecimal."""
+def _unicode(text: str) -> str:
+    """A file's name may hold bytes that are no UTF-8: shown in hexadecimal. JSON itself escapes the rest."""
     return text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
 
 
@@ -61,7 +63,7 @@ def print_json_line(value: Any) -> None:
 def print_table(columns: Sequence[str], rows: Iterable[Sequence[str]], title: str = "") -> None:
     """columns: headings; one that begins with ">" is set flush right. Cells may hold rich's markup."""
     if title:
-        console().print(title, style="bold", highlight=False, markup=False)
+        console().print(printable(title), style="bold", highlight=False, markup=False)
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for column in columns:
         right = column.startswith(">")

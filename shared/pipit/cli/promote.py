@@ -26,6 +26,9 @@ def promote(
     expected_revision: Annotated[
         int | None, typer.Option(min=0, help="Only if the environment is at this revision (see pipit models --json).")
     ] = None,
+    newer_than: Annotated[
+        int, typer.Option(min=0, help="Count on from this move: after a backup was restored, as devices ask for it.")
+    ] = 0,
     registry: RegistryOption = "",
     json: JsonOption = False,
 ) -> None:
@@ -47,6 +50,7 @@ def promote(
                 reason=reason,
                 override_gates=override_gates,
                 expected_revision=expected_revision,
+                newer_than=newer_than,
             )
         except GatesFailed:
             gates = client.get_version(task, version).version.gates

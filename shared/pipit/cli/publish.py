@@ -11,7 +11,10 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn
 
 from pipit.cli.bundles import bundle_at
 from pipit.cli.output import JsonOption, print_json, print_line
-from pipit.cli.registry import RegistryOption, connected, megabytes, plain_version, print_gates
+from pipit.cli.registry import RegistryOption, connected, megabytes, plain_version, print_gates, signers
+from pipit.cli.settings import CliSettings
+from pipit.cli.signing import publish_signed
+from pipit.settings import load_settings
 
 
 def publish(
@@ -24,7 +27,9 @@ def publish(
 ) -> None:
     """Send the bundle of a run to the registry. An interrupted upload goes on where it stopped.
 
-    Publishing the same bundle again is no error. The exit code is 7 if its version exists with other content.
+    It is signed with your key, unless it is signed already; where you have none and the registry trusts none, the first
+    publish makes one, and says where. Publishing the same bundle again is no error, and adds your signature where it
+    was not signed yet. The exit code is 7 if its version exists with other content.
 
     For example:
       pipit publish runs/TASK/default-1a2b3c4d5e6f
@@ -33,16 +38,21 @@ def publish(
     columns = (TextColumn("publishing"), BarColumn(), DownloadColumn())
     with connected(registry) as client, Progress(*columns, console=Console(stderr=True), transient=True) as bars:
         bar = bars.add_task("", total=None)
-        published = client.publish(
-            bundle, progress=lambda progress: bars.update(bar, completed=progress.sent, total=progress.total)
+        published = publish_signed(
+            client,
+            bundle,
+            load_settings(CliSettings),
+            lambda progress: bars.update(bar, completed=progress.sent, total=progress.total),
         )
     if json:
-        print_json({"created": published.created, "version": plain_version(published.version)})
+        facts = {"created": published.created, "signature_added": published.signature_added}
+        print_json({**facts, "version": plain_version(published.version)})
         return
     version = published.version
     state = "published" if published.created else "was published before, with the same content"
+    state += "; your signature was added" if published.signature_added else ""
     print_line(f"{version.task} [bold]{version.version}[/bold] ({version.name}, {megabytes(version.size)}): {state}")
-    print_line(f"digest {version.digest}")
+    print_line(f"digest {version.digest}, {signers(version)}")
     print_gates(version.gates)
     if version.gates_passed:
         print_line(f"next: pipit promote {version.task} {version.version} production")

@@ -22,7 +22,7 @@ RegistryOption = Annotated[str, typer.Option("--registry", help="host:port of th
 def connected(address: str) -> Iterator[RegistryClient]:
     """A client of the registry at `address`, or of the one in the settings."""
     settings = load_settings(CliSettings)
-    with RegistryClient(address or settings.registry, settings.token, certificate_authority=settings.ca) as client:
+    with RegistryClient(address or settings.registry, **settings.access) as client:
         yield client
 
 
@@ -45,6 +45,13 @@ def print_gates(gates: Iterable[GateResult]) -> None:
 def plain_version(version: Version) -> dict[str, Any]:
     """A version as JSON shows it."""
     return {**plain(version), "gates_passed": version.gates_passed}
+
+
+def signers(version: Version) -> str:
+    """Who signed it, for people."""
+    if not version.signed:
+        return "unsigned"
+    return f"signed by {', '.join(version.signed_by)}" if version.signed_by else "signed, not checked"
 
 
 def megabytes(size: int) -> str:

@@ -4,20 +4,16 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pipit.settings import Settings
+from pipit.rpc.connection import ConnectionSettings
 
 
-class CliSettings(Settings):
+class CliSettings(ConnectionSettings):
     """Where servers listen, and where things are kept."""
 
     registry: str = "127.0.0.1:50050"
     """host:port of the registry."""
     server: str = "127.0.0.1:50051"
     """host:port of an inference server."""
-    token: str | None = None
-    """Bearer token for both; none: they ask for none."""
-    ca: Path | None = None
-    """PEM file that both servers' certificates must lead to; none: calls are not encrypted."""
     data: Path | None = None
     """Folder with one sub-folder per data set."""
     data_mirror: str | None = None
@@ -25,4 +21,5 @@ class CliSettings(Settings):
     runs: Path = Path("runs")
     """Folder of training runs."""
     signing_key: Path | None = None
-    """PEM file of the Ed25519 key that new bundles are signed with; none: they are not signed."""
+    """PEM file of the Ed25519 key that bundles are signed with; none: ~/.config/pipit/signing.pem, when they are
+    published."""

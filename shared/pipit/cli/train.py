@@ -20,6 +20,7 @@ from pipit.cli.outcomes import plain_outcomes, show_outcomes
 from pipit.cli.output import JsonOption, print_json, print_line, say
 from pipit.cli.registry import connected, print_gates
 from pipit.cli.settings import CliSettings
+from pipit.cli.signing import publish_signed
 from pipit.cli.train_report import begin_report, write_train_report
 from pipit.cli.training import open_trainer, parse_overrides, published_versions, recipe_path, run_training
 from pipit.errors import GatesFailed, InvalidInput
@@ -88,13 +89,14 @@ def train(
     """Train a task: prepare the data, fit, evaluate, export, verify, and make a bundle of it.
 
     Steps that nothing changed for are not run again; one that was interrupted goes on where it stopped. Another recipe
-    or other data make another run folder. The bundle is signed if PIPIT_SIGNING_KEY names a key. The exit code is 6 if
-    it was to be promoted and its gates fail; it is published all the same, unless --require-gates is given. With
-    PIPIT_WORKERS several processes train one network; all but the first end after the fit.
+    or other data make another run folder. The bundle is signed if PIPIT_SIGNING_KEY names a key, or else when it is
+    published. The exit code is 6 if it was to be promoted and its gates fail; it is published all the same, unless
+    --require-gates is given. With PIPIT_WORKERS several processes train one network; all but the first end after the
+    fit.
 
     For example:
       pipit train TASK
-      pipit train TASK --recipe small --set epochs=10 --until evaluate
+      pipit train TASK --recipe synthetic --set epochs=10 --until evaluate
       pipit train TASK --recipe mine --start-from runs/TASK/base-1f0c
       pipit train TASK --publish --promote staging --registry nas.local:50050
       pipit train TASK --require-gates --publish --report report
@@ -137,7 +139,7 @@ def train(
     sent = None
     if publish and bundle is not None and failure is None:
         with connected(registry) as client:
-            sent = client.publish(bundle.path).version
+            sent = publish_signed(client, bundle.path, settings).version
             reason = f"trained by recipe {trainer.recipe.name}"
             allowed = allow_synthetic and bool(bundle.manifest.lineage.synthetic)
             failure = _promote(client, sent, promote, reason, allowed) if promote else None

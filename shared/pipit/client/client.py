@@ -41,6 +41,8 @@ class Client:
         timeout: float = 30.0,
         token: str | None = None,
         ca: str | os.PathLike[str] | None = None,
+        certificate: str | os.PathLike[str] | None = None,
+        key: str | os.PathLike[str] | None = None,
     ) -> None:
         """It connects with the first call.
 
@@ -48,7 +50,8 @@ class Client:
         has one, or be named in each call. version, environment: answer only if the server serves just this; at most
         one of them. top_k: labels of each prediction; 0: all. min_score: leave out labels with a lower one. timeout:
         seconds for a call, and for each answer of a stream. token: goes with each call, if the server asks for one. ca:
-        PEM file that the server's certificate must lead to; None: calls are not encrypted.
+        PEM file that the server's certificate must lead to; None: calls are not encrypted. certificate, key: PEM files
+        of the caller's own pair, for servers that ask for one.
         Raises InvalidInput for two pins or a file that can't be read.
         """
         if version and environment:
@@ -61,7 +64,9 @@ class Client:
         elif environment:
             self._selector.environment = environment
         self._options = pb.ClassifyOptions(top_k=top_k, min_score=min_score)
-        self._channel = open_channel(server, token, None if ca is None else Path(ca))
+        self._channel = open_channel(
+            server, token, *(None if path is None else Path(path) for path in (ca, certificate, key))
+        )
         self._stub = inference_pb2_grpc.InferenceServiceStub(self._channel)
 
     def __enter__(self) -> Client:

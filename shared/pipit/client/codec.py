@@ -84,6 +84,7 @@ def status_from_message(model: pb.Model) -> ModelStatus:
         identity=_identity(model.identity) if model.identity.digest else None,
         labels=tuple(model.labels),
         input_kind=model.input_kind,
+        signed_by=model.signed_by,
     )
 
 

@@ -46,15 +46,20 @@ class FacesClient:
         timeout: float = 120.0,
         token: str | None = None,
         ca: str | os.PathLike[str] | None = None,
+        certificate: str | os.PathLike[str] | None = None,
+        key: str | os.PathLike[str] | None = None,
     ) -> None:
-        """server, token, ca: as `Client` takes them. task: "" for the server's only one that names faces.
+        """server, token, ca, certificate, key: as `Client` takes them.
 
-        timeout: seconds for a call; ten large pictures take a small computer many.
+        task: "" for the server's only one that names faces. timeout: seconds for a call; ten large
+        pictures take a small computer many.
         """
         self._server = server
         self._task = task
         self._timeout = timeout
-        self._channel = open_channel(server, token, None if ca is None else Path(ca))
+        self._channel = open_channel(
+            server, token, *(None if path is None else Path(path) for path in (ca, certificate, key))
+        )
         self._stub = faces_pb2_grpc.FaceServiceStub(self._channel)
 
     def __enter__(self) -> FacesClient:

@@ -34,7 +34,7 @@ class Domain:
     gallery: whether the server names people, for which it is given the gallery's key.
     landmarks: whether trainers need the networks that find faces and bodies.
     beside: the task that trains in a second environment, "" for none: <beside>.lock.txt is installed there, then
-    <beside>.late.txt without what that requires.
+    <beside>.late.lock.txt without what that requires.
     licences: of all that is in the trainer's image, an SPDX expression.
     """
 
@@ -123,7 +123,7 @@ def read_domain(folder: Path) -> Domain:
 def _check_beside(folder: Path, beside: str, trained: Sequence[str]) -> None:
     if beside and f"{folder.name}.{beside}" not in trained:
         raise InvalidInput(f"{folder / 'domain.toml'}: trainer.beside is {beside!r}, which is no task of this domain")
-    for name in (f"{beside}.in", f"{beside}.lock.txt", f"{beside}.late.txt"):
+    for name in (f"{beside}.in", f"{beside}.lock.txt", f"{beside}.late.lock.txt"):
         if beside and not (folder / name).is_file():
             raise NotFound(f"{folder / 'domain.toml'}: trainer.beside is {beside!r}, and there is no {folder / name}")
 

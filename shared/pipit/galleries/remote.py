@@ -28,13 +28,15 @@ class RemoteGalleries(Galleries):
         address: str,
         token: str | None = None,
         timeout: float = 30.0,
-        certificate_authority: Path | None = None,
+        ca: Path | None = None,
+        certificate: Path | None = None,
+        key: Path | None = None,
         ping_seconds: float = 30.0,
     ) -> None:
         """As `RegistryClient`."""
         # The token goes with each call and not with the channel, for others' calls go over it as well.
-        self._channel = open_channel(address, None, certificate_authority, ping_seconds)
-        if token and certificate_authority is None:
+        self._channel = open_channel(address, None, ca, certificate, key, ping_seconds=ping_seconds)
+        if token and ca is None:
             warn_of_plain_text(address)
         self._server = f"the registry at {address}"
         self._timeout = timeout

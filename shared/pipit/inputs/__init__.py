@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 @dataclass(frozen=True, slots=True)
 class EncodedImage:
-    """A JPEG, PNG, WebP, AVIF, BMP, GIF or TIFF file as bytes."""
+    """A JPEG, PNG, WebP, GIF, TIFF or BMP file as bytes."""
 
     data: bytes
 

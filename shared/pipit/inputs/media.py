@@ -126,7 +126,7 @@ def _iso(brand: bytes, head: bytes) -> Media:
     size = int.from_bytes(head[:4], "big")
     brands = {brand, *(head[at : at + 4] for at in range(16, min(size, len(head)), 4))}
     if brand in _AVIF or (brand in (b"mif1", b"msf1") and brands & _AVIF):
-        return Media(Kind.PICTURE, "AVIF")
+        return Media(Kind.PICTURE, "AVIF", taken=False)
     if brand in _HEIC:
         return Media(Kind.PICTURE, "HEIC", taken=False)
     return Media(Kind.FILM, "M4A" if brand.startswith((b"M4A", b"M4B")) else "MP4 or MOV")

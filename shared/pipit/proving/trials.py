@@ -87,7 +87,7 @@ class Trials:
 
     def begin(self, task: str, version: str, digest: str) -> None:
         """To be called before this process opens a version. On the disk when it returns. Raises as `check`."""
-        if not self._works:
+        if not self._works or self._held.get(task, ("", None))[0] == digest:
             return
         with self._kept(task) as (kept, unattended):
             if kept.good == digest:

@@ -4,6 +4,7 @@ from pipit.registry.cache import BundleCache
 from pipit.registry.cancellation import Cancellation
 from pipit.registry.client import AssignmentStream, RegistryClient
 from pipit.registry.follower import AssignmentFollower
+from pipit.registry.seen import SeenRevisions
 from pipit.registry.types import (
     Assignment,
     Environment,
@@ -31,6 +32,7 @@ __all__ = [
     "PublishProgress",
     "PublishedVersion",
     "RegistryClient",
+    "SeenRevisions",
     "Version",
     "VersionContent",
 ]

@@ -15,14 +15,19 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
-
 from pipit.bundle import MANIFEST_FILE, SIGNATURE_FILE, open_bundle, parse_manifest
-from pipit.bundle.signing import verify
-from pipit.errors import IntegrityError, InvalidInput, NotFound
+from pipit.bundle.keyring import Keyring
+from pipit.errors import (
+    DeadlineExceeded,
+    IntegrityError,
+    InvalidInput,
+    NotFound,
+    Unavailable,
+    UntrustedSignature,
+)
 from pipit.files import cache_errors, link_or_copy, sha256_bytes, sync_folder, write_atomically
 from pipit.locks import SharedLock, exclusive_lock
 from pipit.logging import get_logger
@@ -42,12 +47,12 @@ class BundleCache:
     max_bytes: of all bundles together; where it is reached the least recently used go, but none that is in use or
     remembered. A device needs room for two: the bundle that serves, and the next one; for a third while one that
     serves does not count as good yet.
-    trusted_keys: where there is any, one of them must have signed a bundle, fetched or found here.
+    keyring: whose signatures a bundle must have, fetched or found here; None: nobody's.
     Raises Unavailable if the folder can't be made.
     """
 
-    def __init__(self, root: Path, max_bytes: int, trusted_keys: Iterable[Ed25519PublicKey] = ()) -> None:
-        self._trusted_keys = tuple(trusted_keys)
+    def __init__(self, root: Path, max_bytes: int, keyring: Keyring | None = None) -> None:
+        self._keyring = keyring or Keyring()
         self._in_use: dict[str, SharedLock] = {}
         self._remembered = RememberedAssignments(root / "assignments")
         self._good = RememberedAssignments(root / "good")
@@ -64,10 +69,11 @@ class BundleCache:
     ) -> Path:
         """The directory of a whole, checked bundle, in use until `release`.
 
-        What is here is checked and served without asking the registry; a corrupt bundle is fetched anew.
+        What is here is checked and served without asking the registry; a corrupt bundle is fetched anew, and of one
+        whose signature is not trusted any more the registry is asked for another signature.
         Raises what the client raises (Unavailable while the registry is away), IntegrityError if what the registry
-        gives does not match the digest or a trusted key, InputTooLarge if it is over the cache's limit, Unavailable
-        if the disk is full, too much of what is here is in use, or it was cancelled.
+        gives does not match the digest, UntrustedSignature if nobody trusted signed it, InputTooLarge if it is over
+        the cache's limit, Unavailable if the disk is full, too much of what is here is in use, or it was cancelled.
         """
         cancellation = cancellation or Cancellation()
         folder = self._space.bundles / _checked(digest)
@@ -76,7 +82,7 @@ class BundleCache:
             try:
                 with exclusive_lock(self._space.fetch_lock(digest)):
                     cancellation.check()
-                    if not self._is_good(folder, digest):
+                    if not self._is_good(folder, digest, client, task, version):
                         self._fetch(client, task, version, digest, cancellation)
                     os.utime(folder)
             except BaseException:
@@ -113,21 +119,49 @@ class BundleCache:
         kept = [kind.read(task, environment) for kind in (self._remembered, self._good)]
         return tuple(dict.fromkeys(assignment for assignment in kept if assignment is not None))
 
-    def _is_good(self, folder: Path, digest: str) -> bool:
+    def _is_good(self, folder: Path, digest: str, client: RegistryClient, task: str, version: str) -> bool:
         try:
-            return open_bundle(folder, self._trusted_keys).digest == digest
+            return open_bundle(folder, self._keyring.check).digest == digest
         except NotFound:
             return False
+        except UntrustedSignature as error:
+            if sha256_bytes((folder / MANIFEST_FILE).read_bytes()) != digest:
+                _log.warning("cached_bundle_corrupt", digest=digest, reason=str(error))
+                return False
+            signature = self._trusted_signature(client, task, version, digest, error)
+            write_atomically(folder / SIGNATURE_FILE, signature)
+            _log.info("cached_bundle_signed_anew", digest=digest)
+            return self._is_good(folder, digest, client, task, version)
         except (IntegrityError, InvalidInput) as error:
             _log.warning("cached_bundle_corrupt", digest=digest, reason=str(error))
             return False
 
-    def _fetch(self, client: RegistryClient, task: str, version: str, digest: str, cancellation: Cancellation) -> None:
+    def _trusted_signature(
+        self, client: RegistryClient, task: str, version: str, digest: str, refusal: UntrustedSignature
+    ) -> bytes:
+        """One that came later. Raises UntrustedSignature if there is none, `refusal` if nobody can be asked."""
+        try:
+            return self._content(client, task, version, digest).signature
+        except (Unavailable, DeadlineExceeded, NotFound):
+            raise refusal from None
+
+    def _content(self, client: RegistryClient, task: str, version: str, digest: str) -> VersionContent:
+        """What the registry has of a version, with the one signature of it that is trusted here."""
         content = client.get_version(task, version)
         if sha256_bytes(content.manifest) != digest:
             raise IntegrityError(f"the registry's manifest of {task} {version} has another digest than {digest}")
-        if self._trusted_keys:
-            verify(content.signature, content.manifest, self._trusted_keys)
+        refusal: UntrustedSignature | None = None
+        for signature in content.signatures or (b"",):
+            try:
+                self._keyring.check_new(signature, content.manifest)
+            except UntrustedSignature as error:
+                refusal = refusal or error
+            else:
+                return replace(content, signatures=(signature,))
+        raise refusal or UntrustedSignature(f"{task} {version} has no signature")
+
+    def _fetch(self, client: RegistryClient, task: str, version: str, digest: str, cancellation: Cancellation) -> None:
+        content = self._content(client, task, version, digest)
         manifest = parse_manifest(content.manifest)
         entries = {entry.sha256: entry for entry in manifest.files.values()}
         kept = {assignment.digest for kind in (self._remembered, self._good) for assignment in kind.all()}
@@ -152,7 +186,7 @@ class BundleCache:
         if content.signature:
             write_atomically(whole / SIGNATURE_FILE, content.signature)
         write_atomically(whole / MANIFEST_FILE, content.manifest)
-        open_bundle(whole, self._trusted_keys)
+        open_bundle(whole, self._keyring.check_new)
         folder = self._space.bundles / digest
         shutil.rmtree(folder, ignore_errors=True)  # a corrupt one; whoever has its files open keeps them
         whole.rename(folder)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
@@ -12,6 +13,7 @@ from typing import Any, Self
 from pipit._pb.pipit.registry.v1 import registry_pb2 as pb
 from pipit._pb.pipit.registry.v1 import registry_pb2_grpc
 from pipit.bundle import Bundle, open_bundle
+from pipit.bundle.keys import KeyList, SigningKey
 from pipit.errors import Conflict, DeadlineExceeded, Unavailable
 from pipit.logging import get_logger
 from pipit.registry import wire
@@ -37,6 +39,7 @@ _FIRST_PAUSE = 0.5
 _log = get_logger("registry.client")
 Progress = Callable[[PublishProgress], None]
 AssignmentStream = ServerStream[Assignment]
+NewsStream = ServerStream[Assignment | KeyList]
 
 
 class RegistryClient:
@@ -50,11 +53,15 @@ class RegistryClient:
         address: str,
         token: str | None = None,
         timeout: float = 30.0,
-        certificate_authority: Path | None = None,
+        ca: Path | None = None,
+        certificate: Path | None = None,
+        key: Path | None = None,
         ping_seconds: float = 30.0,
         stall_seconds: float = 60.0,
     ) -> None:
-        """address: `host:port`. timeout: seconds for each call that answers once.
+        """address: `host:port`. token, ca, certificate, key: see `open_channel`.
+
+        timeout: seconds for each call that answers once.
 
         ping_seconds: how often an open stream asks for a sign of life; without one for 20 seconds more it breaks.
         stall_seconds: how long a download waits for more, whatever else the registry answers.
@@ -63,7 +70,7 @@ class RegistryClient:
         self._name = f"the registry at {address}"
         self._timeout = timeout
         self._stall_seconds = stall_seconds
-        self._channel = open_channel(address, token, certificate_authority, ping_seconds)
+        self._channel = open_channel(address, token, ca, certificate, key, ping_seconds=ping_seconds)
         self._stub = registry_pb2_grpc.RegistryServiceStub(self._channel)
 
     def close(self) -> None:
@@ -78,14 +85,20 @@ class RegistryClient:
     ) -> None:
         self.close()
 
-    def publish(self, path: Path, progress: Progress | None = None, attempts: int = 4) -> PublishedVersion:
+    def publish(
+        self, path: Path, progress: Progress | None = None, attempts: int = 4, signature: bytes | None = None
+    ) -> PublishedVersion:
         """Sends the bundle in the directory `path`; what the registry has of it already is not sent again.
+
+        signature: over its manifest; None: the one that lies in the directory, if any.
 
         A call that breaks is taken up where it ended, up to `attempts` times with growing pauses; so does a later
         `publish` of the same bundle. Raises what `open_bundle` raises, AlreadyExists if the version stands with
         other content, InputTooLarge over a limit, IntegrityError if the registry refuses the signature.
         """
         bundle = open_bundle(path)
+        if signature is not None:
+            bundle = replace(bundle, signature=signature)
         pause = threading.Event()
         for attempt in range(attempts):
             try:
@@ -101,7 +114,15 @@ class RegistryClient:
         plan = self.prepare_publish(bundle.manifest_bytes, bundle.signature)
         with call_errors(self._name):
             response = self._stub.Publish(_publish_requests(bundle, plan, progress or _ignore))
-        return PublishedVersion(wire.version_from_proto(response.version), response.created)
+        return _published(response)
+
+    def add_signature(self, manifest: bytes, signature: bytes) -> PublishedVersion:
+        """Signs a published version with one more key. Raises UntrustedSignature if the registry trusts it not.
+
+        Raises InvalidInput if no such version was published.
+        """
+        begin = pb.PreparePublishRequest(manifest=manifest, signature=signature)
+        return _published(self._call(self._stub.Publish, iter([pb.PublishRequest(begin=begin)])))
 
     def prepare_publish(self, manifest: bytes, signature: bytes = b"") -> PublishPlan:
         """What of a bundle the registry lacks. Raises AlreadyExists if the version stands with other content."""
@@ -111,7 +132,7 @@ class RegistryClient:
     def get_version(self, task: str, version: str) -> VersionContent:
         """Raises NotFound."""
         response = self._call(self._stub.GetVersion, pb.GetVersionRequest(task=task, version=version))
-        return VersionContent(wire.version_from_proto(response.version), response.manifest, response.signature)
+        return wire.content_from_proto(response)
 
     def list_versions(self, task: str = "") -> Listing:
         """Versions by task, newest first, and environments. task: empty for all."""
@@ -125,10 +146,12 @@ class RegistryClient:
         reason: str = "",
         override_gates: bool = False,
         expected_revision: int | None = None,
+        newer_than: int = 0,
     ) -> Promotion:
         """Points an environment to a version; nothing happens if it points there already.
 
         override_gates: promote although gates fail; needs a reason. expected_revision: only from this state.
+        newer_than: a revision that devices have seen, of a store that fell behind them.
         Raises NotFound, GatesFailed with the gates that fail, Conflict for a lost race.
         """
         request = pb.PromoteRequest(
@@ -138,6 +161,7 @@ class RegistryClient:
             reason=reason,
             override_gates=override_gates,
             expected_revision=expected_revision,
+            newer_than=newer_than,
         )
         response = self._call(self._stub.Promote, request)
         gates = tuple(wire.gate_from_proto(gate) for gate in response.gates)
@@ -159,6 +183,35 @@ class RegistryClient:
         return ServerStream(
             self._stub.Watch(request), self._name, lambda response: wire.assignment_from_proto(response.assignment)
         )
+
+    def follow(self, tasks: Sequence[str], environment: str, device_id: str = "") -> NewsStream:
+        """What `watch` sends, and the keys that may sign: first of all, and after each change."""
+        request = pb.WatchRequest(device_id=device_id, environment=environment, tasks=tasks, keys=True)
+        return ServerStream(self._stub.Watch(request), self._name, wire.news_from_proto)
+
+    def list_keys(self) -> KeyList:
+        """The keys that may sign bundles, and those that were revoked."""
+        return wire.keys_from_proto(self._call(self._stub.ListKeys, pb.ListKeysRequest()).keys)
+
+    def trust_key(self, key: SigningKey, expected_revision: int | None = None) -> KeyList:
+        """From now on the registry takes what this key signed. Of `key` its name, expiry and endorsements count.
+
+        expected_revision: only from this state of the list. Raises AlreadyExists for a key that is listed with other
+        facts, or was revoked; Conflict for a lost race.
+        """
+        request = pb.TrustKeyRequest(
+            public_key=bytes.fromhex(key.public_key),
+            name=key.name,
+            expires_at=None if key.expires_at is None else timestamp(key.expires_at),
+            endorsements=wire.endorsements_to_proto(key.endorsements),
+            expected_revision=expected_revision,
+        )
+        return wire.keys_from_proto(self._call(self._stub.TrustKey, request).keys)
+
+    def revoke_key(self, identity: str, reason: str = "") -> KeyList:
+        """From now on nothing that this key signed is taken or served. Raises NotFound for an id that is not listed."""
+        request = pb.RevokeKeyRequest(key_id=identity, reason=reason)
+        return wire.keys_from_proto(self._call(self._stub.RevokeKey, request).keys)
 
     def download(self, digest: str, offset: int = 0, cancellation: Cancellation | None = None) -> Iterator[bytes]:
         """A blob from `offset`, in pieces; its digest is for the caller to check.
@@ -190,6 +243,10 @@ class RegistryClient:
     def _call(self, method: Callable[..., Any], request: Any) -> Any:
         with call_errors(self._name):
             return method(request, timeout=self._timeout)
+
+
+def _published(response: pb.PublishResponse) -> PublishedVersion:
+    return PublishedVersion(wire.version_from_proto(response.version), response.created, response.signature_added)
 
 
 def _ignore(progress: PublishProgress) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from pipit.bundle.keys import KeyList
 from pipit.errors import DeadlineExceeded, PipitError, Unavailable
 from pipit.logging import get_logger
 from pipit.registry.client import RegistryClient
@@ -13,7 +14,7 @@ from pipit.rpc.following import Following
 _log = get_logger("registry.follower")
 
 
-class AssignmentFollower(Following[Assignment]):
+class AssignmentFollower(Following[Assignment | KeyList]):
     """A thread that calls `on_assignment` with each new assignment of its tasks, one after the other.
 
     A task of which no version was promoted yet is not reported. What the callback refuses with Unavailable or
@@ -31,13 +32,17 @@ class AssignmentFollower(Following[Assignment]):
         first_pause: float = 0.5,
         longest_pause: float = 30.0,
         on_away: Callable[[PipitError], None] | None = None,
+        on_keys: Callable[[KeyList], None] | None = None,
     ) -> None:
         """first_pause, longest_pause: seconds until the registry is asked again. The client is not closed here.
 
         on_away: told, in the thread, why the registry did not answer.
+        on_keys: told the keys that may sign: before any assignment, whenever the registry is reached anew, and after
+        each change.
         """
+        follow = client.watch if on_keys is None else client.follow
         super().__init__(
-            lambda: client.watch(tuple(tasks), environment, device_id),
+            lambda: follow(tuple(tasks), environment, device_id),
             self._deliver,
             "assignment-follower",
             first_pause,
@@ -45,9 +50,14 @@ class AssignmentFollower(Following[Assignment]):
             on_away,
         )
         self._on_assignment = on_assignment
+        self._on_keys = on_keys
         self._delivered: dict[str, Assignment] = {}
 
-    def _deliver(self, assignment: Assignment) -> None:
+    def _deliver(self, assignment: Assignment | KeyList) -> None:
+        if isinstance(assignment, KeyList):
+            if self._on_keys is not None:
+                self._on_keys(assignment)
+            return
         if not assignment or self._delivered.get(assignment.task) == assignment:
             return
         try:

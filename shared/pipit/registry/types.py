@@ -13,7 +13,10 @@ Action = Literal["promote", "rollback"]
 
 @dataclass(frozen=True, slots=True)
 class Version:
-    """A published bundle. digest: SHA-256 of its manifest. size: bytes of all its files together."""
+    """A published bundle. digest: SHA-256 of its manifest. size: bytes of all its files together.
+
+    signed_by: ids of the keys that signed it, as far as the registry knows them.
+    """
 
     task: str
     version: str
@@ -24,6 +27,7 @@ class Version:
     signed: bool
     gates: tuple[GateResult, ...]
     size: int
+    signed_by: tuple[str, ...] = ()
 
     @property
     def gates_passed(self) -> bool:
@@ -33,19 +37,28 @@ class Version:
 
 @dataclass(frozen=True, slots=True)
 class VersionContent:
-    """A version with its manifest, byte for byte, and the signature over it (empty: not signed)."""
+    """A version with its manifest, byte for byte, and the signatures over it; none: it is not signed."""
 
     version: Version
     manifest: bytes
-    signature: bytes
+    signatures: tuple[bytes, ...]
+
+    @property
+    def signature(self) -> bytes:
+        """The first one; empty if there is none."""
+        return self.signatures[0] if self.signatures else b""
 
 
 @dataclass(frozen=True, slots=True)
 class PublishedVersion:
-    """created: False if it had been published before with the same content."""
+    """created: False if it had been published before with the same content.
+
+    signature_added: it had been, and this signature is new.
+    """
 
     version: Version
     created: bool
+    signature_added: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,8 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from pipit._pb.pipit.registry.v1 import registry_pb2 as pb
-from pipit.registry.types import Assignment, Environment, GateResult, Listing, MissingBlob, Move, PublishPlan, Version
+from pipit.bundle.keys import Endorsement, KeyList, SigningKey
+from pipit.registry.types import (
+    Assignment,
+    Environment,
+    GateResult,
+    Listing,
+    MissingBlob,
+    Move,
+    PublishPlan,
+    Version,
+    VersionContent,
+)
 from pipit.rpc.timestamps import moment, timestamp
 
 
@@ -38,6 +51,7 @@ def version_to_proto(version: Version) -> pb.Version:
         gates_passed=version.gates_passed,
         gates=[gate_to_proto(gate) for gate in version.gates],
         size=version.size,
+        signed_by=version.signed_by,
     )
 
 
@@ -53,7 +67,24 @@ def version_from_proto(message: pb.Version) -> Version:
         signed=message.signed,
         gates=tuple(gate_from_proto(gate) for gate in message.gates),
         size=message.size,
+        signed_by=tuple(message.signed_by),
     )
+
+
+def content_to_proto(content: VersionContent) -> pb.GetVersionResponse:
+    """See the module."""
+    return pb.GetVersionResponse(
+        version=version_to_proto(content.version),
+        manifest=content.manifest,
+        signature=content.signature,
+        further_signatures=content.signatures[1:],
+    )
+
+
+def content_from_proto(message: pb.GetVersionResponse) -> VersionContent:
+    """See the module."""
+    signatures = (message.signature, *message.further_signatures) if message.signature else ()
+    return VersionContent(version_from_proto(message.version), message.manifest, signatures)
 
 
 def environment_to_proto(environment: Environment) -> pb.Environment:
@@ -132,4 +163,76 @@ def move_from_proto(message: pb.Move) -> Move:
         reason=message.reason,
         gates_overridden=message.gates_overridden,
         revision=message.revision,
+    )
+
+
+def key_to_proto(key: SigningKey) -> pb.SigningKey:
+    """See the module."""
+    return pb.SigningKey(
+        public_key=bytes.fromhex(key.public_key),
+        name=key.name,
+        added_at=None if key.added_at is None else timestamp(key.added_at),
+        added_by=key.added_by,
+        expires_at=None if key.expires_at is None else timestamp(key.expires_at),
+        revoked_at=None if key.revoked_at is None else timestamp(key.revoked_at),
+        revoked_by=key.revoked_by,
+        revoked_reason=key.revoked_reason,
+        endorsements=endorsements_to_proto(key.endorsements),
+    )
+
+
+def key_from_proto(message: pb.SigningKey) -> SigningKey:
+    """See the module."""
+    return SigningKey(
+        public_key=message.public_key.hex(),
+        name=message.name,
+        added_at=moment(message.added_at) if message.HasField("added_at") else None,
+        added_by=message.added_by,
+        expires_at=moment(message.expires_at) if message.HasField("expires_at") else None,
+        revoked_at=moment(message.revoked_at) if message.HasField("revoked_at") else None,
+        revoked_by=message.revoked_by,
+        revoked_reason=message.revoked_reason,
+        endorsements=endorsements_from_proto(message.endorsements),
+    )
+
+
+def endorsements_to_proto(endorsements: Iterable[Endorsement]) -> list[pb.Endorsement]:
+    """See the module."""
+    return [pb.Endorsement(key_id=each.by, signature=bytes.fromhex(each.signature)) for each in endorsements]
+
+
+def endorsements_from_proto(messages: Iterable[pb.Endorsement]) -> tuple[Endorsement, ...]:
+    """See the module."""
+    return tuple(Endorsement(message.key_id, message.signature.hex()) for message in messages)
+
+
+def keys_to_proto(keys: KeyList) -> pb.KeyList:
+    """See the module."""
+    return pb.KeyList(revision=keys.revision, keys=[key_to_proto(key) for key in keys.keys])
+
+
+def keys_from_proto(message: pb.KeyList) -> KeyList:
+    """See the module."""
+    return KeyList(message.revision, tuple(key_from_proto(key) for key in message.keys))
+
+
+def news_from_proto(message: pb.WatchResponse) -> Assignment | KeyList:
+    """See the module."""
+    return keys_from_proto(message.keys) if message.HasField("keys") else assignment_from_proto(message.assignment)
+
+
+def news_to_proto(news: Assignment | KeyList) -> pb.WatchResponse:
+    """See the module."""
+    if isinstance(news, KeyList):
+        return pb.WatchResponse(keys=keys_to_proto(news))
+    return pb.WatchResponse(assignment=assignment_to_proto(news))
+
+
+def key_from_request(message: pb.TrustKeyRequest) -> SigningKey:
+    """See the module."""
+    return SigningKey(
+        message.public_key.hex(),
+        message.name,
+        expires_at=moment(message.expires_at) if message.HasField("expires_at") else None,
+        endorsements=endorsements_from_proto(message.endorsements),
     )

@@ -11,7 +11,8 @@ import grpc
 from google.protobuf import descriptor_pool
 
 from pipit.metrics import Metrics
-from pipit.rpc.server import Behavior, Handler, Interceptor, code_of, wrap_handler
+from pipit.rpc.handlers import Behavior, Handler, Interceptor, wrap_handler
+from pipit.rpc.server import code_of
 
 _TYPES = {
     (False, False): "unary",

@@ -25,8 +25,10 @@ from pipit.errors import (
     QueueFull,
     Unauthenticated,
     Unavailable,
+    UntrustedSignature,
 )
 from pipit.logging import get_logger
+from pipit.rpc.certificates import channel_credentials
 from pipit.rpc.reasons import UNREACHABLE, why_unreachable
 from pipit.rpc.server import MEBIBYTE, REASON
 from pipit.rpc.targets import is_loopback, names_replicas, with_brackets
@@ -48,6 +50,7 @@ _ERRORS: dict[grpc.StatusCode, type[PipitError]] = {
         PermissionDenied,
     )
 }
+_BY_REASON: dict[str, type[PipitError]] = {error.reason: error for error in (InputTooLarge, UntrustedSignature)}
 _Options = list[tuple[str, int | str]]
 _CHANNEL_OPTIONS: _Options = [
     ("grpc.max_receive_message_length", -1),
@@ -68,48 +71,42 @@ _log = get_logger("rpc.client")
 def open_channel(
     address: str,
     token: str | None = None,
-    certificate_authority: Path | None = None,
+    ca: Path | None = None,
+    certificate: Path | None = None,
+    key: Path | None = None,
+    *,
     ping_seconds: float | None = None,
+    name: str = "",
 ) -> grpc.Channel:
     """A channel to `host:port`; it connects with the first call. Close it after use.
 
     address: `dns:///name:port` connects to every address that the name has, as a headless service of Kubernetes has
     one for each replica, and calls take turns; `dns://127.0.0.1:53/name:port` asks that name server, where
     GRPC_DNS_RESOLVER is `ares`.
-    token: goes as `authorization: Bearer …` with each call. certificate_authority: PEM file that the server's
-    certificate must lead to; None: plain text, which is for loopback and networks one trusts. ping_seconds: how often
-    a server is asked for a sign of life while a call is open, at least 10; only for servers that allow it, the others
-    hang up on it.
+    token: goes as `authorization: Bearer …` with each call. ca: PEM file that the server's certificate must lead to;
+    None: plain text, which is for loopback and networks one trusts. certificate, key: PEM files of the caller's own
+    pair, for servers that ask for one. ping_seconds: how often a server is asked for a sign of life while a call is
+    open, at least 10; only for servers that allow it, the others hang up on it. name: that the server's certificate is
+    for, where it isn't the address's.
     Raises InvalidInput for a file that can't be read or is no PEM certificate, and for what can be no token.
     """
     address = with_brackets(address)
     options = [*_CHANNEL_OPTIONS, *_ping_options(ping_seconds)]
     if names_replicas(address):
         options += _REPLICA_OPTIONS
+    if name:
+        options.append(("grpc.ssl_target_name_override", name))
     if is_loopback(address):
         # A proxy's own loopback is another machine's.
         options.append(("grpc.enable_http_proxy", 0))
-    if certificate_authority is None:
+    credentials = channel_credentials(ca, certificate, key)
+    if credentials is None:
         if token:
             warn_of_plain_text(address)
         channel = grpc.insecure_channel(address, options=options)
     else:
-        credentials = grpc.ssl_channel_credentials(_read_certificates(certificate_authority))
         channel = grpc.secure_channel(address, credentials, options=options)
     return grpc.intercept_channel(channel, _Token(token)) if token else channel
-
-
-def _read_certificates(path: Path) -> bytes:
-    try:
-        roots = path.read_bytes()
-    except OSError as error:
-        raise InvalidInput(f"{path} can't be read: {error.strerror}") from error
-    if b"-----BEGIN CERTIFICATE-----" not in roots:
-        raise InvalidInput(
-            f"{path} is no PEM certificate; if it is one in DER, convert it: "
-            f"openssl x509 -inform der -in {path.name} -out {path.stem}.pem"
-        )
-    return roots
 
 
 def clean_token(token: str) -> str:
@@ -120,8 +117,7 @@ def clean_token(token: str) -> str:
     token = token.strip()
     if not token or not all(" " <= letter <= "~" for letter in token):
         raise InvalidInput(
-            "the token is empty, or holds a line end or a letter that no token has; copy it again (PIPIT_TOKEN, or the "
-            "server's registry_token)"
+            "the token is empty, or holds a line end or a letter that no token has; copy it again (PIPIT_TOKEN)"
         )
     return token
 
@@ -170,8 +166,8 @@ def to_pipit_error(error: grpc.RpcError, server: str = "the server") -> PipitErr
 
 def error_of(code: int, text: str, reason: str = "") -> PipitError:
     """The error of the tree that a canonical gRPC status code stands for. reason: what a server of Pipit adds to it."""
-    if reason == InputTooLarge.reason:
-        return InputTooLarge(text)
+    if reason in _BY_REASON:
+        return _BY_REASON[reason](text)
     return next((kind for status, kind in _ERRORS.items() if status.value[0] == code), PipitError)(text)
 
 

@@ -19,7 +19,7 @@ _PROXIES = ("grpc_proxy", "https_proxy", "http_proxy")
 _DIRECT = ("no_grpc_proxy", "no_proxy")
 _RUNNING = "is it running, and is the address right?"
 _NO_ADDRESS = "its name has no address; is the name right, and is it running?"
-_SETTINGS = "(PIPIT_CA, or a server's registry_ca)"
+_SETTINGS = "(PIPIT_CA)"
 _HANGS_UP = (
     f"something there hangs up at once; if the server speaks TLS, give its certificate authority {_SETTINGS}, else "
     "something other than a server of Pipit listens there"

@@ -3,29 +3,19 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import Any, NoReturn
 
 import grpc
 
 from pipit.errors import InvalidInput, PipitError, Unavailable
 from pipit.logging import get_logger
+from pipit.rpc.handlers import Behavior, Deserializer, Handler, Interceptor, wrap_handler
+from pipit.rpc.places import Share, everything
+from pipit.rpc.pools import BoundedPool, Pools
 
-Behavior = Callable[..., Any]
-"""What a servicer's method is: (request or iterator of requests, context) -> response or iterator of responses.
-
-Methods marked `experimental_non_blocking` (grpcio's health Watch is one) take a third argument that sends a response.
-"""
-Deserializer = Callable[[bytes], Any]
 Option = tuple[str, int | str]
-if TYPE_CHECKING:
-    Handler = grpc.RpcMethodHandler[Any, Any]
-else:
-    Handler = grpc.RpcMethodHandler
-Interceptor = grpc.ServerInterceptor
-
 MEBIBYTE = 1024 * 1024
 REASON = "pipit-reason"
 """Key of the trailing metadata that says what a status of two meanings means: a `PipitError`'s reason."""
@@ -44,7 +34,9 @@ class ErrorInterceptor(Interceptor):
     anything else      INTERNAL with a constant text and an id; the stack goes to the log under the same id
     """
 
-    def __init__(self) -> None:
+    def __init__(self, refusals: BoundedPool | None = None) -> None:
+        """refusals: threads for calls that an interceptor refuses; None: the server's."""
+        self._refusals = refusals
         # grpcio asks for the handler again with each call; as a rule the same one comes back.
         self._wrapped = lru_cache(maxsize=256)(_wrap_with_errors)
 
@@ -55,41 +47,18 @@ class ErrorInterceptor(Interceptor):
         try:
             handler = continuation(details)
         except Exception as error:
-            handler = _refusal(error)
+            return _wrap_with_errors(_refusal(error, self._refusals), details.method)
         return None if handler is None else self._wrapped(handler, details.method)
 
 
-def _refusal(error: Exception) -> Handler:
+def _refusal(error: Exception, pool: BoundedPool | None) -> Handler:
     """A handler that raises `error`. It fits every shape of call, for it never reads a request."""
 
     def refuse(request: Any, context: grpc.ServicerContext) -> Any:
         raise error
 
+    refuse.experimental_thread_pool = pool  # type: ignore[attr-defined]
     return grpc.stream_stream_rpc_method_handler(refuse)
-
-
-def wrap_handler(
-    handler: Handler, wrap: Callable[[Behavior, bool], Behavior], deserialize: Deserializer | None = None
-) -> Handler:
-    """Puts `wrap(behavior, response_streaming)` around a handler's behavior, for all four shapes of call.
-
-    grpcio's marks on a behavior (its own thread pool, non-blocking) are kept. deserialize: None keeps the handler's.
-    """
-    shape = _shape(handler)
-    behavior: Behavior = getattr(handler, shape)
-    wrapped = wrap(behavior, handler.response_streaming)
-    if wrapped is behavior:
-        return handler
-    for mark in ("experimental_non_blocking", "experimental_thread_pool"):
-        if hasattr(behavior, mark):
-            setattr(wrapped, mark, getattr(behavior, mark))
-    make: Callable[..., Handler] = getattr(grpc, f"{shape}_rpc_method_handler")
-    return make(wrapped, deserialize or handler.request_deserializer, handler.response_serializer)
-
-
-def _shape(handler: Handler) -> str:
-    request = "stream" if handler.request_streaming else "unary"
-    return f"{request}_{'stream' if handler.response_streaming else 'unary'}"
 
 
 def _wrap_with_errors(handler: Handler, method: str) -> Handler:
@@ -184,7 +153,9 @@ def build_server(
     interceptors: Sequence[Interceptor] = (),
     observers: Sequence[Interceptor] = (),
     max_workers: int = 16,
-    max_concurrent: int | None = None,
+    max_waiting: int = 1024,
+    apart: Mapping[str, BoundedPool] | None = None,
+    share: Share = everything,
     options: Sequence[Option] = (),
     max_message_bytes: int = 4 * MEBIBYTE,
     max_connection_age_seconds: float = 0.0,
@@ -194,7 +165,8 @@ def build_server(
 
     interceptors: outermost first; what these raise becomes a status as well.
     observers: outside of all others, so that they see each call's final status.
-    max_concurrent: calls that hold or wait for a thread; one more gets RESOURCE_EXHAUSTED. None: no limit.
+    max_waiting: calls that may wait for a thread; one more gets RESOURCE_EXHAUSTED.
+    apart: services whose calls have threads of their own, by full name. share: of one caller, in what others wait for.
     max_message_bytes: a larger request gets RESOURCE_EXHAUSTED.
     max_connection_age_seconds: a connection takes no new call after that time, give or take a tenth, so that the client
     looks for servers anew; no call fails by it. 0: no limit.
@@ -219,11 +191,12 @@ def build_server(
         if max_connection_age_grace_seconds is not None:
             defaults.append(("grpc.max_connection_age_grace_ms", _milliseconds(max_connection_age_grace_seconds)))
     named = dict(defaults) | dict(options)
+    pool = BoundedPool(max_workers, max_waiting, "rpc", share)
+    refusals = BoundedPool(1, 0, "refusals")
     return grpc.server(
-        ThreadPoolExecutor(max_workers=max_workers, thread_name_prefix="rpc"),
-        interceptors=[*observers, ErrorInterceptor(), *interceptors],
+        pool,
+        interceptors=[*observers, ErrorInterceptor(refusals), Pools(pool, apart or {}), *interceptors],
         options=list(named.items()),
-        maximum_concurrent_rpcs=max_concurrent,
     )
 
 
@@ -241,8 +214,3 @@ def bind(server: grpc.Server, address: str, credentials: grpc.ServerCredentials 
     except RuntimeError as error:
         raise Unavailable(f"can't listen on {address}: the port is taken, or not allowed; choose another") from error
     return port
-
-
-def server_credentials(certificate_chain: bytes, private_key: bytes) -> grpc.ServerCredentials:
-    """TLS from PEM-encoded files' content."""
-    return grpc.ssl_server_credentials([(private_key, certificate_chain)])

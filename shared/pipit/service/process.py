@@ -16,6 +16,7 @@ from typing import Protocol, TypeVar
 
 from pipit.errors import PipitError
 from pipit.logging import LineLogger, configure_logging, get_logger
+from pipit.printable import printable
 from pipit.service.settings import ServiceSettings
 
 LOOK_SECONDS = 0.5
@@ -47,7 +48,7 @@ def run(load: Callable[[], AnySettings], serve: Callable[[AnySettings], int]) ->
         configure_logging(settings.log_level, settings.log_format)
         return serve(settings)
     except PipitError as error:
-        LineLogger(sys.stderr).msg(f"error: {error}")
+        LineLogger(sys.stderr).msg(f"error: {printable(str(error))}")
         return 1
 
 

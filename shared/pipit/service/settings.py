@@ -33,8 +33,8 @@ class ServiceSettings(Settings):
     """Ports, who is let in through them, and how the process speaks and ends."""
 
     host: str = "127.0.0.1"
-    """Address to listen on, for calls; 0.0.0.0 is every network this machine is in. Any but loopback needs `tokens`,
-    `tls_certificate` and `tls_key`, or `insecure`."""
+    """Address to listen on, for calls; 0.0.0.0 is every network this machine is in. Any but loopback needs `tokens` or
+    `allow_anonymous`, and `tls_certificate` with `tls_key` or `insecure`."""
     port: Port = 0
     """Port for calls; 0: the system chooses."""
     metrics_host: str = "127.0.0.1"
@@ -45,16 +45,26 @@ class ServiceSettings(Settings):
     """PEM file with the certificate chain. With `tls_key`, calls are encrypted."""
     tls_key: Path | None = None
     """PEM file with the certificate's key."""
+    tls_client_ca: Path | None = None
+    """PEM file of an authority. Where it is set, callers must show a certificate that leads to it, beside their
+    token."""
     tokens: Path | None = None
     """File of the callers that are let in, and their roles (see `pipit.rpc.auth`). Not set: everybody may do all."""
+    allow_anonymous: bool = False
+    """Whether more than loopback may be listened on without tokens: whoever reaches the port may then do all."""
     insecure: bool = False
-    """Whether more than loopback may be listened on without tokens, or without encryption."""
+    """Whether more than loopback may be listened on without TLS: whoever is on the way may then listen to calls."""
     trusted_keys: Paths = ()
-    """Public keys (PEM files), separated by commas. Where there is any, one of them must have signed a bundle."""
+    """Public keys (PEM files), separated by commas. Where there is any, bundles must be signed by one of them, or by a
+    key of the registry's list that one of them endorses."""
     reflection: bool = True
     """Whether clients may ask which services there are, as grpcurl and `buf curl` do."""
     grace_seconds: Seconds = 10.0
     """Seconds that calls have to end in when the server stops."""
+    max_connections: Count = 1024
+    """Connections at once; one more is closed at once. One without a call is closed after five minutes."""
+    stall_seconds: Annotated[float, Field(gt=0.0)] = 60.0
+    """Seconds after which a stream is cut whose client does not read what it is sent, or stops sending a bundle."""
     max_connection_age_seconds: Seconds = 0.0
     """Seconds after which a client is asked to connect anew, so that it finds new replicas; 0: never."""
     log_level: str = "INFO"
@@ -71,18 +81,27 @@ class ServiceSettings(Settings):
     def _check_doors(self) -> Self:
         if (self.tls_certificate is None) != (self.tls_key is None):
             raise ValueError("set both of tls_certificate and tls_key, or none")
-        if self.is_exposed and not self.insecure:
-            prefix = str(self.model_config["env_prefix"])
-            missing = ["TOKENS"] * (self.tokens is None)
-            missing += ["TLS_CERTIFICATE", "TLS_KEY"] * (self.tls_certificate is None)
-            raise ValueError(
-                f"other machines can reach {self.host}: set {', '.join(prefix + name for name in missing)} as well, or "
-                f"{prefix}INSECURE=true in a network whose members may all call, and listen to each other's calls"
+        if self.tls_client_ca is not None and self.tls_certificate is None:
+            raise ValueError("tls_client_ca needs tls_certificate and tls_key: callers show certificates by TLS alone")
+        prefix = str(self.model_config["env_prefix"])
+        missing = []
+        if self.is_anonymous and not self.allow_anonymous:
+            missing.append(f"{prefix}TOKENS, or {prefix}ALLOW_ANONYMOUS=true where whoever reaches it may do all")
+        if self.is_plain and not self.insecure:
+            missing.append(
+                f"{prefix}TLS_CERTIFICATE and {prefix}TLS_KEY, or {prefix}INSECURE=true in a network whose members may "
+                "listen to each other's calls"
             )
+        if missing:
+            raise ValueError(f"other machines can reach {self.host}: set {'; and '.join(missing)}")
         return self
 
     @property
-    def is_exposed(self) -> bool:
-        """Whether strangers could call, or listen to calls."""
-        is_guarded = self.tokens is not None and self.tls_certificate is not None
-        return not is_guarded and not is_loopback_host(self.host)
+    def is_anonymous(self) -> bool:
+        """Whether other machines can call without a token."""
+        return self.tokens is None and not is_loopback_host(self.host)
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether calls of other machines are not encrypted."""
+        return self.tls_certificate is None and not is_loopback_host(self.host)

@@ -1,7 +1,7 @@
 """Admission: how much work goes on at once, how much may wait, and what is dropped.
 
     enter ──free place──────────────────────────────> running ──leave──> the longest waiter's turn
-      ├──queue full────> QueueFull
+      ├──queue full, or the caller's share of it────> QueueFull
       └──queue───> waiting ──place handed over──────> running
                      ├──deadline passes─────────────> DeadlineExceeded
                      └──caller has gone─────────────> DeadlineExceeded (nobody is there to read it)
@@ -12,22 +12,33 @@ A place is handed over to the longest waiter, so that newcomers never overtake a
 from __future__ import annotations
 
 import threading
-from collections import deque
-from collections.abc import Callable
+from collections import Counter, deque
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from time import monotonic
 
 from pipit.errors import DeadlineExceeded, QueueFull
+from pipit.inputs.memory import Budget
+from pipit.rpc.callers import caller
+from pipit.rpc.places import Share, everything
 
 
 class Admission:
-    """At most `places` callers run; at most `queue` of those who don't care to wait without limit wait."""
+    """At most `places` requests run; at most `queue` of those that don't wait without limit wait."""
 
-    def __init__(self, places: int, queue: int) -> None:
+    def __init__(self, places: int, queue: int, memory: Budget | None = None, share: Share = everything) -> None:
+        """memory: what those who run may decode with, all together; None: without limit.
+
+        share: of the queue, that one caller may fill.
+        """
+        self._memory = memory
         self._places = places
         self._queue = queue
+        self._share = share
         self._lock = threading.Lock()
         self._running = 0
-        self._waiting: deque[threading.Lock] = deque()
+        self._waiting: deque[_Turn] = deque()
+        self._waiting_of: Counter[str] = Counter()
 
     @property
     def running(self) -> int:
@@ -38,6 +49,24 @@ class Admission:
     def waiting(self) -> int:
         """Callers that wait for their turn."""
         return len(self._waiting)
+
+    @contextmanager
+    def turn(
+        self,
+        deadline: float | None = None,
+        is_wanted: Callable[[], bool] | None = None,
+        bounded: bool = True,
+    ) -> Iterator[None]:
+        """A place for as long as it lasts; what is decoded within counts to the memory. Arguments as of `enter`."""
+        self.enter(deadline, is_wanted, bounded)
+        try:
+            if self._memory is None:
+                yield
+            else:
+                with self._memory.request(deadline):
+                    yield
+        finally:
+            self.leave()
 
     def enter(
         self,
@@ -61,24 +90,31 @@ class Admission:
                 raise QueueFull(
                     f"{self._running} requests run and {len(self._waiting)} wait; try later, or send fewer at once"
                 )
-            turn = threading.Lock()
-            turn.acquire()
+            who = caller().name
+            if bounded and self._waiting_of[who] >= self._share(self._queue):
+                raise QueueFull(
+                    f"{self._waiting_of[who]} requests of {who} wait, and the rest of the queue is for other callers; "
+                    "send fewer at once"
+                )
+            turn = _Turn(who)
             self._waiting.append(turn)
+            self._waiting_of[who] += 1
         self._wait(turn, deadline)
         if is_wanted is not None and not is_wanted():
             self.leave()
             raise DeadlineExceeded("the caller left, or its deadline passed, while the request waited")
 
-    def _wait(self, turn: threading.Lock, deadline: float | None) -> None:
+    def _wait(self, turn: _Turn, deadline: float | None) -> None:
         if deadline is None:
-            turn.acquire()
+            turn.lock.acquire()
             return
-        if turn.acquire(timeout=max(0.0, min(deadline - monotonic(), threading.TIMEOUT_MAX))):
+        if turn.lock.acquire(timeout=max(0.0, min(deadline - monotonic(), threading.TIMEOUT_MAX))):
             return
         with self._lock:
             handed_over = turn not in self._waiting
             if not handed_over:
                 self._waiting.remove(turn)
+                self._gone(turn)
         if handed_over:
             self.leave()
         raise DeadlineExceeded("the deadline passed while the request waited for its turn; allow more time")
@@ -87,6 +123,24 @@ class Admission:
         """Gives the place to the longest waiter, or back."""
         with self._lock:
             if self._waiting:
-                self._waiting.popleft().release()
+                turn = self._waiting.popleft()
+                self._gone(turn)
+                turn.lock.release()
                 return
             self._running -= 1
+
+    def _gone(self, turn: _Turn) -> None:
+        self._waiting_of[turn.who] -= 1
+        if not self._waiting_of[turn.who]:
+            del self._waiting_of[turn.who]
+
+
+class _Turn:
+    """Held until it comes."""
+
+    __slots__ = ("lock", "who")
+
+    def __init__(self, who: str) -> None:
+        self.who = who
+        self.lock = threading.Lock()
+        self.lock.acquire()

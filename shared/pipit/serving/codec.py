@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -91,15 +92,23 @@ def _tensor(message: pb.Tensor) -> TensorInput:
 
 def array_from_bytes(data: bytes, dtype: np.dtype[Any], shape: Any) -> np.ndarray[Any, np.dtype[Any]]:
     """data: little-endian, C order. Raises InvalidInput unless shape and length fit together."""
-    sizes = tuple(shape)
-    if len(sizes) > _MAX_DIMENSIONS or any(size < 0 for size in sizes):
-        raise InvalidInput(f"tensor of shape {list(sizes[:_MAX_DIMENSIONS])}; send up to {_MAX_DIMENSIONS} sizes >= 0")
-    expected = dtype.itemsize
-    for size in sizes:
-        expected *= size
+    expected = values_of(shape) * dtype.itemsize
     if expected != len(data):
-        raise InvalidInput(f"tensor of shape {list(sizes)} needs {expected} bytes, but {len(data)} came")
-    return np.frombuffer(data, dtype).reshape(sizes)
+        raise InvalidInput(f"tensor of shape {list(shape)} needs {expected} bytes, but {len(data)} came")
+    return np.frombuffer(data, dtype).reshape(tuple(shape))
+
+
+def values_of(shape: Sequence[int]) -> int:
+    """How many values a tensor of this shape holds.
+
+    A size of 0 is refused: such a tensor holds nothing, but may claim any number of rows, for each of which something
+    would be made here. Raises InvalidInput.
+    """
+    if len(shape) > _MAX_DIMENSIONS or any(size < 1 for size in shape):
+        raise InvalidInput(
+            f"tensor of shape {list(shape[:_MAX_DIMENSIONS])}; send up to {_MAX_DIMENSIONS} sizes, each at least 1"
+        )
+    return math.prod(shape)
 
 
 _DECODERS: dict[str, Callable[[Any], Input]] = {
@@ -197,4 +206,5 @@ def status_to_message(status: ModelStatus) -> pb.Model:
         labels=status.labels,
         input_kind=status.input_kind,
         environment=status.environment,
+        signed_by=status.signed_by,
     )

@@ -12,6 +12,7 @@ from time import monotonic, perf_counter
 from pipit.errors import DeadlineExceeded, InvalidInput, NotFound, PipitError
 from pipit.inputs import Input
 from pipit.metrics import Metrics
+from pipit.rpc.callers import caller
 from pipit.serving.admission import Admission
 from pipit.serving.host import ModelHost
 from pipit.serving.meters import ANOTHER, known_or_not
@@ -64,18 +65,32 @@ class DataPlane:
         self._draining = True
 
     def host(self, selector: Selector) -> ModelHost:
-        """The task that is meant. Raises NotFound, InvalidInput if none is named and there are several."""
+        """The task that is meant.
+
+        Raises NotFound, PermissionDenied for one that the caller may not ask, InvalidInput if none is named and there
+        are several.
+        """
         if selector.task:
             host = self.hosts.get(selector.task)
             if host is None:
                 raise NotFound(f"task {selector.task[:200]!r} is not served here; {self._known()}")
+            caller().check_task(selector.task)
             return host
-        if len(self.hosts) != 1:
+        shown = self.shown
+        if len(shown) != 1:
             raise InvalidInput(f"name a task; {self._known()}")
-        return next(iter(self.hosts.values()))
+        return next(iter(shown.values()))
+
+    @property
+    def shown(self) -> Mapping[str, ModelHost]:
+        """By task, those that the caller may ask."""
+        asking = caller()
+        if asking.tasks is None:
+            return self.hosts
+        return {task: host for task, host in self.hosts.items() if asking.may_ask(task)}
 
     def _known(self) -> str:
-        return f"this server has {', '.join(sorted(self.hosts)) or 'none'}"
+        return f"this server has {', '.join(sorted(self.shown)) or 'none'}"
 
     def classify(
         self,
@@ -93,8 +108,7 @@ class DataPlane:
         try:
             host = self.host(selector)
             begun = perf_counter()
-            self.admission.enter(deadline, is_wanted)
-            try:
+            with self.admission.turn(deadline, is_wanted):
                 model = host.lease(selector.version, selector.environment)
                 try:
                     started = perf_counter()
@@ -102,8 +116,6 @@ class DataPlane:
                     return self.answer(model, decoded, options, started - begun, perf_counter() - started, deadline)
                 finally:
                     model.release()
-            finally:
-                self.admission.leave()
         except Exception as error:
             self.count_failure(selector.task, error)
             raise
@@ -143,24 +155,21 @@ class DataPlane:
         try:
             host = self.host(selector)
             begun = perf_counter()
-            self.admission.enter(deadline, is_wanted)
-            try:
+            with self.admission.turn(deadline, is_wanted):
                 model = host.lease(selector.version, selector.environment)
                 try:
-                    outputs, _ = model.run(tensors, _rows(tensors), deadline)
+                    outputs, _ = model.run(tensors, model.rows_of(tensors), deadline)
                     model.meters.count_answer(perf_counter() - begun)
                     return outputs, model.identity
                 finally:
                     model.release()
-            finally:
-                self.admission.leave()
         except Exception as error:
             self.count_failure(selector.task, error)
             raise
 
     def judge(self, request_id: str, label: str) -> Verdict:
         """Takes and counts the right label of an answer that `recent` remembers. Raises NotFound, InvalidInput."""
-        verdict = self.recent.judge(request_id, label)
+        verdict = self.recent.judge(request_id, label, caller().may_ask)
         predicted = verdict.predicted
         if verdict.names_people:
             label = ANOTHER if label and predicted and not verdict.was_right else known_or_not(label)
@@ -182,13 +191,6 @@ def _check_deadline(deadline: float | None) -> None:
     """Between decoding and running, which costs most."""
     if deadline is not None and deadline <= monotonic():
         raise DeadlineExceeded("the deadline passed before the network ran; allow more time")
-
-
-def _rows(tensors: Tensors) -> int:
-    counts = {values.shape[0] if values.ndim else 0 for values in tensors.values()}
-    if len(counts) != 1 or 0 in counts:
-        raise InvalidInput("all tensors must have the same number of rows, at least one, as their first axis")
-    return counts.pop()
 
 
 def chosen(predictions: Iterable[Prediction], options: Options) -> list[Prediction]:

@@ -34,8 +34,7 @@ class FaceSide:
         if settings.bundle:
             self._galleries = StoredGalleries(LocalStore(folder / "store"))
         else:
-            token = settings.registry_token.get_secret_value() or None
-            self._galleries = RemoteGalleries(settings.registry, token, certificate_authority=settings.registry_ca)
+            self._galleries = RemoteGalleries(settings.registry, **settings.connection.access)
             cache = GalleryCache(folder / "cache", settings.gallery)
         unknown = UnknownFaces(folder / "unknown", key, settings.gallery) if settings.keep_unknown else None
         self.access = GalleryAccess(self._reach, people, unknown)

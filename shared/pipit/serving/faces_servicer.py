@@ -30,7 +30,7 @@ from pipit.serving.faces_requests import (
 )
 from pipit.serving.gallery_access import GalleryAccess
 from pipit.serving.inference_servicer import deadline_of
-from pipit.serving.looking import Looker
+from pipit.serving.looking import Looker, check_shown
 from pipit.serving.people import Whom
 from pipit.serving.reembedding import reembed
 
@@ -110,6 +110,7 @@ class FaceServicer(faces_pb2_grpc.FaceServiceServicer):  # type: ignore[misc]  #
 
     def Forget(self, request: pb.ForgetRequest, context: grpc.ServicerContext) -> pb.ForgetResponse:  # noqa: N802
         """Deletes somebody, here and in the gallery; faces of theirs that are kept as unknown, too."""
+        check_shown(self._plane)
         people = self._access.people
         with self._access.galleries(context) as galleries:
             person, revision = people.forget(galleries, request.person)
@@ -139,6 +140,7 @@ class FaceServicer(faces_pb2_grpc.FaceServiceServicer):  # type: ignore[misc]  #
         self, request: pb.ListUnknownRequest, context: grpc.ServicerContext
     ) -> pb.ListUnknownResponse:
         """Clusters, the largest first."""
+        check_shown(self._plane)
         if self._access.unknown is None:
             return pb.ListUnknownResponse(kept=False)
         strangers = self._access.unknown.strangers
@@ -166,6 +168,7 @@ class FaceServicer(faces_pb2_grpc.FaceServiceServicer):  # type: ignore[misc]  #
 
     def Ignore(self, request: pb.IgnoreRequest, context: grpc.ServicerContext) -> pb.IgnoreResponse:  # noqa: N802
         """Shows a cluster no more."""
+        check_shown(self._plane)
         return pb.IgnoreResponse(faces=self._access.kept_unknown.ignore(request.cluster))
 
     def Exclude(self, request: pb.ExcludeRequest, context: grpc.ServicerContext) -> pb.ExcludeResponse:  # noqa: N802

@@ -2,7 +2,7 @@
 
 A task is SERVING while a version answers; everything is SERVING while every task is, and nothing is while the server
 drains. `liveness` is SERVING all along: a process that waits for its first model is not to be restarted.
-Watch holds no thread: grpcio's own servicer sends its updates from the thread that reports a change.
+Watch holds no thread: grpcio's servicer sends its updates from the thread that reports a change.
 """
 
 from __future__ import annotations
@@ -10,9 +10,10 @@ from __future__ import annotations
 import threading
 
 import grpc
-from grpc_health.v1 import health, health_pb2_grpc
+from grpc_health.v1 import health_pb2_grpc
 from grpc_health.v1.health_pb2 import HealthCheckResponse
 
+from pipit.rpc.health import HealthServicer
 from pipit.rpc.probe import LIVENESS
 from pipit.serving.data_plane import DataPlane
 
@@ -24,7 +25,7 @@ class HealthReport:
     """Keeps the health service up to date."""
 
     def __init__(self) -> None:
-        self._servicer = health.HealthServicer()
+        self._servicer = HealthServicer()
         self._lock = threading.Lock()
         self._told: dict[str, bool] = {}
         self._tell(LIVENESS, is_serving=True)

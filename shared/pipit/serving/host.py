@@ -7,6 +7,9 @@
                  └──out of reach──> the old version goes on; tried again, ever less often
     too little memory is free, or a fault of the server's own, at whatever step: the same
 
+What a key signed that is trusted no more is loaded anew, for another key may have signed it since; if that fails, it
+goes on answering with an alarm, or stops, as the settings say.
+
 What a step raises is a StepFailed; any other error is a fault of the server's own. What is told to others (that the
 version changed, that files are free) is told and not asked: if they fail, it is logged, and the task goes on.
 
@@ -29,7 +32,7 @@ from pipit.logging import get_logger
 from pipit.metrics import Metrics
 from pipit.proving import MEMORY, Overtaken, Proof, StepFailed
 from pipit.rpc.server import status_of
-from pipit.serving.loading import FAULT, STEPS, Attempt, Desired, ModelLoader
+from pipit.serving.loading import FAULT, SIGNATURE, STEPS, Attempt, Desired, ModelLoader
 from pipit.serving.model import LoadedModel
 from pipit.serving.types import ModelState, ModelStatus
 
@@ -58,6 +61,7 @@ def _nothing() -> None:
 def _show_zeros(metrics: Metrics, task: str) -> None:
     """A counter that appears with its first event hides that event from Prometheus, which sees no increase."""
     metrics.gauge("pipit_model_ready").labels(task).set(0)
+    metrics.gauge("pipit_model_untrusted").labels(task).set(0)
     metrics.counter("pipit_golden_failures_total").labels(task)
     for outcome in ("swapped", OVERTAKEN, *STEPS, FAULT):
         metrics.counter("pipit_model_loads_total").labels(task, outcome)
@@ -84,10 +88,13 @@ class ModelHost:
         metrics: Metrics,
         on_change: Callable[[], None] = _nothing,
         trial_seconds: float = 60.0,
+        *,
+        stops_untrusted: bool = False,
     ) -> None:
         """on_change: called after the task began or ceased to answer, or the version changed.
 
         trial_seconds: how long a version must answer to count as good here.
+        stops_untrusted: a version whose key is trusted no more ceases to answer.
         """
         self.task = task
         self.environment = environment
@@ -106,12 +113,15 @@ class ModelHost:
         self._refused: Desired | None = None
         self._trial_seconds = trial_seconds
         self._on_trial: tuple[Desired, float] | None = None
+        self._refused_step = ""
         self._retry_at = 0.0
         self._retry_after = _FIRST_RETRY
         self._reason = "no version is known yet"
         self._on_freed: Callable[[], None] = _nothing
+        self._stops_untrusted = stops_untrusted
         self._retired: list[_Retired] = []
         self._past_version = ""
+        self._untrusted = False
         self._stopping = False
         self._thread = threading.Thread(target=self._work, name=f"host {task}", daemon=True)
 
@@ -173,11 +183,23 @@ class ModelHost:
             self.task, self._device, desired.version, desired.digest
         ).set(1)
 
+    def recheck(self) -> None:
+        """Says that other keys are trusted than before, or may be; returns at once."""
+        with self._changed:
+            if self._refused_step == SIGNATURE:
+                self._refused = None
+            self._changed.notify_all()
+
     def explain(self, reason: str) -> None:
         """Says why nothing is desired, for people."""
         with self._changed:
             if self._desired is None:
                 self._reason = reason
+
+    def refuse(self, reason: str) -> None:
+        """Says why something was not even desired, for people, until something is."""
+        with self._changed:
+            self._reason = reason
 
     def lease(self, version: str = "", environment: str = "") -> LoadedModel:
         """The model that answers now; `release` it.
@@ -222,6 +244,7 @@ class ModelHost:
             model.identity,
             manifest.labels,
             manifest.input.kind,
+            model.signed_by,
         )
 
     def _why(self) -> str:
@@ -259,7 +282,12 @@ class ModelHost:
             self._keep_reason(desired, error.step, error.error)
         else:
             self._keep_reason(desired, FAULT, error)
-        self._tell(desired.on_freed, desired.version)
+        self._let_go(desired)
+
+    def _let_go(self, desired: Desired) -> None:
+        """Says that its files are needed no more, unless they serve: one that was loaded anew may be the same."""
+        if self._current is None or self._current.identity.digest != desired.digest:
+            self._tell(desired.on_freed, desired.version)
 
     def _tell(self, callback: Callable[[], object], version: str) -> None:
         """Calls what belongs to somebody else, whose failure is not ours."""
@@ -274,6 +302,7 @@ class ModelHost:
             self._free_drained()
             self._end_trial()
             self._lift_refusals()
+            self._judge()
             with self._changed:
                 self._changed.wait_for(self._has_work, self._longest_wait())
                 if self._stopping:
@@ -283,7 +312,8 @@ class ModelHost:
                     return desired
 
     def _has_work(self) -> bool:
-        return self._stopping or bool(self._lift) or self._has_drained() or self._to_load() is not None
+        waits = self._has_drained() or self._to_load() is not None or self._is_to_judge()
+        return self._stopping or bool(self._lift) or waits
 
     def _longest_wait(self) -> float | None:
         times = [self._retry_at] if self._retry_at else []
@@ -312,8 +342,38 @@ class ModelHost:
         desired = self._desired
         if desired is None or desired is self._refused or monotonic() < self._retry_at:
             return None
-        active = self._current is not None and self._current.identity.digest == desired.digest
+        current = self._current
+        active = current is not None and current.identity.digest == desired.digest and self._loader.trusts(current)
         return None if active else desired
+
+    def _is_to_judge(self) -> bool:
+        """Whether trust in what answers has come or gone."""
+        return self._current is not None and self._loader.trusts(self._current) is self._untrusted
+
+    def _judge(self) -> None:
+        """Raises the alarm, or stops, where what answers was signed by a key that is trusted no more."""
+        model = self._current
+        untrusted = model is not None and not self._loader.trusts(model)
+        if untrusted is self._untrusted:
+            return
+        self._untrusted = untrusted
+        self._metrics.gauge("pipit_model_untrusted").labels(self.task).set(untrusted)
+        if model is None:
+            return
+        if not untrusted:
+            with self._changed:
+                if self._desired is not None and self._desired.digest == model.identity.digest:
+                    self._reason = ""
+            return
+        version, signer = model.identity.version, model.signed_by
+        _log.error("model_untrusted", task=self.task, version=version, signed_by=signer, stops=self._stops_untrusted)
+        if self._stops_untrusted:
+            self._swap_pointer(None, _nothing)
+            with self._changed:
+                self._reason = (
+                    f"version {version} was stopped: nobody who is trusted here signed it ({signer}); sign it with "
+                    "another key (pipit keys sign), or publish another version"
+                )
 
     def _swap_in(self, attempt: Attempt) -> None:
         desired = attempt.desired
@@ -353,7 +413,7 @@ class ModelHost:
             self._on_freed = on_freed
             self._attempt = None
         self._on_trial = None
-        if old is not None:
+        if old is not None and (model is None or model.identity.digest != old.identity.digest):
             # It goes in order.
             self._tell(partial(self._loader.trials.leave, self.task, old.identity.digest), old.identity.version)
         version = self._active_version()
@@ -409,7 +469,7 @@ class ModelHost:
             failed = _TRIED_AGAIN.get(step, f"was refused at the step {step}")
             self._reason = f"version {desired.version} {failed}: {message}"
             if not tried_again and self._desired is desired:
-                self._refused = desired
+                self._refused, self._refused_step = desired, step
             elif self._desired is desired:
                 self._retry_at = monotonic() + self._retry_after
                 self._retry_after = min(self._retry_after * 2, _LAST_RETRY)

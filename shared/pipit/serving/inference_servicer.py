@@ -113,8 +113,8 @@ class InferenceServicer(inference_pb2_grpc.InferenceServiceServicer):  # type: i
     def ListModels(  # noqa: N802
         self, request: pb.ListModelsRequest, context: grpc.ServicerContext
     ) -> pb.ListModelsResponse:
-        """Lists the tasks of this server."""
-        hosts = self._plane.hosts
+        """Lists the tasks of this server that the caller may ask."""
+        hosts = self._plane.shown
         return pb.ListModelsResponse(models=[codec.status_to_message(hosts[task].status()) for task in sorted(hosts)])
 
     def Feedback(  # noqa: N802

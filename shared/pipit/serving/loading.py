@@ -1,8 +1,9 @@
 """The steps from a desired version to a model that may serve. Each refuses what it can't vouch for.
 
 fetch ──> verify ──> trial ──> prove (load, golden, warm) ──> open
-                       │         └── in a child process       └── here; on the disk stands that it is being tried
-                       └── ended badly twice before: refused
+  │          │         │         └── in a child process       └── here; on the disk stands that it is being tried
+  │          │         └── ended badly twice before: refused
+  └──────────┴──nobody trusted signed it──> refused, as the step "signature"
 """
 
 from __future__ import annotations
@@ -16,10 +17,9 @@ from pathlib import Path
 from time import monotonic
 from typing import TypeVar
 
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
-
+from pipit.bundle.keyring import Keyring
 from pipit.bundle.reader import Bundle, open_bundle
-from pipit.errors import IntegrityError
+from pipit.errors import IntegrityError, UntrustedSignature
 from pipit.faces.contract import NamesFaces
 from pipit.logging import get_logger
 from pipit.metrics import Metrics
@@ -36,8 +36,10 @@ from pipit.serving.types import Identity
 T = TypeVar("T")
 _log = get_logger(__name__)
 
-STEPS = ("fetch", "verify", "trial", "prove", "load", "golden", "warm", MEMORY, "open")
+STEPS = ("fetch", "signature", "verify", "trial", "prove", "load", "golden", "warm", MEMORY, "open")
 """In their order, as metrics and reasons name them; MEMORY where a proof found too little of it."""
+SIGNATURE = "signature"
+"""Fails where nobody trusted signed the bundle, whichever step finds that."""
 FAULT = "fault"
 """Named in their place where no step failed, but the server itself."""
 
@@ -89,8 +91,8 @@ class Attempt:
 class LoaderOptions:
     """How models are loaded here."""
 
-    trusted_keys: tuple[Ed25519PublicKey, ...] = ()
-    """Where there is any, a bundle must be signed by one."""
+    keyring: Keyring = field(default_factory=Keyring)
+    """Whose signatures a bundle must have."""
     variant: str = ""
     """Empty: the bundle's default."""
     threads: int = 1
@@ -101,6 +103,8 @@ class LoaderOptions:
     """Rows of one run at most; 1: no batching."""
     batch_delay: float = 0.0
     """Seconds that a first caller waits for others."""
+    most_rows: int | None = None
+    """Rows of a tensor that a caller sends for the network itself; None: any number."""
     has_company: Callable[[], bool] = lambda: True
     """Whether more than one caller is at work."""
 
@@ -160,6 +164,8 @@ class ModelLoader:
             return run()
         except (StepFailed, Overtaken):
             raise
+        except UntrustedSignature as error:
+            raise StepFailed(SIGNATURE, error) from error
         except Exception as error:
             raise StepFailed(step, error) from error
         finally:
@@ -170,13 +176,17 @@ class ModelLoader:
 
         Raises NotFound, IntegrityError, InvalidInput.
         """
-        bundle = open_bundle(path, self._options.trusted_keys)
+        bundle = open_bundle(path, self._options.keyring.check)
         if bundle.digest != digest or bundle.manifest.task != task:
             raise IntegrityError(
                 f"the bundle is {bundle.manifest.task} {bundle.digest[:12]}, but {task} {digest[:12]} was asked for; "
                 "publish it anew"
             )
         return bundle
+
+    def trusts(self, model: LoadedModel) -> bool:
+        """Whether the key that signed it may still sign."""
+        return self._options.keyring.trusts(model.signed_by)
 
     def open(self, bundle: Bundle) -> LoadedModel:
         """Makes pipeline and networks, and runs them once. Raises NotFound for a pipeline or a variant not here."""
@@ -193,7 +203,18 @@ class ModelLoader:
             labels = (*manifest.labels, *manifest.decision.groups) if people is None else (KNOWN, UNKNOWN)
             meters = ModelMeters(self._metrics, identity, labels, names_people=people is not None)
             batcher = self._batcher(runtime)
-            return LoadedModel(identity, manifest, pipeline, runtime, meters, batcher, stack.pop_all().close, people)
+            return LoadedModel(
+                identity,
+                manifest,
+                pipeline,
+                runtime,
+                meters,
+                batcher,
+                stack.pop_all().close,
+                people,
+                options.most_rows,
+                bundle.signer,
+            )
 
     def _batcher(self, runtime: Runtime) -> Batcher | None:
         options = self._options

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from pipit.errors import DeadlineExceeded, InputTooLarge, InvalidInput
+from pipit.errors import DeadlineExceeded, InputTooLarge, InvalidInput, PermissionDenied
 from pipit.faces.contract import NamesFaces
 from pipit.faces.finder import Face, FacesDecoded
 from pipit.faces.likeness import Likeness
@@ -20,6 +20,7 @@ from pipit.faces.quality import QualityLimits
 from pipit.faces.verdicts import Picture, Sighting
 from pipit.inputs import EncodedImage
 from pipit.inputs.image import decode_image
+from pipit.rpc.callers import caller
 from pipit.serving.data_plane import DataPlane
 from pipit.serving.model import LoadedModel
 from pipit.serving.people import Measure
@@ -68,14 +69,11 @@ class Looker:
         Raises DeadlineExceeded, QueueFull.
         """
         source = hashlib.sha256(data).hexdigest()
-        self._plane.admission.enter(deadline, is_wanted, bounded=False)
-        try:
+        with self._plane.admission.turn(deadline, is_wanted, bounded=False):
             try:
                 faces = self._faces(EncodedImage(data), deadline, crops=crops)
             except (InvalidInput, InputTooLarge) as error:
                 return Picture(name, source, problem=str(error))
-        finally:
-            self._plane.admission.leave()
         return Picture(name, source, faces)
 
     def _faces(self, item: EncodedImage, deadline: float | None, *, crops: bool) -> tuple[Sighting, ...]:
@@ -95,22 +93,35 @@ class Looker:
 
 def only_task(plane: DataPlane) -> str:
     """The task of the server that names faces. Raises InvalidInput if there is none, or several."""
+    tasks = _tasks_of_faces(plane)
+    if len(tasks) == 1:
+        return tasks[0]
+    if tasks:
+        raise InvalidInput(f"name a task; {', '.join(tasks)} name faces here")
+    if all(host.is_serving for host in plane.shown.values()):
+        raise InvalidInput(f"no task of this server names faces; it has {', '.join(sorted(plane.shown)) or 'none'}")
+    # Whichever is still loading may be the one; its lease says why it does not answer.
+    return next(task for task, host in sorted(plane.shown.items()) if not host.is_serving)
+
+
+def check_shown(plane: DataPlane) -> None:
+    """For calls that name no task. Raises PermissionDenied for a caller whose tasks name no faces."""
+    if caller().tasks is not None and not _tasks_of_faces(plane):
+        raise PermissionDenied(
+            f"{caller().name} may ask no task of this server that names faces, and so none of its people"
+        )
+
+
+def _tasks_of_faces(plane: DataPlane) -> list[str]:
     tasks = []
-    for task, host in sorted(plane.hosts.items()):
+    for task, host in sorted(plane.shown.items()):
         if not host.is_serving:
             continue
         model = host.lease()
         if model.names_people:
             tasks.append(task)
         model.release()
-    if len(tasks) == 1:
-        return tasks[0]
-    if tasks:
-        raise InvalidInput(f"name a task; {', '.join(tasks)} name faces here")
-    if all(host.is_serving for host in plane.hosts.values()):
-        raise InvalidInput(f"no task of this server names faces; it has {', '.join(sorted(plane.hosts))}")
-    # Whichever is still loading may be the one; its lease says why it does not answer.
-    return next(task for task, host in sorted(plane.hosts.items()) if not host.is_serving)
+    return tasks
 
 
 def _portrait(pixels: NDArray[np.uint8], face: Face) -> bytes:

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipit.bundle.manifest import Manifest
-from pipit.errors import InvalidInput
+from pipit.errors import InputTooLarge, InvalidInput
 from pipit.inputs import Input, TensorInput
 from pipit.pipelines import Pipeline
 from pipit.runtimes.base import Runtime
@@ -39,19 +39,27 @@ class LoadedModel:
         batcher: Batcher | None = None,
         free: Callable[[], None] | None = None,
         people: Collection[str] | None = None,
+        most_rows: int | None = None,
+        signed_by: str = "unsigned",
     ) -> None:
         """batcher: None runs each caller's rows by themselves. free: closes every network; None: `runtime` alone.
 
         people: the names of those who are known, where the labels are people; None: the labels are the manifest's.
+
+        most_rows: of a tensor that a caller sends for the network itself; None: any number.
+
+        signed_by: as `Bundle.signer` says it.
         """
         self.identity = identity
         self.manifest = manifest
         self.pipeline = pipeline
         self.runtime = runtime
         self.meters = meters
+        self.signed_by = signed_by
         self.names_people = people is not None
         self.labels: Collection[str] = frozenset(manifest.labels) if people is None else people
         self._batcher = batcher
+        self._most_rows = most_rows
         self._free = free or runtime.close
         self._lock = threading.Lock()
         self._leases = 0
@@ -118,7 +126,17 @@ class LoadedModel:
             values = values[np.newaxis]
         if not values.ndim or not values.shape[0]:
             raise InvalidInput(f"tensor {name!r} of shape {values.shape} has no rows; send at least one")
-        return Decoded({name: values}, (None,) * values.shape[0])
+        return Decoded({name: values}, (None,) * self.rows_of({name: values}))
+
+    def rows_of(self, tensors: Tensors) -> int:
+        """How many rows a caller sends for the network itself. Raises InvalidInput, InputTooLarge."""
+        counts = {values.shape[0] if values.ndim else 0 for values in tensors.values()}
+        if len(counts) != 1 or 0 in counts:
+            raise InvalidInput("all tensors must have the same number of rows, at least one, as their first axis")
+        rows = counts.pop()
+        if self._most_rows is not None and rows > self._most_rows:
+            raise InputTooLarge(f"{rows} rows in one request, the limit is {self._most_rows}; send them in parts")
+        return rows
 
     def run(self, tensors: Tensors, rows: int, deadline: float | None = None) -> tuple[Outputs, float]:
         """Runs the network; gives its outputs, and the seconds that the rows waited for a batch to fill.

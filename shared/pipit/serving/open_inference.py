@@ -11,7 +11,7 @@ import grpc
 
 from pipit._pb.open_inference.v2 import open_inference_pb2 as pb
 from pipit._pb.open_inference.v2 import open_inference_pb2_grpc
-from pipit.errors import InvalidInput, NotFound
+from pipit.errors import InvalidInput
 from pipit.serving.data_plane import DataPlane
 from pipit.serving.inference_servicer import deadline_of
 from pipit.serving.model import LoadedModel
@@ -44,10 +44,8 @@ class OpenInferenceServicer(open_inference_pb2_grpc.GRPCInferenceServiceServicer
         self, request: pb.ModelReadyRequest, context: grpc.ServicerContext
     ) -> pb.ModelReadyResponse:
         """Whether one task answers, with that version if one is named."""
-        host = self._plane.hosts.get(request.name)
-        if host is None:
-            raise NotFound(f"model {request.name[:200]!r} is not served here")
-        identity = host.status().identity
+        _check_name(request.name)
+        identity = self._plane.host(Selector(request.name)).status().identity
         ready = identity is not None and request.version in {"", identity.version} and not self._plane.is_draining
         return pb.ModelReadyResponse(ready=ready)
 
@@ -101,10 +99,10 @@ class OpenInferenceServicer(open_inference_pb2_grpc.GRPCInferenceServiceServicer
     def RepositoryIndex(  # noqa: N802
         self, request: pb.RepositoryIndexRequest, context: grpc.ServicerContext
     ) -> pb.RepositoryIndexResponse:
-        """Lists the tasks of this server."""
+        """Lists the tasks of this server that the caller may ask."""
         response = pb.RepositoryIndexResponse()
-        for task in sorted(self._plane.hosts):
-            status = self._plane.hosts[task].status()
+        for task, host in sorted(self._plane.shown.items()):
+            status = host.status()
             if status.identity is not None or not request.ready:
                 served = "" if status.identity is None else status.identity.version
                 response.models.add(name=task, version=served, state=_STATES[status.state], reason=status.reason)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from pipit._pb.open_inference.v2 import open_inference_pb2 as pb
 from pipit.errors import InvalidInput
 from pipit.runtimes.base import TensorSpec
-from pipit.serving.codec import array_from_bytes
+from pipit.serving.codec import array_from_bytes, values_of
 
 _DTYPES = {
     "BOOL": "bool",
@@ -43,6 +43,7 @@ _FIELDS = {
     "FP32": "fp32_contents",
     "FP64": "fp64_contents",
 }
+_MOST_INPUTS = 64
 
 
 def tensors_from_request(request: pb.ModelInferRequest) -> dict[str, NDArray[Any]]:
@@ -50,6 +51,8 @@ def tensors_from_request(request: pb.ModelInferRequest) -> dict[str, NDArray[Any
     raw = request.raw_input_contents
     if raw and len(raw) != len(request.inputs):
         raise InvalidInput(f"{len(request.inputs)} inputs with {len(raw)} raw contents; send one for each")
+    if len(request.inputs) > _MOST_INPUTS:
+        raise InvalidInput(f"{len(request.inputs)} inputs; send at most {_MOST_INPUTS}")
     tensors: dict[str, NDArray[Any]] = {}
     for index, tensor in enumerate(request.inputs):
         if tensor.name in tensors:
@@ -75,14 +78,18 @@ def _typed_contents(tensor: pb.ModelInferRequest.InferInputTensor, dtype: np.dty
     field = _FIELDS.get(tensor.datatype)
     if field is None:
         raise InvalidInput(f"input {tensor.name[:200]!r} is {tensor.datatype}; send it in raw_input_contents")
-    values = np.array(getattr(tensor.contents, field), dtype=None if field != "bool_contents" else bool)
-    if not values.size:
-        return np.empty(0, dtype)
-    if np.issubdtype(dtype, np.integer):
-        limits = np.iinfo(dtype)
-        if values.min() < limits.min or values.max() > limits.max:
-            raise InvalidInput(f"input {tensor.name[:200]!r} has values outside of {tensor.datatype}")
-    return values.astype(dtype)
+    contents = getattr(tensor.contents, field)
+    expected = values_of(tensor.shape)
+    if len(contents) != expected:
+        raise InvalidInput(
+            f"input {tensor.name[:200]!r} of shape {list(tensor.shape)} needs {expected} values in {field}, "
+            f"but {len(contents)} came"
+        )
+    try:
+        # One value after the other: a list of them all would take many times the message.
+        return np.fromiter(contents, dtype, expected)
+    except OverflowError as error:
+        raise InvalidInput(f"input {tensor.name[:200]!r} has values outside of {tensor.datatype}") from error
 
 
 def response_from_tensors(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
 from pipit.errors import InvalidInput, NotFound
@@ -57,14 +57,16 @@ class RecentAnswers:
                 if names_people and label not in names:
                     self._answers[request_id] = (model, "", labels, names_people)
 
-    def judge(self, request_id: str, label: str) -> Verdict:
+    def judge(self, request_id: str, label: str, may_ask: Callable[[str], bool] = lambda _: True) -> Verdict:
         """Takes the right label of an answer, once. label: "" for none of the bundle's.
+
+        may_ask: whether a task is there for who asks; an answer of another one is as unknown to them as any.
 
         Raises NotFound for an answer that is not (or no longer) known, InvalidInput for a label it could not have had.
         """
         with self._lock:
             kept = self._answers.get(request_id)
-            if kept is None:
+            if kept is None or not may_ask(kept[0].task):
                 raise NotFound(
                     f"no answer to request {request_id[:200]!r} waits for a label: only the last {self._size} of this "
                     "server do, and each takes one"

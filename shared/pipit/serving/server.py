@@ -10,22 +10,23 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import grpc
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from pipit._pb.open_inference.v2 import open_inference_pb2, open_inference_pb2_grpc
 from pipit._pb.pipit.faces.v1 import faces_pb2, faces_pb2_grpc
 from pipit._pb.pipit.inference.v1 import inference_pb2, inference_pb2_grpc
+from pipit.bundle.keyring import Keyring
 from pipit.inputs.limits import ROOM
+from pipit.inputs.memory import Budget
 from pipit.logging import get_logger
 from pipit.metrics import Metrics
 from pipit.pipelines import Pipeline, load_pipeline
 from pipit.proving import ChildProver, Limits, Prover, Trials, prove_here
-from pipit.rpc.auth import AuthInterceptor, Role
 from pipit.rpc.call_metrics import CallMetrics
-from pipit.rpc.server import MEBIBYTE, build_server
-from pipit.rpc.streams import StreamBudget
-from pipit.service.credentials import read_callers, read_trusted_keys
-from pipit.service.listener import OPEN_SERVICES, Listener
+from pipit.rpc.callers import Role
+from pipit.rpc.server import MEBIBYTE
+from pipit.service.credentials import read_callers
+from pipit.service.doors import build_guarded, stream_budget
+from pipit.service.listener import Listener
 from pipit.serving.admission import Admission
 from pipit.serving.data_plane import DataPlane
 from pipit.serving.faces_keyless import KeylessFaceServicer
@@ -43,6 +44,8 @@ if TYPE_CHECKING:
     from pipit.serving.face_side import FaceSide
 
 SERVICES = ("pipit.inference.v1.InferenceService", "pipit.faces.v1.FaceService", "inference.GRPCInferenceService")
+_WAITING = 64
+"""Calls that wait for a thread, each with its message in memory."""
 _SPARE_THREADS = 4
 """For calls that need no turn (health, lists), and to tell the others that the queue is full."""
 
@@ -63,13 +66,15 @@ class InferenceServer:
         """
         self._settings = settings
         self.metrics = Metrics("inference")
-        self.admission = Admission(settings.concurrency, settings.queue)
-        keys = read_trusted_keys(settings)
-        self._source = _source(settings, keys)
+        self._tokens = read_callers(settings)
+        self.memory = Budget(settings.decode_mib * MEBIBYTE)
+        self.admission = Admission(settings.concurrency, settings.queue, self.memory, self._tokens.share)
+        self.keyring = _keyring(settings)
+        self._source = _source(settings, self.keyring)
         self._health = HealthReport()
         self.keeper = GalleryKeeper(settings.gallery, self.metrics)
         self._faces = _face_side(settings, self.keeper, process)
-        options = _loader_options(settings, keys, self.admission)
+        options = _loader_options(settings, self.keyring, self.admission)
         trials = Trials(settings.cache_dir.expanduser() / "trials")
         prover = _prover(settings, trials, pipelines)
         loader = ModelLoader(options, self.metrics, trials, pipelines, self.keeper, prover)
@@ -83,16 +88,19 @@ class InferenceServer:
                 self.metrics,
                 self._update_health,
                 settings.trial_seconds,
+                stops_untrusted=settings.untrusted == "stop",
             )
             for task in self._source.tasks
         }
+        self.keyring.on_change = self._recheck
         recent = RecentAnswers(settings.recent_answers)
         self.keeper.on_names = recent.forget_other_names
         look_on = self._faces.look_on if self._faces is not None else None
         self.plane = DataPlane(self.hosts, self.admission, self.metrics, recent, look_on)
-        self.streams = StreamBudget(settings.streams)
+        self.streams = stream_budget(settings.streams, self._tokens)
         self.metrics.gauge("pipit_streams_open").set_function(lambda: self.streams.open_streams)
         self._listener = Listener(settings, self._build(), SERVICES, self.metrics.registry)
+        self._listener.report(self.metrics, self._tokens)
 
     @property
     def port(self) -> int:
@@ -116,6 +124,7 @@ class InferenceServer:
             self._listener.open()
             for host in self.hosts.values():
                 host.start()
+            self.keyring.start()
             self._source.start(self.hosts)
         except BaseException:
             self._end(0.0)
@@ -133,6 +142,7 @@ class InferenceServer:
         self._source.stop()
         for host in self.hosts.values():
             host.settle()
+        self.keyring.stop()
         self._listener.drain(grace)()
         for host in self.hosts.values():
             host.stop()
@@ -141,19 +151,27 @@ class InferenceServer:
             self._faces.stop()
         self._listener.close()
 
+    def _recheck(self) -> None:
+        for host in self.hosts.values():
+            host.recheck()
+
     def _update_health(self) -> None:
         self._health.update(self.plane)
 
     def _build(self) -> grpc.Server:
         settings = self._settings
-        server = build_server(
-            [AuthInterceptor(read_callers(settings), _methods(), OPEN_SERVICES), self.streams],
+        server = build_guarded(
+            settings,
+            self._tokens,
+            _methods(),
+            self.streams,
             [CallMetrics(self.metrics)],
-            max_workers=settings.concurrency + settings.queue + _SPARE_THREADS,
+            threads=settings.concurrency + settings.queue + _SPARE_THREADS,
+            waiting=_WAITING,
+            # Who sends pictures of a person holds a model.
+            receiving=[method for method in _methods() if method.startswith("/pipit.faces.")],
             options=[("grpc.so_reuseport", int(settings.processes > 1))],
             max_message_bytes=settings.max_message_mib * MEBIBYTE + ROOM,
-            # Without a grace period: a stream would lose sound by it, and its client has no other way to go on.
-            max_connection_age_seconds=settings.max_connection_age_seconds,
         )
         inference_pb2_grpc.add_InferenceServiceServicer_to_server(InferenceServicer(self.plane), server)
         open_inference_pb2_grpc.add_GRPCInferenceServiceServicer_to_server(OpenInferenceServicer(self.plane), server)
@@ -180,8 +198,14 @@ def _methods() -> dict[str, frozenset[Role]]:
     }
 
 
-def _source(settings: ServingSettings, keys: tuple[Ed25519PublicKey, ...]) -> Source:
-    return DirectorySource(settings.bundle) if settings.bundle else RegistrySource(settings, keys)
+def _keyring(settings: ServingSettings) -> Keyring:
+    # Without a registry there is nothing to learn.
+    memory = None if settings.bundle else settings.cache_dir.expanduser() / "keys.json"
+    return Keyring(files=settings.trusted_keys, memory=memory)
+
+
+def _source(settings: ServingSettings, keyring: Keyring) -> Source:
+    return DirectorySource(settings.bundle) if settings.bundle else RegistrySource(settings, keyring)
 
 
 def _face_side(settings: ServingSettings, keeper: GalleryKeeper, process: int) -> FaceSide | None:
@@ -203,15 +227,14 @@ def _prover(settings: ServingSettings, trials: Trials, pipelines: Callable[..., 
     return ChildProver(Limits(settings.prove_seconds, settings.prove_mib * MEBIBYTE), trials.turn)
 
 
-def _loader_options(
-    settings: ServingSettings, keys: tuple[Ed25519PublicKey, ...], admission: Admission
-) -> LoaderOptions:
+def _loader_options(settings: ServingSettings, keyring: Keyring, admission: Admission) -> LoaderOptions:
     return LoaderOptions(
-        keys,
+        keyring,
         settings.variant,
         settings.runtime_threads,
         settings.concurrency,
         settings.batch_rows,
         settings.batch_delay_ms / 1000.0,
+        settings.max_rows,
         lambda: admission.running > 1,
     )

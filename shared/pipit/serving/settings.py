@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 import socket
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
-from pydantic import Field, SecretStr, field_validator, model_validator
-from pydantic_settings import NoDecode, SettingsConfigDict
+from pydantic import Field, field_validator, model_validator
+from pydantic_settings import CliSuppress, NoDecode, SettingsConfigDict
 
 from pipit.bundle.manifest import TaskName
+from pipit.rpc.connection import ConnectionSettings
 from pipit.service.settings import Count, Paths, Port, ServiceSettings, split
 from pipit.settings import load_settings
 
@@ -32,10 +33,8 @@ class ServingSettings(ServiceSettings):
     """Bundle directories to serve, separated by commas; no registry is asked."""
     registry: str = "127.0.0.1:50050"
     """The registry's address, `host:port`; `dns:///name:port` where the name has an address for each of its copies."""
-    registry_token: SecretStr = SecretStr("")
-    """Token that the registry asks for."""
-    registry_ca: Path | None = None
-    """PEM file that the registry's certificate must lead to. Not set: plain text."""
+    connection: CliSuppress[ConnectionSettings] = Field(default_factory=lambda: load_settings(ConnectionSettings))
+    """How the registry is called: `PIPIT_TOKEN`, `PIPIT_CA`, `PIPIT_CERTIFICATE`, `PIPIT_KEY`, as for every client."""
     tasks: Annotated[tuple[TaskName, ...], NoDecode] = ()
     """Tasks to serve from the registry, separated by commas, or as a JSON list. The same goes for other lists here."""
     environment: str = "production"
@@ -52,6 +51,9 @@ class ServingSettings(ServiceSettings):
     """MiB of memory that a new version may take meanwhile; 0: three quarters of all. Never more than is free."""
     trial_seconds: Annotated[float, Field(ge=0.0, le=86400.0)] = 60.0
     """Seconds that a new version must answer before it counts as good on this device."""
+    untrusted: Literal["keep", "stop"] = "keep"
+    """What becomes of a version that answers when the key that signed it is revoked: `keep` goes on answering with an
+    alarm until the next start, `stop` ceases to answer. In both cases it is not loaded again."""
     variant: str = ""
     """Variant of the weights to run, for example "int8". Empty: each bundle's default."""
 
@@ -74,6 +76,11 @@ class ServingSettings(ServiceSettings):
     """Rows that requests may share one run with, where the network gains from it; 1: no batching."""
     batch_delay_ms: Annotated[float, Field(ge=0.0, le=1000.0)] = 2.0
     """Milliseconds that a first request waits for others to share its run."""
+    decode_mib: Annotated[int, Field(ge=16)] = 256
+    """Memory for all pictures and recordings that are decoded at once, in MiB, of each process. What needs more by
+    itself gets RESOURCE_EXHAUSTED, and so does what found none free for 10 seconds, or until its deadline."""
+    max_rows: Count = 4096
+    """Rows of a tensor that is sent for the network itself; more get RESOURCE_EXHAUSTED."""
     gallery: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,62}$")] = "home"
     """The people that tasks of faces name, by the gallery's name."""
     gallery_key: Path | None = None

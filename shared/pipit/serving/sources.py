@@ -7,12 +7,12 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
-
+from pipit.bundle.keyring import Keyring
 from pipit.bundle.manifest import MANIFEST_FILE, Manifest
 from pipit.bundle.manifest_file import parse_manifest
-from pipit.errors import InvalidInput, NotFound, PipitError
+from pipit.errors import Conflict, InvalidInput, NotFound, PipitError
 from pipit.files import sha256_bytes
+from pipit.logging import get_logger
 from pipit.rpc.server import MEBIBYTE
 from pipit.serving.host import ModelHost
 from pipit.serving.loading import Desired
@@ -20,6 +20,8 @@ from pipit.serving.settings import ServingSettings
 
 if TYPE_CHECKING:
     from pipit.registry.types import Assignment
+
+_log = get_logger(__name__)
 
 
 class Source(Protocol):
@@ -79,17 +81,24 @@ def _read_manifest(directory: Path) -> tuple[Manifest, str]:
 class RegistrySource:
     """Follows a registry. What it said last is remembered on disk, and holds while it is away."""
 
-    def __init__(self, settings: ServingSettings, trusted_keys: Sequence[Ed25519PublicKey]) -> None:
+    def __init__(self, settings: ServingSettings, keyring: Keyring) -> None:
         # A server of bundle directories has no use for these; they take time and memory.
-        from pipit.registry import AssignmentFollower, BundleCache, RegistryClient  # noqa: PLC0415
+        from pipit.registry import AssignmentFollower, BundleCache, RegistryClient, SeenRevisions  # noqa: PLC0415
 
         self.tasks = tuple(dict.fromkeys(settings.tasks))
         self.environment = settings.environment
-        token = settings.registry_token.get_secret_value() or None
-        self._client = RegistryClient(settings.registry, token, certificate_authority=settings.registry_ca)
-        self._cache = BundleCache(settings.cache_dir.expanduser(), settings.cache_mib * MEBIBYTE, trusted_keys)
+        self._client = RegistryClient(settings.registry, **settings.connection.access)
+        self._cache = BundleCache(settings.cache_dir.expanduser(), settings.cache_mib * MEBIBYTE, keyring)
+        self._keyring = keyring
+        self._seen = SeenRevisions(settings.cache_dir.expanduser() / "seen")
         self._follower = AssignmentFollower(
-            self._client, self.tasks, self.environment, settings.device_id, self._assigned, on_away=self._explain
+            self._client,
+            self.tasks,
+            self.environment,
+            settings.device_id,
+            self._told,
+            on_away=self._explain,
+            on_keys=keyring.follow,
         )
         self._hosts: Mapping[str, ModelHost] = {}
 
@@ -117,6 +126,17 @@ class RegistrySource:
         """What people are told of a server that never learnt what to serve."""
         for host in self._hosts.values():
             host.explain(f"{error} (or no version is promoted to {self.environment!r} yet)")
+
+    def _told(self, assignment: Assignment) -> None:
+        """Follows the registry forwards only, where it matters who says what: where keys are trusted."""
+        if self._keyring.required:
+            try:
+                self._seen.check(assignment)
+            except Conflict as error:
+                _log.error("assignment_refused", task=assignment.task, reason=str(error))
+                self._hosts[assignment.task].refuse(str(error))
+                return
+        self._assigned(assignment)
 
     def _assigned(self, assignment: Assignment) -> None:
         self._hosts[assignment.task].desire(self._desired(assignment))

@@ -94,11 +94,8 @@ class StreamSession:
         """Waits for a turn; gives the seconds waited. Failures are counted."""
         try:
             begun = perf_counter()
-            self._plane.admission.enter(deadline, self._is_wanted, bounded=False)
-            try:
+            with self._plane.admission.turn(deadline, self._is_wanted, bounded=False):
                 yield perf_counter() - begun
-            finally:
-                self._plane.admission.leave()
         except Exception as error:
             self._plane.count_failure(self._host.task, error)
             raise

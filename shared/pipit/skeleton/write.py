@@ -76,7 +76,8 @@ def write_task(root: Path, task: str, kind: str, framework: str) -> Written:
         write_atomically(path, text.encode())
     copied = []
     if locks_from is not None:
-        copied = [Path(shutil.copy(locks_from / f"{lock}.lock.txt", folder)) for lock in LOCKS]
+        names = (f"{lock}.{kind}.txt" for lock in LOCKS for kind in ("lock", "torch"))
+        copied = [Path(shutil.copy(locks_from / name, folder)) for name in names if (locks_from / name).is_file()]
     return Written((*texts, *copied), is_new, locks_from.name if locks_from else None)
 
 

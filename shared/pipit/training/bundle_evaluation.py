@@ -116,13 +116,15 @@ def evaluate_bundle(
     names: Mapping[str, str] = MappingProxyType({}),
     background: Path | None = None,
     with_training: bool = False,
+    besides: bool = True,
     progress: Progress | None = None,
 ) -> BundleEvaluation:
     """Asks about every example of `folders`, in the layout of the bundle's task.
 
     variant: the one that serves where None. names: labels as the bundle has them, by the data's. background: a folder
-    of long recordings in which nothing happened. with_training: asks about what the bundle was trained on, too. Raises
-    NotFound for a folder, a variant or a reader that is not there, InvalidInput for data that give no answer.
+    of long recordings in which nothing happened. with_training: asks about what the bundle was trained on, too.
+    besides: measures what only this task does, too, such as answers to sounds that a house changed; it may take long.
+    Raises NotFound for a folder, a variant or a reader that is not there, InvalidInput for data that give no answer.
     """
     manifest, progress = bundle.manifest, progress or LogProgress()
     chosen = manifest.variant(variant).name
@@ -138,7 +140,8 @@ def evaluate_bundle(
             answers = ask(served, manifest, examples, sets[0].choose, progress, trained_on)
             listed = tuple(problem for one in sets for problem in one.problems)
             answers = replace(answers, problems=(*listed, *answers.problems))
-            further += [measure(answers.asked) for measure in sets[0].further]
+            if besides:
+                further += [measure(answers.asked) for measure in sets[0].further]
         if background is not None:
             further.append(_listened(manifest, served, background, progress))
     return _settled(bundle, chosen, answers, sets[0].subsets if sets else {}, further)
@@ -174,8 +177,7 @@ def _settled(
         metrics |= evaluation.metrics()
         rates = answer_rates(answers)
         metrics |= {name: estimate.to_metric() for name, estimate in rates.items() if estimate is not None}
-    size = bundle.weights(variant).stat().st_size
-    metrics["size_mb"] = Metric(value=size / 1e6, samples=0)
+    metrics["size_mb"] = Metric(value=_size_mb(bundle, variant), samples=0)
     for one in further:
         metrics |= one.metrics
     return BundleEvaluation(
@@ -189,6 +191,13 @@ def _settled(
         metrics=metrics,
         gates=_gates(manifest, metrics),
     )
+
+
+def _size_mb(bundle: Bundle, variant: str) -> float:
+    """Of what serves, as training counted it: a task may count networks that run before this one."""
+    size = bundle.weights(variant).stat().st_size / 1e6
+    kept = bundle.manifest.metrics.get("size_mb")
+    return size if kept is None else kept.value + size - bundle.weights().stat().st_size / 1e6
 
 
 def answer_rates(answers: Answers) -> dict[str, Estimate | None]:

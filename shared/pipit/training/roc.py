@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.metrics import roc_auc_score
 
-from pipit.training.intervals import Estimate, bootstrap_groups
+from pipit.training.intervals import Estimate, Statistic, bootstrap_groups
 
 
 def area_under_curve(
@@ -25,6 +25,14 @@ def area_under_curve(
     value = float(roc_auc_score(positive, scores))
     if len(np.unique(groups)) < 2:
         return Estimate(value, len(truth))
+    return Estimate(value, len(truth), *bootstrap_groups(groups, areas_under(positive, scores), seed))
+
+
+def areas_under(positive: NDArray[np.bool_], scores: NDArray[np.floating]) -> Statistic:
+    """The area for weights of samples, as `bootstrap_groups` asks. positive, scores: (samples,), both kinds among them.
+
+    A round that drew one kind alone has none.
+    """
     above, below = scores[positive].astype(np.float64), scores[~positive].astype(np.float64)
     wins = (above[:, np.newaxis] > below) + 0.5 * (above[:, np.newaxis] == below)
 
@@ -35,4 +43,4 @@ def area_under_curve(
         shares: NDArray[np.float64] = np.where(pairs > 0.0, won / np.maximum(pairs, 1.0), np.nan)
         return shares
 
-    return Estimate(value, len(truth), *bootstrap_groups(groups, statistic, seed))
+    return statistic

@@ -51,8 +51,11 @@ def silent_log() -> Iterator[None]:
 
 
 @pytest.fixture
-def pipit(monkeypatch: pytest.MonkeyPatch) -> Pipit:
-    """`pipit("keys", "show", path)`. Settings of the machine are left out."""
+def pipit(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Pipit:
+    """`pipit("keys", "show", path)`. Settings and keys of the machine are left out."""
+    monkeypatch.setattr("pipit.cli.signing.DEFAULT_KEY", tmp_path / "config" / "signing.pem")
+    # Where tests run in a container, nothing lasts.
+    monkeypatch.setattr("pipit.cli.signing._lasts", lambda path: True)
     for name in ("REGISTRY", "SERVER", "TOKEN", "DATA", "DATA_MIRROR", "RUNS", "SIGNING_KEY"):
         monkeypatch.delenv(f"PIPIT_{name}", raising=False)
     # A process sets up its log once; here many commands run in one, each with a standard error of its own.

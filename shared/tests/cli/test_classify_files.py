@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 import soundfile
 from pipit.cli.exit_codes import ExitCode
-from pipit.cli.output import printable
+from pipit.printable import printable
 
 WriteTone = Callable[..., Path]
 

@@ -120,7 +120,8 @@ def test_lists_versions_newest_first_with_their_environments(call: Call, make_bu
     assert [version["version"] for version in listing["versions"]] == ["1.10.0", "1.9.0"]
     assert [(e["name"], e["version"], e["revision"]) for e in listing["environments"]] == [("production", "1.9.0", 1)]
     rows = [line.split() for line in call("models").out.splitlines()]
-    assert [TASK, "1.9.0", "loudness-float32-v1.9.0", "production", "yes", "no"] in [row[:6] for row in rows]
+    signer = listing["versions"][1]["signed_by"][0]
+    assert [TASK, "1.9.0", "loudness-float32-v1.9.0", "production", "yes", signer] in [row[:6] for row in rows]
     assert call("models", "test.other", "--json").code == ExitCode.NOT_FOUND
 
 

@@ -33,7 +33,7 @@ def test_a_trainer_may_need_more(add: Add) -> None:
     folder = add(tasks=("blocks", "finder"))
     with (folder / "domain.toml").open("a") as file:
         file.write('landmarks = true\nbeside = "finder"\nlicences = "Apache-2.0 AND MIT"\n')
-    for name in ("finder.in", "finder.lock.txt", "finder.late.txt"):
+    for name in ("finder.in", "finder.lock.txt", "finder.late.lock.txt"):
         with pytest.raises(NotFound, match=r"trainer.beside is 'finder', and there is no .*finder"):
             read_domain(folder)
         (folder / name).touch()

@@ -15,6 +15,8 @@ from typing import Any
 import numpy as np
 import pytest
 from pipit.bundle import Bundle
+from pipit.bundle.keys import SigningKey, raw_key
+from pipit.bundle.signing import generate_key, key_id, save_private_key
 from pipit.registry import RegistryClient
 
 ROOT = Path(__file__).parents[3]
@@ -89,6 +91,18 @@ def registry(tmp_path: Path) -> Iterator[str]:
     server.start()
     yield f"127.0.0.1:{server.port}"
     server.stop()
+
+
+def test_publish_signed(registry: str, make_bundle: Callable[..., Bundle], tmp_path: Path) -> None:
+    key = generate_key()
+    save_private_key(key, tmp_path / "signing.pem")
+    bundle = make_bundle("1.3.0")
+    with RegistryClient(registry) as client:
+        client.trust_key(SigningKey(raw_key(key.public_key())))
+        code, _, error = run("publish.py", registry, bundle.path)
+        assert (code != 0, "the bundle is not signed" in error) == (True, True)
+        assert run("publish.py", registry, bundle.path, "--key", tmp_path / "signing.pem")[0] == 0
+        assert client.get_version("test.loudness", "1.3.0").version.signed_by == (key_id(key.public_key()),)
 
 
 def test_publish_and_promote(registry: str, make_bundle: Callable[..., Bundle]) -> None:

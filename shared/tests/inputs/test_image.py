@@ -217,11 +217,10 @@ def test_damaged_bytes_give_a_picture_or_an_error_of_ours(form: str, changes: li
     assert decoded.shape[2] == 3
 
 
-@pytest.mark.parametrize("form", ["AVIF", "BMP", "GIF", "TIFF"])
+@pytest.mark.parametrize("form", ["BMP", "GIF", "TIFF"])
 def test_further_formats_are_taken(form: str) -> None:
     pixels = gradient()
-    options = {"quality": 100, "subsampling": "4:4:4"} if form == "AVIF" else {}
-    decoded = decode_image(encode(Image.fromarray(pixels), form, **options))
+    decoded = decode_image(encode(Image.fromarray(pixels), form))
     # A GIF has 256 colours.
     assert np.abs(decoded.astype(int) - pixels).mean() < (12 if form == "GIF" else 2)
 

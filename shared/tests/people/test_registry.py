@@ -15,6 +15,8 @@ from pipit.client.faces import FacesClient
 from pipit.errors import Conflict, GatesFailed, PermissionDenied, PipitError, Unavailable
 from pipit.registry import RegistryClient
 from pipit.rpc.auth import hash_token
+from pipit.rpc.connection import ConnectionSettings
+from pydantic import SecretStr
 
 pytest.importorskip("model_registry", reason="needs services/registry")
 
@@ -90,7 +92,7 @@ def device(serve: Any, registry: Registry, tmp_path: Path) -> Callable[[str], st
         given: dict[str, Any] = {
             "tasks": (TASK,),
             "registry": registry.address,
-            "registry_token": name,
+            "connection": ConnectionSettings(token=SecretStr(name)),
             "tokens": registry.folder / "tokens.yaml",
             "device_id": name,
             "cache_dir": tmp_path / name / "bundles",

@@ -197,7 +197,7 @@ BAD: dict[str, tuple[Callable[[Any], bytes], str]] = {
     "dark": (lambda pictures: pictures.of(1, light=20), "too dark: brightness 0.08, and at least 0.20 is needed"),
     "no picture": (
         lambda pictures: b"RIFF a recording",
-        "not a picture; send a JPEG, PNG, WebP, AVIF",
+        "not a picture; send a JPEG, PNG, WebP, GIF",
     ),
     "cut short": (lambda pictures: pictures.of(1)[:300], "the picture is damaged or cut short; send all of it"),
     "empty": (lambda pictures: b"", "not a picture"),

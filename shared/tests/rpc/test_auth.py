@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 from pipit._pb.pipit.registry.v1 import registry_pb2, registry_pb2_grpc
 from pipit.errors import InvalidInput, PermissionDenied, PipitError, Unauthenticated, Unavailable
-from pipit.rpc.auth import ANYBODY, AuthInterceptor, Role, Tokens, hash_token, read_tokens
+from pipit.rpc.auth import AuthInterceptor, TokenFile, Tokens, hash_token, read_tokens
+from pipit.rpc.callers import ANYBODY, Caller, Role
 from pipit.rpc.client import call_errors, open_channel
 from pipit.rpc.server import bind, build_server
 
@@ -160,6 +161,40 @@ def test_a_wrong_file_is_refused_without_repeating_its_content(tmp_path: Path, c
     assert "secret-token" not in str(refusal.value)
 
 
+def test_a_file_that_changes_counts_as_it_is_then(tmp_path: Path) -> None:
+    path = tmp_path / "tokens.yaml"
+
+    def write(*names: str) -> None:
+        entries = [{"name": name, "roles": ["reader"], "sha256": hash_token(name)} for name in names]
+        path.write_text(json.dumps({"callers": entries}))
+
+    def knows(name: str) -> bool:
+        try:
+            return tokens.caller([("authorization", f"Bearer {name}")]).name == name
+        except Unauthenticated:
+            return False
+
+    write("anna")
+    tokens = TokenFile(path, pause=0.0)
+    assert (knows("anna"), knows("ben"), tokens.is_stale) == (True, False, False)
+    write("ben", "cid")
+    assert (knows("anna"), knows("ben"), tokens.is_stale) == (False, True, False)
+    # What is broken opens no door, and closes none.
+    path.write_text("callers: [")
+    assert (knows("anna"), knows("ben"), tokens.is_stale) == (False, True, True)
+    path.unlink()
+    assert (knows("ben"), tokens.is_stale) == (True, True)
+    write("anna", "ben", "cid")
+    assert (knows("anna"), knows("ben"), tokens.is_stale) == (True, True, False)
+
+
+def test_one_of_several_callers_gets_three_of_four_places() -> None:
+    several = Tokens({name: Caller(name, frozenset(Role)) for name in ("anna", "ben")})
+    alone = Tokens({"anna": Caller("anna", frozenset(Role))})
+    assert [several.share(places) for places in (0, 1, 2, 3, 4, 16, 256)] == [0, 1, 1, 2, 3, 12, 192]
+    assert [each.share(16) for each in (alone, Tokens(None))] == [16, 16]
+
+
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(InvalidInput, match=r"tokens\.yaml can't be read"):
         read_tokens(tmp_path / "tokens.yaml")
@@ -185,4 +220,4 @@ def test_a_method_that_is_not_there_says_so(address: str) -> None:
 
 def test_a_certificate_that_can_not_be_read_is_named(tmp_path: Path) -> None:
     with pytest.raises(InvalidInput, match=r"ca\.pem can't be read"):
-        open_channel("127.0.0.1:1", certificate_authority=tmp_path / "ca.pem")
+        open_channel("127.0.0.1:1", ca=tmp_path / "ca.pem")

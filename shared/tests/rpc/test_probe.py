@@ -3,13 +3,15 @@ from __future__ import annotations
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import grpc
 import pytest
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
-from pipit.errors import DeadlineExceeded, NotFound, Unavailable
+from pipit.errors import DeadlineExceeded, InvalidInput, NotFound, Unavailable
+from pipit.rpc.certificates import Access
 from pipit.rpc.probe import LIVENESS, health_of, main
 
 SERVING = health_pb2.HealthCheckResponse.SERVING
@@ -56,6 +58,42 @@ def test_a_process_that_is_asked_from_a_shell(address: str) -> None:
     command = [sys.executable, "-m", "pipit.rpc.probe", address, "--service", "liveness"]
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
     assert (done.returncode, done.stdout, done.stderr) == (0, "liveness: SERVING\n", "")
+
+
+def test_it_finds_certificates_where_every_client_does(
+    make_certificate: Callable[..., tuple[Path, Path]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The certificate is for the name that others call the server by; the server asks for one in turn."""
+    chain, key = make_certificate(host="nas.local")
+    servicer = health.HealthServicer()
+    servicer.set("", SERVING)
+    server = grpc.server(ThreadPoolExecutor(2))
+    health_pb2_grpc.add_HealthServicer_to_server(servicer, server)
+    credentials = grpc.ssl_server_credentials(
+        [(key.read_bytes(), chain.read_bytes())], chain.read_bytes(), require_client_auth=True
+    )
+    address = f"127.0.0.1:{server.add_secure_port('127.0.0.1:0', credentials)}"
+    server.start()
+    assert main([address]) == 1
+    for name, path in (("CA", chain), ("CERTIFICATE", chain), ("KEY", key)):
+        monkeypatch.setenv(f"PIPIT_{name}", str(path))
+    assert main([address]) == 1
+    assert main([address, "--name", "nas.local"]) == 0
+    server.stop(None).wait()
+
+
+@pytest.mark.parametrize(
+    ("given", "text"),
+    [
+        (("certificate", "ca"), "needs its key"),
+        (("certificate", "key"), "give the certificate authority"),
+        (("ca",), "can't be read"),
+    ],
+)
+def test_half_of_what_is_needed_is_named(given: tuple[str, ...], text: str) -> None:
+    paths = {name: Path("/nowhere") if name in given else None for name in ("ca", "certificate", "key")}
+    with pytest.raises(InvalidInput, match=text):
+        health_of("127.0.0.1:1", access=Access(token=None, **paths))
 
 
 def test_nobody_listens() -> None:

@@ -16,12 +16,17 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from pipit.errors import InvalidInput, Unavailable
+from pipit.rpc.certificates import Access
 from pipit.rpc.client import open_channel
 from pipit.rpc.probe import health_of
 from pipit.rpc.reasons import proxy_between, why_unreachable
 
 Certificates = Callable[..., tuple[Path, Path]]
 PROXIES = ("grpc_proxy", "https_proxy", "http_proxy", "no_grpc_proxy", "no_proxy")
+
+
+def trusting(authority: Path) -> Access:
+    return Access(token=None, ca=authority, certificate=None, key=None)
 
 
 @pytest.fixture(autouse=True)
@@ -58,7 +63,7 @@ def test_a_certificate_that_is_trusted_lets_calls_through(
     listen: Callable[..., str], make_certificate: Certificates
 ) -> None:
     pair = make_certificate()
-    assert health_of(listen(pair), certificate_authority=pair[0]) == "SERVING"
+    assert health_of(listen(pair), access=trusting(pair[0])) == "SERVING"
 
 
 @pytest.mark.parametrize(
@@ -75,24 +80,20 @@ def test_a_certificate_that_does_not_hold_says_why(
     pair = make_certificate(days=days, host=host)
     address = listen(pair)
     with pytest.raises(Unavailable) as caught:
-        health_of(address, certificate_authority=pair[0])
+        health_of(address, access=trusting(pair[0]))
     assert str(caught.value).startswith(f"the server at {address} can't be reached: {cause}")
 
 
 def test_an_authority_that_did_not_sign_is_said(listen: Callable[..., str], make_certificate: Certificates) -> None:
     pair, other = make_certificate(), make_certificate("other")
-    with pytest.raises(
-        Unavailable, match=r"its certificate is not trusted: .* \(PIPIT_CA, or a server's registry_ca\)"
-    ):
-        health_of(listen(pair), certificate_authority=other[0])
+    with pytest.raises(Unavailable, match=r"its certificate is not trusted: .* \(PIPIT_CA\)"):
+        health_of(listen(pair), access=trusting(other[0]))
 
 
 def test_tls_to_plain_text_and_back_are_told_apart(listen: Callable[..., str], make_certificate: Certificates) -> None:
     pair = make_certificate()
-    with pytest.raises(
-        Unavailable, match=r"it does not speak TLS, .* leave that out \(PIPIT_CA, or a server's registry_ca\)"
-    ):
-        health_of(listen(), certificate_authority=pair[0])
+    with pytest.raises(Unavailable, match=r"it does not speak TLS, .* leave that out \(PIPIT_CA\)"):
+        health_of(listen(), access=trusting(pair[0]))
     with pytest.raises(Unavailable, match=r"if the server speaks TLS, give its certificate auth"):
         health_of(listen(pair))
 
@@ -101,7 +102,7 @@ def test_an_authority_that_is_no_pem_says_how_to_convert_it(make_certificate: Ce
     der = tmp_path / "house.der"
     der.write_bytes(x509.load_pem_x509_certificate(make_certificate()[0].read_bytes()).public_bytes(Encoding.DER))
     with pytest.raises(InvalidInput, match=r"openssl x509 -inform der -in house\.der -out house\.pem"):
-        open_channel("127.0.0.1:1", certificate_authority=der)
+        open_channel("127.0.0.1:1", ca=der)
 
 
 def test_a_port_where_nobody_listens_is_said() -> None:

@@ -30,7 +30,7 @@ def fails(channel: grpc.Channel, call: Call, shape: str, request: bytes = b"x") 
 
 
 def test_the_tree_is_whole() -> None:
-    assert len(TREE) == 12
+    assert len(TREE) == 13
 
 
 @pytest.mark.parametrize("error", TREE, ids=lambda error: error.__name__)
@@ -238,7 +238,7 @@ def test_one_call_too_many_is_exhausting(echo: Echo, call_shape: Call) -> None:
         assert go.wait(30)
         return request
 
-    channel = echo(behave, max_concurrent=1)
+    channel = echo(behave, max_workers=1, max_waiting=0)
     first = channel.unary_unary("/test.Echo/unary_unary").future(b"first")
     assert inside.wait(30)
     code, _ = fails(channel, call_shape, "unary_unary")

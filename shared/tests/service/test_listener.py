@@ -97,10 +97,24 @@ def test_where_one_port_is_taken_neither_is_left_open(listener: Opened, which: s
 def test_calls_are_encrypted_by_a_certificate(listener: Opened, pair: tuple[Path, Path]) -> None:
     one = listener(tls_certificate=pair[0], tls_key=pair[1])
     one.open()
-    assert health_of(open_channel(f"127.0.0.1:{one.port}", certificate_authority=pair[0])) == SERVING
+    assert health_of(open_channel(f"127.0.0.1:{one.port}", ca=pair[0])) == SERVING
     with pytest.raises(grpc.RpcError) as caught:
         health_of(open_channel(f"127.0.0.1:{one.port}"))
     assert caught.value.code() is grpc.StatusCode.UNAVAILABLE
+
+
+def test_callers_show_a_certificate_where_an_authority_is_set(
+    listener: Opened, pair: tuple[Path, Path], other_pair: tuple[Path, Path]
+) -> None:
+    one = listener(tls_certificate=pair[0], tls_key=pair[1], tls_client_ca=other_pair[0])
+    one.open()
+    address = f"127.0.0.1:{one.port}"
+    assert health_of(open_channel(address, None, pair[0], *other_pair)) == SERVING
+    # Of nobody, and of an authority that is not the one.
+    for shown in ((), pair):
+        with pytest.raises(grpc.RpcError) as caught:
+            health_of(open_channel(address, None, pair[0], *shown))
+        assert caught.value.code() is grpc.StatusCode.UNAVAILABLE
 
 
 def test_a_pair_that_is_none_is_said_before_any_port_is_open(
@@ -122,8 +136,9 @@ def test_a_pair_that_is_none_is_said_before_any_port_is_open(
 @pytest.mark.parametrize(("host", "warnings"), [("127.0.0.1", 0), ("0.0.0.0", 1)])
 def test_a_server_that_is_open_to_strangers_says_so(listener: Opened, host: str, warnings: int) -> None:
     with capture_logs() as logs:
-        listener(host=host, insecure=True).open()
-    assert [entry["host"] for entry in logs if entry["event"] == "insecure_server"] == [host] * warnings
+        listener(host=host, allow_anonymous=True, insecure=True).open()
+    for event in ("anonymous_server", "insecure_server"):
+        assert [entry["host"] for entry in logs if entry["event"] == event] == [host] * warnings
 
 
 def test_addresses() -> None:

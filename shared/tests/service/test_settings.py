@@ -1,4 +1,4 @@
-"""The rule of every server: what strangers can reach has tokens and encryption, or says that it is insecure."""
+"""The rule of every server: what strangers can reach has tokens and encryption, or says that this is meant."""
 
 from __future__ import annotations
 
@@ -25,26 +25,26 @@ def server(request: pytest.FixtureRequest) -> tuple[type[ServiceSettings], dict[
     return kind, more, prefix
 
 
-@pytest.mark.parametrize(
-    ("given", "missing"),
-    [
-        ((), ["TOKENS", "TLS_CERTIFICATE", "TLS_KEY"]),
-        (("tokens",), ["TLS_CERTIFICATE", "TLS_KEY"]),
-        (("tls_certificate", "tls_key"), ["TOKENS"]),
-    ],
-)
+@pytest.mark.parametrize("given", [(), ("tokens",), ("tls_certificate", "tls_key")])
 @pytest.mark.parametrize("host", ["0.0.0.0", "[::]", "::", "192.168.0.2", "pi.local"])
 def test_what_strangers_reach_needs_tokens_and_encryption(
-    server: tuple[type[ServiceSettings], dict[str, Any], str], host: str, given: tuple[str, ...], missing: list[str]
+    server: tuple[type[ServiceSettings], dict[str, Any], str], host: str, given: tuple[str, ...]
 ) -> None:
     kind, more, prefix = server
     more = {**more, "host": host, **{name: GUARDS[name] for name in given}}
-    names = ", ".join(prefix + name for name in missing)
+    is_anonymous, is_plain = "tokens" not in given, "tls_key" not in given
     with pytest.raises(InvalidInput) as caught:
         load_settings(kind, **more)
-    assert f"other machines can reach {host}: set {names} as well, or {prefix}INSECURE=true" in str(caught.value)
-    settings = load_settings(kind, insecure=True, **more)
-    assert (settings.host, settings.is_exposed) == (host, True)
+    text = str(caught.value)
+    assert f"other machines can reach {host}: set " in text
+    assert (f"{prefix}TOKENS, or {prefix}ALLOW_ANONYMOUS=true" in text) is is_anonymous
+    assert (f"{prefix}TLS_CERTIFICATE and {prefix}TLS_KEY, or {prefix}INSECURE=true" in text) is is_plain
+    if is_anonymous and is_plain:
+        for half in ("allow_anonymous", "insecure"):
+            with pytest.raises(InvalidInput, match="other machines can reach"):
+                load_settings(kind, **{half: True}, **more)
+    settings = load_settings(kind, allow_anonymous=is_anonymous, insecure=is_plain, **more)
+    assert (settings.host, settings.is_anonymous, settings.is_plain) == (host, is_anonymous, is_plain)
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "pi.local"])
@@ -53,14 +53,20 @@ def test_with_both_it_is_open_to_other_machines(
 ) -> None:
     kind, more, _ = server
     settings = load_settings(kind, host=host, **more, **GUARDS)
-    assert (settings.host, settings.is_exposed) == (host, False)
+    assert (settings.host, settings.is_anonymous, settings.is_plain) == (host, False, False)
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.1.2.3", "localhost", "::1", "[::1]"])
 def test_loopback_needs_neither(server: tuple[type[ServiceSettings], dict[str, Any], str], host: str) -> None:
     kind, more, _ = server
     settings = load_settings(kind, host=host, **more)
-    assert (settings.host, settings.is_exposed) == (host, False)
+    assert (settings.host, settings.is_anonymous, settings.is_plain) == (host, False, False)
+
+
+def test_callers_show_certificates_by_tls_alone(server: tuple[type[ServiceSettings], dict[str, Any], str]) -> None:
+    kind, more, _ = server
+    with pytest.raises(InvalidInput, match="tls_client_ca needs tls_certificate and tls_key"):
+        load_settings(kind, tls_client_ca=Path("ca"), **more)
 
 
 def test_metrics_hold_no_secrets(server: tuple[type[ServiceSettings], dict[str, Any], str]) -> None:

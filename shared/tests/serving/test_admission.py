@@ -6,6 +6,8 @@ from time import monotonic
 
 import pytest
 from pipit.errors import DeadlineExceeded, QueueFull
+from pipit.rpc import callers as known
+from pipit.rpc.auth import Tokens
 from pipit.serving.admission import Admission
 
 Until = Callable[[Callable[[], bool]], None]
@@ -14,8 +16,11 @@ Until = Callable[[Callable[[], bool]], None]
 class Caller(threading.Thread):
     """Enters, and leaves once it is told to."""
 
-    def __init__(self, admission: Admission, order: list[str], name: str, **options: object) -> None:
+    def __init__(
+        self, admission: Admission, order: list[str], name: str, who: known.Caller = known.ANYBODY, **options: object
+    ) -> None:
         super().__init__(name=name, daemon=True)
+        self._who = who
         self._admission = admission
         self._order = order
         self._options = options
@@ -24,6 +29,7 @@ class Caller(threading.Thread):
         self.start()
 
     def run(self) -> None:
+        known.calls_here(self._who)
         try:
             self._admission.enter(**self._options)  # type: ignore[arg-type]
         except Exception as error:
@@ -141,3 +147,28 @@ def test_no_place_is_lost_or_made_under_load() -> None:
         thread.join(60)
     assert (admission.running, admission.waiting) == (0, 0)
     assert 1 <= most <= places
+
+
+def test_one_of_several_callers_fills_three_quarters_of_the_queue(until: Until) -> None:
+    anna, ben = (known.Caller(name, frozenset(known.Role)) for name in ("anna", "ben"))
+    admission, order = Admission(1, 4, share=Tokens({"a": anna, "b": ben}).share), list[str]()
+    callers = [Caller(admission, order, "runs", anna)]
+    until(lambda: order == ["runs"])
+    for count in range(3):
+        callers.append(Caller(admission, order, f"anna {count}", anna))
+        until(lambda count=count: admission.waiting == count + 1)  # type: ignore[misc]
+    refused = Caller(admission, order, "refused", anna)
+    refused.join(30)
+    assert isinstance(refused.error, QueueFull)
+    assert "3 requests of anna wait" in str(refused.error)
+    callers.append(Caller(admission, order, "ben", ben))
+    until(lambda: admission.waiting == 4)
+    # What waits no longer is given back to the share.
+    for one in callers:
+        one.leave.set()
+        one.join(30)
+    assert order == ["runs", "anna 0", "anna 1", "anna 2", "ben"]
+    again = [Caller(admission, order, "anna again", anna)]
+    until(lambda: admission.running == 1)
+    again[0].leave.set()
+    again[0].join(30)

@@ -121,6 +121,7 @@ def test_tensors_come_through(dtype: str, data: st.DataObject) -> None:
         (pb.Tensor(dtype="O", shape=[1], data=b"abcdefgh"), "type 'O'"),
         (pb.Tensor(dtype="float32", shape=[2], data=b"abcd"), "needs 8 bytes, but 4 came"),
         (pb.Tensor(dtype="float32", shape=[-1], data=b"abcd"), r"shape \[-1\]"),
+        (pb.Tensor(dtype="float32", shape=[10**9, 0]), r"shape \[1000000000, 0\]; send up to 8 sizes, each at least 1"),
         (pb.Tensor(dtype="int8", shape=[1] * 9, data=b"a"), "up to 8 sizes"),
         (pb.Tensor(dtype="int8", shape=[2**62, 2**62, 4], data=b""), "needs .* bytes, but 0 came"),
     ],

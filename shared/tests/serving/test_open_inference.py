@@ -80,7 +80,7 @@ def test_typed_contents_are_answered_typed(serve: Serve) -> None:
         (raw_request(inputs=[], raw_input_contents=[]), "INVALID_ARGUMENT", "at least one"),
         (raw_request(inputs=[tensor(shape=(3, 4))]), "INVALID_ARGUMENT", "needs 48 bytes, but 32 came"),
         (raw_request(inputs=[tensor(shape=(4, 2))]), "INVALID_ARGUMENT", "2"),
-        (raw_request(inputs=[tensor(shape=(-2, -4))]), "INVALID_ARGUMENT", "sizes >= 0"),
+        (raw_request(inputs=[tensor(shape=(-2, -4))]), "INVALID_ARGUMENT", "each at least 1"),
         (raw_request(inputs=[tensor(datatype="FP64", shape=(1, 4))]), "INVALID_ARGUMENT", "float64"),
         (raw_request(inputs=[tensor(datatype="BYTES")]), "INVALID_ARGUMENT", "datatype 'BYTES'"),
         (raw_request(inputs=[tensor(fp32_contents=[1.0])]), "INVALID_ARGUMENT", "raw and typed"),
@@ -89,7 +89,23 @@ def test_typed_contents_are_answered_typed(serve: Serve) -> None:
             "INVALID_ARGUMENT",
             "twice",
         ),
-        (raw_request(inputs=[tensor(shape=(0, 4))], raw_input_contents=[b""]), "INVALID_ARGUMENT", "at least one"),
+        (raw_request(inputs=[tensor(shape=(0, 4))], raw_input_contents=[b""]), "INVALID_ARGUMENT", "at least 1"),
+        (raw_request(inputs=[tensor(shape=(10**9, 0))], raw_input_contents=[b""]), "INVALID_ARGUMENT", "at least 1"),
+        (
+            raw_request(inputs=[tensor(shape=(5000, 4))], raw_input_contents=[bytes(80_000)]),
+            "RESOURCE_EXHAUSTED",
+            "5000 rows in one request, the limit is 4096",
+        ),
+        (
+            pb.ModelInferRequest(model_name=TASK, inputs=[tensor(shape=(10**9, 4), fp32_contents=[1.0])]),
+            "INVALID_ARGUMENT",
+            "needs 4000000000 values in fp32_contents, but 1 came",
+        ),
+        (
+            raw_request(inputs=[tensor(f"x{n}") for n in range(65)], raw_input_contents=[ROWS.tobytes()] * 65),
+            "INVALID_ARGUMENT",
+            "65 inputs; send at most 64",
+        ),
         (
             raw_request(outputs=[pb.ModelInferRequest.InferRequestedOutputTensor(name="labels")]),
             "INVALID_ARGUMENT",

@@ -16,9 +16,13 @@ from typing import Any
 
 import grpc
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from pipit._pb.pipit.inference.v1 import inference_pb2 as pb
 from pipit._pb.pipit.inference.v1 import inference_pb2_grpc
+from pipit.bundle.keys import SigningKey, raw_key
+from pipit.bundle.signing import key_id
+from pipit.registry import RegistryClient
 
 MakeBundle = Callable[..., Any]
 Process = Any
@@ -127,7 +131,7 @@ def test_a_metrics_port_that_is_taken_keeps_it_from_starting(
 @pytest.mark.parametrize(
     ("arguments", "text"),
     [
-        (["--tasks", "a.b", "--host", "0.0.0.0"], "set PIPIT_SERVING_TOKENS, PIPIT_SERVING_TLS_CERTIFICATE"),
+        (["--tasks", "a.b", "--host", "0.0.0.0"], "set PIPIT_SERVING_TOKENS, or PIPIT_SERVING_ALLOW_ANONYMOUS=true"),
         ([], "set either tasks"),
         (["--bundle", "/nowhere"], "/nowhere is not a bundle"),
         (["--tasks", "a.b", "--tokens", "/nowhere"], "/nowhere can't be read"),
@@ -166,3 +170,40 @@ def test_importing_the_server_imports_nothing_of_the_trainer_or_the_command_line
     )
     done = subprocess.run([sys.executable, "-W", "error", "-c", code], capture_output=True, text=True, check=False)
     assert done.stdout == "imported\n", done.stderr
+
+
+def test_a_revocation_outlives_the_power_being_cut(
+    start: Callable[..., Process], make_bundle: MakeBundle, tmp_path: Path
+) -> None:
+    """Heard of at once by a server that is a process of its own, killed with the registry away, and refused after."""
+    pytest.importorskip("model_registry", reason="needs services/registry")
+    from model_registry.server import RegistryServer
+    from model_registry.settings import RegistrySettings
+
+    key = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
+    registry = RegistryServer(RegistrySettings(store=tmp_path / "store", port=0, metrics_port=0))
+    registry.start()
+    address, identity = f"127.0.0.1:{registry.port}", key_id(key.public_key())
+    arguments = ("--registry", address, "--tasks", "test.tiny", "--cache-dir", str(tmp_path / "cache"))
+    try:
+        with RegistryClient(address) as operator:
+            operator.trust_key(SigningKey(raw_key(key.public_key())))
+            operator.publish(make_bundle(key=key).path)
+            operator.promote("test.tiny", "1.0.0", "production")
+            device = start(*arguments)
+            port = device.wait_for("started")["port"]
+            device.wait_for("model_active")
+            operator.revoke_key(identity, "stolen")
+        assert device.wait_for("model_untrusted")["signed_by"] == identity
+        assert classify(port) == "1.0.0"
+    finally:
+        registry.stop(0.5)
+    device.signal(signal.SIGKILL)
+    device.end()
+
+    again = start(*arguments)
+    refused = again.wait_for("model_refused", "model_active")
+    assert (refused["event"], refused["step"]) == ("model_refused", "signature")
+    assert "stolen" in refused["reason"]
+    again.signal(signal.SIGTERM)
+    assert again.end()[0] == 0

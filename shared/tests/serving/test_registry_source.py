@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import grpc
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from pipit._pb.pipit.inference.v1 import inference_pb2 as pb
+from pipit.bundle.keys import SigningKey, raw_key
 from pipit.errors import Unavailable
 from pipit.registry import RegistryClient
 
@@ -190,6 +193,40 @@ def test_a_rotten_disk_without_a_registry_is_said_and_heals(
     assert model(second).state == pb.Model.STATE_LOADING
     registry.start()
     until(lambda: version(second) == "1.0.0")
+
+
+def test_a_registry_that_tells_old_moves_is_followed_only_forwards_once_keys_are_trusted(
+    follow: Callable[..., Any], registry: Registry, make_bundle: MakeBundle, until: Until, tmp_path: Path
+) -> None:
+    key = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
+    with RegistryClient(registry.address) as client:
+        client.trust_key(SigningKey(raw_key(key.public_key())))
+    registry.publish(make_bundle("1.0.0", key=key), make_bundle("2.0.0", -1.0, key=key))
+    registry.promote("1.0.0")
+    registry.stop()
+    shutil.copytree(tmp_path / "store", tmp_path / "backup")
+    registry.start()
+    running = follow()
+    until(lambda: version(running) == "1.0.0")
+    registry.promote("2.0.0")
+    until(lambda: version(running) == "2.0.0")
+    registry.stop()
+    shutil.rmtree(tmp_path / "store")
+    shutil.copytree(tmp_path / "backup", tmp_path / "store")
+    registry.start()
+    until(lambda: "pipit promote test.tiny VERSION production --newer-than 2" in model(running).reason)
+    assert model(running).reason.endswith("; 2.0.0 goes on answering")
+    assert version(running) == "2.0.0"
+    with RegistryClient(registry.address) as client:
+        moved = client.promote(TASK, "1.0.0", "production", newer_than=2).environment
+        assert moved.revision == 3
+        assert client.promote(TASK, "1.0.0", "production", newer_than=2).environment == moved
+    until(lambda: version(running) == "1.0.0")
+    # To roll back is a newer move, and needs no more than its word.
+    registry.promote("2.0.0")
+    until(lambda: version(running) == "2.0.0")
+    registry.rollback()
+    until(lambda: version(running) == "1.0.0")
 
 
 def test_a_refused_version_is_not_what_the_next_start_remembers(

@@ -243,7 +243,7 @@ def test_calls_are_encrypted_where_there_is_a_certificate(
 ) -> None:
     public, private = make_certificate()
     running = serve(tls_certificate=public, tls_key=private)
-    with open_channel(f"127.0.0.1:{running.server.port}", certificate_authority=public) as channel:
+    with open_channel(f"127.0.0.1:{running.server.port}", ca=public) as channel:
         answer = inference_pb2_grpc.InferenceServiceStub(channel).Classify(REQUEST, timeout=30)
     assert answer.model.version == "1.0.0"
     with pytest.raises(grpc.RpcError) as caught:

@@ -54,7 +54,7 @@ def test_every_setting_is_documented() -> None:
 
 
 def test_secrets_do_not_show(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("PIPIT_SERVING_REGISTRY_TOKEN", "hidden-from-view")
+    monkeypatch.setenv("PIPIT_TOKEN", "hidden-from-view")
     settings = parse_arguments(["--tasks", "a.b"])
-    assert settings.registry_token.get_secret_value() == "hidden-from-view"
+    assert settings.connection.access["token"] == "hidden-from-view"
     assert "hidden-from-view" not in repr(settings)

@@ -48,7 +48,13 @@ def status_of(call: Callable[[], Any]) -> tuple[str, str]:
         (request(tensor(dtype="float64", shape=[4], data=bytes(32))), "INVALID_ARGUMENT", "type 'float64'"),
         (request(tensor(dtype="int32", shape=[4], data=bytes(16))), "INVALID_ARGUMENT", "int32"),
         (request(tensor(dtype="float32", shape=[5], data=bytes(20))), "INVALID_ARGUMENT", "5"),
-        (request(tensor(dtype="float32", shape=[0, 4])), "INVALID_ARGUMENT", "no rows"),
+        (request(tensor(dtype="float32", shape=[0, 4])), "INVALID_ARGUMENT", "each at least 1"),
+        (request(tensor(dtype="float32", shape=[10**9, 0])), "INVALID_ARGUMENT", "each at least 1"),
+        (
+            request(tensor(dtype="float32", shape=[5000, 4], data=bytes(80_000))),
+            "RESOURCE_EXHAUSTED",
+            "5000 rows in one request, the limit is 4096",
+        ),
         (request(tensor(name="z", dtype="float32", shape=[1, 4], data=bytes(16))), "INVALID_ARGUMENT", "z"),
         (pb.ClassifyRequest(input=GOOD, options=pb.ClassifyOptions(min_score=2)), "INVALID_ARGUMENT", "min_score"),
         (pb.ClassifyRequest(input=GOOD, request_id="x" * 201), "INVALID_ARGUMENT", "at most 200"),
@@ -167,9 +173,9 @@ def test_a_caller_that_leaves_the_queue_is_not_worked_for(
     admission = running.server.admission
     enter, is_there = admission.enter, []
 
-    def remember_caller(deadline: float | None, is_wanted: Callable[[], bool]) -> None:
+    def remember_caller(deadline: float | None, is_wanted: Callable[[], bool], bounded: bool) -> None:
         is_there.append(is_wanted)
-        enter(deadline, is_wanted)
+        enter(deadline, is_wanted, bounded)
 
     monkeypatch.setattr(admission, "enter", remember_caller)
     running.gate.close()

@@ -214,7 +214,7 @@ def spoil_files(how: str, path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("signer", "text"), [("nobody", "is not signed"), ("stranger", "refused at the step verify"), ("owner", "")]
+    ("signer", "text"), [("nobody", "is not signed"), ("stranger", "refused at the step signature"), ("owner", "")]
 )
 def test_where_a_key_is_trusted_only_its_bundles_serve(
     serve: Serve, make_bundle: MakeBundle, until: Until, tmp_path: Path, signer: str, text: str

@@ -88,6 +88,8 @@ def test_locks_are_those_of_the_domain_that_has_all_and_least_besides(root: Path
     assert written.locks_from == "home_security"
     for name in ("serve.lock.txt", "train.lock.txt"):
         assert (root / "services/garden" / name).read_bytes() == (root / "services/home_security" / name).read_bytes()
+    assert write_task(root, "yard.birds", "audio", "torch").locks_from == "baby_monitor"
+    assert (root / "services/yard/train.torch.txt").read_text().splitlines()[-1].startswith("torch==")
 
 
 @pytest.mark.parametrize(

@@ -183,12 +183,12 @@ BREAKAGES: dict[str, tuple[str, Breakage, str]] = {
         "PIPIT_SERVING_TASKS"),
     "registry that everybody may change": (
         "settings", lambda d: settings(d, "registry").pop("PIPIT_REGISTRY_TOKENS"),
-        "set PIPIT_REGISTRY_TOKENS as well"),
+        "set PIPIT_REGISTRY_TOKENS, or PIPIT_REGISTRY_ALLOW_ANONYMOUS=true"),
     "registry whose calls everybody may read": (
         "settings", lambda d: [
             settings(d, "registry").pop(f"PIPIT_REGISTRY_TLS_{name}") for name in ("CERTIFICATE", "KEY")
         ],
-        "set PIPIT_REGISTRY_TLS_CERTIFICATE, PIPIT_REGISTRY_TLS_KEY as well"),
+        "set PIPIT_REGISTRY_TLS_CERTIFICATE and PIPIT_REGISTRY_TLS_KEY, or PIPIT_REGISTRY_INSECURE=true"),
     "secret that no setting reads": (
         "secret_files",
         lambda d: pod(d, *REGISTRY)["volumes"][0]["projected"]["sources"][0]["secret"]["items"][0].update(path="x"),

@@ -20,8 +20,8 @@ def check_probes(documents: list[Document]) -> list[str]:
                 if probe is None:
                     found.append(f"{pod.title}: {container['name']} has no {kind}")
                 else:
-                    encrypted = any("_TLS_CERTIFICATE" in name for name in environment(documents, container))
-                    found += [f"{pod.title}: {kind} {problem}" for problem in _probe(pod, kind, probe, encrypted)]
+                    variables = environment(documents, container)
+                    found += [f"{pod.title}: {kind} {problem}" for problem in _probe(pod, kind, probe, variables)]
     return found
 
 
@@ -38,7 +38,8 @@ def check_stop(documents: list[Document]) -> list[str]:
     return found
 
 
-def _probe(pod: Pod, kind: str, probe: dict[str, Any], encrypted: bool) -> list[str]:
+def _probe(pod: Pod, kind: str, probe: dict[str, Any], variables: dict[str, str]) -> list[str]:
+    encrypted = any("_TLS_CERTIFICATE" in name for name in variables)
     if "grpc" in probe:
         service, port = probe["grpc"].get("service", ""), probe["grpc"]["port"]
         problems = ["speaks plain text to a port with TLS"] if encrypted else []
@@ -48,7 +49,7 @@ def _probe(pod: Pod, kind: str, probe: dict[str, Any], encrypted: bool) -> list[
             return [f"runs {command}, which is no probe of ours"]
         service = command[command.index("--service") + 1] if "--service" in command else ""
         port = int(command[3].rpartition(":")[2])
-        problems = [] if encrypted == ("--ca" in command) else ["and the port do not agree on TLS"]
+        problems = [] if encrypted == ("PIPIT_CA" in variables) else ["and the port do not agree on TLS"]
     else:
         port = probe.get("httpGet", probe.get("tcpSocket", {})).get("port")
         return [] if pod.port(port) else [f"asks port {port}, which is not there"]

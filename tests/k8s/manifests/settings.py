@@ -10,6 +10,7 @@ from typing import Any
 from model_registry.settings import RegistrySettings
 from pipit.cli.settings import CliSettings
 from pipit.errors import InvalidInput
+from pipit.rpc.connection import ConnectionSettings
 from pipit.serving.settings import ServingSettings
 from pipit.settings import Settings, load_settings
 
@@ -18,8 +19,9 @@ from manifests.documents import Document, Pod, named, pods_of
 from manifests.outside import foreign_images, own_images
 
 SETTINGS: dict[str, tuple[type[Settings], ...]] = {
-    "inference": (ServingSettings,),
-    "registry": (RegistrySettings,),
+    # What the probe in the container reads is among them.
+    "inference": (ServingSettings, ConnectionSettings),
+    "registry": (RegistrySettings, ConnectionSettings),
     "trainer": (CliSettings,),
 }
 """Settings that a component's process reads."""

@@ -222,7 +222,7 @@ def _answering(bundle: str, members: list[str], server: str, registry: str) -> I
         raise InvalidInput("--member goes with --bundle; a server has its members itself")
     settings = load_settings(CliSettings)
     with (
-        Client(server or settings.server, token=settings.token, ca=settings.ca) as client,
+        Client(server or settings.server, **settings.access) as client,
         answering_server(client, registry) as found,
     ):
         yield found

@@ -75,9 +75,14 @@ def index_folder(folder: Path, validation_share: float) -> Indexed:
 
 
 def read_examples(folder: Path, manifest: Manifest) -> ExampleSet:
-    """`pipit evaluate`, of recordings whose labels are the bundle's. Raises NotFound, InvalidInput."""
+    """`pipit evaluate`: labels mean what they meant in training. Raises NotFound, InvalidInput."""
+    listing = read_folder(folder)
+    meaning = manifest.pipeline.parameters.get("reasons", {})
+    named = [replace(clip, category=meaning.get(clip.category, clip.category)) for clip in listing.items]
+    # What training left out is no cry of any reason here either.
+    told = replace(listing, items=tuple(clip for clip in named if clip.category))
     # What a bundle of sounds is asked besides, faint and beside others, is about its alarms.
-    return replace(listed_examples(read_folder(folder), manifest), further=())
+    return replace(listed_examples(told, manifest), further=())
 
 
 def _entry(folder: Path, clip: Clip, seconds: float, rate: int) -> dict[str, Any]:

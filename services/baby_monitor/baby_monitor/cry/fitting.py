@@ -14,8 +14,10 @@ from pipit.training.fitting import Fitted
 from pipit.training.progress import Progress
 from pipit.training.torch_data import Samples
 from pipit.training.torch_fit import fit
+from pipit.training.torch_module import Loss
 from torch import Tensor, nn
 
+from baby_monitor.cry.distillation import DistilledLoss, labels_of
 from baby_monitor.cry.hubert import Hubert
 from baby_monitor.cry.network import AdjustedLoss, Gated, Linear, log_shares
 from baby_monitor.cry.recipe import CryRecipe
@@ -49,11 +51,17 @@ def fit_network(
     logs: Path,
     progress: Progress,
 ) -> Fitted:
-    """Trains `network` on rows of the network's input. cache: of what an encoder makes of them."""
-    prior, shares = recipe.network_options.prior, log_shares(train.targets, reasons)
+    """Trains `network` on rows of the network's input. cache: of what an encoder makes of them.
+
+    Targets of the samples: positions of reasons, or what `distillation` makes of them and a teacher's answers.
+    """
+    prior, shares = recipe.network_options.prior, log_shares(labels_of(train.targets), reasons)
     # What the loss makes up for is not learnt.
     expected = np.float32(1.0 - min(1.0, prior)) * shares
-    loss, encoded = AdjustedLoss(shares, prior), network.head
+    loss: Loss = AdjustedLoss(shares, prior)
+    if recipe.has_teacher:
+        loss = DistilledLoss(loss, recipe.distillation)
+    encoded = network.head
     if not isinstance(encoded, Encoded):
         if isinstance(encoded, Linear):
             encoded.begin(train.inputs[INPUT][:, 1:], expected)

@@ -28,7 +28,8 @@ class CryKit(TorchKit):
     def export(
         self, network: nn.Module, variant: str, path: Path, names: tuple[str, str], rows: Rows, calibration: Rows | None
     ) -> None:
-        """See `Kit`. Convolutions stay in float. A network on samples takes any number of them."""
+        """See `TorchKit`. A network on samples takes any number of them."""
         source, target = names
         row = {source: np.zeros(rows.shape[1:], np.float32)}
-        export_onnx(network, variant, path, row, target, any_length=getattr(network, "any_length", False))
+        known = None if calibration is None else {source: np.asarray(calibration, np.float32)}
+        export_onnx(network, variant, path, row, target, known, getattr(network, "any_length", False))

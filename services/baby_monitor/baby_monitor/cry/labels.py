@@ -5,9 +5,17 @@ The reasons are the guide's six. Which of them a bundle knows depends on the dat
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 NO_CRY = "no_cry"
 """Nobody cries: the first label of every bundle that has a gate."""
 CRY = "cry"
 """Of recordings in which somebody cries, and nobody said why: they test the gate alone, and are no label."""
 REASONS = ("happy", "sad", "hungry", "pain", "tired", "natural")
 """In the guide's order."""
+
+
+def reasons_among(labels: Iterable[str]) -> tuple[str, ...]:
+    """In the guide's order, and after them those that only a recipe has."""
+    found = set(labels) - {NO_CRY, CRY}
+    return (*(name for name in REASONS if name in found), *sorted(found - set(REASONS)))

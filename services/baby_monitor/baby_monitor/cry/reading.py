@@ -1,6 +1,7 @@
 """Lists recordings of cries, and of what is none.
 
     cries        <label>/<file>, perhaps with the guide's metadata beside them; see `metadata`
+    unlabelled   recordings of cries, in folders or not: nobody knows why; a student hears its teacher's answers to them
     esc50        whoever cries in it cries for no known reason; everything else is no cry
     background   recordings of any length, cut into pieces, in which nobody cries
 
@@ -36,6 +37,10 @@ def read_cries(folder: Path, source: CrySource, label_of: LabelOf) -> Listing[Cl
     """Lists one data set of a recipe. Raises InvalidInput for metadata that can't be read, NotFound for none."""
     if source.kind == "cries":
         return _read_labelled(folder, label_of)
+    if source.kind == "unlabelled":
+        paths = [path for path in sorted(folder.rglob("*")) if path.suffix.lower() in ENDINGS and path.name[0] != "."]
+        found = tuple(_clip(folder, path, CRY, recorder_of(path)) for path in paths)
+        return Listing(found, {clip.name: clip.path for clip in found})
     listing = read_clips(folder, SoundSource.model_validate(source.model_dump()))
     clips = tuple(
         replace(clip, category=CRY if clip.category == ESC50_CRY else NO_CRY, background=False)
@@ -131,6 +136,11 @@ def _clip(folder: Path, path: Path, category: str, recorder: str) -> Clip:
     # An app of Donate-a-Cry is the same in every copy of it; other names mean nothing beyond their folder.
     group = recorder if recorder.startswith("donateacry/") else f"{folder.name}/{recorder}"
     return Clip(path, f"{folder.name}/{path.relative_to(folder).as_posix()}", category, group)
+
+
+def baby_of(group: str) -> str:
+    """A recorder by what its recordings are called, whatever the folder that they lie in. group: of a `Clip`."""
+    return group.partition("/")[2]
 
 
 def babies(clips: list[Clip]) -> dict[str, int]:

@@ -14,7 +14,7 @@ from baby_monitor.cry.labels import REASONS
 class CrySource(SoundSource):
     """One data set; see `baby_monitor.cry.reading`."""
 
-    kind: Literal["cries", "esc50", "background"]  # type: ignore[assignment]
+    kind: Literal["cries", "unlabelled", "esc50", "background"]  # type: ignore[assignment]
 
 
 class CryFeatures(Features):
@@ -70,10 +70,19 @@ class Tuning(RecipePart):
     """Batches to each step: as if the batch were so much larger, in the memory of one."""
 
 
+class Distillation(RecipePart):
+    """What a student learns from its teacher; see `baby_monitor.cry.distillation`."""
+
+    weight: Fraction = 0.5
+    """Share of the teacher's answers in the loss, beside the labels; 0: it learns without a teacher."""
+    temperature: Annotated[float, Field(gt=0.0)] = 2.0
+    """What logits are divided by, so that what the teacher finds unlikely counts too."""
+
+
 class CryRecipe(SoundRecipe):
     """See `pipit.training.recipe.Recipe`."""
 
-    network: Literal["yamnet", "small", "whisper", "hubert", "distilhubert"]
+    network: Literal["yamnet", "small", "student", "whisper", "hubert", "distilhubert"]
     gate: Literal["yamnet", "none"] = "yamnet"
     """What tells that nobody cries; `none`: every sound is taken for a cry."""
     data: Annotated[tuple[CrySource, ...], Field(min_length=1)]
@@ -87,6 +96,10 @@ class CryRecipe(SoundRecipe):
     """hubert, distilhubert: where the encoder lies as transformers keeps it, below the data folder or anywhere; where
     not given, in `backbones` below the data folder."""
     tuning: Tuning = Tuning()
+    teacher: str = "yamnet"
+    """student: whose answers it learns from: a recipe, which is trained first if it is not yet, on the same recordings
+    as the student; or the folder of a run."""
+    distillation: Distillation = Distillation()
     fewest_babies: Annotated[int, Field(ge=0)] = 10
     """Of a label in the test; one with fewer is experimental: it is shown, never said, and raises no alarm."""
     export: OnnxExport = OnnxExport()
@@ -96,6 +109,11 @@ class CryRecipe(SoundRecipe):
         if self.network == "yamnet" and self.gate != "yamnet":
             raise ValueError("the network yamnet is a head on YAMNet's embedding; set gate to yamnet")
         return self
+
+    @property
+    def has_teacher(self) -> bool:
+        """Whether it learns from another network's answers."""
+        return self.network == "student" and self.distillation.weight > 0.0
 
     def label_of(self, category: str) -> str | None:
         """The guide's label for a label of the data; "" for one that is left out, None for one that nobody knows."""

@@ -28,6 +28,7 @@ from pipit.training.datasets import file_digests
 from pipit.training.evaluation import Evaluation, Scores, evaluate
 from pipit.training.kit import Ask, Kit, Outputs, Rows, Trained
 from pipit.training.model_card import CardWords
+from pipit.training.parity import Parity
 from pipit.training.recipe import recipe_folder
 from pipit.training.run import Facts, Run
 from pipit.training.sides import SIDES, Entry, require_trained
@@ -38,21 +39,23 @@ from pipit.training.torch_data import Samples
 from pipit.training.torch_fit import seed_everything
 from pipit.training.trainer import NetworkFile
 
+from baby_monitor.cry.distillation import NOT_KNOWN, joined, labels_of, taught
 from baby_monitor.cry.encoders import encoder_files, read_encoder
 from baby_monitor.cry.episodes import EpisodeRule
 from baby_monitor.cry.fitting import fit_network
 from baby_monitor.cry.hearing import EMBEDDING_SIZE, GATE, Hearing, shape_of
 from baby_monitor.cry.hubert import FOLDERS, Hubert
 from baby_monitor.cry.kit import CryKit
-from baby_monitor.cry.labels import CRY, NO_CRY, REASONS
+from baby_monitor.cry.labels import CRY, NO_CRY, reasons_among
 from baby_monitor.cry.measures import listen_for_cries, long_recordings, reasons_alone, share_heard
-from baby_monitor.cry.network import TAKES_OF, Gated, build_network
+from baby_monitor.cry.network import TAKES_OF, Gated, build_network, log_shares
 from baby_monitor.cry.pipeline import OUTPUT, scores_of
-from baby_monitor.cry.reading import read_cries
+from baby_monitor.cry.reading import baby_of, read_cries
 from baby_monitor.cry.recipe import CryRecipe
 from baby_monitor.cry.speech import Encoded
 from baby_monitor.cry.stream import INPUT
 from baby_monitor.cry.synthetic import golden_sounds
+from baby_monitor.cry.teacher import babies_on, find_teacher, teacher_files
 from baby_monitor.cry.tuning import save_tuned
 
 GOLDEN_ROWS = 4
@@ -95,8 +98,12 @@ class CryTrainer(SoundTrainer[CryRecipe]):
         return self.recipe.gate != "none"
 
     def weights_files(self) -> Mapping[str, Path]:
-        """YAMNet's, which travel with the bundle, and those of an encoder of speech."""
-        return self._gate_files() | encoder_files(self.recipe, self.data)
+        """YAMNet's, which travel with the bundle, those of an encoder of speech, and a student's teacher."""
+        encoder, teacher = (
+            encoder_files(self.recipe, self.data),
+            teacher_files(self.recipe, self.recipe_folder, self.data),
+        )
+        return {**self._gate_files(), **encoder, **teacher}
 
     def read_source(self, folder: Path, source: Any) -> Listing[Clip]:
         """See `read_cries`. Recordings without a cry are no use without a gate."""
@@ -154,8 +161,7 @@ class CryTrainer(SoundTrainer[CryRecipe]):
 
     def fit_network(self, run: Run, scratch: Path, logs: Path) -> Trained:
         """On cries alone. Copies train, and validate too: a home is noisier than a recording."""
-        copies = self.recipe.augmentation.copies
-        train, validation = (self._samples(run, side, copies) for side in ("train", "validation"))
+        train, validation, facts = self._taught(run) if self.recipe.has_teacher else self._labelled(run)
         seed_everything(self.recipe.seed)
         network = self.build(run)
         reasons, cache = self._reasons(run), ArrayCache(run.cache / "encoded")
@@ -163,7 +169,7 @@ class CryTrainer(SoundTrainer[CryRecipe]):
         if isinstance(network.head, Encoded) and isinstance(network.head.encoder, Hubert):
             name = f"{FOLDERS[self.recipe.network].name}_emotion.pt"
             save_tuned(run.output("fit") / name, network.head.encoder, network.head.head, reasons)
-        return Trained(network, fitted)
+        return Trained(network, fitted, facts)
 
     def scores(self, run: Run, outputs: Outputs) -> Scores:
         """See `ClassifierTrainer`."""
@@ -238,9 +244,14 @@ class CryTrainer(SoundTrainer[CryRecipe]):
             self._listened = listen_for_cries(self.hearing, self.rule, quiet, run.progress)
         return metrics | (self._listened.metrics() if self._listened else {})
 
+    def variant_metrics(self, parity: Mapping[str, Parity], sizes: Mapping[str, int]) -> Mapping[str, Metric]:
+        """See `ClassifierTrainer`; the gate counts, which travels with every variant."""
+        gate = sum(network.path.stat().st_size for network in self.networks().values())
+        return super().variant_metrics(parity, {name: size + gate for name, size in sizes.items()})
+
     def calibration(self, run: Run) -> Rows | None:
-        """None: matrix products are quantised as they come, and convolutions stay in float."""
-        return None
+        """For convolutions on log-mel. Elsewhere none: matrix products are quantised as they come."""
+        return super().calibration(run) if self.takes == "log_mel" else None
 
     def input(self, run: Run) -> InputDescription:
         """See `ClassifierTrainer`."""
@@ -249,8 +260,9 @@ class CryTrainer(SoundTrainer[CryRecipe]):
         )
 
     def parameters(self, run: Run) -> Mapping[str, Any]:
-        """See `CryPipeline`."""
-        return {**self.front_end.parameters, "takes": self.takes, "episodes": self.rule.parameters}
+        """See `CryPipeline`; and `reasons`, by which `pipit evaluate` reads labelled data as training did."""
+        given = {"takes": self.takes, "episodes": self.rule.parameters, "reasons": self.recipe.reasons}
+        return {**self.front_end.parameters, **given}
 
     def networks(self) -> Mapping[str, NetworkFile]:
         """See `ClassifierTrainer`."""
@@ -276,6 +288,7 @@ class CryTrainer(SoundTrainer[CryRecipe]):
                 "Anything on which a life depends: it misses cries, and there is no certificate for it.",
             ),
             limits=(
+                *self._teachers_limits(),
                 "The labels are what parents thought, who did not know either.",
                 "Recordings come from an app: one for each cry, held close, of babies and telephones nobody knows.",
                 "Beside its macro F1 stands that of always giving the most frequent reason; look at both.",
@@ -283,13 +296,56 @@ class CryTrainer(SoundTrainer[CryRecipe]):
             ),
         )
 
+    def _teachers_limits(self) -> tuple[str, ...]:
+        if not self.recipe.has_teacher:
+            return ()
+        name = Path(self.recipe.teacher).name
+        return (f"It learnt beside the labels from another network's answers ({name}), with what that one has wrong.",)
+
     def _gate_files(self) -> dict[str, Path]:
         return {FILE.as_posix(): yamnet_file(self.data)} if self.has_gate else {}
 
     def _reasons(self, run: Run) -> tuple[str, ...]:
-        """In the guide's order, and after them those that only this recipe has."""
-        found = {str(entry["label"]) for side in SIDES for entry in self.entries(run, side)} - {NO_CRY}
-        return (*(name for name in REASONS if name in found), *sorted(found - set(REASONS)))
+        return reasons_among(str(entry["label"]) for entry in self._all_entries(run))
+
+    def _all_entries(self, run: Run) -> list[dict[str, Any]]:
+        return [entry for side in SIDES for entry in self.entries(run, side)]
+
+    def _labelled(self, run: Run) -> tuple[Samples, Samples, Facts]:
+        copies = self.recipe.augmentation.copies
+        return self._samples(run, "train", copies), self._samples(run, "validation", copies), {}
+
+    def _taught(self, run: Run) -> tuple[Samples, Samples, Facts]:
+        """The same beside a teacher's answers, and on the training side cries of no known reason."""
+        teacher = find_teacher(self.recipe, self.recipe_folder, lambda recipe: type(self)(recipe, self.data), run)
+        teacher.require_fit(self.recipe, self._all_entries(run))
+        train, validation, _ = self._labelled(run)
+        # The same sounds as the teacher hears them.
+        other = type(self)(teacher.listens_as(self.recipe), self.data)
+        heard, held_out, _ = other._labelled(run)
+        unknown = self._unlabelled(run)
+        if unknown:
+            train, heard = (
+                joined(samples, trainer._unknown(run, unknown)) for samples, trainer in ((train, self), (heard, other))
+            )
+        # What either loss makes up for is in no logits: the teacher's become those that the student's would be.
+        shares = log_shares(labels_of(train.targets), len(self._reasons(run)))
+        less = np.float32(teacher.recipe.network_options.prior - self.recipe.network_options.prior) * shares
+        sides = [
+            replace(own, targets=taught(own.targets, teacher.answers(theirs.inputs[INPUT], run) + less))
+            for own, theirs in ((train, heard), (validation, held_out))
+        ]
+        return sides[0], sides[1], {"teacher": teacher.folder.name, "unlabelled": len(unknown)}
+
+    def _unlabelled(self, run: Run) -> list[Clip]:
+        """Cries of no known reason, without those of babies that validate or test."""
+        held_out = babies_on(self._all_entries(run), ("validation", "test"))
+        return [c for c in self.sources.items() if c.category == CRY and baby_of(c.recording) not in held_out]
+
+    def _unknown(self, run: Run, clips: Sequence[Clip]) -> Samples:
+        features, _ = self.features(run, clips, self.recipe.augmentation.copies)
+        rows = np.concatenate([features[clip.name] for clip in clips if clip.name in features])
+        return Samples({INPUT: rows}, np.full(len(rows), NOT_KNOWN, np.int64))
 
     def _samples(self, run: Run, side: str, copies: int) -> Samples:
         clips, rows = self.windows(run, side, copies)

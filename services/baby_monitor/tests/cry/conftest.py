@@ -179,10 +179,10 @@ def recipe_of() -> Callable[..., CryRecipe]:
 
 @pytest.fixture
 def train_on_cries(data: Path, tmp_path: Path, recipe_of: Callable[..., CryRecipe]) -> Callable[..., Any]:
-    """Trains a network with an encoder on synthetic cries: the bundle, the trained network, the folder of `fit`."""
+    """Trains a network on synthetic cries, with a gate: the bundle, the trained network, the folder of `fit`."""
 
     def train(network: str, write: Callable[[Path], object], **changes: Any) -> tuple[Bundle, Any, Path]:
-        """write: puts the encoder into a folder of data sets."""
+        """write: puts what else is needed, such as an encoder, into a folder of data sets."""
         folder = tmp_path / "data"
         (folder / "backbones").mkdir(parents=True)
         for part in (*data.iterdir(), *(data / "backbones").iterdir()):
@@ -201,7 +201,7 @@ def train_on_cries(data: Path, tmp_path: Path, recipe_of: Callable[..., CryRecip
             "optimiser": {"learning_rate": 0.01},
             "export": {"default_variant": "int8"},
         }
-        trainer = CryTrainer(recipe_of("synthetic", **settings, **changes), folder)
+        trainer = CryTrainer(recipe_of("synthetic", **(settings | changes)), folder)
         with open_run(trainer, tmp_path / "runs") as run:
             run_steps(run, actions_of(trainer))
             bundle = make_bundle(trainer, run, FIRST_VERSION, run.output("publish") / "bundle")

@@ -39,7 +39,7 @@ GATED: dict[str, Any] = {
         {"kind": "cries", "path": "synthetic_cry", "licence": ""},
         {"kind": "background", "path": "quiet", "licence": "", "piece_seconds": 2.0},
     ],
-    "reasons": {"hungry": "hungry", "pain": "pain", "tired": ""},
+    "reasons": {"hungry": "hungry", "ache": "pain", "tired": ""},
     "episodes": {"enter": 0.5, "exit": 0.3, "hits": 2, "answer_after": 4},
     "augmentation": {"copies": 1, "pitch_shift": [0.0, 0.0], "time_stretch": [1.0, 1.0]},
     "epochs": 8,
@@ -68,7 +68,14 @@ def gated(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Made
 
 def test_every_recipe_is_one_and_unknown_labels_are_told_from_those_left_out() -> None:
     assert load_trainer(TASK) is CryTrainer
-    assert recipe_names(CryTrainer.recipe_folder, TASK) == ("distilhubert", "hubert", "synthetic", "whisper", "yamnet")
+    assert recipe_names(CryTrainer.recipe_folder, TASK) == (
+        "distilhubert",
+        "hubert",
+        "student",
+        "synthetic",
+        "whisper",
+        "yamnet",
+    )
     recipe = recipe_of("yamnet")
     meant = {name: recipe.label_of(name) for name in ("belly_pain", "discomfort", "burping", "tired", "happy", "owl")}
     assert meant == {
@@ -144,6 +151,30 @@ def test_a_bundle_with_a_gate_says_no_cry_and_counts_false_alarms(gated: Made, d
 
 
 @pytest.mark.slow
+def test_labels_mean_what_they_meant_in_training(gated: Made, data: Path, tmp_path: Path) -> None:
+    _, _, bundle = gated
+    for theirs, name in (("ache", "pain"), ("tired", "tired")):
+        (tmp_path / theirs).symlink_to(data / "synthetic_cry" / name)
+    found = evaluate_bundle(open_bundle(bundle.path), [tmp_path])
+    assert found.answers is not None
+    assert {one.label for one in found.answers.asked.examples} == {"pain"}
+    assert len(found.answers.asked.truth) == 20
+    assert found.answers.as_background == {}
+    assert found.metrics["recall.pain"].value > 0.9
+
+
+@pytest.mark.slow
+def test_the_gate_counts_in_the_size_of_what_serves(gated: Made, data: Path) -> None:
+    _, _, bundle = gated
+    files = bundle.weights("float32"), bundle.file(bundle.manifest.networks["yamnet"].file)
+    size = sum(path.stat().st_size for path in files) / 1e6
+    assert bundle.manifest.metrics["size_mb"].value == pytest.approx(size)
+    found = evaluate_bundle(open_bundle(bundle.path), [data / "synthetic_cry"], variant="int8", with_training=True)
+    saved = (files[0].stat().st_size - bundle.weights("int8").stat().st_size) / 1e6
+    assert found.metrics["size_mb"].value == pytest.approx(size - saved)
+
+
+@pytest.mark.slow
 def test_critical_labels_need_more_and_rare_ones_are_experimental(gated: Made) -> None:
     trainer, run, bundle = gated
     decision = bundle.manifest.decision
@@ -189,7 +220,7 @@ def test_a_label_that_nobody_knows_stops_the_training(data: Path, tmp_path: Path
 
 
 def test_the_gate_s_score_goes_through_every_network() -> None:
-    for name, shape in (("yamnet", (1024,)), ("small", (64, 198))):
+    for name, shape in (("yamnet", (1024,)), ("small", (64, 198)), ("student", (64, 198))):
         recipe = recipe_of("yamnet", network=name)
         network = build_network(recipe, shape, 3).eval()
         rows = torch.randn(2, 1 + int(np.prod(shape)))

@@ -57,13 +57,13 @@ BAD = {
     "text": (
         pb.Input(image=b"a picture of my cat"),
         INVALID,
-        "not a picture; send a JPEG, PNG, WebP, AVIF",
+        "not a picture; send a JPEG, PNG, WebP, GIF",
     ),
-    "no bytes": (pb.Input(image=b""), INVALID, "not a picture; send a JPEG, PNG, WebP, AVIF"),
+    "no bytes": (pb.Input(image=b""), INVALID, "not a picture; send a JPEG, PNG, WebP, GIF"),
     "a GIF": (
         pb.Input(image=b"GIF89a" + b"\0" * 64),
         INVALID,
-        "not a picture; send a JPEG, PNG, WebP, AVIF",
+        "not a picture; send a JPEG, PNG, WebP, GIF",
     ),
     "no input": (pb.Input(), INVALID, "set one of image, audio, pcm, landmarks, sequence, tensor"),
     "a recording": (pb.Input(audio=b"RIFF"), INVALID, "takes a picture or landmarks, not a recording"),

@@ -224,6 +224,9 @@ def _check_evaluation(bundle: Any, data: Path) -> None:
     assert found.answers.as_background
     assert found.metrics["quiet.alarm_rate"].samples > 50
     assert found.metrics["background.false_alarms_per_hour"].value > 0.0  # Its events are no background.
+    plain = evaluate_bundle(bundle, [data], besides=False).metrics
+    assert plain["accuracy"] == kept["accuracy"]
+    assert [name for name in plain if name.startswith(("quiet.", "robust."))] == []
     measured = [gate.metric for gate in found.gates if gate.result is not None]
     assert "accuracy.security" in measured
     assert "int8_loss_points" not in measured

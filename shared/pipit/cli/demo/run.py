@@ -20,6 +20,8 @@ from pipit.cli.demo.clips import Clip, unseen_clips
 from pipit.cli.demo.processes import Servers, free_port, wait_until_serving
 from pipit.cli.demo.result import AnsweredClip, DemoResult
 from pipit.cli.demo.subject import Subject, choose_subject
+from pipit.cli.settings import CliSettings
+from pipit.cli.signing import make_key, publish_signed
 from pipit.cli.training import published_versions, run_training
 from pipit.client import Answer, Client
 from pipit.errors import GatesFailed, Unavailable
@@ -69,7 +71,7 @@ def run_demo(options: DemoOptions, progress: Progress) -> DemoResult:
         with stopwatch.time("train"):
             bundle, clips = _train(options, subject, registry, progress)
         with stopwatch.time("publish and promote"):
-            promotion, overridden = _publish(bundle, registry, subject)
+            promotion, overridden = _publish(bundle, registry, subject, options.state / "signing.pem")
         progress.say(f"registry: {bundle.manifest.name} published, {_ENVIRONMENT} points to it")
         with stopwatch.time("start the server"):
             server = _start_server(servers, options, subject.task, registry)
@@ -130,10 +132,13 @@ def _train(options: DemoOptions, subject: Subject, registry: str, progress: Prog
         return bundle, unseen_clips(run, trainer, bundle.manifest.labels, options.each)
 
 
-def _publish(bundle: Bundle, registry: str, subject: Subject) -> tuple[Promotion, bool]:
+def _publish(bundle: Bundle, registry: str, subject: Subject, key: Path) -> tuple[Promotion, bool]:
+    """key: of the demo's own, made where it is missing."""
+    if not key.exists():
+        make_key(key)
     task, version = bundle.manifest.task, str(bundle.manifest.version)
     with RegistryClient(registry) as client:
-        client.publish(bundle.path)
+        publish_signed(client, bundle.path, CliSettings(signing_key=key))
         try:
             return client.promote(task, version, _ENVIRONMENT, reason="demo"), False
         except GatesFailed as refusal:
@@ -145,6 +150,8 @@ def _start_server(servers: Servers, options: DemoOptions, task: str, registry: s
     port = free_port()
     environment = {
         "PIPIT_SERVING_REGISTRY": registry,
+        # The demo's own registry asks for neither, whatever others do.
+        **dict.fromkeys(("PIPIT_CA", "PIPIT_CERTIFICATE", "PIPIT_KEY", "PIPIT_TOKEN"), ""),
         "PIPIT_SERVING_TASKS": task,
         "PIPIT_SERVING_ENVIRONMENT": _ENVIRONMENT,
         "PIPIT_SERVING_CACHE_DIR": str(options.state / "cache"),

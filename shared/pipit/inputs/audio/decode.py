@@ -12,8 +12,16 @@ from pipit.errors import InvalidInput
 from pipit.inputs import EncodedAudio, Input, PcmAudio, describe
 from pipit.inputs.audio.files import SoundFile, check_whole, mix, open_sound
 from pipit.inputs.audio.limits import DEFAULT_LIMITS, AudioLimits
+from pipit.inputs.memory import room_for
 
 BLOCK_VALUES = 1 << 16
+_MONO = 4
+"""Bytes of a sample."""
+_SLACK = 4 << 20
+"""Bytes that a decoder takes for a recording of any length."""
+_WORK = 700_000
+"""Bytes that tasks make of each second: it is resampled, cut into windows that overlap up to fivefold, and each has a
+spectrogram."""
 
 
 def decode_audio(item: Input, limits: AudioLimits = DEFAULT_LIMITS) -> tuple[NDArray[np.float32], int]:
@@ -53,12 +61,28 @@ def _decode_file(data: bytes, limits: AudioLimits) -> tuple[NDArray[np.float32],
     with open_sound(io.BytesIO(data)) as sound:
         limits.check_form(sound.samplerate, sound.channels)
         limits.check_length(sound.announced, sound.samplerate)
-        pieces = list(_mono_blocks(sound, limits))
-        if not pieces:
-            raise InvalidInput("audio holds no samples; send at least one")
-        samples = np.concatenate(pieces)
+        limits.check_work(sound.announced, sound.channels)
+        expected = sound.announced or limits.max_frames(sound.samplerate)
+        kept = _held(expected, sound.samplerate)
+        with room_for(max(2 * _MONO * expected, kept) + _SLACK, kept) as room:
+            pieces = []
+            frames = 0
+            for piece in _mono_blocks(sound, limits):
+                frames += len(piece)
+                if frames > expected:
+                    room.more(_held(expected, sound.samplerate) + _MONO * expected)
+                    expected *= 2
+                pieces.append(piece)
+            if not pieces:
+                raise InvalidInput("audio holds no samples; send at least one")
+            samples = np.concatenate(pieces)
         check_whole(sound, len(samples))
         return samples, sound.samplerate
+
+
+def _held(frames: int, rate: int) -> int:
+    """Bytes of a recording and of what a task makes of it. rate: Hz."""
+    return _MONO * frames + _WORK * frames // rate
 
 
 def _mono_blocks(sound: SoundFile, limits: AudioLimits) -> Iterator[NDArray[np.float32]]:
@@ -67,5 +91,6 @@ def _mono_blocks(sound: SoundFile, limits: AudioLimits) -> Iterator[NDArray[np.f
     while len(read := sound.read(out=block)):
         frames += len(read)
         limits.check_length(frames, sound.samplerate)
+        limits.check_work(frames, sound.channels)
         limits.check_values(read)
         yield mix(read)

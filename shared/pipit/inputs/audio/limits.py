@@ -22,6 +22,8 @@ class AudioLimits:
     """Of an encoded file."""
     max_seconds: float = 120.0
     max_channels: int = 16
+    max_values: int = 100_000_000
+    """Samples of all channels together; they take a second to decode."""
     min_sample_rate: int = 4_000
     """Hz."""
     max_sample_rate: int = 192_000
@@ -52,6 +54,14 @@ class AudioLimits:
             raise InputTooLarge(
                 f"audio lasts {frames / sample_rate:.0f} s, the limit is {self.max_seconds:g} s; "
                 "send it in parts or as a stream"
+            )
+
+    def check_work(self, frames: int, channels: int) -> None:
+        """frames: samples of one channel."""
+        if frames * channels > self.max_values:
+            raise InputTooLarge(
+                f"audio has {frames} samples in each of {channels} channels, the limit is {self.max_values} in all; "
+                "mix it down, or send it in parts"
             )
 
     def max_frames(self, sample_rate: int) -> int:

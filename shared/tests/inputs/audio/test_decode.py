@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from pipit.errors import InputTooLarge, InvalidInput, PipitError
 from pipit.inputs import EncodedAudio, EncodedImage, PcmAudio
 from pipit.inputs.audio import AudioLimits, decode_audio
+from pipit.inputs.memory import Budget
 
 FORMATS = [
     # format, subtype, largest difference to the original
@@ -263,6 +264,28 @@ def test_limits_are_the_callers(encode):
         decode_audio(EncodedAudio(data), AudioLimits(max_bytes=88_243))
     with pytest.raises(InvalidInput, match="22050 Hz"):
         decode_audio(EncodedAudio(data), AudioLimits(min_sample_rate=44_100))
+
+
+@pytest.mark.parametrize(("form", "subtype"), [("FLAC", "PCM_16"), ("OGG", "VORBIS"), ("WAV", "PCM_16")])
+def test_all_channels_together_have_a_limit(encode, form, subtype):
+    data = EncodedAudio(encode(np.stack([tone(8_000)] * 4, axis=1), 8_000, form, subtype))
+    assert len(decode_audio(data, AudioLimits(max_values=32_000))[0]) == 8_000
+    with pytest.raises(InputTooLarge, match="8000 samples in each of 4 channels, the limit is 31999 in all; mix it"):
+        decode_audio(data, AudioLimits(max_values=31_999))
+
+
+@pytest.mark.parametrize(("form", "subtype"), [("WAV", "PCM_16"), ("FLAC", "PCM_16"), ("OGG", "OPUS"), ("MP3", None)])
+def test_a_recording_asks_for_memory_before_it_is_decoded(encode, form, subtype):
+    rate = 48_000
+    data = EncodedAudio(encode(tone(rate, 4.0), rate, form, subtype or "MPEG_LAYER_III"))
+    budget = Budget(256 << 20)
+    with budget.request():
+        samples, _ = decode_audio(data)
+        assert budget.used >= samples.nbytes
+    assert budget.used == 0
+    small = Budget(1 << 20)
+    with small.request(), pytest.raises(InputTooLarge, match="to decode this takes"):
+        decode_audio(data)
 
 
 @pytest.mark.data

@@ -246,7 +246,7 @@ class ListModelsResponse(_message.Message):
     def __init__(self, models: _Optional[_Iterable[_Union[Model, _Mapping]]] = ...) -> None: ...
 
 class Model(_message.Message):
-    __slots__ = ("identity", "state", "reason", "labels", "input_kind", "environment")
+    __slots__ = ("identity", "state", "reason", "labels", "input_kind", "environment", "signed_by")
     class State(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
         __slots__ = ()
         STATE_UNSPECIFIED: _ClassVar[Model.State]
@@ -263,10 +263,12 @@ class Model(_message.Message):
     LABELS_FIELD_NUMBER: _ClassVar[int]
     INPUT_KIND_FIELD_NUMBER: _ClassVar[int]
     ENVIRONMENT_FIELD_NUMBER: _ClassVar[int]
+    SIGNED_BY_FIELD_NUMBER: _ClassVar[int]
     identity: ModelIdentity
     state: Model.State
     reason: str
     labels: _containers.RepeatedScalarFieldContainer[str]
     input_kind: str
     environment: str
-    def __init__(self, identity: _Optional[_Union[ModelIdentity, _Mapping]] = ..., state: _Optional[_Union[Model.State, str]] = ..., reason: _Optional[str] = ..., labels: _Optional[_Iterable[str]] = ..., input_kind: _Optional[str] = ..., environment: _Optional[str] = ...) -> None: ...
+    signed_by: str
+    def __init__(self, identity: _Optional[_Union[ModelIdentity, _Mapping]] = ..., state: _Optional[_Union[Model.State, str]] = ..., reason: _Optional[str] = ..., labels: _Optional[_Iterable[str]] = ..., input_kind: _Optional[str] = ..., environment: _Optional[str] = ..., signed_by: _Optional[str] = ...) -> None: ...

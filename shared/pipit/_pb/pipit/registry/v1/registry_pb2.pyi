@@ -52,15 +52,17 @@ class BlobChunk(_message.Message):
     def __init__(self, digest: _Optional[str] = ..., offset: _Optional[int] = ..., data: _Optional[bytes] = ...) -> None: ...
 
 class PublishResponse(_message.Message):
-    __slots__ = ("version", "created")
+    __slots__ = ("version", "created", "signature_added")
     VERSION_FIELD_NUMBER: _ClassVar[int]
     CREATED_FIELD_NUMBER: _ClassVar[int]
+    SIGNATURE_ADDED_FIELD_NUMBER: _ClassVar[int]
     version: Version
     created: bool
-    def __init__(self, version: _Optional[_Union[Version, _Mapping]] = ..., created: _Optional[bool] = ...) -> None: ...
+    signature_added: bool
+    def __init__(self, version: _Optional[_Union[Version, _Mapping]] = ..., created: _Optional[bool] = ..., signature_added: _Optional[bool] = ...) -> None: ...
 
 class Version(_message.Message):
-    __slots__ = ("task", "version", "name", "digest", "published_at", "published_by", "signed", "gates_passed", "gates", "size")
+    __slots__ = ("task", "version", "name", "digest", "published_at", "published_by", "signed", "gates_passed", "gates", "size", "signed_by")
     TASK_FIELD_NUMBER: _ClassVar[int]
     VERSION_FIELD_NUMBER: _ClassVar[int]
     NAME_FIELD_NUMBER: _ClassVar[int]
@@ -71,6 +73,7 @@ class Version(_message.Message):
     GATES_PASSED_FIELD_NUMBER: _ClassVar[int]
     GATES_FIELD_NUMBER: _ClassVar[int]
     SIZE_FIELD_NUMBER: _ClassVar[int]
+    SIGNED_BY_FIELD_NUMBER: _ClassVar[int]
     task: str
     version: str
     name: str
@@ -81,7 +84,8 @@ class Version(_message.Message):
     gates_passed: bool
     gates: _containers.RepeatedCompositeFieldContainer[GateResult]
     size: int
-    def __init__(self, task: _Optional[str] = ..., version: _Optional[str] = ..., name: _Optional[str] = ..., digest: _Optional[str] = ..., published_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., published_by: _Optional[str] = ..., signed: _Optional[bool] = ..., gates_passed: _Optional[bool] = ..., gates: _Optional[_Iterable[_Union[GateResult, _Mapping]]] = ..., size: _Optional[int] = ...) -> None: ...
+    signed_by: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, task: _Optional[str] = ..., version: _Optional[str] = ..., name: _Optional[str] = ..., digest: _Optional[str] = ..., published_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., published_by: _Optional[str] = ..., signed: _Optional[bool] = ..., gates_passed: _Optional[bool] = ..., gates: _Optional[_Iterable[_Union[GateResult, _Mapping]]] = ..., size: _Optional[int] = ..., signed_by: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class GateResult(_message.Message):
     __slots__ = ("name", "metric", "comparison", "limit", "value", "passed")
@@ -108,14 +112,16 @@ class GetVersionRequest(_message.Message):
     def __init__(self, task: _Optional[str] = ..., version: _Optional[str] = ...) -> None: ...
 
 class GetVersionResponse(_message.Message):
-    __slots__ = ("version", "manifest", "signature")
+    __slots__ = ("version", "manifest", "signature", "further_signatures")
     VERSION_FIELD_NUMBER: _ClassVar[int]
     MANIFEST_FIELD_NUMBER: _ClassVar[int]
     SIGNATURE_FIELD_NUMBER: _ClassVar[int]
+    FURTHER_SIGNATURES_FIELD_NUMBER: _ClassVar[int]
     version: Version
     manifest: bytes
     signature: bytes
-    def __init__(self, version: _Optional[_Union[Version, _Mapping]] = ..., manifest: _Optional[bytes] = ..., signature: _Optional[bytes] = ...) -> None: ...
+    further_signatures: _containers.RepeatedScalarFieldContainer[bytes]
+    def __init__(self, version: _Optional[_Union[Version, _Mapping]] = ..., manifest: _Optional[bytes] = ..., signature: _Optional[bytes] = ..., further_signatures: _Optional[_Iterable[bytes]] = ...) -> None: ...
 
 class ListVersionsRequest(_message.Message):
     __slots__ = ("task",)
@@ -146,20 +152,22 @@ class Environment(_message.Message):
     def __init__(self, task: _Optional[str] = ..., name: _Optional[str] = ..., version: _Optional[str] = ..., digest: _Optional[str] = ..., revision: _Optional[int] = ...) -> None: ...
 
 class PromoteRequest(_message.Message):
-    __slots__ = ("task", "version", "environment", "reason", "override_gates", "expected_revision")
+    __slots__ = ("task", "version", "environment", "reason", "override_gates", "expected_revision", "newer_than")
     TASK_FIELD_NUMBER: _ClassVar[int]
     VERSION_FIELD_NUMBER: _ClassVar[int]
     ENVIRONMENT_FIELD_NUMBER: _ClassVar[int]
     REASON_FIELD_NUMBER: _ClassVar[int]
     OVERRIDE_GATES_FIELD_NUMBER: _ClassVar[int]
     EXPECTED_REVISION_FIELD_NUMBER: _ClassVar[int]
+    NEWER_THAN_FIELD_NUMBER: _ClassVar[int]
     task: str
     version: str
     environment: str
     reason: str
     override_gates: bool
     expected_revision: int
-    def __init__(self, task: _Optional[str] = ..., version: _Optional[str] = ..., environment: _Optional[str] = ..., reason: _Optional[str] = ..., override_gates: _Optional[bool] = ..., expected_revision: _Optional[int] = ...) -> None: ...
+    newer_than: int
+    def __init__(self, task: _Optional[str] = ..., version: _Optional[str] = ..., environment: _Optional[str] = ..., reason: _Optional[str] = ..., override_gates: _Optional[bool] = ..., expected_revision: _Optional[int] = ..., newer_than: _Optional[int] = ...) -> None: ...
 
 class PromoteResponse(_message.Message):
     __slots__ = ("environment", "gates")
@@ -216,20 +224,24 @@ class Assignment(_message.Message):
     def __init__(self, task: _Optional[str] = ..., environment: _Optional[str] = ..., version: _Optional[str] = ..., digest: _Optional[str] = ..., revision: _Optional[int] = ...) -> None: ...
 
 class WatchRequest(_message.Message):
-    __slots__ = ("device_id", "environment", "tasks")
+    __slots__ = ("device_id", "environment", "tasks", "keys")
     DEVICE_ID_FIELD_NUMBER: _ClassVar[int]
     ENVIRONMENT_FIELD_NUMBER: _ClassVar[int]
     TASKS_FIELD_NUMBER: _ClassVar[int]
+    KEYS_FIELD_NUMBER: _ClassVar[int]
     device_id: str
     environment: str
     tasks: _containers.RepeatedScalarFieldContainer[str]
-    def __init__(self, device_id: _Optional[str] = ..., environment: _Optional[str] = ..., tasks: _Optional[_Iterable[str]] = ...) -> None: ...
+    keys: bool
+    def __init__(self, device_id: _Optional[str] = ..., environment: _Optional[str] = ..., tasks: _Optional[_Iterable[str]] = ..., keys: _Optional[bool] = ...) -> None: ...
 
 class WatchResponse(_message.Message):
-    __slots__ = ("assignment",)
+    __slots__ = ("assignment", "keys")
     ASSIGNMENT_FIELD_NUMBER: _ClassVar[int]
+    KEYS_FIELD_NUMBER: _ClassVar[int]
     assignment: Assignment
-    def __init__(self, assignment: _Optional[_Union[Assignment, _Mapping]] = ...) -> None: ...
+    keys: KeyList
+    def __init__(self, assignment: _Optional[_Union[Assignment, _Mapping]] = ..., keys: _Optional[_Union[KeyList, _Mapping]] = ...) -> None: ...
 
 class DownloadRequest(_message.Message):
     __slots__ = ("digest", "offset")
@@ -282,3 +294,85 @@ class Move(_message.Message):
     gates_overridden: bool
     revision: int
     def __init__(self, at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., actor: _Optional[str] = ..., action: _Optional[str] = ..., from_version: _Optional[str] = ..., to_version: _Optional[str] = ..., reason: _Optional[str] = ..., gates_overridden: _Optional[bool] = ..., revision: _Optional[int] = ...) -> None: ...
+
+class SigningKey(_message.Message):
+    __slots__ = ("public_key", "name", "added_at", "added_by", "expires_at", "revoked_at", "revoked_by", "revoked_reason", "endorsements")
+    PUBLIC_KEY_FIELD_NUMBER: _ClassVar[int]
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    ADDED_AT_FIELD_NUMBER: _ClassVar[int]
+    ADDED_BY_FIELD_NUMBER: _ClassVar[int]
+    EXPIRES_AT_FIELD_NUMBER: _ClassVar[int]
+    REVOKED_AT_FIELD_NUMBER: _ClassVar[int]
+    REVOKED_BY_FIELD_NUMBER: _ClassVar[int]
+    REVOKED_REASON_FIELD_NUMBER: _ClassVar[int]
+    ENDORSEMENTS_FIELD_NUMBER: _ClassVar[int]
+    public_key: bytes
+    name: str
+    added_at: _timestamp_pb2.Timestamp
+    added_by: str
+    expires_at: _timestamp_pb2.Timestamp
+    revoked_at: _timestamp_pb2.Timestamp
+    revoked_by: str
+    revoked_reason: str
+    endorsements: _containers.RepeatedCompositeFieldContainer[Endorsement]
+    def __init__(self, public_key: _Optional[bytes] = ..., name: _Optional[str] = ..., added_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., added_by: _Optional[str] = ..., expires_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., revoked_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., revoked_by: _Optional[str] = ..., revoked_reason: _Optional[str] = ..., endorsements: _Optional[_Iterable[_Union[Endorsement, _Mapping]]] = ...) -> None: ...
+
+class Endorsement(_message.Message):
+    __slots__ = ("key_id", "signature")
+    KEY_ID_FIELD_NUMBER: _ClassVar[int]
+    SIGNATURE_FIELD_NUMBER: _ClassVar[int]
+    key_id: str
+    signature: bytes
+    def __init__(self, key_id: _Optional[str] = ..., signature: _Optional[bytes] = ...) -> None: ...
+
+class KeyList(_message.Message):
+    __slots__ = ("revision", "keys")
+    REVISION_FIELD_NUMBER: _ClassVar[int]
+    KEYS_FIELD_NUMBER: _ClassVar[int]
+    revision: int
+    keys: _containers.RepeatedCompositeFieldContainer[SigningKey]
+    def __init__(self, revision: _Optional[int] = ..., keys: _Optional[_Iterable[_Union[SigningKey, _Mapping]]] = ...) -> None: ...
+
+class ListKeysRequest(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class ListKeysResponse(_message.Message):
+    __slots__ = ("keys",)
+    KEYS_FIELD_NUMBER: _ClassVar[int]
+    keys: KeyList
+    def __init__(self, keys: _Optional[_Union[KeyList, _Mapping]] = ...) -> None: ...
+
+class TrustKeyRequest(_message.Message):
+    __slots__ = ("public_key", "name", "expires_at", "endorsements", "expected_revision")
+    PUBLIC_KEY_FIELD_NUMBER: _ClassVar[int]
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    EXPIRES_AT_FIELD_NUMBER: _ClassVar[int]
+    ENDORSEMENTS_FIELD_NUMBER: _ClassVar[int]
+    EXPECTED_REVISION_FIELD_NUMBER: _ClassVar[int]
+    public_key: bytes
+    name: str
+    expires_at: _timestamp_pb2.Timestamp
+    endorsements: _containers.RepeatedCompositeFieldContainer[Endorsement]
+    expected_revision: int
+    def __init__(self, public_key: _Optional[bytes] = ..., name: _Optional[str] = ..., expires_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., endorsements: _Optional[_Iterable[_Union[Endorsement, _Mapping]]] = ..., expected_revision: _Optional[int] = ...) -> None: ...
+
+class TrustKeyResponse(_message.Message):
+    __slots__ = ("keys",)
+    KEYS_FIELD_NUMBER: _ClassVar[int]
+    keys: KeyList
+    def __init__(self, keys: _Optional[_Union[KeyList, _Mapping]] = ...) -> None: ...
+
+class RevokeKeyRequest(_message.Message):
+    __slots__ = ("key_id", "reason")
+    KEY_ID_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    key_id: str
+    reason: str
+    def __init__(self, key_id: _Optional[str] = ..., reason: _Optional[str] = ...) -> None: ...
+
+class RevokeKeyResponse(_message.Message):
+    __slots__ = ("keys",)
+    KEYS_FIELD_NUMBER: _ClassVar[int]
+    keys: KeyList
+    def __init__(self, keys: _Optional[_Union[KeyList, _Mapping]] = ...) -> None: ...

@@ -86,6 +86,21 @@ class RegistryServiceStub:
                 request_serializer=pipit_dot___pb_dot_pipit_dot_registry_dot_v1_dot_registry__pb2.HistoryRequest.SerializeToString,
                 response_deserializer=pipit_dot___pb_dot_pipit_dot_registry_dot_v1_dot_registry__pb2.HistoryResponse.FromString,
                 _registered_method=True)
+        self.ListKeys = channel.unary_unary(
+                '/pipit.registry.v1.RegistryService/ListKeys',
+                request_serializer=pipit_dot___pb_dot_pipit_dot_registry_dot_v1_dot_registry__pb2.ListKeysRequest.SerializeToString,
+                response_deserializer=pipit_dot___pb_dot_pipit_dot_registry_dot_v1_dot_registry__pb2.ListKeysResponse.FromString,
+                _registered_method=True)
+        self.TrustKey = channel.unary_unary(
+                '/pipit.registry.v1.RegistryService/TrustKey',
+                request_serializer=pipit_dot___pb_dot_pipit_dot_registry_dot_v1_dot_registry__pb2.TrustKeyRequest.SerializeToString,
+                response_deserializer=pipit_dot___pb_dot_pipit_dot_registry_dot_v1_dot_registry__pb2.TrustKeyResponse.FromString,
+                _registered_method=True)
+        self.RevokeKey = channel.unary_unary(
+                '/pipit.registry.v1.RegistryService/RevokeKey',
+                request_serializer=pipit_dot___pb_dot_pipit_dot_registry_dot_v1_dot_registry__pb2.RevokeKeyRequest.SerializeToString,
+                response_deserializer=pipit_dot___pb_dot_pipit_dot_registry_dot_v1_dot_registry__pb2.RevokeKeyResponse.FromString,
+                _registered_method=True)
 
 
 class RegistryServiceServicer:
@@ -161,6 +176,27 @@ class RegistryServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ListKeys(self, request, context):
+        """The keys that may sign bundles, and those that may no longer.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def TrustKey(self, request, context):
+        """From now on bundles that this key signed are taken.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RevokeKey(self, request, context):
+        """From now on nothing that this key signed is taken or served. It can't be undone.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_RegistryServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -213,6 +249,21 @@ def add_RegistryServiceServicer_to_server(servicer, server):
                     servicer.History,
                     request_deserializer=pipit_dot___pb_dot_pipit_dot_registry_dot_v1_dot_registry__pb2.HistoryRequest.FromString,
                     response_serializer=pipit_dot___pb_dot_pipit_dot_registry_dot_v1_dot_registry__pb2.HistoryResponse.SerializeToString,
+            ),
+            'ListKeys': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListKeys,
+                    request_deserializer=pipit_dot___pb_dot_pipit_dot_registry_dot_v1_dot_registry__pb2.ListKeysRequest.FromString,
+                    response_serializer=pipit_dot___pb_dot_pipit_dot_registry_dot_v1_dot_registry__pb2.ListKeysResponse.SerializeToString,
+            ),
+            'TrustKey': grpc.unary_unary_rpc_method_handler(
+                    servicer.TrustKey,
+                    request_deserializer=pipit_dot___pb_dot_pipit_dot_registry_dot_v1_dot_registry__pb2.TrustKeyRequest.FromString,
+                    response_serializer=pipit_dot___pb_dot_pipit_dot_registry_dot_v1_dot_registry__pb2.TrustKeyResponse.SerializeToString,
+            ),
+            'RevokeKey': grpc.unary_unary_rpc_method_handler(
+                    servicer.RevokeKey,
+                    request_deserializer=pipit_dot___pb_dot_pipit_dot_registry_dot_v1_dot_registry__pb2.RevokeKeyRequest.FromString,
+                    response_serializer=pipit_dot___pb_dot_pipit_dot_registry_dot_v1_dot_registry__pb2.RevokeKeyResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -487,6 +538,87 @@ class RegistryService:
             '/pipit.registry.v1.RegistryService/History',
             pipit_dot___pb_dot_pipit_dot_registry_dot_v1_dot_registry__pb2.HistoryRequest.SerializeToString,
             pipit_dot___pb_dot_pipit_dot_registry_dot_v1_dot_registry__pb2.HistoryResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListKeys(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/pipit.registry.v1.RegistryService/ListKeys',
+            pipit_dot___pb_dot_pipit_dot_registry_dot_v1_dot_registry__pb2.ListKeysRequest.SerializeToString,
+            pipit_dot___pb_dot_pipit_dot_registry_dot_v1_dot_registry__pb2.ListKeysResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def TrustKey(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/pipit.registry.v1.RegistryService/TrustKey',
+            pipit_dot___pb_dot_pipit_dot_registry_dot_v1_dot_registry__pb2.TrustKeyRequest.SerializeToString,
+            pipit_dot___pb_dot_pipit_dot_registry_dot_v1_dot_registry__pb2.TrustKeyResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RevokeKey(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/pipit.registry.v1.RegistryService/RevokeKey',
+            pipit_dot___pb_dot_pipit_dot_registry_dot_v1_dot_registry__pb2.RevokeKeyRequest.SerializeToString,
+            pipit_dot___pb_dot_pipit_dot_registry_dot_v1_dot_registry__pb2.RevokeKeyResponse.FromString,
             options,
             channel_credentials,
             insecure,

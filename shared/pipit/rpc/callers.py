@@ -1,0 +1,61 @@
+"""Who calls: known by a token (`pipit.rpc.auth`), and asked for wherever it matters."""
+
+from __future__ import annotations
+
+from contextvars import ContextVar
+from dataclasses import dataclass
+from enum import StrEnum
+
+from pipit.errors import PermissionDenied
+
+
+class Role(StrEnum):
+    """What a caller may do."""
+
+    READER = "reader"
+    """Ask and download."""
+    DEVICE = "device"
+    """The same; names a device, so that later calls for devices alone can be told apart."""
+    PUBLISHER = "publisher"
+    """Publish, and what a reader may."""
+    OPERATOR = "operator"
+    """Promote and roll back, and what a reader may."""
+    ENROLLER = "enroller"
+    """Say who people are, and what a reader may."""
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Somebody known."""
+
+    name: str
+    roles: frozenset[Role]
+    tasks: frozenset[str] | None = None
+    """None: all."""
+
+    def may_ask(self, task: str) -> bool:
+        """Whether the task is there for this caller."""
+        return self.tasks is None or task in self.tasks
+
+    def check_task(self, task: str) -> None:
+        """Raises PermissionDenied."""
+        if not self.may_ask(task):
+            raise PermissionDenied(
+                f"{self.name} may not ask {task[:200]}; whoever runs this server can allow it (tasks, in its file of "
+                "tokens)"
+            )
+
+
+ANYBODY = Caller("anonymous", frozenset(Role))
+"""Who calls where no tokens are set."""
+_calling: ContextVar[Caller] = ContextVar("caller", default=ANYBODY)
+
+
+def caller() -> Caller:
+    """Who made the call that runs here. grpcio keeps a context for each call, from its interceptors to its servicer."""
+    return _calling.get()
+
+
+def calls_here(caller: Caller) -> None:
+    """Says who makes the call that runs here."""
+    _calling.set(caller)

@@ -1,0 +1,49 @@
+"""What grpcio calls to answer a call, and how something is put around it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import grpc
+
+Behavior = Callable[..., Any]
+"""What a servicer's method is: (request or iterator of requests, context) -> response or iterator of responses.
+
+Methods marked `experimental_non_blocking` (grpcio's health Watch is one) take a third argument that sends a response.
+"""
+Deserializer = Callable[[bytes], Any]
+if TYPE_CHECKING:
+    Handler = grpc.RpcMethodHandler[Any, Any]
+else:
+    Handler = grpc.RpcMethodHandler
+Interceptor = grpc.ServerInterceptor
+
+
+def wrap_handler(
+    handler: Handler, wrap: Callable[[Behavior, bool], Behavior], deserialize: Deserializer | None = None
+) -> Handler:
+    """Puts `wrap(behavior, response_streaming)` around a handler's behavior, for all four shapes of call.
+
+    grpcio's marks on a behavior (its own thread pool, non-blocking) are kept. deserialize: None keeps the handler's.
+    """
+    behavior = behavior_of(handler)
+    wrapped = wrap(behavior, handler.response_streaming)
+    if wrapped is behavior:
+        return handler
+    for mark in ("experimental_non_blocking", "experimental_thread_pool"):
+        if hasattr(behavior, mark):
+            setattr(wrapped, mark, getattr(behavior, mark))
+    make: Callable[..., Handler] = getattr(grpc, f"{_shape(handler)}_rpc_method_handler")
+    return make(wrapped, deserialize or handler.request_deserializer, handler.response_serializer)
+
+
+def behavior_of(handler: Handler) -> Behavior:
+    """The servicer's method."""
+    behavior: Behavior = getattr(handler, _shape(handler))
+    return behavior
+
+
+def _shape(handler: Handler) -> str:
+    request = "stream" if handler.request_streaming else "unary"
+    return f"{request}_{'stream' if handler.response_streaming else 'unary'}"
