@@ -1,6 +1,6 @@
 """A candidate is tried in a process of its own before this one opens it.
 
-Why: `docs/adr/0006-candidates-are-proven-apart.md`.
+Why: `docs/adr/0007-candidates-are-proven-apart.md`.
 
 steps     what a candidate must get through: load, golden check, warm
 prover    who has it done: a child process, or this process where nobody else knows the pipeline

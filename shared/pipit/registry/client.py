@@ -218,10 +218,12 @@ class RegistryClient:
 
         Raises NotFound; Unavailable where it breaks off, is cancelled, or nothing came for `stall_seconds`.
         """
+        cancellation = cancellation or Cancellation()
+        cancellation.check()
         call = self._stub.Download(pb.DownloadRequest(digest=digest, offset=offset))
         stall = Stall(self._stall_seconds, call.cancel)
         try:
-            with (cancellation or Cancellation()).ending(call.cancel), stall, call_errors(self._name):
+            with cancellation.ending(call.cancel), stall, call_errors(self._name):
                 for response in call:
                     stall.moved()
                     yield response.data
