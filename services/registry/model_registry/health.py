@@ -17,7 +17,9 @@ from pipit.rpc.health import HealthServicer
 from pipit.rpc.probe import LIVENESS
 from pipit.storage import ObjectStore
 
-_LAST_LOOK_SECONDS = 5.0
+_FIRST_LOOK_SECONDS = 1.0
+"""What a start waits for a store that answers; for another one it does not wait."""
+_LAST_LOOK_SECONDS = 1.0
 
 _log = get_logger("model_registry.health")
 
@@ -31,9 +33,13 @@ class StoreHealth:
         self._services = ("", *services)
         self._interval = interval
         self._servicer = HealthServicer()
+        self._servicer.set(LIVENESS, HealthCheckResponse.SERVING)
+        for name in self._services:
+            self._servicer.set(name, HealthCheckResponse.NOT_SERVING)
         self._up = metrics.gauge("pipit_registry_store_up")
         self._was_up: bool | None = None
         self._stopped = threading.Event()
+        self._looked = threading.Event()
         self._thread = threading.Thread(target=self._run, name="store-health", daemon=True)
 
     def add_to(self, server: grpc.Server) -> None:
@@ -41,10 +47,9 @@ class StoreHealth:
         health_pb2_grpc.add_HealthServicer_to_server(self._servicer, server)
 
     def start(self) -> None:
-        """Looks once, and then goes on at the interval."""
-        self._servicer.set(LIVENESS, HealthCheckResponse.SERVING)
-        self.look()
+        """Begins to look, at once and then at the interval. Returns soon, whatever the store does."""
         self._thread.start()
+        self._looked.wait(_FIRST_LOOK_SECONDS)
 
     def stop(self) -> None:
         """Says NOT_SERVING from now on."""
@@ -76,5 +81,8 @@ class StoreHealth:
             self._servicer.set(service, status)
 
     def _run(self) -> None:
-        while not self._stopped.wait(self._interval):
+        while True:
             self.look()
+            self._looked.set()
+            if self._stopped.wait(self._interval):
+                return

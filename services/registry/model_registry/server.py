@@ -1,6 +1,6 @@
 """The registry's server: wires the parts together, and starts and stops them in order.
 
-start:  store looked at ──> metrics port ──> gRPC port ──> SERVING while the store answers
+start:  metrics port ──> gRPC port, alive ──> store looked at ──> SERVING while the store answers
 stop:   NOT_SERVING ──> watches end ──> other calls end, at most the grace period ──> ports closed
 """
 
@@ -114,10 +114,10 @@ class RegistryServer:
         Raises Unavailable if a port is taken, InvalidInput for a wrong certificate.
         """
         try:
+            self._listener.open()
             self._health.start()
             self._hub.start()
             self._gallery_hub.start()
-            self._listener.open()
         except BaseException:
             self._end(0.0)
             raise

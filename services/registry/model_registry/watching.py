@@ -23,7 +23,7 @@ from pipit.registry.types import Assignment
 from pipit.rpc.places import Places, Share, everything
 
 _log = get_logger("model_registry.watching")
-_LAST_POLL_SECONDS = 5.0
+_LAST_POLL_SECONDS = 1.0
 
 
 class Revised(Protocol):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import socket
 import tempfile
 import threading
 import uuid
@@ -16,9 +17,10 @@ from typing import Any
 import pytest
 from model_registry.server import RegistryServer
 from pipit.bundle import Bundle
-from pipit.errors import Unavailable
+from pipit.errors import DeadlineExceeded, Unavailable
 from pipit.registry import PublishProgress, RegistryClient
 from pipit.registry.types import PublishPlan
+from pipit.rpc.probe import health_of
 from pipit.storage import LocalStore
 from structlog.testing import capture_logs
 
@@ -234,3 +236,21 @@ def test_moves_are_seen_again_after_a_fault_that_nobody_thought_of(
         client.promote(TASK, "1.0.0", "production")
         broken.is_mended = True
         assert next(watched).version == "1.0.0"
+
+
+def test_a_registry_is_alive_before_its_store_says_anything_and_stops_all_the_same(
+    start: Callable[..., RegistryServer], connect: Callable[..., RegistryClient], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("model_registry.health._FIRST_LOOK_SECONDS", 0.1)
+    with socket.create_server(("127.0.0.1", 0), backlog=64) as silent:
+        endpoint = f"127.0.0.1:{silent.getsockname()[1]}"
+        server = start(
+            minio_endpoint=endpoint, minio_access_key="test", minio_secret_key="testtest", minio_secure=False
+        )
+        assert health_of(f"127.0.0.1:{server.port}", "liveness") == "SERVING"
+        assert health_of(f"127.0.0.1:{server.port}") == "NOT_SERVING"
+        with pytest.raises(DeadlineExceeded):
+            connect(server, timeout=0.3).list_versions()
+        server.stop(0)
+        with pytest.raises(Unavailable):
+            health_of(f"127.0.0.1:{server.port}", "liveness", timeout=1.0)

@@ -18,6 +18,10 @@ from pipit.plain_yaml import dump_plain_yaml, load_plain_yaml
 
 MAX_MANIFEST_BYTES = 1 << 20
 _MOST_PROBLEMS = 8
+_DEVICES = frozenset(
+    ("con", "prn", "aux", "nul", *(f"{kind}{number}" for kind in ("com", "lpt") for number in range(10)))
+)
+"""What Windows takes for a device, with any ending: https://learn.microsoft.com/windows/win32/fileio/naming-a-file"""
 
 
 def parse_manifest(data: bytes) -> Manifest:
@@ -106,9 +110,12 @@ def _decision_problems(manifest: Manifest) -> Iterator[str]:
 
 
 def _path_problems(manifest: Manifest) -> Iterator[str]:
-    for reserved in (MANIFEST_FILE, SIGNATURE_FILE):
-        if reserved in manifest.files:
-            yield f"files: {reserved!r} is not listed: it describes the others"
+    for path in manifest.files:
+        if path.lower() in {MANIFEST_FILE, SIGNATURE_FILE}:
+            yield f"files: {path!r} is not listed: it describes the others"
+        for part in path.split("/"):
+            if part.partition(".")[0].lower() in _DEVICES or part.endswith("."):
+                yield f"files: {path!r} can't be a file on Windows ({part!r}); call it something else"
     # Compared without case, so that a bundle unpacks on every file system.
     paths = {path.lower() for path in manifest.files}
     yield from (

@@ -20,7 +20,7 @@ from pipit.rpc.client import ServerStream, call_errors, clean_token, open_channe
 class RemoteGalleries(Galleries):
     """One channel; threads may share it. Close it, or use it as a context manager.
 
-    Writing needs a token of the role enroller, the rest one of any role.
+    Writing needs a token of the role enroller, acknowledging one of a device, the rest either.
     """
 
     def __init__(

@@ -9,11 +9,12 @@ from typing import Any, NoReturn
 
 import grpc
 
-from pipit.errors import InvalidInput, PipitError, Unavailable
+from pipit.errors import InputTooLarge, InvalidInput, PipitError, Unavailable
 from pipit.logging import get_logger
 from pipit.rpc.handlers import Behavior, Deserializer, Handler, Interceptor, wrap_handler
 from pipit.rpc.places import Share, everything
 from pipit.rpc.pools import BoundedPool, Pools
+from pipit.rpc.wire import check_fields
 
 Option = tuple[str, int | str]
 MEBIBYTE = 1024 * 1024
@@ -81,26 +82,33 @@ def _wrap_with_errors(handler: Handler, method: str) -> Handler:
 class _Undecodable:
     """Stands for a message that can't be parsed. grpcio itself would answer INTERNAL, and log a stack."""
 
-
-_UNDECODABLE = _Undecodable()
+    def __init__(self, error: PipitError) -> None:
+        self.error = error
 
 
 def _lenient(deserialize: Deserializer | None) -> Deserializer | None:
     if deserialize is None:
         return None
 
+    descriptor = getattr(getattr(deserialize, "__self__", None), "DESCRIPTOR", None)
+
     def decode(data: bytes) -> Any:
         try:
+            if descriptor is not None:
+                check_fields(data, descriptor)
             return deserialize(data)
+        except InputTooLarge as error:
+            return _Undecodable(error)
         except Exception:
-            return _UNDECODABLE
+            text = "the bytes are no message of this method; is the client made for the same protocol?"
+            return _Undecodable(InvalidInput(text))
 
     return decode
 
 
 def _decoded(request: Any) -> Any:
-    if request is _UNDECODABLE:
-        raise InvalidInput("the bytes are no message of this method; is the client made for the same protocol?")
+    if isinstance(request, _Undecodable):
+        raise request.error
     return request
 
 

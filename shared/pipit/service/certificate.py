@@ -65,8 +65,15 @@ class Certificate:
         certificate, key, authority = self._files
         chain, private = read_pair(certificate, key, "tls_certificate and tls_key")
         roots = None if authority is None else read_certificates(authority)
-        try:
-            expires = x509.load_pem_x509_certificate(chain).not_valid_after_utc.timestamp()
-        except ValueError as error:
-            raise InvalidInput(f"{certificate} holds no certificate that can be read ({error})") from error
+        expires = _certificate(certificate, chain).not_valid_after_utc.timestamp()
+        if authority is not None and roots is not None:
+            # gRPC would say of a broken one that the port is taken.
+            _certificate(authority, roots)
         return _Pair(grpc.ssl_server_certificate_configuration([(private, chain)], roots), expires)
+
+
+def _certificate(path: Path, content: bytes) -> x509.Certificate:
+    try:
+        return x509.load_pem_x509_certificate(content)
+    except ValueError as error:
+        raise InvalidInput(f"{path} holds no certificate that can be read ({error})") from error

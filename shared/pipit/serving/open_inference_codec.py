@@ -68,8 +68,8 @@ def _array(tensor: pb.ModelInferRequest.InferInputTensor, raw: bytes | None) -> 
         raise InvalidInput(f"input {tensor.name[:200]!r} has datatype {tensor.datatype[:40]!r}; send one of {known}")
     dtype = np.dtype(name).newbyteorder("<")
     if raw is None:
-        raw = _typed_contents(tensor, np.dtype(name)).astype(dtype, copy=False).tobytes()
-    elif tensor.HasField("contents"):
+        return _typed_contents(tensor, np.dtype(name)).reshape(tuple(tensor.shape))
+    if tensor.HasField("contents"):
         raise InvalidInput(f"input {tensor.name[:200]!r} has raw and typed contents; send one of them")
     return array_from_bytes(raw, dtype, tensor.shape)
 

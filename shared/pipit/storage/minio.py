@@ -27,6 +27,8 @@ from pipit.storage.base import PIECE_BYTES, Stored, check_key
 _URL_LIFETIME = timedelta(minutes=15)
 _LARGEST_PUT = 5 * 1024**3
 _CONFLICT_ATTEMPTS = 5
+_LOOK_SECONDS = 5.0
+"""What a look at whether the store answers may take: connecting, or one answer."""
 _MISSING = {"NoSuchKey", "NoSuchObject"}
 _FULL = {"XMinioStorageFull", "XMinioAdminBucketQuotaExceeded", "QuotaExceeded", "InsufficientStorage"}
 _REFUSED = {"AccessDenied", "InvalidAccessKeyId", "SignatureDoesNotMatch"}
@@ -36,7 +38,8 @@ _log = get_logger("storage.minio")
 class MinioStore:
     """See the module. Threads may share one; a process forked from this one must make its own.
 
-    endpoint: `host:port`. timeout: seconds to wait for a connection, and for each read or write on it.
+    endpoint: `host:port`. timeout: seconds to wait for a connection, and for each read or write on it. A server that
+    takes calls and says nothing fails a read after twice, a write after once that time.
     region: what the server calls its region; MinIO's default is us-east-1.
     """
 
@@ -48,30 +51,28 @@ class MinioStore:
         secret_key: str,
         secure: bool = True,
         region: str = "us-east-1",
-        timeout: float = 15.0,
+        timeout: float = 10.0,
     ) -> None:
         self._bucket = bucket
         # Reads may be repeated. A conditional write may not: the first answer lost, the second would tell the
         # winner that it lost. Only what never left this machine (connect) is tried again there.
         retries = urllib3.Retry(
-            total=2, backoff_factor=0.2, status_forcelist=(500, 502, 503, 504), raise_on_status=False
+            total=2, read=1, backoff_factor=0.2, status_forcelist=(500, 502, 503, 504), raise_on_status=False
         )
         self._write_retries = urllib3.Retry(total=2, connect=2, read=0, status=0, other=0, backoff_factor=0.2)
-        self._http = urllib3.PoolManager(
-            timeout=urllib3.Timeout(connect=timeout, read=timeout),
-            maxsize=32,
-            cert_reqs="CERT_REQUIRED",
-            ca_certs=certifi.where(),
-            retries=retries,
-        )
+        self._http = _pool(timeout, retries)
+        looking = _pool(_LOOK_SECONDS, urllib3.Retry(total=0, raise_on_status=False))
         try:
-            self._client = Minio(
-                endpoint,
-                access_key=access_key,
-                secret_key=secret_key,
-                secure=secure,
-                region=region,
-                http_client=self._http,
+            self._client, self._looks = (
+                Minio(
+                    endpoint,
+                    access_key=access_key,
+                    secret_key=secret_key,
+                    secure=secure,
+                    region=region,
+                    http_client=pool,
+                )
+                for pool in (self._http, looking)
             )
         except ValueError as error:
             raise InvalidInput(f"{endpoint!r} is not an S3 endpoint; give host:port: {error}") from error
@@ -79,10 +80,10 @@ class MinioStore:
     def check(self) -> None:
         """See ObjectStore."""
         with self._s3_errors():
-            if self._client.bucket_exists(self._bucket):
+            if self._looks.bucket_exists(self._bucket):
                 return
             try:
-                self._client.make_bucket(self._bucket)
+                self._looks.make_bucket(self._bucket)
             except S3Error as error:
                 if error.code not in {"BucketAlreadyOwnedByYou", "BucketAlreadyExists"}:
                     raise
@@ -195,6 +196,16 @@ class MinioStore:
         except (HTTPError, InvalidResponseError, MinioException, OSError) as error:
             _log.error("store_unreachable", error=str(error), bucket=self._bucket)
             raise Unavailable("the object store can't be reached; is it running? Try again later") from error
+
+
+def _pool(timeout: float, retries: urllib3.Retry) -> urllib3.PoolManager:
+    return urllib3.PoolManager(
+        timeout=urllib3.Timeout(connect=timeout, read=timeout),
+        maxsize=32,
+        cert_reqs="CERT_REQUIRED",
+        ca_certs=certifi.where(),
+        retries=retries,
+    )
 
 
 def _etag(response: urllib3.BaseHTTPResponse) -> str:

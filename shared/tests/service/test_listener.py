@@ -117,6 +117,16 @@ def test_callers_show_a_certificate_where_an_authority_is_set(
         assert caught.value.code() is grpc.StatusCode.UNAVAILABLE
 
 
+def test_an_authority_that_is_none_is_said_and_not_that_the_port_is_taken(
+    listener: Opened, pair: tuple[Path, Path], tmp_path: Path
+) -> None:
+    broken = tmp_path / "ca.pem"
+    broken.write_text("-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n")
+    one = listener(tls_certificate=pair[0], tls_key=pair[1], tls_client_ca=broken)
+    with pytest.raises(InvalidInput, match=f"{broken} holds no certificate that can be read"):
+        one.open()
+
+
 def test_a_pair_that_is_none_is_said_before_any_port_is_open(
     listener: Opened, pair: tuple[Path, Path], other_pair: tuple[Path, Path], locked_pair: tuple[Path, Path]
 ) -> None:

@@ -139,6 +139,7 @@ def test_models_are_listed(serve: Serve, make_bundle: Callable[..., Any]) -> Non
         state=pb.Model.STATE_SERVING,
         labels=LABELS,
         input_kind="landmarks",
+        signed_by="unsigned",
     )
     assert refused.identity == pb.ModelIdentity(task="test.bad")
     assert refused.state == pb.Model.STATE_NOT_SERVING

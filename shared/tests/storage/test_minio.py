@@ -89,13 +89,12 @@ def test_a_server_that_is_away_is_unavailable() -> None:
             call()
 
 
-def test_a_server_that_hangs_is_unavailable() -> None:
-    with socket.socket() as silent:
-        silent.bind(("127.0.0.1", 0))
-        silent.listen()
-        store = store_at(f"127.0.0.1:{silent.getsockname()[1]}", timeout=0.2)
-        with pytest.raises(Unavailable, match="can't be reached"):
-            store.create("key", b"x")
+def test_no_call_waits_for_ever_for_a_server_that_says_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pipit.storage.minio._LOOK_SECONDS", 0.2)
+    with socket.create_server(("127.0.0.1", 0), backlog=64) as silent:
+        for call in every_call(store_at(f"127.0.0.1:{silent.getsockname()[1]}", timeout=0.2)):
+            with pytest.raises(Unavailable, match="can't be reached"):
+                call()
 
 
 @pytest.mark.parametrize(
