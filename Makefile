@@ -76,7 +76,7 @@ else
 endif
 
 ##@ Containers
-.PHONY: up down logs ps images sbom vulnerabilities digests classify pipit k8s k3s
+.PHONY: up down logs ps device images sbom vulnerabilities digests classify pipit k8s k3s
 IMAGES ?= pipit
 TAG ?= dev
 # Empty: this machine's own.
@@ -94,6 +94,7 @@ STACK_ALL = $(STACK) -f compose/compose.observability.yaml -f compose/compose.tr
 up: ## start the stack and wait until it is healthy; LAYERS= leaves monitoring out
 	@compose/secrets.sh
 	$(STACK_UP) up --detach --build --wait $(ARGS)
+	@compose/secrets.sh --say
 
 down: ## stop the stack and keep what it knows; ARGS=--volumes forgets it
 	COMPOSE_PROFILES='*' $(STACK_ALL) down --remove-orphans $(ARGS)
@@ -103,6 +104,14 @@ logs: ## follow the stack's logs; ARGS=registry for one service
 
 ps: ## show the stack's containers and their health
 	@$(STACK_UP) ps --all $(ARGS)
+
+DEVICE ?=
+# Where the device has this repository, as pi-kitchen.local:pipit. Empty: nothing is copied.
+TO ?=
+# Further names and addresses that callers have for it, separated by commas.
+NAMES ?=
+device: ## give a Pi what it needs to follow this stack's registry: DEVICE=pi-kitchen TO=pi-kitchen.local:pipit
+	@compose/secrets.sh --device "$(DEVICE)" "$(TO)" "$(NAMES)"
 
 images: ## build every image; PLATFORM=linux/arm64 for a Pi, ARGS=inference for some of them
 	IMAGES=$(IMAGES) TAG=$(TAG) PLATFORMS=$(PLATFORM) REVISION=$$(git describe --always --dirty 2>/dev/null || echo unknown) docker buildx bake -f docker-bake.hcl -f compose/domains/images.hcl $(OUTPUT) $(ARGS)
@@ -136,6 +145,7 @@ k3s: ## put the stack on the cluster that kubectl speaks to, and wait for it; OV
 	kubectl -n pipit rollout status statefulset/minio --timeout=10m
 	kubectl -n pipit rollout status deployment/registry --timeout=10m
 	kubectl -n pipit get pods
+	@compose/secrets.sh --say "$(CURDIR)/k8s/secrets/files"
 
 k8s: .venv/dev/.ready .venv/k8s/.ready ## render the Kubernetes manifests into build/k8s and check every combination
 	@mkdir -p build/k8s

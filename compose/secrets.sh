@@ -1,14 +1,24 @@
 #!/bin/sh
-# Makes the secrets that the stack needs and does not have yet; never changes one that is there. Needs coreutils.
+# Makes the secrets and certificates that the stack needs and does not have yet; changes none that is there, but for
+# certificates that end within a month. Needs coreutils and openssl.
 #
-#   compose/secrets.sh [FOLDER]     FOLDER: PIPIT_SECRETS, also from .env, else secrets/; from here, as in compose files
+#   compose/secrets.sh [FOLDER]       FOLDER: PIPIT_SECRETS, also from .env, else secrets/; from here, as in compose files
+#   compose/secrets.sh --device NAME [TO [NAMES]]
+#                                     besides, in devices/NAME, what a device needs that follows this stack's registry.
+#                                     TO: where it has this repository, as pi-kitchen.local:pipit, and gets all of it by
+#                                     rsync. NAMES: further names and addresses that it is called by, separated by commas
+#   compose/secrets.sh --say [FOLDER] only says how the servers are called from here
 #
+#   ca.pem, ca.key, tls/            certificates: see certificates.sh, which this runs
 #   minio_user, minio_password      of the object store; MinIO and the registry have them
-#   tokens.yaml                     who may call the registry, by the SHA-256 of their token; the registry has it
+#   tokens.yaml                     who may call, by the SHA-256 of their token; the registry and all servers have it
+#   caller_token                    asks servers what is in a picture or a recording; for you and your programs
 #   device_token                    fetches what is promoted; the inference servers have it
 #   trainer_token                   publishes and promotes; the trainers have it
 #   operator_token                  publishes, promotes and rolls back; for you
 #   enroller_token                  puts people into the gallery and forgets them; for you, and for nothing that serves
+#   signing_key                     signs what trainers publish, so that no other bundle is taken; for you, if you publish from
+#                                   elsewhere (PIPIT_SIGNING_KEY). Keep a copy of it
 #   gallery_key                     opens the people who are enrolled; servers that name faces have it, and nobody else.
 #                                   Who loses it has to enrol everybody anew: keep a copy where only you get at it
 #   grafana_password                of Grafana's user `admin`
@@ -19,14 +29,54 @@ set -eu
 umask 022
 
 cd "$(dirname "$0")"
-if [ -z "${PIPIT_SECRETS:-}" ] && [ -f .env ]; then
-  PIPIT_SECRETS=$(sed -n 's/^PIPIT_SECRETS=//p' .env | tail -n 1)
-fi
-folder=${1:-${PIPIT_SECRETS:-secrets}}
+here=$PWD
+device=
+to=
+names_of_device=
+say=
+case ${1:-} in
+  --say)
+    say=yes
+    shift ;;
+  --device)
+    device=${2:-}
+    to=${3:-}
+    names_of_device=${4:-}
+    case $device in
+      '' | *[!A-Za-z0-9.-]* | [!A-Za-z0-9]*)
+        echo 'secrets: name the device by letters, digits, dots and hyphens, as in: make device DEVICE=pi-kitchen' >&2
+        exit 2 ;;
+    esac
+    case $to in
+      '' | ?*:?*) ;;
+      *)
+        echo 'secrets: say where the device has this repository, as in: TO=pi-kitchen.local:pipit' >&2
+        exit 2 ;;
+    esac
+    set -- ;;
+esac
+
+# setting NAME: from the environment, else from .env, where compose finds it too
+setting() {
+  value=$(printenv "$1" || true)
+  if [ -z "$value" ] && [ -f .env ]; then value=$(sed -n "s/^$1=//p" .env | tail -n 1); fi
+  printf '%s' "$value"
+}
+
+bind=$(setting PIPIT_BIND)
+names=$(setting PIPIT_NAMES)
+case $bind in '' | 0.0.0.0 | :: | '[::]') ;; *) names=$bind${names:+,$names} ;; esac
+folder=${1:-$(setting PIPIT_SECRETS)}
+folder=${folder:-secrets}
 mkdir -p "$folder"
 chmod 700 "$folder"
 cd "$folder"
 folder=$PWD
+if [ -n "$say" ]; then
+  echo 'to call the servers from this machine, or with copies of these two files from another:'
+  echo "  export PIPIT_CA=$folder/ca.pem PIPIT_TOKEN=\$(cat $folder/caller_token)"
+  exit
+fi
 trap 'rm -f .part.$$' EXIT
 
 # random BYTES: in hexadecimal
@@ -50,19 +100,59 @@ keep() {
   echo "secrets: made $folder/$1"
 }
 
-# token_for NAME ROLES: a token, and its entry in tokens.yaml if that is missing
+# signing_key: a private key of Ed25519 in PKCS #8 (RFC 8410), whose secret is random; macOS's openssl knows no Ed25519
+signing_key() {
+  echo '-----BEGIN PRIVATE KEY-----'
+  { printf '0.\002\001\0000\005\006\003+ep\004"\004 '; head -c 32 /dev/urandom; } | base64
+  echo '-----END PRIVATE KEY-----'
+}
+
+# token_for FILE NAME ROLES: a token, and its entry in tokens.yaml if that is missing
 token_for() {
-  keep "$1_token" "$(random 32)"
-  sum=$(sha256 "$(cat "$1_token")")
-  grep -q "$sum" tokens.yaml || printf -- '- name: %s\n  roles: [%s]\n  sha256: %s\n' "$1" "$2" "$sum" >>tokens.yaml
+  keep "$1" "$(random 32)"
+  sum=$(sha256 "$(cat "$1")")
+  grep -q "$sum" tokens.yaml || printf -- '- name: %s\n  roles: [%s]\n  sha256: %s\n' "$2" "$3" "$sum" >>tokens.yaml
+}
+
+# for_device NAME: certificates are made anew before they end, so this is done for each that there is
+for_device() {
+  there=devices/$1
+  [ -e "$there/names" ] || : >"$there/names"
+  token_for "$there/device_token" "$1" device
+  PIPIT_NAMES=$(cat "$there/names") "$here/certificates.sh" "$folder" "$1"
+  cp tokens.yaml gallery_key "$there/"
 }
 
 keep minio_user "pipit-$(random 6)"
 keep minio_password "$(random 20)"
+keep signing_key "$(signing_key)"
 keep gallery_key "$(head -c 32 /dev/urandom | base64)"
 keep grafana_password "$(random 16)"
 keep tokens.yaml 'callers:'
-token_for device device
-token_for trainer 'publisher, operator'
-token_for operator 'publisher, operator'
-token_for enroller enroller
+token_for caller_token caller reader
+token_for device_token device device
+token_for trainer_token trainer 'publisher, operator'
+token_for operator_token operator 'publisher, operator'
+token_for enroller_token enroller enroller
+PIPIT_NAMES=$names "$here/certificates.sh" "$folder"
+
+if [ -n "$device" ]; then
+  mkdir -p "devices/$device"
+  chmod 700 "devices/$device"
+  host=${to%%:*}
+  asked=${host:+${host#*@}${names_of_device:+,}}$names_of_device
+  [ -z "$asked" ] || printf '%s\n' "$asked" >"devices/$device/names"
+fi
+for each in devices/*/; do
+  [ ! -d "$each" ] || for_device "$(basename "$each")"
+done
+
+if [ -n "$to" ]; then
+  # Not this machine's own secrets, nor what is made anew there.
+  rsync -a --exclude /compose/secrets --exclude /compose/.env --exclude /k8s/secrets/files --exclude .venv --exclude /runs \
+    "$here/../" "$to/"
+  rsync -a "devices/$device/" "$to/compose/secrets/"
+  echo "secrets: copied them to $to/compose/secrets"
+elif [ -n "$device" ]; then
+  echo "secrets: copy $folder/devices/$device to the device, as compose/secrets in its copy of this repository"
+fi

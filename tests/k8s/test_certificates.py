@@ -1,9 +1,8 @@
-"""Certificates that the script makes, in a registry that a probe asks as it would in its pod."""
+"""Certificates that `make k3s` makes, in a registry that a probe asks as it would in its pod; and cert-manager's."""
 
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -16,78 +15,95 @@ from manifests.settings import environment
 from model_registry.server import RegistryServer
 from model_registry.settings import RegistrySettings
 
-SCRIPT = ROOT / "k8s/components/tls/make-certificates.sh"
-
 
 @pytest.fixture
-def certificates(tmp_path: Path) -> Path:
-    if shutil.which("openssl") is None:
-        pytest.skip("openssl is not installed; it makes the certificates")
-    subprocess.run([SCRIPT, tmp_path / "certificates"], check=True)
-    return tmp_path / "certificates"
-
-
-def test_files_are_the_keys_of_the_secrets(certificates: Path) -> None:
-    made = {path.name: {file.name for file in path.iterdir()} for path in certificates.iterdir() if path.is_dir()}
-    assert made == {f"{server}-tls": SECRETS[f"{server}-tls"] for server in SERVERS}
-
-
-def test_private_keys_are_for_their_owner(certificates: Path) -> None:
-    keys = list(certificates.rglob("*.key"))
-    assert len(keys) == len(SERVERS) + 1
-    assert all(key.stat().st_mode & 0o077 == 0 for key in keys)
-
-
-def test_a_second_run_keeps_the_authority(certificates: Path) -> None:
-    before = (certificates / "authority.crt").read_bytes(), (certificates / "registry-tls/tls.crt").read_bytes()
-    subprocess.run([SCRIPT, certificates], check=True)
-    assert (certificates / "authority.crt").read_bytes() == before[0]
-    assert (certificates / "registry-tls/tls.crt").read_bytes() != before[1]
+def files(tmp_path: Path) -> Path:
+    folder = tmp_path / "files"
+    subprocess.run([ROOT / "compose/secrets.sh", folder], check=True, capture_output=True)
+    return folder
 
 
 @pytest.mark.parametrize("kind", ["livenessProbe", "readinessProbe"])
 @pytest.mark.parametrize("authority", ["its own", "another"])
 def test_the_pods_probe_asks_by_tls(
-    kind: str, authority: str, certificates: Path, fullest: Cluster, tmp_path: Path
+    kind: str, authority: str, files: Path, clusters: list[Cluster], tmp_path: Path
 ) -> None:
-    documents = fullest.documents()
-    (container,) = next(pod for pod in pods_of(documents) if pod.title == "Deployment registry").containers
-    command = container[kind]["exec"]["command"]
-    (file,) = [value for name, value in environment(documents, container).items() if name == "PIPIT_CA"]
-    folder = certificates / "registry-tls"
-    settings = RegistrySettings(
-        store=tmp_path / "store",
-        port=0,
-        metrics_port=0,
-        tls_certificate=folder / "tls.crt",
-        tls_key=folder / "tls.key",
+    documents = clusters[0].parsed
+    registry = next(pod for pod in pods_of(documents) if pod.title == "Deployment registry")
+    (container,) = registry.containers
+    folder = files / "tls/registry"
+    # Both as the pod has them, but for the place of the files.
+    variables = {
+        name: value.replace("/etc/pipit/tls", str(folder)) for name, value in environment(documents, container).items()
+    }
+    server = RegistryServer(
+        RegistrySettings(
+            store=tmp_path / "store",
+            port=0,
+            metrics_port=0,
+            tls_certificate=Path(variables["PIPIT_REGISTRY_TLS_CERTIFICATE"]),
+            tls_key=Path(variables["PIPIT_REGISTRY_TLS_KEY"]),
+        )
     )
-    server = RegistryServer(settings)
     server.start()
     try:
         if authority == "another":
-            (certificates / "authority.key").unlink()
-            subprocess.run([SCRIPT, certificates], check=True)
+            for name in ("ca.pem", "ca.key"):
+                (files / name).unlink()
+            subprocess.run([ROOT / "compose/secrets.sh", files], check=True, capture_output=True)
         here = {"python": sys.executable, "127.0.0.1:50050": f"127.0.0.1:{server.port}"}
-        result = subprocess.run(
-            [here.get(word, word) for word in command],
-            env={**os.environ, "PIPIT_CA": file.replace("/etc/pipit/tls", str(folder))},
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+        command = [here.get(word, word) for word in container[kind]["exec"]["command"]]
+        mine = {name: variables[name] for name in ("PIPIT_CA", "PIPIT_CERTIFICATE", "PIPIT_KEY")}
+        result = subprocess.run(command, capture_output=True, text=True, check=False, env={**os.environ, **mine})
     finally:
         server.stop()
     assert (result.returncode == 0) == (authority == "its own"), result.stdout
     assert ("SERVING" in result.stdout) == (authority == "its own")
 
 
-def test_cert_manager_makes_the_same_secrets(fullest: Cluster) -> None:
+@pytest.mark.parametrize("server", SERVERS)
+def test_a_certificate_holds_for_every_name_of_its_services(server: str, files: Path, clusters: list[Cluster]) -> None:
+    name = server.removesuffix("-inference")
+    pods = "registry-pods" if server == "registry" else "inference-pods"
+    assert named(clusters[0].parsed, "Service", pods) is not None
+    for host in (
+        server,
+        f"{server}.pipit",
+        f"{server}.pipit.svc.cluster.local",
+        f"{server}-0.{pods}.pipit",
+        "127.0.0.1",
+    ):
+        option = "-verify_ip" if host == "127.0.0.1" else "-verify_hostname"
+        command = ["openssl", "verify", "-CAfile", files / "ca.pem", option, host, files / "tls" / name / "tls.crt"]
+        assert subprocess.run(command, capture_output=True, check=False).returncode == 0, host
+
+
+def test_cert_manager_makes_the_secrets_that_pods_then_take(fullest: Cluster) -> None:
     documents = fullest.documents()
-    for server in SERVERS:
-        certificate = named(documents, "Certificate", server)
+    for holder in (*SERVERS, "caller"):
+        certificate = named(documents, "Certificate", holder)
         assert certificate is not None
         assert certificate["spec"]["secretName"] in SECRETS
-        assert certificate["spec"]["ipAddresses"] == ["127.0.0.1"]
-        assert {server, f"{server}.pipit.svc"} <= set(certificate["spec"]["dnsNames"])
+        assert {"digital signature", "client auth"} <= set(certificate["spec"]["usages"])
         assert named(documents, "Issuer", certificate["spec"]["issuerRef"]["name"]) is not None
+        if holder in SERVERS:
+            assert certificate["spec"]["ipAddresses"] == ["127.0.0.1"]
+            assert {holder, f"{holder}.pipit.svc"} <= set(certificate["spec"]["dnsNames"])
+    for pod in pods_of(documents):
+        for volume in pod.spec.get("volumes", ()):
+            if volume["name"] == "tls":
+                holder = "caller" if pod.owner["kind"] == "CronJob" else pod.owner["metadata"]["name"]
+                assert volume["secret"]["secretName"] == f"{holder}-certificate"
+
+
+def test_whoever_may_call_shows_a_certificate_where_that_is_asked_for(fullest: Cluster) -> None:
+    documents = fullest.parsed
+    for pod in pods_of(documents):
+        if pod.component in ("inference", "registry"):
+            variables = environment(documents, pod.containers[0])
+            prefix = "PIPIT_SERVING" if pod.component == "inference" else "PIPIT_REGISTRY"
+            assert variables[f"{prefix}_TLS_CLIENT_CA"] == variables["PIPIT_CA"] == "/etc/pipit/tls/ca.crt"
+        if pod.component in ("inference", "registry", "trainer"):
+            variables = environment(documents, pod.containers[0])
+            assert variables["PIPIT_CERTIFICATE"] == "/etc/pipit/tls/tls.crt"
+            assert variables["PIPIT_KEY"] == "/etc/pipit/tls/tls.key"

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from manifests.documents import Document, parse
-from manifests.outside import ROOT, SECRETS, SERVERS
+from manifests.outside import GENERATED, ROOT, SERVERS
 from manifests.rendering import render
 from pipit.rpc.auth import read_tokens
 from pipit.rpc.callers import Role
@@ -29,8 +29,8 @@ def value(secret: Document, key: str) -> str:
 
 def test_every_secret_that_manifests_name_is_made(secrets: dict[str, Document]) -> None:
     made = {name: set(secret["data"]) for name, secret in secrets.items()}
-    by_other_means = {*(f"{server}-tls" for server in SERVERS), "tls-authority"}
-    assert made == {name: keys for name, keys in SECRETS.items() if name not in by_other_means}
+    assert made == GENERATED
+    assert {f"{server}-tls" for server in SERVERS} <= set(made)
     assert all(each["metadata"]["namespace"] == "pipit" for each in secrets.values())
 
 
@@ -38,13 +38,14 @@ def test_every_secret_that_manifests_name_is_made(secrets: dict[str, Document]) 
     ("secret", "key", "roles"),
     [
         ("device-token", "pipit_token", {Role.DEVICE}),
+        ("caller-token", "pipit_token", {Role.READER}),
         ("trainer-token", "pipit_token", {Role.PUBLISHER, Role.OPERATOR}),
     ],
 )
 def test_the_registry_knows_the_tokens(
     secret: str, key: str, roles: set[Role], secrets: dict[str, Document], tmp_path: Path
 ) -> None:
-    (tmp_path / "tokens.yaml").write_text(value(secrets["registry-tokens"], "tokens.yaml"))
+    (tmp_path / "tokens.yaml").write_text(value(secrets["tokens"], "tokens.yaml"))
     token = value(secrets[secret], key).strip()
     caller = read_tokens(tmp_path / "tokens.yaml").caller([("authorization", f"Bearer {token}")])
     assert caller.roles == roles
@@ -56,6 +57,12 @@ def test_a_persons_token_stays_outside(who: str, secrets: dict[str, Document], t
     assert len(token) >= 32
     everything = [value(secret, key) for secret in secrets.values() for key in secret["data"]]
     assert not [text for text in everything if token in text]
+
+
+def test_the_key_of_the_authority_stays_outside(secrets: dict[str, Document], tmp_path: Path) -> None:
+    key = (tmp_path / "secrets/files/ca.key").read_text().strip()
+    assert key.startswith("-----BEGIN")
+    assert not [text for secret in secrets.values() for name in secret["data"] if key in (text := value(secret, name))]
 
 
 def test_git_ignores_the_files() -> None:

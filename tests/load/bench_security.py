@@ -191,20 +191,25 @@ def compare(files: Files, options: argparse.Namespace, cores: tuple[int, int]) -
             body.write_bytes(struct.pack(">BI", 0, len(message)) + message)
             requests = options.requests if what == "one number" else options.requests // 10
             rates: dict[str, list[float]] = {kind: [] for kind in KINDS if kind != "mTLS and token"}
+            processor: dict[str, list[float]] = {kind: [] for kind in rates}
             times: dict[str, list[float]] = {kind: [] for kind in KINDS}
             for _ in range(options.rounds):
                 for kind, server in running.items():
                     times[kind] += latencies(server, request, options.calls)
                     if kind in rates:
+                        begun = processor_seconds(server.pid)
                         rates[kind].append(calls_per_second(server, requests, cores[1], body))
+                        processor[kind].append((processor_seconds(server.pid) - begun) / requests * 1e6)
             for kind in KINDS:
                 shares = [rate / plain for rate, plain in zip(rates.get(kind, ()), rates["plain"], strict=False)]
+                spent = processor.get(kind, [])
                 rows.append(
                     {
                         "what": what,
                         "kind": kind,
                         "calls_per_second": round(float(np.median(rates[kind]))) if kind in rates else "",
                         "share_of_plain": round(float(np.median(shares)), 3) if shares else "",
+                        "server_us_per_call": round(float(np.median(spent)), 1) if spent else "",
                         "call_ms": round(float(np.median(times[kind])), 3),
                         "more_than_plain_ms": round(float(np.median(times[kind]) - np.median(times["plain"])), 3),
                         "rounds": options.rounds,
@@ -226,6 +231,12 @@ def compare(files: Files, options: argparse.Namespace, cores: tuple[int, int]) -
         if row["what"] == "a first call":
             row["more_than_plain_ms"] = round(float(str(row["call_ms"])) - float(str(plain)), 2)
     return [{**dict.fromkeys(rows[0], ""), **row} for row in rows]
+
+
+def processor_seconds(pid: int) -> float:
+    """Of a process so far. What others do on the machine does not count to it."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def resident(pid: int) -> float:
@@ -266,7 +277,6 @@ def load(files: Files, seconds: float, core: int) -> list[dict[str, object]]:
             memory.append(resident(server.pid))
         for caller in callers:
             caller.join()
-    settled = memory[len(memory) // 6 :]
     return [
         {
             "callers": CALLERS,
@@ -275,9 +285,7 @@ def load(files: Files, seconds: float, core: int) -> list[dict[str, object]]:
             "ok": statuses.pop("OK"),
             "resource_exhausted": statuses.pop("RESOURCE_EXHAUSTED", 0),
             "other_statuses": sum(statuses.values()),
-            "memory_mib_after_a_sixth": round(settled[0], 1),
-            "memory_mib_at_the_end": round(settled[-1], 1),
-            "memory_mib_peak": round(max(memory), 1),
+            "memory_mib_by_sixths": " ".join(f"{memory[len(memory) * part // 6 - 1]:.1f}" for part in range(1, 7)),
         }
     ]
 

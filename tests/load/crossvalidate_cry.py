@@ -1,7 +1,7 @@
 """Cross-validates `baby_monitor.cry` on Donate-a-Cry: each recorder is tested once, by a network that never heard it.
 
     python crossvalidate_cry.py
-    python crossvalidate_cry.py --recipes yamnet --labels guide
+    python crossvalidate_cry.py --tables learning --recipes yamnet --work runs
 
 PIPIT_DATA must hold baby_cry, esc50, sounds_background and backbones. Five rounds of recorders, stratified by reason; a
 fifth of the other recorders stops the training. Of each recipe two networks are trained: one whose loss makes up for
@@ -10,170 +10,139 @@ the gate hears is the same for every recipe, and is asked of all recordings: not
 
 `split by recording` divides recordings without regard to recorders, as the guide does: it measures who cries, too.
 p: the share of 2,000 permutations of recorders' labels that reach as much; the network is not trained again for them.
+The learning curve trains on an eighth, a quarter and a half of the recorders, with `prior` 1, since without it most
+networks give the same answer to everything, however much they heard.
 
-Writes `cry.csv` (reasons) and `cry_gate.csv`. What was computed is kept in --work, so that an interrupted call goes on.
+Tables: `reasons` writes `cry.csv`, `learning` `cry_learning.csv` with its picture, `gate` `cry_gate.csv`. int8: asks
+each round's network in 8 bits too, which has to be exported for it. What was computed is kept in --work, so that an
+interrupted call goes on.
 """
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from baby_monitor.cry.fitting import Ungated, encoded_rows
 from baby_monitor.cry.labels import CRY, NO_CRY
 from baby_monitor.cry.measures import listen_for_cries, long_recordings
-from baby_monitor.cry.network import Gated
-from baby_monitor.cry.pipeline import scores_of
 from baby_monitor.cry.recipe import CryRecipe
-from baby_monitor.cry.speech import Encoded
 from baby_monitor.cry.task import CryTrainer
-from measure import write_csv
+from cry_rounds import ROUNDS, SEED, TASK, UNTAUGHT, Answered, Plan, answered
+from measure import MEASURED, write_csv
 from numpy.typing import NDArray
 from pipit.settings import DataSettings, load_settings
-from pipit.training.by_input.audio.clips import Clip
-from pipit.training.cache import ArrayCache
 from pipit.training.evaluation import evaluate
-from pipit.training.intervals import Estimate, grouped_share
+from pipit.training.intervals import Estimate, bootstrap_groups, grouped_share
+from pipit.training.plots import BLUE, GREY, ORANGE, new_figure, save_figure
 from pipit.training.recipe import find_recipe, load_recipe
-from pipit.training.roc import area_under_curve
-from pipit.training.run import Run, open_run
-from pipit.training.source_set import Listing
-from pipit.training.steps import actions_of, run_steps
+from pipit.training.roc import areas_under
+from pipit.training.run import open_run
 from scipy.stats import rankdata
-from sklearn.model_selection import StratifiedGroupKFold
 
-TASK = "baby_monitor.cry"
-ROUNDS, SEED, PERMUTATIONS = 5, 1, 2_000
+PERMUTATIONS = 2_000
 PACKAGES = ("numpy", "torch", "lightning", "scikit-learn", "onnxruntime")
-CORPUS = {name: name for name in ("belly_pain", "burping", "discomfort", "hungry", "tired")}
-SPLITS = ("recorder", "recording")
+RECIPES = ("yamnet", "whisper", "student", UNTAUGHT)
+TABLES = ("reasons", "learning", "gate")
+SHARES = (0.125, 0.25, 0.5, 1.0)
+COPIES = {"whisper": 3}
+"""Measured with copies too, which the recipe itself does without."""
+COLOURS, MARKS = (BLUE, ORANGE, GREY, "black"), ("o", "s", "^", "D")
 Row = dict[str, Any]
-
-
-class RoundTrainer(CryTrainer):
-    """Deals the recordings of cries into rounds."""
-
-    by_recorder = True
-
-    def read_source(self, folder: Path, source: Any) -> Listing[Clip]:
-        """See `CryTrainer`."""
-        listing = super().read_source(folder, source)
-        cries = [clip for clip in listing.items if clip.category not in (CRY, NO_CRY)]
-        if not cries:
-            return listing
-        if not self.by_recorder:
-            cries = [replace(clip, recording=clip.name) for clip in cries]
-        folds = StratifiedGroupKFold(ROUNDS, shuffle=True, random_state=SEED)
-        dealt = folds.split(cries, [clip.category for clip in cries], [clip.recording for clip in cries])
-        rounds = {position: str(number) for number, (_, test) in enumerate(dealt) for position in test.tolist()}
-        return replace(listing, items=tuple(replace(clip, fold=rounds[i]) for i, clip in enumerate(cries)))
-
-
-class ClipTrainer(RoundTrainer):
-    """The same, without regard to recorders."""
-
-    by_recorder = False
 
 
 def main() -> None:
     """Trains what is not trained yet, and writes the tables."""
-    arguments = _arguments()
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--recipes", nargs="+", default=RECIPES)
+    parser.add_argument("--tables", nargs="+", default=TABLES, choices=TABLES)
+    parser.add_argument("--int8", action="store_true", help="networks in 8 bits too; takes about twice as long")
+    parser.add_argument("--work", type=Path, default=Path("runs"), help="where runs are kept")
+    arguments = parser.parse_args()
     data = load_settings(DataSettings).data
     assert data is not None, "set PIPIT_DATA"
-    rows: list[Row] = []
-    for labels in arguments.labels:
-        for name in arguments.recipes:
-            for prior in (0.0, 1.0):
-                for split in SPLITS if (labels, prior) == ("guide", 0.0) else SPLITS[:1]:
-                    rows += _measured(name, labels, prior, split, data, arguments.work)
-    write_csv("cry", rows, PACKAGES)
-    if arguments.gate:
+    if "reasons" in arguments.tables:
+        write_csv("cry", list(_reasons(arguments.recipes, data, arguments.work, arguments.int8)), PACKAGES)
+    if "learning" in arguments.tables:
+        learnt = [row for name in arguments.recipes for row in _learnt(name, data, arguments.work)]
+        write_csv("cry_learning", learnt, PACKAGES)
+        _draw(learnt, MEASURED / "cry_learning.png")
+    if "gate" in arguments.tables:
         write_csv("cry_gate", list(_gate(data, arguments.work)), PACKAGES)
 
 
-def _arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--recipes", nargs="+", default=["yamnet", "whisper"])
-    parser.add_argument("--labels", nargs="+", default=["guide", "corpus"], choices=["guide", "corpus"])
-    parser.add_argument("--no-gate", dest="gate", action="store_false", help="leave the gate out")
-    parser.add_argument("--work", type=Path, default=Path("runs"), help="where runs are kept")
-    return parser.parse_args()
+def _reasons(recipes: Sequence[str], data: Path, work: Path, int8: bool) -> Iterator[Row]:
+    for name in recipes:
+        for plan in _plans(name):
+            found = answered(plan, data, work, int8 and (plan.labels, plan.split) == ("guide", "recorder"))
+            given = {"recipe": name, "labels": plan.labels, "prior": plan.prior, "split": plan.split}
+            yield from ({**given, "copies": found.copies, **row} for row in _rows(found))
 
 
-def _recipe(name: str, **overrides: Any) -> CryRecipe:
-    return load_recipe(find_recipe(CryTrainer.recipe_folder, TASK, name), CryRecipe, overrides)
+def _plans(name: str) -> Iterator[Plan]:
+    for prior in (0.0, 1.0):
+        yield Plan(name, prior=prior)
+        yield Plan(name, prior=prior, labels="corpus")
+        if name in COPIES:
+            yield Plan(name, prior=prior, copies=COPIES[name])
+    yield Plan(name, split="recording")
 
 
-def _measured(name: str, labels: str, prior: float, split: str, data: Path, work: Path) -> list[Row]:
-    """Rows of one recipe, all rounds together."""
-    tests: list[tuple[NDArray[Any], ...]] = []
-    reasons: tuple[str, ...] = ()
-    for number in range(ROUNDS):
-        overrides: dict[str, Any] = {
-            "split": {"rule": "fold", "test_folds": [str(number)]},
-            "network_options.prior": prior,
-            # A run of its own: how recordings are dealt stands in no recipe.
-            **({} if split == "recorder" else {"description": "recorders are torn"}),
-            **({"reasons": CORPUS} if labels == "corpus" else {}),
-        }
-        recipe = load_recipe(find_recipe(CryTrainer.recipe_folder, TASK, name), CryRecipe, overrides)
-        # The gate takes no part in this.
-        cries = recipe.model_copy(update={"data": recipe.data[:1]})
-        trainer = (RoundTrainer if split == "recorder" else ClipTrainer)(cries, data)
-        with open_run(trainer, work) as run:
-            run_steps(run, actions_of(trainer), "fit")
-            test = trainer.side(run, "test")
-            network = trainer.kit.load(run.output("fit"), lambda t=trainer, r=run: t.build(r))
-            outputs = _outputs(trainer, network, test.rows, run)
-            found = [label for label in trainer.labels(run) if label != NO_CRY]
-            assert not reasons or reasons == tuple(found)
-            reasons = tuple(found)
-            first = len(trainer.labels(run)) - len(reasons)
-            dealt = np.full(len(test.truth), number)
-            tests.append((test.truth - first, scores_of(outputs, 0.0, has_gate=False), test.groups, dealt))
-    truth, scores, groups, rounds = (np.concatenate(parts) for parts in zip(*tests, strict=True))
-    given = {"recipe": name, "labels": labels, "prior": prior, "split": split}
-    return [{**given, **row} for row in _rows(reasons, truth, scores, groups, rounds)]
+def _learnt(name: str, data: Path, work: Path) -> Iterator[Row]:
+    for share in SHARES:
+        found = answered(Plan(name, prior=1.0, share=share), data, work)
+        for row in _rows(found):
+            if row["metric"].endswith("macro_f1") or row["metric"].startswith("auc"):
+                yield {"recipe": name, "prior": 1.0, "trained_on": round(found.recorders, 1), **row}
 
 
-def _outputs(trainer: CryTrainer, network: Gated, rows: NDArray[np.float32], run: Run) -> NDArray[np.float32]:
-    """Of the trained network; an encoder is asked once about each recording, for all rounds together."""
-    if not isinstance(network.head, Encoded):
-        return trainer.kit.outputs(network, rows)
-    encoded = encoded_rows(network, rows, ArrayCache(run.cache / "encoded"), run.progress)
-    return trainer.kit.outputs(Ungated(network.head.head), encoded)
-
-
-def _rows(
-    reasons: tuple[str, ...],
-    truth: NDArray[np.int64],
-    scores: NDArray[np.float32],
-    groups: NDArray[Any],
-    rounds: NDArray[np.int64],
-) -> Iterator[Row]:
-    recorders = len(np.unique(groups))
-    evaluation = evaluate(reasons, truth, scores, groups, seed=SEED)
+def _rows(found: Answered) -> Iterator[Row]:
+    recorders = len(np.unique(found.groups))
+    evaluation = evaluate(found.reasons, found.truth, found.scores, found.groups, seed=SEED)
     metrics = evaluation.metrics()
     kept = ["accuracy", "macro_f1", "baseline.accuracy", "baseline.macro_f1", "calibration_error"]
-    kept += [f"{kind}.{reason}" for reason in reasons for kind in ("recall", "f1", "average_precision")]
+    kept += [f"{kind}.{reason}" for reason in found.reasons for kind in ("recall", "precision", "f1")]
     for metric in kept:
         if metric in metrics:
             one = metrics[metric]
             yield _row(metric, Estimate(one.value, one.samples, one.low, one.high), recorders)
-    for position, reason in enumerate(reasons):
-        own, ranked = truth == position, scores[:, position].copy()
+    yield from _areas(found)
+    yield _row("macro_f1.p", Estimate(_chance(found.truth, found.scores, found.groups), PERMUTATIONS), recorders)
+    if found.int8 is not None:
+        same = found.int8.argmax(axis=1) == found.scores.argmax(axis=1)
+        agreement = grouped_share(same, found.groups, SEED)
+        assert agreement is not None
+        yield _row("int8.agreement", agreement, recorders)
+        in_int8 = replace(found, scores=found.int8, int8=None)
+        for row in _rows(in_int8):
+            if row["metric"] in ("accuracy", "macro_f1", "auc"):
+                yield {**row, "metric": f"int8.{row['metric']}"}
+
+
+def _areas(found: Answered) -> Iterator[Row]:
+    """One reason against the rest, and the mean of all."""
+    statistics = []
+    for position, reason in enumerate(found.reasons):
+        own, ranked = found.truth == position, found.scores[:, position].astype(np.float64)
         for number in range(ROUNDS):
             # Networks of different rounds are compared by ranks: what was common in one's training is rare in its test.
-            there = rounds == number
+            there = found.rounds == number
             ranked[there] = rankdata(ranked[there]) / there.sum()
-        area = area_under_curve(own.astype(np.int64), ranked, groups, SEED)
-        if area is not None:
-            yield _row(f"auc.{reason}", replace(area, samples=int(own.sum())), len(np.unique(groups[own])))
-    yield _row("macro_f1.p", Estimate(_chance(truth, scores, groups), PERMUTATIONS), recorders)
+        statistics.append(areas_under(own, ranked))
+        area = _area(statistics[-1:], found, int(own.sum()))
+        yield _row(f"auc.{reason}", area, len(np.unique(found.groups[own])))
+    yield _row("auc", _area(statistics, found, len(found.truth)), len(np.unique(found.groups)))
+
+
+def _area(statistics: Sequence[Any], found: Answered, samples: int) -> Estimate:
+    def mean(weights: NDArray[np.float64]) -> NDArray[np.float64]:
+        return np.mean([statistic(weights) for statistic in statistics], axis=0)
+
+    value = float(mean(np.ones((1, len(found.truth))))[0])
+    return Estimate(value, samples, *bootstrap_groups(found.groups, mean, SEED))
 
 
 def _chance(truth: NDArray[np.int64], scores: NDArray[np.float32], groups: NDArray[Any]) -> float:
@@ -196,7 +165,8 @@ def _macro_f1(truth: NDArray[np.int64], best: NDArray[np.int64], labels: int) ->
 
 
 def _gate(data: Path, work: Path) -> Iterator[Row]:
-    trainer = CryTrainer(_recipe("yamnet"), data)
+    recipe = load_recipe(find_recipe(CryTrainer.recipe_folder, TASK, "yamnet"), CryRecipe)
+    trainer = CryTrainer(recipe, data)
     with open_run(trainer, work) as run:
         clips = trainer.sources.items()
         features, _ = trainer.features(run, clips, 0)
@@ -218,6 +188,32 @@ def _gate(data: Path, work: Path) -> Iterator[Row]:
             if recording.alarms.events:
                 episodes = Estimate(recording.alarms.events, recording.alarms.windows)
                 yield {"what": recording.name, **_row("episodes", episodes, 1)}
+
+
+def _draw(rows: Sequence[Row], path: Path) -> None:
+    figure = new_figure(3.6)
+    names = list(dict.fromkeys(row["recipe"] for row in rows))
+    always = next(row["value"] for row in rows if row["metric"] == "baseline.macro_f1")
+    parts = (
+        ("macro_f1", "macro F1", (0.0, 0.5), always, "always hungry"),
+        ("auc", "area under the curve, mean of the reasons", (0.2, 0.8), 0.5, "chance"),
+    )
+    for axes, (metric, title, limits, line, says) in zip(figure.subplots(1, 2), parts, strict=True):
+        for number, name in enumerate(names):
+            own = [row for row in rows if row["recipe"] == name and row["metric"] == metric]
+            # Side by side, so that one interval does not hide another.
+            places = [row["trained_on"] * 1.04**number for row in own]
+            spread = [[row["value"] - row["low"] for row in own], [row["high"] - row["value"] for row in own]]
+            style = {"color": COLOURS[number], "marker": MARKS[number], "capsize": 3.0}
+            axes.errorbar(places, [row["value"] for row in own], spread, label=name, **style)
+        axes.axhline(line, color="black", linestyle="--", linewidth=1.0, label=says)
+        axes.set(xscale="log", xlabel="recorders that trained", title=title, ylim=limits)
+        ticks = sorted({round(row["trained_on"]) for row in rows if row["recipe"] == names[0]})
+        axes.set_xticks(ticks, [str(tick) for tick in ticks])
+        axes.minorticks_off()
+        axes.grid(alpha=0.3)
+        axes.legend(fontsize="small", loc="upper left")
+    save_figure(figure, path)
 
 
 def _row(metric: str, found: Estimate, recorders: int) -> Row:

@@ -21,12 +21,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import grpc
 import pytest
 from pipit._pb.pipit.inference.v1 import inference_pb2 as pb
 from pipit._pb.pipit.inference.v1 import inference_pb2_grpc
 from pipit.client import Client
 from pipit.registry import RegistryClient
+from pipit.rpc.certificates import Access
+from pipit.rpc.client import open_channel
 from pipit.rpc.probe import LIVENESS, health_of
 from pipit.settings import DataSettings, Settings, load_settings
 from pipit.types import ModelState
@@ -77,7 +78,7 @@ class Stack:
             "COMPOSE_PROJECT_NAME": self.project,
             "PIPIT_SECRETS": str(self.secrets),
             "PIPIT_DATA": "" if data is None else str(data),
-            "PIPIT_HEALTH_INTERVAL": "5s",
+            "PIPIT_HEALTH_INTERVAL": "10s",
             "PIPIT_TAG": TAG,
             "OVERRIDES": " ".join(map(str, overrides)),
             **{name: str(port) for name, port in self.ports.items()},
@@ -146,16 +147,20 @@ class Stack:
         done = self.compose("logs", "--tail", "40", check=False)
         return done.stdout[-8000:]
 
-    def registry(self, caller: str = "operator") -> RegistryClient:
+    def access(self, caller: str) -> Access:
+        """What `make up` tells a caller from this machine to set."""
         token = (self.secrets / f"{caller}_token").read_text().strip()
-        return RegistryClient(f"127.0.0.1:{self.ports['PIPIT_REGISTRY_PORT']}", token, timeout=10.0)
+        return Access(token=token, ca=self.secrets / "ca.pem", certificate=None, key=None)
+
+    def registry(self, caller: str = "operator") -> RegistryClient:
+        return RegistryClient(f"127.0.0.1:{self.ports['PIPIT_REGISTRY_PORT']}", timeout=10.0, **self.access(caller))
 
     def server(self, port: str = "PIPIT_HOME_SECURITY_PORT", task: str = TASK) -> Client:
-        return Client(f"127.0.0.1:{self.ports[port]}", task=task, timeout=20.0)
+        return Client(f"127.0.0.1:{self.ports[port]}", task=task, timeout=20.0, **self.access("caller"))
 
     def model(self, port: str = "PIPIT_HOME_SECURITY_PORT", task: str = TASK) -> pb.Model:
         """What the server says of a task."""
-        with grpc.insecure_channel(f"127.0.0.1:{self.ports[port]}") as channel:
+        with open_channel(f"127.0.0.1:{self.ports[port]}", **self.access("caller")) as channel:
             stub = inference_pb2_grpc.InferenceServiceStub(channel)
             models = stub.ListModels(pb.ListModelsRequest(), timeout=20).models
         (model,) = (model for model in models if model.identity.task == task)
@@ -163,7 +168,7 @@ class Stack:
 
     def says(self, port: str, service: str = "") -> str:
         """Health of the registry's or a server's port."""
-        return health_of(f"127.0.0.1:{self.ports[port]}", service)
+        return health_of(f"127.0.0.1:{self.ports[port]}", service, self.access("caller"))
 
     def serving(self, port: str = "PIPIT_HOME_SECURITY_PORT", task: str = TASK) -> str:
         """Digest of what answers now."""
@@ -190,6 +195,8 @@ class Stack:
             "PIPIT_RUNS": str(folder / "runs"),
             "PIPIT_REGISTRY": f"127.0.0.1:{self.ports['PIPIT_REGISTRY_PORT']}",
             "PIPIT_TOKEN": (self.secrets / "trainer_token").read_text().strip(),
+            "PIPIT_CA": str(self.secrets / "ca.pem"),
+            "PIPIT_SIGNING_KEY": str(self.secrets / "signing_key"),
             # Two may train at once, and PyTorch's threads would wait for each other.
             "OMP_NUM_THREADS": "1",
         }

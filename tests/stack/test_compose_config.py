@@ -62,9 +62,25 @@ def test_no_combination_opens_a_port_to_others(docker: None, layers: tuple[str, 
 
 
 def test_one_variable_opens_what_others_may_reach(docker: None) -> None:
-    services = config(("observability",), PIPIT_BIND="0.0.0.0")["services"]
-    opened = {name for name, body in services.items() for port in body.get("ports", []) if port["host_ip"] == "0.0.0.0"}
-    assert opened == {"registry", "grafana", *DOMAINS}
+    def opened(**variables: str) -> set[str]:
+        services = config(("observability",), **variables)["services"].items()
+        return {name for name, body in services for port in body.get("ports", []) if port["host_ip"] == "0.0.0.0"}
+
+    assert opened(PIPIT_BIND="0.0.0.0") == {"registry", *DOMAINS}
+    assert opened(PIPIT_GRAFANA_BIND="0.0.0.0") == {"grafana"}
+
+
+def test_one_variable_makes_every_server_ask_for_certificates(docker: None) -> None:
+    authority = {"": "", "yes": "/etc/pipit/tls/ca.crt"}
+    for value, expected in authority.items():
+        services = config((), PIPIT_MUTUAL_TLS=value)["services"]
+        asked = {
+            name: path
+            for name, body in services.items()
+            for variable, path in body.get("environment", {}).items()
+            if variable.endswith("_TLS_CLIENT_CA")
+        }
+        assert asked == dict.fromkeys(("registry", *DOMAINS), expected)
 
 
 def test_data_is_mounted_read_only_or_replaced_by_an_empty_volume(docker: None, tmp_path: Path) -> None:

@@ -28,16 +28,22 @@ VARIABLE = re.compile(r"\$\{(?P<name>[A-Z0-9_]+)(?:(?P<operator>:?[-?+])(?P<valu
 DOMAINS = {domain.name: domain for domain in read_domains(REPOSITORY)}
 """By the names of their servers."""
 SECRETS = {
-    **{name: {"device_token", *({"gallery_key"} if each.gallery else ())} for name, each in DOMAINS.items()},
-    **{f"{name}-trainer": {"trainer_token"} for name in DOMAINS},
+    **{name: {"device_token", "tokens", *({"gallery_key"} if each.gallery else ())} for name, each in DOMAINS.items()},
+    **{f"{name}-trainer": {"trainer_token", "signing_key"} for name in DOMAINS},
     "registry": {"minio_user", "minio_password", "tokens"},
     "minio": {"minio_user", "minio_password"},
     "cli": {"operator_token"},
-    "ask": set(),
+    "ask": {"caller_token"},
     "prometheus": set(),
     "alertmanager": set(),
     "grafana": {"grafana_password"},
 }
+CERTIFICATES = {
+    **{name: name for name in DOMAINS},
+    **{f"{name}-trainer": "caller" for name in DOMAINS},
+    **{"registry": "registry", "cli": "caller", "ask": "caller"},
+}
+"""Who is shown as what, by TLS."""
 YAMLLINT = {
     "extends": "default",
     "rules": {
@@ -136,6 +142,55 @@ def test_has_its_own_secrets_and_no_other(name: str, service: Any) -> None:
     assert sources(service.get("secrets", [])) == SECRETS[name]
 
 
+@each_service
+def test_knows_servers_by_the_authority_and_shows_its_own_certificate(name: str, service: Any) -> None:
+    mounts = [mount for mount in service.get("volumes", []) if isinstance(mount, dict) and "/tls/" in mount["source"]]
+    if name not in CERTIFICATES:
+        assert not mounts
+        return
+    (mount,) = mounts
+    assert mount == {
+        "type": "bind",
+        "source": f"${{PIPIT_SECRETS:-./secrets}}/tls/{CERTIFICATES[name]}",
+        "target": "/etc/pipit/tls",
+        "read_only": True,
+        # A folder that Docker makes would be empty.
+        "bind": {"create_host_path": False},
+    }
+    assert (
+        service["environment"].items()
+        >= {
+            "PIPIT_CA": "/etc/pipit/tls/ca.crt",
+            "PIPIT_CERTIFICATE": "/etc/pipit/tls/tls.crt",
+            "PIPIT_KEY": "/etc/pipit/tls/tls.key",
+        }.items()
+    )
+
+
+@pytest.mark.parametrize("name", ["registry", *DOMAINS])
+@pytest.mark.parametrize("file", ["compose.yaml", "compose.device.yaml"])
+def test_a_server_asks_for_tokens_and_encrypts_calls(file: str, name: str) -> None:
+    servers = load(file)["services"]
+    if name not in servers:
+        assert (file, name) == ("compose.device.yaml", "registry")
+        return
+    environment = servers[name]["environment"]
+    prefix = "PIPIT_REGISTRY" if name == "registry" else "PIPIT_SERVING"
+    expected = {
+        f"{prefix}_HOST": "0.0.0.0",
+        f"{prefix}_TOKENS": "/run/secrets/tokens.yaml",
+        f"{prefix}_TLS_CERTIFICATE": "/etc/pipit/tls/tls.crt",
+        f"{prefix}_TLS_KEY": "/etc/pipit/tls/tls.key",
+        f"{prefix}_TLS_CLIENT_CA": "${PIPIT_MUTUAL_TLS:+/etc/pipit/tls/ca.crt}",
+    }
+    assert environment.items() >= expected.items()
+    assert not {variable for variable in environment if re.search(r"INSECURE|ANONYMOUS", variable)}
+
+
+def test_no_container_gets_the_key_of_the_authority() -> None:
+    assert not [name for name, path in (FILES | WRITTEN).items() if "ca.key" in path.read_text("utf-8")]
+
+
 def test_who_names_people_has_the_key_of_the_gallery() -> None:
     assert [name for name, secrets in SECRETS.items() if "gallery_key" in secrets] == ["home-security"]
 
@@ -150,7 +205,7 @@ def test_no_secret_stands_in_its_environment(name: str, service: Any) -> None:
 def test_ports_are_open_on_loopback_only(file: str) -> None:
     for service in load(file)["services"].values():
         for port in service.get("ports", []):
-            assert port.startswith(("127.0.0.1:", "${PIPIT_BIND:-127.0.0.1}:")), port
+            assert re.match(r"127\.0\.0\.1:|\$\{PIPIT_(GRAFANA_)?BIND:-127\.0\.0\.1\}:", port), port
 
 
 @each_service
@@ -195,9 +250,14 @@ def test_the_example_lists_every_variable_with_its_default() -> None:
             used.setdefault(found["name"], set())
             if found["operator"] == ":-":
                 used[found["name"]].add(found["value"])
+            elif found["operator"] == ":+":
+                used[found["name"]].add("")
+    # Those that certificates are made by.
+    script = (COMPOSE / "secrets.sh").read_text("utf-8")
+    used |= {name: {""} for name in re.findall(r"\$\(setting (\w+)\)", script) if name not in used}
     assert set(used) == set(listed)
     # An empty folder takes the place of a folder of data that nobody named.
-    assert used.pop("PIPIT_DATA") == {"no-data"}
+    assert used.pop("PIPIT_DATA") == {"no-data", ""}
     assert listed.pop("PIPIT_DATA") == ""
     # It has no default: compose.device.yaml fails without it.
     assert used.pop("PIPIT_REGISTRY") == set()
@@ -247,7 +307,8 @@ def test_the_guide_names_what_is_kept_and_what_is_secret() -> None:
     volumes = volumes - caches | {"<domain>-cache"}
     files = {Path(secret["file"]).name for document in documents for secret in document.get("secrets", {}).values()}
     # Whoever enrols people holds a token that no container does.
-    assert named == {*volumes, *files, "enroller_token", "compose.yaml", *LAYERS}
+    certificates = {"ca.pem", "ca.key", "tls/<server>", "tls/caller", "devices/<name>"}
+    assert named == {*volumes, *files, "enroller_token", *certificates, "compose.yaml", *LAYERS}
     assert "enroller_token" not in files
 
 

@@ -95,6 +95,18 @@ def test_layers_choose_the_files(tmp_path: Path) -> None:
     assert "-f compose/compose.observability.yaml -f compose/compose.dev.yaml -f /a.yaml up " in plan
 
 
+def test_how_to_call_is_said_once_all_is_up(tmp_path: Path) -> None:
+    steps = planned(tmp_path, "up").splitlines()
+    assert steps[0] == "compose/secrets.sh"
+    assert steps[-1] == "compose/secrets.sh --say"
+    assert len(steps) == 3
+
+
+def test_a_device_is_named_and_where_it_is(tmp_path: Path) -> None:
+    plan = planned(tmp_path, "device", "DEVICE=pi-kitchen", "TO=pi.local:pipit", "NAMES=10.0.0.9")
+    assert plan == 'compose/secrets.sh --device "pi-kitchen" "pi.local:pipit" "10.0.0.9"\n'
+
+
 def test_volumes_are_removed_only_when_asked_for(tmp_path: Path) -> None:
     assert "--volumes" not in planned(tmp_path, "down")
     assert "down --remove-orphans --volumes" in planned(tmp_path, "down", "ARGS=--volumes")

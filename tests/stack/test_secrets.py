@@ -11,6 +11,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from pipit.bundle.signing import load_private_key, sign, verify
 from pipit.errors import Unauthenticated
 from pipit.rpc.auth import read_tokens
 from pipit.rpc.callers import Caller, Role
@@ -19,9 +20,12 @@ REPOSITORY = Path(__file__).parents[2]
 SCRIPT = REPOSITORY / "compose" / "secrets.sh"
 FILES = {
     *("minio_user", "minio_password", "grafana_password", "tokens.yaml"),
-    *("device_token", "trainer_token", "operator_token", "enroller_token", "gallery_key"),
+    *("caller_token", "device_token", "trainer_token", "operator_token", "enroller_token"),
+    *("gallery_key", "signing_key"),
 }
+"""Besides certificates, which test_certificates.py looks at."""
 ROLES = {
+    "caller": {Role.READER},
     "device": {Role.DEVICE},
     "trainer": {Role.PUBLISHER, Role.OPERATOR},
     "operator": {Role.PUBLISHER, Role.OPERATOR},
@@ -38,7 +42,7 @@ def make(folder: Path, **environment: str) -> str:
 
 
 def contents(folder: Path) -> dict[str, str]:
-    return {path.name: path.read_text() for path in folder.iterdir()}
+    return {path.name: path.read_text() for path in folder.iterdir() if path.name in FILES}
 
 
 def caller(folder: Path, token: str) -> Caller:
@@ -49,7 +53,7 @@ def test_makes_every_secret_and_says_so(tmp_path: Path) -> None:
     said = make(tmp_path / "secrets")
     made = contents(tmp_path / "secrets")
     assert set(made) == FILES
-    assert set(re.findall(r"made \S+/(\S+)", said)) == FILES
+    assert set(re.findall(r"secrets: made \S+/(\S+)", said)) == FILES
     for name, text in made.items():
         assert name == "tokens.yaml" or text.strip() not in said
     assert 3 <= len(made["minio_user"].strip()) <= 20  # MinIO's limits
@@ -67,7 +71,15 @@ def test_two_stacks_share_no_secret(tmp_path: Path) -> None:
 def test_the_folder_is_closed_and_containers_can_read_what_is_mounted(tmp_path: Path) -> None:
     make(tmp_path / "secrets")
     assert stat.S_IMODE((tmp_path / "secrets").stat().st_mode) == 0o700
-    assert {stat.S_IMODE(path.stat().st_mode) for path in (tmp_path / "secrets").iterdir()} == {0o644}
+    mounted = [path for path in (tmp_path / "secrets").rglob("*") if path.is_file() and path.name != "ca.key"]
+    assert {stat.S_IMODE(path.stat().st_mode) for path in mounted} == {0o644}
+    assert stat.S_IMODE((tmp_path / "secrets/ca.key").stat().st_mode) == 0o600
+
+
+def test_the_signing_key_signs(tmp_path: Path) -> None:
+    make(tmp_path)
+    key = load_private_key(tmp_path / "signing_key")
+    assert verify(sign(key, b"manifest"), b"manifest", [key.public_key()])
 
 
 def test_the_registry_knows_each_token_by_its_roles(tmp_path: Path) -> None:
@@ -116,7 +128,8 @@ def test_needs_no_sha256sum_where_there_is_shasum(tmp_path: Path) -> None:
         pytest.skip("needs shasum, as macOS has it")
     tools = tmp_path / "tools"
     tools.mkdir()
-    for name in "sh base64 cat chmod cut dirname grep head ln mkdir od rm sed tail tr shasum perl".split():  # noqa: SIM905
+    needed = "sh base64 basename cat chmod cmp cp cut dirname grep head ln mkdir mv od openssl printenv rm sed tail tr"
+    for name in (*needed.split(), "uname", "shasum", "perl"):
         (tools / name).symlink_to(str(shutil.which(name)))
     make(tmp_path / "secrets", PATH=str(tools))
     token = (tmp_path / "secrets" / "trainer_token").read_text()

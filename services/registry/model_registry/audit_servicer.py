@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import grpc
 from pipit._pb.pipit.audit.v1 import audit_pb2 as pb
 from pipit._pb.pipit.audit.v1 import audit_pb2_grpc
-from pipit.rpc.callers import Role
+from pipit.rpc.callers import Role, caller
 from pipit.rpc.places import Places
 
 from model_registry.audit_log import AuditLog
@@ -27,6 +27,7 @@ class AuditServicer(audit_pb2_grpc.AuditServiceServicer):  # type: ignore[misc] 
         self._transfers = transfers
 
     def Read(self, request: pb.ReadRequest, context: grpc.ServicerContext) -> Iterator[pb.ReadResponse]:
+        caller().check_all_tasks("the log is")
         with self._transfers.take():
             for record in self._log.read(request.since):
                 yield pb.ReadResponse(record=record)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import grpc
 from pipit._pb.pipit.registry.v1 import registry_pb2 as pb
 from pipit._pb.pipit.registry.v1 import registry_pb2_grpc
-from pipit.errors import InvalidInput, NotFound, PermissionDenied
+from pipit.errors import InvalidInput, NotFound
 from pipit.metrics import Metrics
 from pipit.registry import wire
 from pipit.registry.types import Assignment, Environment
@@ -202,7 +202,7 @@ class RegistryServicer(registry_pb2_grpc.RegistryServiceServicer):  # type: igno
         return pb.ListKeysResponse(keys=wire.keys_to_proto(self._keys.list()))
 
     def TrustKey(self, request: pb.TrustKeyRequest, context: grpc.ServicerContext) -> pb.TrustKeyResponse:
-        _check_whole()
+        caller().check_all_tasks("keys are")
         expected = request.expected_revision if request.HasField("expected_revision") else None
         key = wire.key_from_request(request)
         with self._audit.act(context, "trust key", key.id) as act:
@@ -212,7 +212,7 @@ class RegistryServicer(registry_pb2_grpc.RegistryServiceServicer):  # type: igno
         return pb.TrustKeyResponse(keys=wire.keys_to_proto(keys))
 
     def RevokeKey(self, request: pb.RevokeKeyRequest, context: grpc.ServicerContext) -> pb.RevokeKeyResponse:
-        _check_whole()
+        caller().check_all_tasks("keys are")
         with self._audit.act(context, "revoke key", request.key_id[:64], reason=request.reason) as act:
             keys = self._keys.revoke(request.key_id, caller().name, request.reason)
             act.after = f"revision {keys.revision}"
@@ -227,11 +227,6 @@ class RegistryServicer(registry_pb2_grpc.RegistryServiceServicer):  # type: igno
 def _shown(assignment: Assignment) -> str:
     """Where an environment points, in the audit log."""
     return f"{assignment.version}, revision {assignment.revision}" if assignment.revision else ""
-
-
-def _check_whole() -> None:
-    if (asking := caller()).tasks is not None:
-        raise PermissionDenied(f"{asking.name} may move some tasks only, but keys are for all of them")
 
 
 def _chunks(requests: Iterator[pb.PublishRequest]) -> Iterator[Chunk]:

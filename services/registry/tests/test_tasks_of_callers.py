@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from model_registry.server import RegistryServer
+from pipit.audit import AuditClient
 from pipit.bundle import Bundle
 from pipit.errors import PermissionDenied, PipitError
 from pipit.registry import RegistryClient
@@ -65,6 +66,15 @@ def test_every_call_asks_whether_the_task_is_the_callers(
     with pytest.raises(PermissionDenied, match=f"cid may not ask {OTHER}"):
         cid.rollback(OTHER, "production")
     assert anna.history(OTHER, "production")[-1].actor == "anna"
+
+
+def test_what_concerns_all_tasks_is_for_who_has_all(clients: tuple[RegistryClient, RegistryClient]) -> None:
+    cid, anna = clients
+    with pytest.raises(PermissionDenied, match="cid may ask some tasks only, but keys are for all of them"):
+        cid.revoke_key("0" * 64)
+    assert outcome(lambda: anna.revoke_key("0" * 64)) == "NOT_FOUND"
+    with AuditClient(cid.address, "cid") as log, pytest.raises(PermissionDenied, match="the log is for all of them"):
+        next(log.read())
 
 
 def test_lists_show_what_is_theirs(

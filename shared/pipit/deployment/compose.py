@@ -21,7 +21,13 @@ _SERVER = """\
       PIPIT_SERVING_DEVICE_ID: @device@-@name@
 @gallery@    mem_limit: ${@variable@_MEMORY:-@server_mib@m}
     ports: ["${PIPIT_BIND:-127.0.0.1}:${@variable@_PORT:-@port@}:50051"]
-    volumes: [@name@-cache:/var/lib/pipit/cache]
+    volumes:
+      - @name@-cache:/var/lib/pipit/cache
+      - type: bind
+        source: ${PIPIT_SECRETS:-./secrets}/tls/@name@
+        target: /etc/pipit/tls
+        read_only: true
+        bind: {create_host_path: false}
 """
 _IN_THE_STACK = fill(_SERVER, depends="", registry="", device="${PIPIT_DEVICE:-stack}")
 _ALONE = fill(

@@ -8,6 +8,8 @@ from pipit.deployment.facts import Domain
 from pipit.deployment.text import HEADING, fill
 
 _FOLDER = "k8s/domains"
+SECRETS = "k8s/secrets/kustomization.yaml"
+"""Beside it lie secrets, which nobody writes or removes by way of this."""
 _RESOURCES = """\
 # @heading@
 apiVersion: kustomize.config.k8s.io/v1beta1
@@ -34,6 +36,9 @@ configMapGenerator:
       - op: replace
         path: /spec/template/spec/containers/0/resources/limits/memory
         value: @server_mib@Mi
+      - op: replace
+        path: /spec/template/spec/volumes/1/secret/secretName
+        value: @name@-inference-tls
 @gallery_secret@labels:
   - pairs:
       app.kubernetes.io/instance: @name@
@@ -52,15 +57,10 @@ _GALLERY_KEY = """\
       - PIPIT_SERVING_GALLERY_DIR=/var/lib/pipit/cache/galleries
 """
 _GALLERY_SECRET = """\
-      - op: replace
-        path: /spec/template/spec/volumes/0
+      - op: add
+        path: /spec/template/spec/volumes/0/projected/sources/-
         value:
-          name: secrets
-          projected:
-            defaultMode: 0440
-            sources:
-              - secret: {name: device-token}
-              - secret: {name: gallery-key}
+          secret: {name: gallery-key}
 """
 _TRAINER = """\
 # @heading@
@@ -120,10 +120,11 @@ kind: Certificate
 metadata:
   name: @name@-inference
 spec:
-  secretName: @name@-inference-tls
+  secretName: @name@-inference-certificate
   duration: 8760h
   renewBefore: 720h
   privateKey: {algorithm: ECDSA, size: 256}
+  usages: [digital signature, server auth, client auth]
   issuerRef: {name: tls-authority, kind: Issuer}
   dnsNames:
     - @name@-inference
@@ -131,24 +132,65 @@ spec:
     - @name@-inference.pipit.svc
     - @name@-inference.pipit.svc.cluster.local
     - "*.inference-pods"
+    - "*.inference-pods.pipit.svc.cluster.local"
     - localhost
   ipAddresses: [127.0.0.1]
 """
-_TLS = """\
+_CERTIFICATES = """\
 # @heading@
-# Each server mounts the secret that is named after it.
+# Each server mounts the secret that cert-manager makes, in place of the one that `make k3s` does.
 apiVersion: kustomize.config.k8s.io/v1alpha1
 kind: Component
+resources:
+@resources@
 patches:
 """
-_TLS_VOLUME = """\
+_ISSUED = """\
   - target: {kind: StatefulSet, name: @name@-inference}
     patch: |
-      - op: add
-        path: /spec/template/spec/volumes/-
-        value:
-          name: tls
-          secret: {secretName: @name@-inference-tls, defaultMode: 0440}
+      - op: replace
+        path: /spec/template/spec/volumes/1/secret/secretName
+        value: @name@-inference-certificate
+"""
+_SECRETS = """\
+# @heading@
+# The secrets that the manifests name, from files that are not committed:
+#
+#   compose/secrets.sh "$PWD/k8s/secrets/files"     makes what is missing (see its head for what is what)
+#   kubectl apply -k k8s/secrets
+#
+# Not among the manifests of an overlay, so that an overlay can be rendered, reviewed and committed anywhere.
+apiVersion: kustomize.config.k8s.io/v1beta1
+kind: Kustomization
+namespace: pipit
+generatorOptions:
+  disableNameSuffixHash: true
+  labels:
+    app.kubernetes.io/part-of: pipit
+secretGenerator:
+  - name: minio-credentials
+    files: [files/minio_user, files/minio_password]
+  # Who may call the registry and the servers.
+  - name: tokens
+    files: [files/tokens.yaml]
+  # A server and a trainer read their token from a file named after the setting.
+  - name: device-token
+    files: [pipit_token=files/device_token]
+  - name: trainer-token
+    files: [pipit_token=files/trainer_token, files/signing_key]
+  # For your own pods that ask servers; none of Pipit's has it.
+  - name: caller-token
+    files: [pipit_token=files/caller_token]
+  # For servers that name faces. Like the token it is mounted into /run/secrets.
+  - name: gallery-key
+    files: [files/gallery_key]
+  - name: grafana-password
+    files: [files/grafana_password]
+  # What each server shows, and what it knows others by. The authority's key stays outside.
+"""
+_PAIR = """\
+  - name: @secret@
+    files: [files/tls/@name@/tls.crt, files/tls/@name@/tls.key, files/tls/@name@/ca.crt]
 """
 
 
@@ -158,9 +200,13 @@ def kubernetes(domains: Sequence[Domain]) -> dict[str, str]:
     found = {
         f"{_FOLDER}/servers/kustomization.yaml": _resources(names),
         f"{_FOLDER}/autoscalers/kustomization.yaml": _resources(f"{name}.yaml" for name in names),
-        f"{_FOLDER}/certificates/kustomization.yaml": _resources(f"{name}.yaml" for name in names),
-        f"{_FOLDER}/tls/kustomization.yaml": fill(_TLS, heading=HEADING)
-        + "".join(fill(_TLS_VOLUME, name=name) for name in names),
+        f"{_FOLDER}/certificates/kustomization.yaml": fill(
+            _CERTIFICATES, heading=HEADING, resources="\n".join(f"  - {name}.yaml" for name in names)
+        )
+        + "".join(fill(_ISSUED, name=name) for name in names),
+        SECRETS: fill(_SECRETS, heading=HEADING)
+        + "".join(fill(_PAIR, name=name, secret=f"{name}-tls") for name in ("registry", "caller"))
+        + "".join(fill(_PAIR, name=name, secret=f"{name}-inference-tls") for name in names),
     }
     for domain in domains:
         found[f"{_FOLDER}/autoscalers/{domain.name}.yaml"] = fill(_AUTOSCALER, heading=HEADING, name=domain.name)

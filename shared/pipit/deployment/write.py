@@ -10,7 +10,7 @@ from pipit.deployment.images import images
 from pipit.deployment.kubernetes import kubernetes
 
 FOLDERS = ("compose/domains", "compose/prometheus/targets", "k8s/domains")
-"""They hold nothing else."""
+"""They hold nothing else; what is not wanted in them goes."""
 
 
 def rendered(root: Path) -> dict[str, str]:
@@ -21,9 +21,9 @@ def rendered(root: Path) -> dict[str, str]:
 
 def differences(root: Path) -> list[str]:
     """Paths of the files that are missing, have another text, or should not be there. Raises as `read_domains`."""
-    wanted, there = rendered(root), _files(root)
-    stale = [path for path, text in wanted.items() if path not in there or _read(root / path) != text]
-    return sorted([*stale, *(there - wanted.keys())])
+    wanted = rendered(root)
+    stale = [path for path, text in wanted.items() if not (root / path).is_file() or _read(root / path) != text]
+    return sorted([*stale, *(_files(root) - wanted.keys())])
 
 
 def write(root: Path) -> list[str]:

@@ -37,6 +37,11 @@ class Caller:
         """Whether the task is there for this caller."""
         return self.tasks is None or task in self.tasks
 
+    def check_all_tasks(self, what: str) -> None:
+        """For what concerns every task. what: it, in a few words. Raises PermissionDenied."""
+        if self.tasks is not None:
+            raise PermissionDenied(f"{self.name} may ask some tasks only, but {what} for all of them")
+
     def check_task(self, task: str) -> None:
         """Raises PermissionDenied."""
         if not self.may_ask(task):

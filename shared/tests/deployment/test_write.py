@@ -7,6 +7,7 @@ import pytest
 import yaml
 from pipit.deployment import differences, rendered, write
 from pipit.deployment.__main__ import main
+from pipit.deployment.kubernetes import SECRETS
 from pipit.deployment.write import FOLDERS
 
 Add = Callable[..., Path]
@@ -42,15 +43,27 @@ def test_the_gallerys_key_is_for_servers_that_name_people_alone(add: Add, tmp_pa
     manifest = yaml.safe_load((tmp_path / "k8s/domains/servers/toys/kustomization.yaml").read_text())
     assert "PIPIT_SERVING_GALLERY_KEY=/run/secrets/gallery_key" in manifest["configMapGenerator"][0]["literals"]
     (volume,) = [
-        each["value"] for each in yaml.safe_load(manifest["patches"][0]["patch"]) if each["path"].endswith("/volumes/0")
+        each["value"] for each in yaml.safe_load(manifest["patches"][0]["patch"]) if "/volumes/0/" in each["path"]
     ]
-    mounted = [source["secret"]["name"] for source in volume["projected"]["sources"]]
-    assert (volume["name"], mounted) == ("secrets", ["device-token", "gallery-key"])
+    assert volume == {"secret": {"name": "gallery-key"}}
 
 
 def test_only_the_folders_that_hold_nothing_else_are_written_to(add: Add, tmp_path: Path) -> None:
     add()
-    assert all(path.startswith(tuple(f"{folder}/" for folder in FOLDERS)) for path in rendered(tmp_path))
+    folders = tuple(f"{folder}/" for folder in FOLDERS)
+    assert [path for path in rendered(tmp_path) if not path.startswith(folders)] == [SECRETS]
+
+
+def test_the_secrets_that_lie_beside_a_written_file_stay(add: Add, tmp_path: Path) -> None:
+    add()
+    key = tmp_path / "k8s/secrets/files/ca.key"
+    key.parent.mkdir(parents=True)
+    key.write_text("a key")
+    write(tmp_path)
+    assert "toys-inference-tls" in (tmp_path / SECRETS).read_text()
+    assert (key.read_text(), differences(tmp_path)) == ("a key", [])
+    (tmp_path / SECRETS).unlink()
+    assert differences(tmp_path) == [SECRETS]
 
 
 def test_a_domain_that_is_gone_leaves_nothing(add: Add, tmp_path: Path) -> None:

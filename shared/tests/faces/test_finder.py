@@ -199,7 +199,7 @@ def test_what_another_task_found_is_not_searched_again(opened: dict[str, Runtime
 
 def test_what_is_no_picture_is_refused(finder: FaceFinder) -> None:
     with pytest.raises(InvalidInput, match="not a picture"):
-        finder.find(EncodedImage(b"GIF89a"))
+        finder.find(EncodedImage(b"no picture"))
     with pytest.raises(InvalidInput, match="takes a picture"):
         finder.find(TensorInput("faces", np.zeros(3, np.float32)))
 

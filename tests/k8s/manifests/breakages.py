@@ -81,8 +81,8 @@ BREAKAGES: dict[str, tuple[str, Breakage, str]] = {
     "sub-path that is no key": (
         "objects",
         lambda d: container(d, "StatefulSet", "emotion-inference")["volumeMounts"].append(
-            {"name": "secrets", "subPath": "nothing", "mountPath": "/a"}),
-        "nothing of Secret device-token"),
+            {"name": "tls", "subPath": "nothing", "mountPath": "/a"}),
+        "nothing of Secret emotion-inference-certificate"),
     "no storage class": (
         "objects", lambda d: get(d, "PersistentVolumeClaim", "training-runs")["spec"].update(storageClassName="fast"),
         "StorageClass fast"),
@@ -186,7 +186,7 @@ BREAKAGES: dict[str, tuple[str, Breakage, str]] = {
         "set PIPIT_REGISTRY_TOKENS, or PIPIT_REGISTRY_ALLOW_ANONYMOUS=true"),
     "registry whose calls everybody may read": (
         "settings", lambda d: [
-            settings(d, "registry").pop(f"PIPIT_REGISTRY_TLS_{name}") for name in ("CERTIFICATE", "KEY")
+            settings(d, "registry").pop(f"PIPIT_REGISTRY_TLS_{name}") for name in ("CERTIFICATE", "KEY", "CLIENT_CA")
         ],
         "set PIPIT_REGISTRY_TLS_CERTIFICATE and PIPIT_REGISTRY_TLS_KEY, or PIPIT_REGISTRY_INSECURE=true"),
     "secret that no setting reads": (
@@ -199,6 +199,8 @@ BREAKAGES: dict[str, tuple[str, Breakage, str]] = {
     "no probe": ("probes", lambda d: container(d, *SERVER).pop("livenessProbe"), "has no livenessProbe"),
     "probe in plain text": (
         "probes", lambda d: container(d, *SERVER).update(readinessProbe={"grpc": {"port": 50051}}), "plain text"),
+    "probe that knows no authority": (
+        "probes", lambda d: settings(d, "registry").pop("PIPIT_CA"), "do not agree on TLS"),
     "probe of a health service that is not there": (
         "probes", lambda d: container(d, *SERVER)["livenessProbe"]["exec"]["command"].__setitem__(5, "alive"),
         "of 'alive'"),

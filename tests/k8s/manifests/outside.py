@@ -23,6 +23,10 @@ def _generated_secrets() -> dict[str, set[str]]:
     return {each["name"]: {file.split("=")[0].rpartition("/")[2] for file in each["files"]} for each in generators}
 
 
+GENERATED = _generated_secrets()
+"""Keys of the secrets that `make k3s` makes."""
+
+
 @cache
 def own_images() -> frozenset[str]:
     """Names of the images that docker-bake.hcl makes, without registry and tag."""
@@ -32,9 +36,9 @@ def own_images() -> frozenset[str]:
 SERVERS = ("registry", *sorted(name for name in own_images() if name.endswith("-inference")))
 """Names of Pipit's own servers, the same for image, workload and Service."""
 SECRETS: dict[str, set[str]] = {
-    **_generated_secrets(),
-    # components/tls/README.md: made by hand, or by components/tls/cert-manager.
-    **{f"{server}-tls": {"tls.crt", "tls.key", "ca.crt"} for server in SERVERS},
+    **GENERATED,
+    # components/cert-manager/README.md
+    **{f"{holder}-certificate": {"tls.crt", "tls.key", "ca.crt"} for holder in (*SERVERS, "caller")},
     "tls-authority": {"ca.crt"},
 }
 

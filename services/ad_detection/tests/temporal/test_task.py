@@ -169,7 +169,7 @@ def test_8_bits_answer_as_float_does(trained: Trained) -> None:
         (InputSequence(()), InvalidInput, "the sequence is empty; send up to 5 pictures"),
         (EncodedAudio(b"RIFF"), InvalidInput, "a picture or a sequence of pictures, not a recording"),
         (InputSequence((EncodedAudio(b"RIFF"),)), InvalidInput, "not a recording"),
-        (InputSequence((EncodedImage(b"GIF89a"),)), InvalidInput, "not a picture; send a JPEG"),
+        (InputSequence((EncodedImage(b"no picture"),)), InvalidInput, "not a picture; send a JPEG"),
         (InputSequence((EncodedImage(b""),) * (MOST_FRAMES + 1)), InputTooLarge, "at most 300, or use a stream"),
         (TensorInput("features", np.zeros((4, 32), np.float32)), InvalidInput, "send pictures, or a sequence"),
         (TensorInput("pixels", np.zeros((5, 32), np.float32)), InvalidInput, "only input is 'features'"),

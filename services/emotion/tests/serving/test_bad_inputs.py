@@ -60,10 +60,10 @@ BAD = {
         "not a picture; send a JPEG, PNG, WebP, GIF",
     ),
     "no bytes": (pb.Input(image=b""), INVALID, "not a picture; send a JPEG, PNG, WebP, GIF"),
-    "a GIF": (
+    "a GIF without a picture": (
         pb.Input(image=b"GIF89a" + b"\0" * 64),
         INVALID,
-        "not a picture; send a JPEG, PNG, WebP, GIF",
+        "damaged or cut short; send all of it",
     ),
     "no input": (pb.Input(), INVALID, "set one of image, audio, pcm, landmarks, sequence, tensor"),
     "a recording": (pb.Input(audio=b"RIFF"), INVALID, "takes a picture or landmarks, not a recording"),

@@ -32,7 +32,7 @@ def test_an_unsplit_folder_leaves_every_side_open_and_names_what_is_no_picture(t
         ("pets/dog/c.png", "hound", ""),
     ]
     assert [problem.partition(": ")[2] for problem in listing.problems] == [
-        ".txt is no picture; use .avif, .bmp, .gif, .jfif, .jpe, .jpeg, .jpg, .png, .tif, .tiff, .webp"
+        ".txt is no picture; use .bmp, .gif, .jfif, .jpe, .jpeg, .jpg, .png, .tif, .tiff, .webp"
     ]
 
 
