@@ -6,6 +6,7 @@ import hashlib
 import os
 import signal
 import subprocess
+import tempfile
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -31,6 +32,11 @@ if "PYTEST_XDIST_WORKER" in os.environ:
     for variable in ("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"):
         os.environ.setdefault(variable, str(share))
 
+
+# Servers of tests keep what they need from one start to the next apart from those of the machine's owner.
+if "PIPIT_SERVING_CACHE_DIR" not in os.environ:
+    folder = tempfile.TemporaryDirectory(prefix="pipit-serving-")
+    os.environ["PIPIT_SERVING_CACHE_DIR"] = folder.name
 
 # A shell ignores interrupts for what it starts in the background, and so would the processes that tests interrupt.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:

@@ -21,7 +21,7 @@ from pipit.bundle import Bundle, open_bundle
 from pipit.bundle.keyring import Keyring
 from pipit.bundle.signing import generate_key
 from pipit.errors import InputTooLarge, IntegrityError, InvalidInput, NotFound, Unavailable
-from pipit.registry import Assignment, BundleCache, RegistryClient
+from pipit.registry import Assignment, BundleCache, Cancellation, RegistryClient
 from pipit.storage import LocalStore
 
 TASK = "test.sounds"
@@ -46,9 +46,9 @@ class Counting(RegistryClient):
         self.calls += 1
         return super().get_version(task, version)
 
-    def download(self, digest: str, offset: int = 0) -> Iterator[bytes]:
+    def download(self, digest: str, offset: int = 0, cancellation: Cancellation | None = None) -> Iterator[bytes]:
         self.calls += 1
-        for data in super().download(digest, offset):
+        for data in super().download(digest, offset, cancellation):
             self.downloaded += len(data)
             yield data
 

@@ -8,8 +8,9 @@ The layout of `golden.npz` is described in `docs/bundle.md`.
 from __future__ import annotations
 
 import io
+import math
 import zipfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
@@ -30,6 +31,11 @@ if TYPE_CHECKING:
 
 MAX_GOLDEN_BYTES = 64 << 20
 """Of `golden.npz` once unpacked."""
+MAX_GOLDEN_SAMPLES = 256
+MAX_GOLDEN_MEMBERS = 4096
+"""Of `golden.npz`: arrays of all samples."""
+_MAX_DIRECTORY_BYTES = MAX_GOLDEN_MEMBERS * 256
+"""Of the archive's list of its members, before it is read."""
 
 Scores = NDArray[np.float32]
 """Shape (predictions, labels), labels in the manifest's order; (rows, columns) where a pipeline gives other proof."""
@@ -101,6 +107,7 @@ def write_golden(path: Path, inputs: Sequence[Input], scores_by_variant: Mapping
         for index, scores in enumerate(matrices):
             arrays[f"scores/{variant}/{index}"] = np.asarray(scores, np.float32)
     try:
+        _check_count(arrays)
         _samples(arrays)
     except IntegrityError as error:
         raise InvalidInput(str(error)) from error
@@ -115,9 +122,10 @@ def write_golden(path: Path, inputs: Sequence[Input], scores_by_variant: Mapping
 def read_golden(path: Path) -> tuple[GoldenSample, ...]:
     """The samples of a `golden.npz`. Raises IntegrityError for anything that `write_golden` would not write."""
     try:
-        _check_unpacked_size(path)
-        with reading_arrays, np.load(path, allow_pickle=False) as stored:
-            return _samples({name: stored[name] for name in stored.files})
+        with reading_arrays, _ShortReads(path.open("rb")) as stream, zipfile.ZipFile(stream) as archive:
+            members = archive.infolist()
+            _check_members(path.name, members)
+            return _samples({member.filename.removesuffix(".npy"): _array(archive, member) for member in members})
     except IntegrityError:
         raise
     # Hostile bytes raise whatever zipfile, zlib, struct and numpy's header parser happen to raise.
@@ -169,11 +177,53 @@ def _compare(where: str, columns: Sequence[str], expected: Scores, computed: Sco
     return worst
 
 
-def _check_unpacked_size(path: Path) -> None:
-    with zipfile.ZipFile(path) as archive:
-        unpacked = sum(member.file_size for member in archive.infolist())
+class _ShortReads(io.BufferedReader):
+    """A file of which no read is long: zipfile takes a list of members whole, however long it says that it is."""
+
+    def __init__(self, raw: Any) -> None:
+        super().__init__(raw.detach())
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        most = _MAX_DIRECTORY_BYTES + 1
+        data = super().read(most if size is None or size < 0 else min(size, most))
+        if len(data) > _MAX_DIRECTORY_BYTES:
+            raise IntegrityError(
+                f"golden samples have over {MAX_GOLDEN_MEMBERS} arrays; make them anew, of fewer inputs"
+            )
+        return data
+
+
+def _check_members(file: str, members: Sequence[zipfile.ZipInfo]) -> None:
+    """Before any of them is read."""
+    _check_count([member.filename for member in members])
+    unpacked = sum(member.file_size for member in members)
     if unpacked > MAX_GOLDEN_BYTES:
-        raise IntegrityError(f"{path.name} unpacks to {unpacked} bytes, over {MAX_GOLDEN_BYTES}")
+        raise IntegrityError(f"{file} unpacks to {unpacked} bytes, over {MAX_GOLDEN_BYTES}")
+
+
+def _check_count(names: Collection[str]) -> None:
+    samples = len({name.split("/")[1] for name in names if name.startswith("inputs/")})
+    if samples > MAX_GOLDEN_SAMPLES:
+        raise IntegrityError(f"{samples} golden samples, over {MAX_GOLDEN_SAMPLES}; make them anew, of fewer inputs")
+    if len(names) > MAX_GOLDEN_MEMBERS:
+        raise IntegrityError(
+            f"golden samples have {len(names)} arrays, over {MAX_GOLDEN_MEMBERS}; make them anew, of fewer inputs"
+        )
+
+
+def _array(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> NDArray[Any]:
+    """Raises ValueError if the array says that it is larger than what is there, before memory is taken for it."""
+    with archive.open(member) as stream:
+        version = np.lib.format.read_magic(stream)
+        read_header = np.lib.format.read_array_header_1_0
+        if version != (1, 0):
+            read_header = np.lib.format.read_array_header_2_0
+        shape, _, dtype = read_header(stream)
+        if not dtype.hasobject and math.prod(shape) * dtype.itemsize > member.file_size:
+            raise ValueError(f"the array {member.filename[:80]!r} is larger than the archive says")
+    with archive.open(member) as stream:
+        array: NDArray[Any] = np.lib.format.read_array(stream, allow_pickle=False)
+    return array
 
 
 def _samples(arrays: Mapping[str, NDArray[Any]]) -> tuple[GoldenSample, ...]:

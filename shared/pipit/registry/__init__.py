@@ -1,6 +1,7 @@
 """The registry, seen by those who use it: a client, a cache on disk, and a follower of what a device should run."""
 
 from pipit.registry.cache import BundleCache
+from pipit.registry.cancellation import Cancellation
 from pipit.registry.client import AssignmentStream, RegistryClient
 from pipit.registry.follower import AssignmentFollower
 from pipit.registry.seen import SeenRevisions
@@ -22,6 +23,7 @@ __all__ = [
     "AssignmentFollower",
     "AssignmentStream",
     "BundleCache",
+    "Cancellation",
     "Environment",
     "GateResult",
     "Listing",

@@ -3,6 +3,7 @@
 <root>/bundles/<digest>/          whole bundles, by the SHA-256 of their manifest; appear by one rename
 <root>/partial/<digest>/<sha256>  files that are being fetched; a broken download goes on from its end
 <root>/assignments/<task>/<environment>.json   what the device ran last
+<root>/good/<task>/<environment>.json          what it ran last that counts as good
 <root>/locks/                     between processes and threads; they end with the process that holds them
 
 fetch:  in use  ->  here and good?  --yes-->  serve it
@@ -30,6 +31,7 @@ from pipit.errors import (
 from pipit.files import cache_errors, link_or_copy, sha256_bytes, sync_folder, write_atomically
 from pipit.locks import SharedLock, exclusive_lock
 from pipit.logging import get_logger
+from pipit.registry.cancellation import Cancellation
 from pipit.registry.client import RegistryClient
 from pipit.registry.downloads import download_file
 from pipit.registry.remembered import RememberedAssignments
@@ -43,7 +45,8 @@ class BundleCache:
     """See the module. Threads and processes may share one.
 
     max_bytes: of all bundles together; where it is reached the least recently used go, but none that is in use or
-    remembered. A device needs room for two: the bundle that serves, and the next one.
+    remembered. A device needs room for two: the bundle that serves, and the next one; for a third while one that
+    serves does not count as good yet.
     keyring: whose signatures a bundle must have, fetched or found here; None: nobody's.
     Raises Unavailable if the folder can't be made.
     """
@@ -52,25 +55,35 @@ class BundleCache:
         self._keyring = keyring or Keyring()
         self._in_use: dict[str, SharedLock] = {}
         self._remembered = RememberedAssignments(root / "assignments")
+        self._good = RememberedAssignments(root / "good")
         with cache_errors(root):
             self._space = CacheSpace(root, max_bytes)
 
-    def fetch(self, client: RegistryClient, task: str, version: str, digest: str) -> Path:
+    def fetch(
+        self,
+        client: RegistryClient,
+        task: str,
+        version: str,
+        digest: str,
+        cancellation: Cancellation | None = None,
+    ) -> Path:
         """The directory of a whole, checked bundle, in use until `release`.
 
         What is here is checked and served without asking the registry; a corrupt bundle is fetched anew, and of one
         whose signature is not trusted any more the registry is asked for another signature.
         Raises what the client raises (Unavailable while the registry is away), IntegrityError if what the registry
         gives does not match the digest, UntrustedSignature if nobody trusted signed it, InputTooLarge if it is over
-        the cache's limit, Unavailable if the disk is full or too much of what is here is in use.
+        the cache's limit, Unavailable if the disk is full, too much of what is here is in use, or it was cancelled.
         """
+        cancellation = cancellation or Cancellation()
         folder = self._space.bundles / _checked(digest)
         with cache_errors(folder):
             use = SharedLock(self._space.use_lock(digest))
             try:
                 with exclusive_lock(self._space.fetch_lock(digest)):
+                    cancellation.check()
                     if not self._is_good(folder, digest, client, task, version):
-                        self._fetch(client, task, version, digest)
+                        self._fetch(client, task, version, digest, cancellation)
                     os.utime(folder)
             except BaseException:
                 use.release()
@@ -96,9 +109,15 @@ class BundleCache:
         with cache_errors(self._space.bundles):
             self._remembered.write(assignment)
 
-    def remembered(self, task: str, environment: str) -> Assignment | None:
-        """What `remember` kept last; None if nothing was, or if it can't be read."""
-        return self._remembered.read(task, environment)
+    def remember_good(self, assignment: Assignment) -> None:
+        """Keeps what serves well, for a start where what came after it does not."""
+        with cache_errors(self._space.bundles):
+            self._good.write(assignment)
+
+    def remembered(self, task: str, environment: str) -> tuple[Assignment, ...]:
+        """What `remember` and `remember_good` kept last, in this order, each once; what can't be read is left out."""
+        kept = [kind.read(task, environment) for kind in (self._remembered, self._good)]
+        return tuple(dict.fromkeys(assignment for assignment in kept if assignment is not None))
 
     def _is_good(self, folder: Path, digest: str, client: RegistryClient, task: str, version: str) -> bool:
         try:
@@ -141,17 +160,18 @@ class BundleCache:
                 return replace(content, signatures=(signature,))
         raise refusal or UntrustedSignature(f"{task} {version} has no signature")
 
-    def _fetch(self, client: RegistryClient, task: str, version: str, digest: str) -> None:
+    def _fetch(self, client: RegistryClient, task: str, version: str, digest: str, cancellation: Cancellation) -> None:
         content = self._content(client, task, version, digest)
         manifest = parse_manifest(content.manifest)
         entries = {entry.sha256: entry for entry in manifest.files.values()}
-        kept = {assignment.digest for assignment in self._remembered.all()}
+        kept = {assignment.digest for kind in (self._remembered, self._good) for assignment in kind.all()}
         self._space.make_room(digest, sum(entry.size for entry in manifest.files.values()), kept)
 
         partial = self._space.partial / digest
         partial.mkdir(exist_ok=True)
         for entry in entries.values():
-            download_file(client, entry, partial / entry.sha256)
+            cancellation.check()
+            download_file(client, entry, partial / entry.sha256, cancellation)
         paths = {relative: partial / entry.sha256 for relative, entry in manifest.files.items()}
         self._put_in_place(content, paths, digest)
         shutil.rmtree(partial)

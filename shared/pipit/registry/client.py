@@ -17,6 +17,7 @@ from pipit.bundle.keys import KeyList, SigningKey
 from pipit.errors import Conflict, DeadlineExceeded, Unavailable
 from pipit.logging import get_logger
 from pipit.registry import wire
+from pipit.registry.cancellation import Cancellation, Stall
 from pipit.registry.types import (
     Assignment,
     Environment,
@@ -56,16 +57,19 @@ class RegistryClient:
         certificate: Path | None = None,
         key: Path | None = None,
         ping_seconds: float = 30.0,
+        stall_seconds: float = 60.0,
     ) -> None:
         """address: `host:port`. token, ca, certificate, key: see `open_channel`.
 
         timeout: seconds for each call that answers once.
 
         ping_seconds: how often an open stream asks for a sign of life; without one for 20 seconds more it breaks.
+        stall_seconds: how long a download waits for more, whatever else the registry answers.
         """
         self.address = address
         self._name = f"the registry at {address}"
         self._timeout = timeout
+        self._stall_seconds = stall_seconds
         self._channel = open_channel(address, token, ca, certificate, key, ping_seconds=ping_seconds)
         self._stub = registry_pb2_grpc.RegistryServiceStub(self._channel)
 
@@ -209,13 +213,27 @@ class RegistryClient:
         request = pb.RevokeKeyRequest(key_id=identity, reason=reason)
         return wire.keys_from_proto(self._call(self._stub.RevokeKey, request).keys)
 
-    def download(self, digest: str, offset: int = 0) -> Iterator[bytes]:
-        """A blob from `offset`, in pieces; its digest is for the caller to check. Raises NotFound."""
+    def download(self, digest: str, offset: int = 0, cancellation: Cancellation | None = None) -> Iterator[bytes]:
+        """A blob from `offset`, in pieces; its digest is for the caller to check.
+
+        Raises NotFound; Unavailable where it breaks off, is cancelled, or nothing came for `stall_seconds`.
+        """
+        cancellation = cancellation or Cancellation()
+        cancellation.check()
         call = self._stub.Download(pb.DownloadRequest(digest=digest, offset=offset))
+        stall = Stall(self._stall_seconds, call.cancel)
         try:
-            with call_errors(self._name):
+            with cancellation.ending(call.cancel), stall, call_errors(self._name):
                 for response in call:
+                    stall.moved()
                     yield response.data
+        except Unavailable as error:
+            if not stall.stalled:
+                raise
+            raise Unavailable(
+                f"{self._name} sent nothing of a file for {self._stall_seconds:g} s; look at its log, and at the "
+                "network between"
+            ) from error
         finally:
             call.cancel()
 

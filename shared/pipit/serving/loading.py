@@ -1,30 +1,31 @@
 """The steps from a desired version to a model that may serve. Each refuses what it can't vouch for.
 
-fetch ──> verify ──> load ──> golden check ──> warm
+fetch ──> verify ──> trial ──> prove (load, golden, warm) ──> open
+  │          │         │         └── in a child process       └── here; on the disk stands that it is being tried
+  │          │         └── ended badly twice before: refused
   └──────────┴──nobody trusted signed it──> refused, as the step "signature"
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+import threading
+from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, field
-from functools import partial
+from datetime import UTC, datetime
 from pathlib import Path
 from time import monotonic
 from typing import TypeVar
 
-from pipit.bundle.golden import check_golden, read_golden
 from pipit.bundle.keyring import Keyring
 from pipit.bundle.reader import Bundle, open_bundle
 from pipit.errors import IntegrityError, UntrustedSignature
 from pipit.faces.contract import NamesFaces
 from pipit.logging import get_logger
 from pipit.metrics import Metrics
-from pipit.pipelines import Pipeline, load_pipeline, make_pipeline
-from pipit.pipelines.networks import open_networks
-from pipit.runtimes import load_runtime
+from pipit.pipelines import Pipeline, load_pipeline
+from pipit.pipelines.networks import open_model
+from pipit.proving import MEMORY, Overtaken, Proof, ProofRequest, Prover, StepFailed, Trials, prove_here, warm
 from pipit.runtimes.base import Runtime
 from pipit.serving.batching import Batcher
 from pipit.serving.gallery_keeper import GalleryKeeper
@@ -35,11 +36,8 @@ from pipit.serving.types import Identity
 T = TypeVar("T")
 _log = get_logger(__name__)
 
-SEARCHES = 2
-"""Inputs at most that a further network looks at at once: LiteRT unpacks the weights for each interpreter, which takes
-71 MB for the four that find faces and bodies."""
-STEPS = ("fetch", "signature", "verify", "load", "golden", "warm")
-"""In their order, as metrics and reasons name them."""
+STEPS = ("fetch", "signature", "verify", "trial", "prove", "load", "golden", "warm", MEMORY, "open")
+"""In their order, as metrics and reasons name them; MEMORY where a proof found too little of it."""
 SIGNATURE = "signature"
 """Fails where nobody trusted signed the bundle, whichever step finds that."""
 FAULT = "fault"
@@ -56,17 +54,37 @@ class Desired:
     """Gives the bundle's directory; may take long."""
     on_active: Callable[[], None] = field(default=lambda: None, compare=False)
     """Called once it answers."""
+    on_good: Callable[[], None] = field(default=lambda: None, compare=False)
+    """Called once it has answered for so long that it counts as good here."""
     on_freed: Callable[[], None] = field(default=lambda: None, compare=False)
     """Called once the bundle's files are needed no more: refused, or freed after another took its place."""
+    cancel: Callable[[], None] = field(default=lambda: None, compare=False)
+    """Ends a `fetch` that is running or comes later, from any thread: the version is wanted no more."""
 
 
-class StepFailed(Exception):
-    """A step to the next version failed with `error`."""
+class Attempt:
+    """One way to a version, which another thread may end."""
 
-    def __init__(self, step: str, error: Exception) -> None:
-        super().__init__(f"{step}: {error}")
-        self.step = step
-        self.error = error
+    def __init__(self, desired: Desired) -> None:
+        self.desired = desired
+        self.cancelled = threading.Event()
+        self._now: tuple[str, datetime] = "fetch", datetime.now(UTC)
+
+    def enter(self, step: str) -> None:
+        """Raises Overtaken if the way ends here."""
+        if self.cancelled.is_set():
+            raise Overtaken
+        self._now = step, datetime.now(UTC)
+
+    def cancel(self) -> None:
+        """Ends it as soon as the step can be ended."""
+        self.cancelled.set()
+        self.desired.cancel()
+
+    def __str__(self) -> str:
+        """For people."""
+        step, since = self._now
+        return f"version {self.desired.version} is at the step {step} since {since:%H:%M:%S} UTC"
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,39 +116,54 @@ class ModelLoader:
         self,
         options: LoaderOptions,
         metrics: Metrics,
+        trials: Trials,
         pipelines: Callable[..., Pipeline] = load_pipeline,
         keeper: GalleryKeeper | None = None,
+        prover: Prover | None = None,
     ) -> None:
-        """pipelines: makes the pipeline that a manifest names, as `pipit.pipelines.make_pipeline` calls it.
+        """trials: what is remembered of versions that are new here.
 
+        pipelines: makes the pipeline that a manifest names, as `pipit.pipelines.make_pipeline` calls it.
         keeper: of the people for pipelines that name faces; None: nobody is known.
+        prover: tries each candidate; None: this process does.
         """
+        self.trials = trials
         self._options = options
         self._metrics = metrics
         self._keeper = keeper or GalleryKeeper("", metrics)
         self._pipelines = pipelines
+        self._prover = prover or prove_here(pipelines)
 
-    def prepare(self, task: str, desired: Desired) -> tuple[LoadedModel, float]:
-        """Goes all the steps; gives the model, and its largest deviation from the golden scores. Raises StepFailed."""
-        path = self._step(task, "fetch", desired.fetch)
-        bundle = self._step(task, "verify", lambda: self.verify(path, task, desired.digest))
-        model = self._step(task, "load", lambda: self.load(bundle))
+    def prepare(self, task: str, attempt: Attempt) -> tuple[LoadedModel, Proof]:
+        """Goes all the steps; gives the model, and what its proof found. Raises StepFailed, Overtaken."""
+        desired, options = attempt.desired, self._options
+        path = self._step(task, "fetch", attempt, desired.fetch)
+        bundle = self._step(task, "verify", attempt, lambda: self.verify(path, task, desired.digest))
+        self._step(task, "trial", attempt, lambda: self.trials.check(task, desired.digest))
+        request = ProofRequest(bundle, options.variant, options.threads, options.instances)
+        proof = self._step(task, "prove", attempt, lambda: self._prover(request, attempt.enter, attempt.cancelled))
+        _log.info(
+            "model_proven",
+            task=task,
+            version=desired.version,
+            deviation=proof.deviation,
+            seconds=round(proof.seconds, 3),
+            peak_bytes=proof.peak_bytes,
+        )
+        self._step(task, "trial", attempt, lambda: self.trials.begin(task, desired.version, desired.digest))
         try:
-            deviation = self._step(task, "golden", lambda: self.check_golden(bundle, model))
-            self._step(task, "warm", lambda: self.warm(bundle, model))
+            return self._step(task, "open", attempt, lambda: self.open(bundle)), proof
         except BaseException:
-            try:
-                model.close()
-            except Exception as error:
-                # What went wrong before is what people have to know.
-                _log.error("model_not_closed", task=task, version=desired.version, exc_info=error)
+            self.trials.leave(task, desired.digest)
             raise
-        return model, deviation
 
-    def _step(self, task: str, step: str, run: Callable[[], T]) -> T:
+    def _step(self, task: str, step: str, attempt: Attempt, run: Callable[[], T]) -> T:
+        attempt.enter(step)
         begun = monotonic()
         try:
             return run()
+        except (StepFailed, Overtaken):
+            raise
         except UntrustedSignature as error:
             raise StepFailed(SIGNATURE, error) from error
         except Exception as error:
@@ -155,22 +188,18 @@ class ModelLoader:
         """Whether the key that signed it may still sign."""
         return self._options.keyring.trusts(model.signed_by)
 
-    def load(self, bundle: Bundle) -> LoadedModel:
-        """Makes pipeline and networks. Raises NotFound for a pipeline or a variant that is not here."""
+    def open(self, bundle: Bundle) -> LoadedModel:
+        """Makes pipeline and networks, and runs them once. Raises NotFound for a pipeline or a variant not here."""
         options, manifest = self._options, bundle.manifest
-        variant = manifest.variant(options.variant or None)
+        variant = manifest.variant(options.variant or None).name
         with ExitStack() as stack:
-            networks = stack.enter_context(
-                open_networks(manifest.networks, bundle.file, options.threads, min(options.instances, SEARCHES))
+            pipeline, runtime = stack.enter_context(
+                open_model(bundle, variant, options.threads, options.instances, self._pipelines)
             )
-            pipeline = make_pipeline(self._pipelines, manifest, networks)
             stack.callback(self._keeper.adopt(pipeline))
+            warm(bundle, pipeline, runtime, options.instances)
             people = self._keeper.names if isinstance(pipeline, NamesFaces) else None
-            runtime = load_runtime(
-                bundle.file(variant.file), variant.runtime, threads=options.threads, instances=options.instances
-            )
-            stack.callback(runtime.close)
-            identity = Identity(manifest.task, str(manifest.version), bundle.digest, variant.name)
+            identity = Identity(manifest.task, str(manifest.version), bundle.digest, variant)
             labels = (*manifest.labels, *manifest.decision.groups) if people is None else (KNOWN, UNKNOWN)
             meters = ModelMeters(self._metrics, identity, labels, names_people=people is not None)
             batcher = self._batcher(runtime)
@@ -192,19 +221,3 @@ class ModelLoader:
         if options.batch_rows <= 1 or not runtime.batches:
             return None
         return Batcher(runtime.run, options.batch_rows, options.batch_delay, options.has_company)
-
-    def check_golden(self, bundle: Bundle, model: LoadedModel) -> float:
-        """Largest deviation of a golden score. Raises IntegrityError if it is over the tolerance."""
-        return check_golden(bundle, model.identity.variant, model.pipeline, model.runtime)
-
-    def warm(self, bundle: Bundle, model: LoadedModel) -> None:
-        """Runs each instance of the network once, so that the first caller does not pay for it."""
-        samples = read_golden(bundle.file(bundle.manifest.golden.file))
-        tensors = model.pipeline.decode(samples[0].item).tensors
-        _at_once([partial(model.runtime.run, tensors)] * self._options.instances)
-
-
-def _at_once(calls: Sequence[Callable[[], object]]) -> None:
-    with ThreadPoolExecutor(len(calls), "warm") as pool:
-        for future in [pool.submit(call) for call in calls]:
-            future.result()

@@ -20,6 +20,7 @@ from pipit.inputs.memory import Budget
 from pipit.logging import get_logger
 from pipit.metrics import Metrics
 from pipit.pipelines import Pipeline, load_pipeline
+from pipit.proving import ChildProver, Limits, Prover, Trials, prove_here
 from pipit.rpc.call_metrics import CallMetrics
 from pipit.rpc.callers import Role
 from pipit.rpc.server import MEBIBYTE
@@ -57,7 +58,9 @@ class InferenceServer:
     def __init__(
         self, settings: ServingSettings, pipelines: Callable[..., Pipeline] = load_pipeline, process: int = 0
     ) -> None:
-        """process: which of `settings.processes` this is.
+        """pipelines: others than those that are installed are proven in this process, without a fence around them.
+
+        process: which of `settings.processes` this is.
 
         Raises InvalidInput, NotFound for settings that name what is not there.
         """
@@ -72,7 +75,9 @@ class InferenceServer:
         self.keeper = GalleryKeeper(settings.gallery, self.metrics)
         self._faces = _face_side(settings, self.keeper, process)
         options = _loader_options(settings, self.keyring, self.admission)
-        loader = ModelLoader(options, self.metrics, pipelines, self.keeper)
+        trials = Trials(settings.cache_dir.expanduser() / "trials")
+        prover = _prover(settings, trials, pipelines)
+        loader = ModelLoader(options, self.metrics, trials, pipelines, self.keeper, prover)
         environment = self._source.environment
         self.hosts = {
             task: ModelHost(
@@ -82,6 +87,7 @@ class InferenceServer:
                 loader,
                 self.metrics,
                 self._update_health,
+                settings.trial_seconds,
                 stops_untrusted=settings.untrusted == "stop",
             )
             for task in self._source.tasks
@@ -134,6 +140,8 @@ class InferenceServer:
         self.plane.drain()
         self._update_health()
         self._source.stop()
+        for host in self.hosts.values():
+            host.settle()
         self.keyring.stop()
         self._listener.drain(grace)()
         for host in self.hosts.values():
@@ -210,6 +218,13 @@ def _face_side(settings: ServingSettings, keeper: GalleryKeeper, process: int) -
     # Each process has people in its own memory, and says for itself that somebody is gone from there.
     device = settings.device_id if settings.processes == 1 else f"{settings.device_id}.{process}"
     return FaceSide(settings, settings.gallery_key, keeper, device)
+
+
+def _prover(settings: ServingSettings, trials: Trials, pipelines: Callable[..., Pipeline]) -> Prover:
+    """Where pipelines are not those that are installed, another process would not find them."""
+    if pipelines is not load_pipeline:
+        return prove_here(pipelines)
+    return ChildProver(Limits(settings.prove_seconds, settings.prove_mib * MEBIBYTE), trials.turn)
 
 
 def _loader_options(settings: ServingSettings, keyring: Keyring, admission: Admission) -> LoaderOptions:

@@ -42,9 +42,15 @@ class ServingSettings(ServiceSettings):
     device_id: str = Field(default_factory=socket.gethostname)
     """A stable name of this device."""
     cache_dir: Path = Path("~/.cache/pipit/bundles")
-    """Folder that keeps bundles, so that a start needs no registry."""
+    """Folder that keeps bundles, so that a start needs no registry; and which versions have served well here."""
     cache_mib: Count = 2048
     """Largest size of that folder, in MiB."""
+    prove_seconds: Annotated[float, Field(gt=0.0, le=86400.0)] = 300.0
+    """Seconds that a new version may take to be loaded and proven."""
+    prove_mib: Annotated[int, Field(ge=0)] = 0
+    """MiB of memory that a new version may take meanwhile; 0: three quarters of all. Never more than is free."""
+    trial_seconds: Annotated[float, Field(ge=0.0, le=86400.0)] = 60.0
+    """Seconds that a new version must answer before it counts as good on this device."""
     untrusted: Literal["keep", "stop"] = "keep"
     """What becomes of a version that answers when the key that signed it is revoked: `keep` goes on answering with an
     alarm until the next start, `stop` ceases to answer. In both cases it is not loaded again."""

@@ -110,9 +110,7 @@ class RegistrySource:
                 f"the registry at {self._client.address} has not answered, or no version is promoted to "
                 f"{self.environment!r} yet"
             )
-            remembered = self._cache.remembered(task, self.environment)
-            if remembered is not None:
-                self._assigned(remembered)
+            host.start_with(*map(self._desired, self._cache.remembered(task, self.environment)))
         self._follower.start()
 
     def stop(self) -> None:
@@ -141,12 +139,19 @@ class RegistrySource:
         self._assigned(assignment)
 
     def _assigned(self, assignment: Assignment) -> None:
-        self._hosts[assignment.task].desire(
-            Desired(
-                assignment.version,
-                assignment.digest,
-                partial(self._cache.fetch, self._client, assignment.task, assignment.version, assignment.digest),
-                on_active=partial(self._cache.remember, assignment),
-                on_freed=partial(self._cache.release, assignment.digest),
-            )
+        self._hosts[assignment.task].desire(self._desired(assignment))
+
+    def _desired(self, assignment: Assignment) -> Desired:
+        from pipit.registry import Cancellation  # noqa: PLC0415 (as above)
+
+        task, version, digest = assignment.task, assignment.version, assignment.digest
+        cancellation = Cancellation()
+        return Desired(
+            version,
+            digest,
+            partial(self._cache.fetch, self._client, task, version, digest, cancellation),
+            on_active=partial(self._cache.remember, assignment),
+            on_good=partial(self._cache.remember_good, assignment),
+            on_freed=partial(self._cache.release, digest),
+            cancel=cancellation.cancel,
         )

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import io
+import struct
+import tracemalloc
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -249,6 +251,49 @@ def test_hostile_files_are_refused(tmp_path: Path, content: bytes, message: str)
     (tmp_path / "golden.npz").write_bytes(content)
     with pytest.raises(IntegrityError, match=message):
         read_golden(tmp_path / "golden.npz")
+
+
+def archive_of(members: int, samples: int) -> bytes:
+    """Empty members, named as the inputs of so many samples. As `zipfile` writes them, without its 5 s for the most."""
+    central = []
+    for number in range(members):
+        name = f"inputs/{number % samples}/{number // samples}.npy".encode()
+        central.append(b"PK\1\2" + struct.pack("<HHHHHHIIIHHHHHII", *[20, 20, *[0] * 7, len(name), *[0] * 6]) + name)
+    listed = b"".join(central)
+    # The number of members has 16 bits; readers go by the size of the list.
+    end = b"PK\5\6" + struct.pack("<HHHHIIH", 0, 0, members & 0xFFFF, members & 0xFFFF, len(listed), 0, 0)
+    return listed + end
+
+
+@pytest.mark.parametrize(
+    ("members", "samples", "message"),
+    [
+        (4097, 3, "have 4097 arrays, over 4096; make them anew"),
+        (440_000, 3, "have over 4096 arrays; make them anew"),
+        (3 * 257, 257, "257 golden samples, over 256; make them anew"),
+        (20_000, 20_000, "golden samples"),
+    ],
+)
+def test_too_many_are_refused_before_any_is_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, members: int, samples: int, message: str
+) -> None:
+    (tmp_path / "golden.npz").write_bytes(archive_of(members, samples))
+    monkeypatch.setattr(zipfile.ZipFile, "open", lambda *_, **__: pytest.fail("an array was read"))
+    tracemalloc.start()
+    try:
+        with pytest.raises(IntegrityError, match=message):
+            read_golden(tmp_path / "golden.npz")
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    # The list of members is 1 MiB at most; what is made of it takes some more.
+    assert peak < 32 << 20
+
+
+def test_more_samples_than_may_be_read_are_not_written(tmp_path: Path) -> None:
+    with pytest.raises(InvalidInput, match="257 golden samples, over 256"):
+        write_golden(tmp_path / "golden.npz", [INPUT] * 257, {"float32": [SCORES] * 257})
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_pickle_is_never_executed(tmp_path: Path) -> None:

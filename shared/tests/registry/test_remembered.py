@@ -17,14 +17,24 @@ SECOND = Assignment("test.sounds", "production", "1.1.0", "b" * 64, 4)
 
 def test_the_last_one_is_remembered(tmp_path: Path) -> None:
     cache = BundleCache(tmp_path, 1000)
-    assert cache.remembered("test.sounds", "production") is None
+    assert cache.remembered("test.sounds", "production") == ()
 
     cache.remember(FIRST)
     cache.remember(SECOND)
 
     again = BundleCache(tmp_path, 1000)
-    assert again.remembered("test.sounds", "production") == SECOND
-    assert again.remembered("test.sounds", "staging") is None
+    assert again.remembered("test.sounds", "production") == (SECOND,)
+    assert again.remembered("test.sounds", "staging") == ()
+
+
+def test_what_served_well_is_remembered_beside_it(tmp_path: Path) -> None:
+    cache = BundleCache(tmp_path, 1000)
+    cache.remember_good(FIRST)
+    assert cache.remembered("test.sounds", "production") == (FIRST,)
+    cache.remember(SECOND)
+    assert cache.remembered("test.sounds", "production") == (SECOND, FIRST)
+    cache.remember_good(SECOND)
+    assert cache.remembered("test.sounds", "production") == (SECOND,)
 
 
 def test_all_that_can_be_read_are_given(tmp_path: Path) -> None:

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import json
+import os
+import signal
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -278,7 +283,7 @@ def until() -> Callable[[Callable[[], bool]], None]:
 
 
 @pytest.fixture
-def serve(make_bundle: MakeBundle) -> Iterator[Serve]:
+def serve(make_bundle: MakeBundle, tmp_path: Path) -> Iterator[Serve]:
     """Starts servers; without settings, of one good bundle. Waits until they serve, unless wait=False."""
     running: list[Running] = []
 
@@ -293,6 +298,7 @@ def serve(make_bundle: MakeBundle) -> Iterator[Serve]:
         if "bundle" not in settings and "tasks" not in settings:
             settings["bundle"] = (make_bundle().path,)
         defaults: dict[str, Any] = {"port": 0, "metrics_port": 0, "concurrency": 2, "grace_seconds": 10.0}
+        defaults["cache_dir"] = tmp_path / "cache"
         server = InferenceServer(ServingSettings(**(defaults | settings)), pipelines)
         server.start()
         channel = grpc.insecure_channel(f"127.0.0.1:{server.port}", options=[("grpc.use_local_subchannel_pool", 1)])
@@ -306,3 +312,83 @@ def serve(make_bundle: MakeBundle) -> Iterator[Serve]:
         one.gate.open()
         one.channel.close()
         one.server.stop(1.0)
+
+
+PIPELINE = """
+import os
+import numpy as np
+from pipit.types import Decoded, LabelScore, Prediction
+
+class Plain:
+    def __init__(self, manifest):
+        self.labels = manifest.labels
+
+    def decode(self, item):
+        return Decoded({"x": item.values[np.newaxis]}, (None,))
+
+    def interpret(self, outputs, decoded):
+        order = np.argsort(-outputs["scores"][0])
+        return [Prediction(tuple(LabelScore(self.labels[i], float(outputs["scores"][0][i])) for i in order))]
+
+    def open_stream(self):
+        return None
+
+
+class Aborts(Plain):
+    def interpret(self, outputs, decoded):
+        os.abort()
+"""
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Path:
+    """A folder with an installed package that brings the tiny task's pipeline."""
+    folder = tmp_path / "site"
+    package = folder / "tiny_task-1.0.dist-info"
+    package.mkdir(parents=True)
+    (folder / "tiny_task.py").write_text(PIPELINE)
+    (package / "METADATA").write_text("Metadata-Version: 2.1\nName: tiny-task\nVersion: 1.0\n")
+    (package / "entry_points.txt").write_text(
+        "[pipit.pipelines]\ntest.tiny = tiny_task:Plain\ntest.aborts = tiny_task:Aborts\n"
+    )
+    return folder
+
+
+class Process:
+    """A started `python -m pipit.serving`, whose log is read line by line."""
+
+    def __init__(self, process: subprocess.Popen[str]) -> None:
+        self._process = process
+        self.pid = process.pid
+
+    def wait_for(self, *events: str) -> dict[str, Any]:
+        assert self._process.stderr is not None
+        for line in self._process.stderr:
+            if line.startswith("{") and (entry := json.loads(line))["event"] in events:
+                return dict(entry)
+        raise AssertionError(f"the process ended without {events}")
+
+    def signal(self, number: signal.Signals) -> None:
+        self._process.send_signal(number)
+
+    def end(self) -> tuple[int, str]:
+        """Reads until the last process that holds the log has ended."""
+        _, rest = self._process.communicate()
+        return self._process.returncode, rest
+
+    def servers(self) -> list[int]:
+        """Of several: their process ids."""
+        children = Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text().split()
+        return [int(pid) for pid in children if "spawn_main" in Path(f"/proc/{pid}/cmdline").read_text()]
+
+
+@pytest.fixture
+def start(site: Path, tmp_path: Path, popen: Callable[..., Any]) -> Callable[..., Process]:
+    def start_one(*arguments: str) -> Process:
+        environment = {key: value for key, value in os.environ.items() if not key.startswith("PIPIT_")}
+        command = [sys.executable, "-m", "pipit.serving", "--port=0", "--metrics-port=0", "--log-format=json"]
+        command.append(f"--cache-dir={tmp_path / 'cache'}")
+        environment |= {"PYTHONPATH": str(site)}
+        return Process(popen([*command, *arguments], stderr=subprocess.PIPE, text=True, env=environment))
+
+    return start_one

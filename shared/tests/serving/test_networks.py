@@ -79,7 +79,7 @@ def test_a_bundle_with_a_broken_second_network_never_answers(
     if broken == "not there":
         (refused.path / "networks/finder.onnx").unlink()
     server.hosts[staged.TASK].desire(desired(refused))
-    until(lambda: "2.0.0" in reason(calls))
+    until(lambda: "2.0.0 was refused" in reason(calls))
     said = {
         "no network": "load: network 'finder'",
         "another network": "golden: ",

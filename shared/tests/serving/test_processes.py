@@ -25,78 +25,10 @@ from pipit.bundle.signing import key_id
 from pipit.registry import RegistryClient
 
 MakeBundle = Callable[..., Any]
+Process = Any
+"""Of conftest."""
 
 REQUEST = pb.ClassifyRequest(input=pb.Input(landmarks=pb.Landmarks(values=[0.1, 0.2, 0.3, 0.4])))
-
-PIPELINE = """
-import numpy as np
-from pipit.types import Decoded, LabelScore, Prediction
-
-class Plain:
-    def __init__(self, manifest):
-        self.labels = manifest.labels
-
-    def decode(self, item):
-        return Decoded({"x": item.values[np.newaxis]}, (None,))
-
-    def interpret(self, outputs, decoded):
-        order = np.argsort(-outputs["scores"][0])
-        return [Prediction(tuple(LabelScore(self.labels[i], float(outputs["scores"][0][i])) for i in order))]
-
-    def open_stream(self):
-        return None
-"""
-
-
-@pytest.fixture
-def site(tmp_path: Path) -> Path:
-    """A folder with an installed package that brings the tiny task's pipeline."""
-    folder = tmp_path / "site"
-    package = folder / "tiny_task-1.0.dist-info"
-    package.mkdir(parents=True)
-    (folder / "tiny_task.py").write_text(PIPELINE)
-    (package / "METADATA").write_text("Metadata-Version: 2.1\nName: tiny-task\nVersion: 1.0\n")
-    (package / "entry_points.txt").write_text("[pipit.pipelines]\ntest.tiny = tiny_task:Plain\n")
-    return folder
-
-
-class Process:
-    """A started `python -m pipit.serving`, whose log is read line by line."""
-
-    def __init__(self, process: subprocess.Popen[str]) -> None:
-        self._process = process
-        self.pid = process.pid
-
-    def wait_for(self, *events: str) -> dict[str, Any]:
-        assert self._process.stderr is not None
-        for line in self._process.stderr:
-            if line.startswith("{") and (entry := json.loads(line))["event"] in events:
-                return dict(entry)
-        raise AssertionError(f"the process ended without {events}")
-
-    def signal(self, number: signal.Signals) -> None:
-        self._process.send_signal(number)
-
-    def end(self) -> tuple[int, str]:
-        """Reads until the last process that holds the log has ended."""
-        _, rest = self._process.communicate()
-        return self._process.returncode, rest
-
-    def servers(self) -> list[int]:
-        """Of several: their process ids."""
-        children = Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text().split()
-        return [int(pid) for pid in children if "spawn_main" in Path(f"/proc/{pid}/cmdline").read_text()]
-
-
-@pytest.fixture
-def start(site: Path, popen: Callable[..., Any]) -> Callable[..., Process]:
-    def start_one(*arguments: str) -> Process:
-        environment = {key: value for key, value in os.environ.items() if not key.startswith("PIPIT_")}
-        command = [sys.executable, "-m", "pipit.serving", "--port=0", "--metrics-port=0", "--log-format=json"]
-        environment |= {"PYTHONPATH": str(site)}
-        return Process(popen([*command, *arguments], stderr=subprocess.PIPE, text=True, env=environment))
-
-    return start_one
 
 
 def health(port: int) -> str:
@@ -208,7 +140,7 @@ def test_a_metrics_port_that_is_taken_keeps_it_from_starting(
 def test_what_keeps_it_from_starting_is_said_without_a_stack(
     start: Callable[..., Process], tmp_path: Path, arguments: list[str], text: str
 ) -> None:
-    process = start("--cache-dir", str(tmp_path / "cache"), *arguments)
+    process = start(*arguments)
     code, said = process.end()
     assert code == 1
     assert text in said

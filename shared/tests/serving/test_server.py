@@ -20,7 +20,7 @@ from pipit.errors import InvalidInput, NotFound, Unavailable
 from pipit.metrics import metric_definitions
 from pipit.rpc.client import open_channel
 from pipit.serving import InferenceServer, ServingSettings
-from pipit.serving.loading import Desired
+from pipit.serving.loading import STEPS, Desired
 from prometheus_client.parser import text_string_to_metric_families
 
 Serve = Callable[..., Any]
@@ -150,7 +150,7 @@ def test_what_has_not_happened_yet_is_shown_as_nothing(serve: Serve, make_bundle
     value = running.server.metrics.registry.get_sample_value
     until(lambda: value("pipit_golden_failures_total", {"task": TASK}) == 1.0)
     assert value("pipit_model_ready", {"task": TASK}) == 0.0
-    outcomes = ("swapped", "fetch", "verify", "load", "golden", "warm", "fault")
+    outcomes = ("swapped", "overtaken", *STEPS, "fault")
     loads = {outcome: value("pipit_model_loads_total", {"task": TASK, "outcome": outcome}) for outcome in outcomes}
     assert loads == dict.fromkeys(outcomes, 0.0) | {"golden": 1.0}
 
