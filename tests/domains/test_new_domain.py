@@ -18,6 +18,7 @@ import pytest
 import yaml
 from pipit.client import Client
 from pipit.deployment import differences, read_domains
+from pipit.deployment.kubernetes import SECRETS
 from pipit.deployment.write import FOLDERS
 from pipit.skeleton import write_task
 
@@ -28,6 +29,8 @@ BY_HAND = {
     "k8s/tools/data-loader.yaml": "whichever trainer's image, to mount a volume",
 }
 """What names a domain outside of its folder, and why."""
+MADE = (*(f"{folder}/" for folder in FOLDERS), SECRETS)
+"""What `make domains` writes: folders that are its own, and one file."""
 TASK = "toys.big_blocks"
 LOAD_PIPELINES = """
 import importlib.metadata
@@ -48,9 +51,7 @@ def configuration() -> list[Path]:
         text=True,
         check=True,
     ).stdout.split("\0")
-    files += [
-        REPOSITORY / name for name in tracked if name and not name.startswith(tuple(f"{each}/" for each in FOLDERS))
-    ]
+    files += [REPOSITORY / name for name in tracked if name and not name.startswith(MADE)]
     return [path for path in files if path.is_file() and path.suffix != ".md"]
 
 
@@ -95,7 +96,7 @@ def repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
     assert written.locks_from == "home_security"
     done = make(root, "domains")
     assert done.returncode == 0, done.stderr
-    assert all(path.startswith(tuple(f"{folder}/" for folder in FOLDERS)) for path in done.stdout.splitlines())
+    assert all(path.startswith(MADE) for path in done.stdout.splitlines())
     return root
 
 
@@ -133,7 +134,7 @@ def test_kubernetes_runs_it_with_every_option(repository: Path) -> None:
     overlay = repository / "k8s/overlays/pi"
     plain = render(overlay)
     document = yaml.safe_load((overlay / "kustomization.yaml").read_text())
-    document["components"] += [f"../../components/{name}" for name in ("autoscaling", "tls", "tls/cert-manager")]
+    document["components"] += [f"../../components/{name}" for name in ("autoscaling", "mutual-tls", "cert-manager")]
     (repository / "k8s/overlays/all").mkdir()
     shutil.copytree(overlay, repository / "k8s/overlays/all", dirs_exist_ok=True)
     (repository / "k8s/overlays/all/kustomization.yaml").write_text(yaml.safe_dump(document))
@@ -144,9 +145,10 @@ def test_kubernetes_runs_it_with_every_option(repository: Path) -> None:
     trainer = plain["CronJob", "toys-big-blocks-trainer"]["spec"]["jobTemplate"]["spec"]["template"]["spec"]
     assert trainer["containers"][0]["args"][0] == "toys.big_blocks"
     assert full["HorizontalPodAutoscaler", "toys-inference"]["spec"]["scaleTargetRef"]["name"] == "toys-inference"
-    assert full["Certificate", "toys-inference"]["spec"]["secretName"] == "toys-inference-tls"
-    volumes = full["StatefulSet", "toys-inference"]["spec"]["template"]["spec"]["volumes"]
-    assert {"toys-inference-tls"} == {each["secret"]["secretName"] for each in volumes if each["name"] == "tls"}
+    assert full["Certificate", "toys-inference"]["spec"]["secretName"] == "toys-inference-certificate"
+    for rendered, secret in ((plain, "toys-inference-tls"), (full, "toys-inference-certificate")):
+        volumes = rendered["StatefulSet", "toys-inference"]["spec"]["template"]["spec"]["volumes"]
+        assert [secret] == [each["secret"]["secretName"] for each in volumes if each["name"] == "tls"]
 
 
 @pytest.mark.docker
