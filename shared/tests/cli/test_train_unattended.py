@@ -70,13 +70,14 @@ def test_a_call_that_breaks_off_leaves_no_page_of_an_earlier_one(train: Any, tmp
     assert not (report / "summary.md").exists()
 
 
-def test_a_refused_publication_leaves_the_gates(train: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(*_: object) -> None:
+def test_a_refused_publication_leaves_the_gates(
+    train: Any, registry: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
         raise NotFound("gone")
 
     monkeypatch.setattr(RegistryClient, "publish", refuse)
-    monkeypatch.setattr("pipit.cli.train.published_versions", lambda *_: {})
-    called = train("train", "--publish", "--report", tmp_path / "report")
+    called = train("train", "--publish", "--registry", registry, "--report", tmp_path / "report")
     assert called.code == ExitCode.NOT_FOUND
     page = (tmp_path / "report" / "summary.md").read_text()
     assert "It was not published." in page
