@@ -59,7 +59,7 @@ def test_known_vulnerabilities_end_the_command_with_an_error(tmp_path: Path) -> 
     for lock in locks:
         (tmp_path / lock).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / lock).touch()
-    command = ["make", "--assume-old=.venv/supply/.ready", "vulnerabilities", "PYTHON=python3"]
+    command = ["make", "--assume-old=.venv/supply/.ready", "vulnerabilities", "PYTHON=python3", "ARGS="]
     (tmp_path / "tests").mkdir()
     (tmp_path / "tests/supply.lock.txt").touch()
     (tmp_path / ".venv/supply/.ready").touch()

@@ -26,7 +26,7 @@ class Record(BaseModel):
     sequence: from 1 on, without gaps. previous: SHA-256 of the stored bytes of the record before, in hexadecimal; empty
     for the first. of: of an outcome, the number of the record that asked; 0 for that one itself. caller: the name of
     the token. address: whence the call came, as gRPC names it. subject: of the action, as in
-    "home_security.sounds 1.2.0". before, after: what stood there, as the registry saw it when the record was written.
+    "garden.birds 1.2.0". before, after: what stood there, as the registry saw it when the record was written.
     """
 
     model_config = ConfigDict(frozen=True, extra="allow")

@@ -8,7 +8,7 @@ A file names each caller by the SHA-256 of their token, so that reading the file
         sha256: 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
       - name: doorbell
         roles: [reader]
-        tasks: [home_security.sounds]      # no others are shown to it, or answer it; not given: all
+        tasks: [garden.birds]              # no others are shown to it, or answer it; not given: all
         sha256: 60303ae22b998861bce3b28f33eec1be758a213c86c93c076dbe9f558c11c752
 
 A token must be random and long (`python -c "import secrets; print(secrets.token_urlsafe(32))"`): a plain SHA-256

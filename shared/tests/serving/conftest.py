@@ -368,6 +368,14 @@ class Process:
                 return dict(entry)
         raise AssertionError(f"the process ended without {events}")
 
+    def wait_for_all(self, *events: str) -> dict[str, dict[str, Any]]:
+        """The first of each, in whatever order they come."""
+        found: dict[str, dict[str, Any]] = {}
+        while missing := [event for event in events if event not in found]:
+            entry = self.wait_for(*missing)
+            found[entry["event"]] = entry
+        return found
+
     def signal(self, number: signal.Signals) -> None:
         self._process.send_signal(number)
 

@@ -48,8 +48,7 @@ def test_a_signal_ends_it_with_code_0(
     start: Callable[..., Process], make_bundle: MakeBundle, number: signal.Signals
 ) -> None:
     process = start("--bundle", str(make_bundle().path))
-    port = process.wait_for("started")["port"]
-    process.wait_for("model_active")
+    port = process.wait_for_all("started", "model_active")["started"]["port"]
     assert classify(port) == "1.0.0"
     assert health(port) == "SERVING"
     process.signal(number)
@@ -191,8 +190,7 @@ def test_a_revocation_outlives_the_power_being_cut(
             operator.publish(make_bundle(key=key).path)
             operator.promote("test.tiny", "1.0.0", "production")
             device = start(*arguments)
-            port = device.wait_for("started")["port"]
-            device.wait_for("model_active")
+            port = device.wait_for_all("started", "model_active")["started"]["port"]
             operator.revoke_key(identity, "stolen")
         assert device.wait_for("model_untrusted")["signed_by"] == identity
         assert classify(port) == "1.0.0"

@@ -90,10 +90,10 @@ def test_what_two_servers_died_of_is_refused_and_the_last_good_one_answers(
     follow: Callable[..., Any], registry: RegistryClient, bad: str
 ) -> None:
     process = follow()
-    port = process.wait_for("started")["port"]
-    assert process.wait_for("model_refused")["step"] == "trial"
-    assert process.wait_for("model_active")["digest"] == bad
-    listed = model(port)
+    told = process.wait_for_all("started", "model_refused", "model_active")
+    assert told["model_refused"]["step"] == "trial"
+    assert told["model_active"]["digest"] == bad
+    listed = model(told["started"]["port"])
     assert listed.identity.version == "1.0.0"
     assert listed.reason.startswith("version 2.0.0 was refused at the step trial: the server ended 2 times, the last ")
     assert listed.reason.endswith("; 1.0.0 goes on answering")
@@ -102,14 +102,14 @@ def test_what_two_servers_died_of_is_refused_and_the_last_good_one_answers(
     assert process.wait_for("model_active")["version"] == "3.0.0"
     registry.promote(TASK, "2.0.0", "production")
     assert process.wait_for("model_active")["version"] == "2.0.0"
-    assert model(port).reason == ""
+    assert model(told["started"]["port"]).reason == ""
 
 
 def test_a_server_without_the_registry_refuses_it_too(follow: Callable[..., Any], start: Start, bad: str) -> None:
     process = start("--tasks", TASK, "--registry", "127.0.0.1:9")
-    port = process.wait_for("started")["port"]
-    assert process.wait_for("model_active")["digest"] == bad
-    assert "version 2.0.0 was refused at the step trial" in model(port).reason
+    told = process.wait_for_all("started", "model_active")
+    assert told["model_active"]["digest"] == bad
+    assert "version 2.0.0 was refused at the step trial" in model(told["started"]["port"]).reason
 
 
 def test_one_power_cut_is_forgiven_and_a_stop_in_order_holds_nothing_against_a_version(
