@@ -81,7 +81,7 @@ def repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
         shutil.copytree(REPOSITORY / folder, root / folder, ignore=shutil.ignore_patterns("secrets", "files", ".env"))
     for name in ("Makefile", "docker-bake.hcl"):
         shutil.copy(REPOSITORY / name, root)
-    for name in (".dockerignore", "services/Dockerfile", "shared/pyproject.toml"):
+    for name in (".dockerignore", "services/Dockerfile", "services/build.lock.txt", "shared/pyproject.toml"):
         (root / name).parent.mkdir(exist_ok=True)
         shutil.copy(REPOSITORY / name, root / name)
     shutil.copytree(REPOSITORY / "shared/pipit", root / "shared/pipit", ignore=shutil.ignore_patterns("__pycache__"))
