@@ -120,7 +120,7 @@ sbom: .venv/supply/.ready ## list what the built images hold, as CycloneDX, in b
 	@set -e; for image in $(or $(ARGS),registry $(foreach domain,$(DOMAINS),$(subst _,-,$(domain))-inference)); do \
 	  services/sbom.sh .venv/supply/bin/cyclonedx-py $(IMAGES)/$$image:$(TAG) build/sbom; done
 
-vulnerabilities: .venv/supply/.ready ## look up what is known of the locked versions (asks pypi.org)
+vulnerabilities: .venv/supply/.ready ## look up what is known of the locked versions (asks PyPI)
 	@code=0; for lock in services/*/*.lock.txt; do echo "$$lock"; \
 	  .venv/supply/bin/pip-audit --strict --no-deps --disable-pip --progress-spinner off --requirement $$lock $(ARGS) || code=1; done; exit $$code
 

@@ -74,24 +74,21 @@ class Publisher:
     def prepare(self, manifest_bytes: bytes, signature: bytes) -> PublishPlan:
         """What of the bundle is missing here.
 
-        Raises InvalidInput for a manifest that is wrong, InputTooLarge, UntrustedSignature where keys are listed and
-        none of them signed, PermissionDenied for a task that is not the caller's, AlreadyExists if the version stands
-        with other content.
+        Raises as `check` does, and AlreadyExists if the version stands with other content.
         """
-        return self._plan(self._check(manifest_bytes, signature))
+        return self._plan(self.check(manifest_bytes, signature))
 
-    def publish(self, manifest_bytes: bytes, signature: bytes, chunks: Iterable[Chunk], actor: str) -> PublishedVersion:
-        """Takes the missing content and publishes.
+    def publish(self, candidate: Candidate, chunks: Iterable[Chunk], actor: str) -> PublishedVersion:
+        """Takes the missing content and publishes what `check` gave.
 
-        Raises as `prepare` does; IntegrityError for content that does not match its digest, InvalidInput if content is
-        still missing when `chunks` ends. Of a version that stands the signature of a further key is kept; it raises
-        InvalidInput while no key is listed, for then nobody knows whose it is.
+        Raises AlreadyExists if the version stands with other content, IntegrityError for content that does not match
+        its digest, InvalidInput if content is still missing when `chunks` ends. Of a version that stands the signature
+        of a further key is kept; it raises InvalidInput while no key is listed, for then nobody knows whose it is.
         """
-        candidate = self._check(manifest_bytes, signature)
         plan = self._plan(candidate)
         if not plan.published:
             self._receive(candidate, plan, chunks)
-            self._uploads.add_blob(candidate.digest, manifest_bytes)
+            self._uploads.add_blob(candidate.digest, candidate.manifest_bytes)
             document = self._document(candidate, actor)
             try:
                 self._versions.add(document)
@@ -120,16 +117,18 @@ class Publisher:
             _log.info("signature_added", task=standing.task, version=standing.version, key=candidate.signed_by)
         return added
 
-    def name_of(self, manifest_bytes: bytes) -> str:
-        """Task and version. Raises InvalidInput for a manifest that is wrong, InputTooLarge."""
-        manifest = _parsed(manifest_bytes)
-        return f"{manifest.task} {manifest.version}"
+    def check(self, manifest_bytes: bytes, signature: bytes) -> Candidate:
+        """What may be published. The signature is looked at before the manifest is parsed.
 
-    def _check(self, manifest_bytes: bytes, signature: bytes) -> Candidate:
-        manifest = _parsed(manifest_bytes)
+        Raises InvalidInput for a manifest that is wrong, InputTooLarge, UntrustedSignature where keys are listed and
+        none of them signed, PermissionDenied for a task that is not the caller's.
+        """
+        if len(manifest_bytes) > MAX_MANIFEST_BYTES:
+            raise InputTooLarge(f"the manifest has {len(manifest_bytes)} bytes; at most {MAX_MANIFEST_BYTES} are taken")
         if len(signature) not in {0, SIGNATURE_BYTES}:
             raise InvalidInput(f"a signature has {SIGNATURE_BYTES} bytes, not {len(signature)}")
         signed_by = self._keys.signer(signature, manifest_bytes)
+        manifest = parse_manifest(manifest_bytes)
         caller().check_task(manifest.task)
         blobs: dict[str, int] = {}
         for relative, entry in manifest.files.items():
@@ -189,12 +188,6 @@ class Publisher:
             gates=evaluate_gates(manifest),
             size=sum(entry.size for entry in manifest.files.values()),
         )
-
-
-def _parsed(manifest_bytes: bytes) -> Manifest:
-    if len(manifest_bytes) > MAX_MANIFEST_BYTES:
-        raise InputTooLarge(f"the manifest has {len(manifest_bytes)} bytes; at most {MAX_MANIFEST_BYTES} are taken")
-    return parse_manifest(manifest_bytes)
 
 
 def _received(

@@ -93,9 +93,10 @@ class RegistryServicer(registry_pb2_grpc.RegistryServiceServicer):  # type: igno
         if first is None or not first.HasField("begin"):
             raise InvalidInput("the first message of a publish must be the manifest (begin)")
         begin = first.begin
-        subject = self._publisher.name_of(begin.manifest)
+        candidate = self._publisher.check(begin.manifest, begin.signature)
+        subject = f"{candidate.manifest.task} {candidate.manifest.version}"
         with self._transfers.publishes.take(), self._audit.act(context, "publish", subject) as act:
-            published = self._publisher.publish(begin.manifest, begin.signature, _chunks(request), caller().name)
+            published = self._publisher.publish(candidate, _chunks(request), caller().name)
             act.after = published.version.digest
         if published.signature_added:
             self._hub.offer(KEYS, self._keys.touch())

@@ -125,6 +125,17 @@ def test_once_a_key_is_listed_bundles_have_to_be_signed(
     ]
 
 
+def test_what_nobody_trusted_signed_is_not_even_parsed(client: RegistryClient) -> None:
+    client.trust_key(listed(FIRST))
+    for signature, text in ((b"", "not signed"), (sign(STRANGE, b"{no manifest"), "not that of a trusted key")):
+        with pytest.raises(UntrustedSignature, match=text):
+            client.prepare_publish(b"{no manifest", signature)
+        with pytest.raises(UntrustedSignature, match=text):
+            client.add_signature(b"{no manifest", signature)
+    with pytest.raises(InvalidInput, match=r"bundle\.yaml"):
+        client.add_signature(b"{no manifest", sign(FIRST, b"{no manifest"))
+
+
 def test_an_expired_key_publishes_nothing_new(store: LocalStore) -> None:
     now = datetime(2026, 11, 29, 12, tzinfo=UTC)
     keys = Keys(store, now=lambda: now)
