@@ -10,6 +10,7 @@ that loads a network and answers a window. Writes `cry_serving.csv`.
 
 from __future__ import annotations
 
+import argparse
 import multiprocessing
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
@@ -53,6 +54,7 @@ Row = dict[str, Any]
 
 def main() -> None:
     """Measures, and writes the table."""
+    argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter).parse_args()
     data = load_settings(DataSettings).data
     assert data is not None, "set PIPIT_DATA"
     write_csv("cry_serving", list(_measured(data)), PACKAGES)
