@@ -8,6 +8,7 @@
     ├── Unavailable                 UNAVAILABLE          loading, draining, or a server that can't be reached
     ├── AlreadyExists               ALREADY_EXISTS       the version stands with other content
     ├── GatesFailed                 FAILED_PRECONDITION  a promotion that quality gates forbid
+    ├── RolloutOpen             FAILED_PRECONDITION  another rollout of the environment is under way
     ├── Conflict                    ABORTED              a lost race: somebody else wrote first
     ├── IntegrityError              DATA_LOSS            digest or signature does not match
     │   └── UntrustedSignature      DATA_LOSS            nobody who is trusted signed; to try again is of no use
@@ -74,6 +75,13 @@ class GatesFailed(PipitError):
     """The bundle does not pass its quality gates."""
 
     status = "FAILED_PRECONDITION"
+
+
+class RolloutOpen(PipitError):
+    """Another rollout of the environment is under way."""
+
+    status = "FAILED_PRECONDITION"
+    reason = "ROLLOUT_OPEN"
 
 
 class Conflict(PipitError):

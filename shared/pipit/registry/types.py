@@ -8,7 +8,8 @@ from typing import Literal
 
 from pipit.bundle.gates import GateResult as GateResult  # noqa: PLC0414 (given on to the users of `Version`)
 
-Action = Literal["promote", "rollback"]
+Action = Literal["promote", "rollback", "stop"]
+"""stop: of a rollout that ended without a move."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,14 +119,32 @@ class Promotion:
 
 
 @dataclass(frozen=True, slots=True)
+class Target:
+    """A version that a device should have at hand. digest: of its manifest."""
+
+    version: str
+    digest: str
+
+
+@dataclass(frozen=True, slots=True)
 class Assignment:
-    """Which version a device should run. version: empty if none was promoted yet; then digest is empty too."""
+    """Which version a device should run. version: empty if none was promoted yet; then digest is empty too.
+
+    rollout, stage: the one that is open, if any. candidate: to be fetched and proven beside what is served; shadow: and
+    run beside it. standby: to be kept loaded, for going back at once. pinned: somebody chose it for this device alone.
+    """
 
     task: str
     environment: str
     version: str
     digest: str
     revision: int
+    rollout: str = ""
+    stage: int = 0
+    candidate: Target | None = None
+    shadow: bool = False
+    standby: Target | None = None
+    pinned: bool = False
 
     def __bool__(self) -> bool:
         """Whether there is anything to run."""

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import get_args
 
 from pipit._pb.pipit.registry.v1 import registry_pb2 as pb
 from pipit.bundle.keys import Endorsement, KeyList, SigningKey
 from pipit.registry.types import (
+    Action,
     Assignment,
     Environment,
     GateResult,
@@ -17,7 +19,10 @@ from pipit.registry.types import (
     Version,
     VersionContent,
 )
+from pipit.rpc.mirror import from_proto, to_proto
 from pipit.rpc.timestamps import moment, timestamp
+
+_ACTIONS: dict[str, Action] = {action: action for action in get_args(Action)}
 
 
 def gate_to_proto(gate: GateResult) -> pb.GateResult:
@@ -124,18 +129,12 @@ def plan_from_proto(message: pb.PreparePublishResponse) -> PublishPlan:
 
 def assignment_to_proto(assignment: Assignment) -> pb.Assignment:
     """See the module."""
-    return pb.Assignment(
-        task=assignment.task,
-        environment=assignment.environment,
-        version=assignment.version,
-        digest=assignment.digest,
-        revision=assignment.revision,
-    )
+    return to_proto(assignment, pb.Assignment)
 
 
 def assignment_from_proto(message: pb.Assignment) -> Assignment:
     """See the module."""
-    return Assignment(message.task, message.environment, message.version, message.digest, message.revision)
+    return from_proto(message, Assignment)
 
 
 def move_to_proto(move: Move) -> pb.Move:
@@ -157,7 +156,7 @@ def move_from_proto(message: pb.Move) -> Move:
     return Move(
         at=moment(message.at),
         actor=message.actor,
-        action="rollback" if message.action == "rollback" else "promote",
+        action=_ACTIONS.get(message.action, "promote"),
         from_version=message.from_version,
         to_version=message.to_version,
         reason=message.reason,

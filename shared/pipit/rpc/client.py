@@ -23,6 +23,7 @@ from pipit.errors import (
     PermissionDenied,
     PipitError,
     QueueFull,
+    RolloutOpen,
     Unauthenticated,
     Unavailable,
     UntrustedSignature,
@@ -50,7 +51,9 @@ _ERRORS: dict[grpc.StatusCode, type[PipitError]] = {
         PermissionDenied,
     )
 }
-_BY_REASON: dict[str, type[PipitError]] = {error.reason: error for error in (InputTooLarge, UntrustedSignature)}
+_BY_REASON: dict[str, type[PipitError]] = {
+    error.reason: error for error in (InputTooLarge, RolloutOpen, UntrustedSignature)
+}
 _Options = list[tuple[str, int | str]]
 _CHANNEL_OPTIONS: _Options = [
     ("grpc.max_receive_message_length", -1),

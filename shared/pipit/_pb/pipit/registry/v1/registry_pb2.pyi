@@ -210,18 +210,38 @@ class ResolveResponse(_message.Message):
     def __init__(self, assignment: _Optional[_Union[Assignment, _Mapping]] = ...) -> None: ...
 
 class Assignment(_message.Message):
-    __slots__ = ("task", "environment", "version", "digest", "revision")
+    __slots__ = ("task", "environment", "version", "digest", "revision", "rollout", "stage", "candidate", "shadow", "standby", "pinned")
     TASK_FIELD_NUMBER: _ClassVar[int]
     ENVIRONMENT_FIELD_NUMBER: _ClassVar[int]
     VERSION_FIELD_NUMBER: _ClassVar[int]
     DIGEST_FIELD_NUMBER: _ClassVar[int]
     REVISION_FIELD_NUMBER: _ClassVar[int]
+    ROLLOUT_FIELD_NUMBER: _ClassVar[int]
+    STAGE_FIELD_NUMBER: _ClassVar[int]
+    CANDIDATE_FIELD_NUMBER: _ClassVar[int]
+    SHADOW_FIELD_NUMBER: _ClassVar[int]
+    STANDBY_FIELD_NUMBER: _ClassVar[int]
+    PINNED_FIELD_NUMBER: _ClassVar[int]
     task: str
     environment: str
     version: str
     digest: str
     revision: int
-    def __init__(self, task: _Optional[str] = ..., environment: _Optional[str] = ..., version: _Optional[str] = ..., digest: _Optional[str] = ..., revision: _Optional[int] = ...) -> None: ...
+    rollout: str
+    stage: int
+    candidate: Target
+    shadow: bool
+    standby: Target
+    pinned: bool
+    def __init__(self, task: _Optional[str] = ..., environment: _Optional[str] = ..., version: _Optional[str] = ..., digest: _Optional[str] = ..., revision: _Optional[int] = ..., rollout: _Optional[str] = ..., stage: _Optional[int] = ..., candidate: _Optional[_Union[Target, _Mapping]] = ..., shadow: _Optional[bool] = ..., standby: _Optional[_Union[Target, _Mapping]] = ..., pinned: _Optional[bool] = ...) -> None: ...
+
+class Target(_message.Message):
+    __slots__ = ("version", "digest")
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    DIGEST_FIELD_NUMBER: _ClassVar[int]
+    version: str
+    digest: str
+    def __init__(self, version: _Optional[str] = ..., digest: _Optional[str] = ...) -> None: ...
 
 class WatchRequest(_message.Message):
     __slots__ = ("device_id", "environment", "tasks", "keys")

@@ -27,7 +27,7 @@ if _version_not_supported:
 
 class RegistryServiceStub:
     """Keeps bundles, and says which version of a task each device runs.
-    Numbers 20 to 39 of Assignment, Environment and WatchRequest are kept for rollouts and device reports.
+    Numbers 26 to 39 of Assignment, and 20 to 39 of Environment and WatchRequest, are kept for rollouts and device reports.
     """
 
     def __init__(self, channel):
@@ -105,7 +105,7 @@ class RegistryServiceStub:
 
 class RegistryServiceServicer:
     """Keeps bundles, and says which version of a task each device runs.
-    Numbers 20 to 39 of Assignment, Environment and WatchRequest are kept for rollouts and device reports.
+    Numbers 26 to 39 of Assignment, and 20 to 39 of Environment and WatchRequest, are kept for rollouts and device reports.
     """
 
     def PreparePublish(self, request, context):
@@ -135,7 +135,7 @@ class RegistryServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def Promote(self, request, context):
-        """Points an environment to a version that passes its quality gates.
+        """Points an environment to a version that passes its quality gates, on every device at once.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -149,7 +149,7 @@ class RegistryServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def Resolve(self, request, context):
-        """Which version this device should run now.
+        """Which version this device should run now; without a device, where the environment points.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -275,7 +275,7 @@ def add_RegistryServiceServicer_to_server(servicer, server):
  # This class is part of an EXPERIMENTAL API.
 class RegistryService:
     """Keeps bundles, and says which version of a task each device runs.
-    Numbers 20 to 39 of Assignment, Environment and WatchRequest are kept for rollouts and device reports.
+    Numbers 26 to 39 of Assignment, and 20 to 39 of Environment and WatchRequest, are kept for rollouts and device reports.
     """
 
     @staticmethod
