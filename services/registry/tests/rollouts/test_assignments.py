@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from model_registry.rollouts.assignment import assignment_for
+from model_registry.assignments import assignment_for
 from model_registry.rollouts.document import RolloutRecord, StageRecord, stages_of
 from model_registry.rollouts.order import canaries, order_of, reached, salt_of
 from pipit.errors import InvalidInput
