@@ -4,21 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from prove_bundles import FAULTS
+from prove_bundles import FAULTS, TASK
 from prove_lead import lead, now
 from prove_lies import lies
-from prove_options import Options, Rows, begin, publish
+from prove_options import FIRST, Options, Rows, begin, publish
+from prove_processes import ENVIRONMENT
 from prove_troubles import aborted, away, clocks, damaged, killed, month, night, operators
 
 
 def promote_now(options: Options) -> Rows:
-    """A good version that goes everywhere at once."""
+    """A good version that goes everywhere at once, and the way back, which each device has on its disk."""
     with options.fleet() as fleet:
         begin(fleet)
         for run in range(1, options.runs + 1):
             outcome = now(fleet, publish(fleet, f"2.0.{run}"))
             assert outcome.failed == 0, f"{outcome.failed} requests failed"
             yield outcome.row("now", run, options.devices)
+            outcome = now(fleet, FIRST, lambda: fleet.client.rollback(TASK, ENVIRONMENT, "prove"))
+            assert outcome.failed == 0, f"{outcome.failed} requests failed"
+            yield outcome.row("roll back of a whole fleet", run, options.devices)
 
 
 def promote_fast(options: Options) -> Rows:
