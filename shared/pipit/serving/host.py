@@ -23,57 +23,30 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import partial
 from time import monotonic
 
 from pipit.errors import NotFound, Unavailable
 from pipit.logging import get_logger
 from pipit.metrics import Metrics
-from pipit.proving import MEMORY, Overtaken, Proof, StepFailed
+from pipit.proving import Overtaken, StepFailed
 from pipit.rpc.server import status_of
-from pipit.serving.loading import FAULT, SIGNATURE, STEPS, Attempt, Desired, ModelLoader
+from pipit.serving.host_meters import OVERTAKEN, HostMeters
+from pipit.serving.loading import FAULT, SIGNATURE, Attempt, Desired, ModelLoader
 from pipit.serving.model import LoadedModel
+from pipit.serving.replaced import ReplacedModels
+from pipit.serving.trust import TrustAlarm
 from pipit.serving.types import ModelState, ModelStatus
+from pipit.serving.wishes import Wish, is_tried_again, told
 
-_FIRST_RETRY = 1.0
-_LAST_RETRY = 60.0
 _LAST_LEASES = 5.0
-"""All in seconds; the last: how long a stop waits for requests that still hold the network."""
-
-OVERTAKEN = "overtaken"
-"""The outcome of a version that was wanted no more before it could answer."""
-
-_TRIED_AGAIN = {
-    "fetch": "can't be fetched and will be tried again",
-    MEMORY: "found too little memory here and will be tried again",
-    FAULT: "could not be loaded, by a fault of this server, and will be tried again",
-}
-"""What is said of a step whose failure says nothing of the bundle."""
+"""Seconds that a stop waits for requests that still hold the network."""
 
 _log = get_logger(__name__)
 
 
 def _nothing() -> None:
     pass
-
-
-def _show_zeros(metrics: Metrics, task: str) -> None:
-    """A counter that appears with its first event hides that event from Prometheus, which sees no increase."""
-    metrics.gauge("pipit_model_ready").labels(task).set(0)
-    metrics.gauge("pipit_model_untrusted").labels(task).set(0)
-    metrics.counter("pipit_golden_failures_total").labels(task)
-    for outcome in ("swapped", OVERTAKEN, *STEPS, FAULT):
-        metrics.counter("pipit_model_loads_total").labels(task, outcome)
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Retired:
-    """A version that was replaced. since: of the monotonic clock."""
-
-    model: LoadedModel
-    since: float
-    on_freed: Callable[[], None]
 
 
 class ModelHost:
@@ -98,30 +71,23 @@ class ModelHost:
         """
         self.task = task
         self.environment = environment
-        self._device = device
         self._loader = loader
-        self._metrics = metrics
+        self._meters = HostMeters(task, device, metrics)
+        self._trust = TrustAlarm(task, loader.trusts, metrics, stops=stops_untrusted)
         self._on_change = on_change
-        _show_zeros(metrics, task)
         self._changed = threading.Condition()
         self._current: LoadedModel | None = None
-        self._desired: Desired | None = None
+        self._wish: Wish | None = None
         self._first: tuple[Desired, ...] = ()
         self._attempt: Attempt | None = None
         self._settled = False
         self._lift = ""
-        self._refused: Desired | None = None
         self._trial_seconds = trial_seconds
         self._on_trial: tuple[Desired, float] | None = None
-        self._refused_step = ""
-        self._retry_at = 0.0
-        self._retry_after = _FIRST_RETRY
         self._reason = "no version is known yet"
         self._on_freed: Callable[[], None] = _nothing
         self._stops_untrusted = stops_untrusted
-        self._retired: list[_Retired] = []
-        self._past_version = ""
-        self._untrusted = False
+        self._replaced = ReplacedModels(self._changed)
         self._stopping = False
         self._thread = threading.Thread(target=self._work, name=f"host {task}", daemon=True)
 
@@ -142,7 +108,7 @@ class ModelHost:
         self.settle()
         with self._changed:
             self._stopping = True
-            self._desired = None
+            self._wish = None
             self._changed.notify_all()
         if self._thread.ident is not None:
             self._thread.join(timeout)
@@ -154,7 +120,7 @@ class ModelHost:
         """
         if desired:
             with self._changed:
-                self._desired, self._first = desired[0], desired
+                self._wish, self._first = Wish(desired[0]), desired
                 self._changed.notify_all()
 
     def desire(self, desired: Desired) -> None:
@@ -165,35 +131,30 @@ class ModelHost:
         with self._changed:
             # What is held against other versions is forgotten: somebody has chosen anew.
             self._lift = desired.digest
-            if desired == self._desired or self._settled:
+            if self._settled or (self._wish is not None and desired == self._wish.desired):
                 return
             overtaken = self._attempt
             if overtaken is not None and (overtaken.desired == desired or overtaken.desired in self._first):
                 overtaken = None
-            self._desired = desired
-            self._refused = None
-            self._retry_at, self._retry_after = 0.0, _FIRST_RETRY
+            self._wish = Wish(desired)
             if self._current is not None and self._current.identity.digest == desired.digest:
                 self._reason = ""
             self._changed.notify_all()
         if overtaken is not None:
             overtaken.cancel()
-        self._metrics.gauge("pipit_model_desired_info").remove_by_labels({"task": self.task})
-        self._metrics.gauge("pipit_model_desired_info").labels(
-            self.task, self._device, desired.version, desired.digest
-        ).set(1)
+        self._meters.show_desired(desired)
 
     def recheck(self) -> None:
         """Says that other keys are trusted than before, or may be; returns at once."""
         with self._changed:
-            if self._refused_step == SIGNATURE:
-                self._refused = None
+            if self._wish is not None:
+                self._wish.lift(SIGNATURE)
             self._changed.notify_all()
 
     def explain(self, reason: str) -> None:
         """Says why nothing is desired, for people."""
         with self._changed:
-            if self._desired is None:
+            if self._wish is None:
                 self._reason = reason
 
     def refuse(self, reason: str) -> None:
@@ -231,7 +192,7 @@ class ModelHost:
         with self._changed:
             model, reason = self._current, self._why()
             at_work = self._attempt is not None and not self._attempt.cancelled.is_set()
-            failed = not at_work and (self._desired is None or self._refused is self._desired)
+            failed = not at_work and (self._wish is None or self._wish.is_refused)
         if model is None:
             state = ModelState.NOT_SERVING if failed else ModelState.LOADING
             return ModelStatus(self.task, self.environment, state, reason)
@@ -257,7 +218,7 @@ class ModelHost:
             attempt = Attempt(desired)
             with self._changed:
                 self._attempt = attempt
-                if self._settled or (desired is not self._desired and desired not in self._first):
+                if self._settled or not self._is_wanted(desired):
                     attempt.cancel()
             try:
                 self._swap_in(attempt)
@@ -269,14 +230,19 @@ class ModelHost:
                     # On to the next of those to start with, unless one of them answers.
                     self._first = () if self._current is not None else self._first[1:]
         self._swap_pointer(None, _nothing)
-        with self._changed:
-            self._changed.wait_for(lambda: all(retired.model.is_drained for retired in self._retired), _LAST_LEASES)
+        self._replaced.wait_all_drained(_LAST_LEASES)
         self._free_drained()
+
+    def _is_wanted(self, desired: Desired) -> bool:
+        return self._is_wish(desired) or desired in self._first
+
+    def _is_wish(self, desired: Desired) -> bool:
+        return self._wish is not None and self._wish.desired is desired
 
     def _fail(self, attempt: Attempt, error: BaseException) -> None:
         desired = attempt.desired
         if attempt.cancelled.is_set() or isinstance(error, Overtaken):
-            self._metrics.counter("pipit_model_loads_total").labels(self.task, OVERTAKEN).inc()
+            self._meters.count_load(OVERTAKEN)
             _log.info("model_overtaken", task=self.task, version=desired.version)
         elif isinstance(error, StepFailed):
             self._keep_reason(desired, error.step, error.error)
@@ -308,15 +274,16 @@ class ModelHost:
                 if self._stopping:
                     return None
                 if not self._lift and (desired := self._to_load()) is not None:
-                    self._retry_at = 0.0
+                    if self._wish is not None:
+                        self._wish.begin()
                     return desired
 
     def _has_work(self) -> bool:
-        waits = self._has_drained() or self._to_load() is not None or self._is_to_judge()
+        waits = self._replaced.any_drained or self._to_load() is not None or self._trust.is_due(self._current)
         return self._stopping or bool(self._lift) or waits
 
     def _longest_wait(self) -> float | None:
-        times = [self._retry_at] if self._retry_at else []
+        times = [] if self._wish is None or self._wish.due_at is None else [self._wish.due_at]
         times += [self._on_trial[1]] if self._on_trial is not None else []
         return min(times) - monotonic() if times else None
 
@@ -339,40 +306,29 @@ class ModelHost:
             return None
         if self._first and self._current is None:
             return self._first[0]
-        desired = self._desired
-        if desired is None or desired is self._refused or monotonic() < self._retry_at:
+        if self._wish is None or not self._wish.is_due:
             return None
+        desired = self._wish.desired
         current = self._current
         active = current is not None and current.identity.digest == desired.digest and self._loader.trusts(current)
         return None if active else desired
 
-    def _is_to_judge(self) -> bool:
-        """Whether trust in what answers has come or gone."""
-        return self._current is not None and self._loader.trusts(self._current) is self._untrusted
-
     def _judge(self) -> None:
-        """Raises the alarm, or stops, where what answers was signed by a key that is trusted no more."""
+        """Stops, where what answers was signed by a key that is trusted no more, and the settings say so."""
         model = self._current
-        untrusted = model is not None and not self._loader.trusts(model)
-        if untrusted is self._untrusted:
+        change = self._trust.judge(model)
+        if model is None or not change:
             return
-        self._untrusted = untrusted
-        self._metrics.gauge("pipit_model_untrusted").labels(self.task).set(untrusted)
-        if model is None:
-            return
-        if not untrusted:
+        if change == "regained":
             with self._changed:
-                if self._desired is not None and self._desired.digest == model.identity.digest:
+                if self._wish is not None and self._wish.desired.digest == model.identity.digest:
                     self._reason = ""
-            return
-        version, signer = model.identity.version, model.signed_by
-        _log.error("model_untrusted", task=self.task, version=version, signed_by=signer, stops=self._stops_untrusted)
-        if self._stops_untrusted:
+        elif self._stops_untrusted:
             self._swap_pointer(None, _nothing)
             with self._changed:
                 self._reason = (
-                    f"version {version} was stopped: nobody who is trusted here signed it ({signer}); sign it with "
-                    "another key (pipit keys sign), or publish another version"
+                    f"version {model.identity.version} was stopped: nobody who is trusted here signed it "
+                    f"({model.signed_by}); sign it with another key (pipit keys sign), or publish another version"
                 )
 
     def _swap_in(self, attempt: Attempt) -> None:
@@ -386,7 +342,7 @@ class ModelHost:
         self._swap_pointer(model, desired.on_freed)
         # It answers from here on, whatever fails: at most, after a start without the registry, the one before it would.
         self._on_trial = desired, monotonic() + self._trial_seconds
-        self._tell(partial(self._count_swap, proof), desired.version)
+        self._tell(partial(self._meters.count_swap, proof), desired.version)
         _log.info(
             "model_active",
             task=self.task,
@@ -396,86 +352,45 @@ class ModelHost:
         )
         self._tell(desired.on_active, desired.version)
 
-    def _count_swap(self, proof: Proof) -> None:
-        self._metrics.gauge("pipit_golden_deviation").labels(self.task).set(proof.deviation)
-        self._metrics.counter("pipit_model_loads_total").labels(self.task, "swapped").inc()
-
     def _swap_pointer(self, model: LoadedModel | None, on_freed: Callable[[], None]) -> None:
         """From here on `model` answers. The one before serves those who hold a lease, then it is freed."""
         with self._changed:
             old, self._current = self._current, model
             if model is None:
                 self._reason = "it was stopped"
-            elif self._desired is None or self._desired is not self._refused:
+            elif self._wish is None or not self._wish.is_refused:
                 self._reason = ""
-            if old is not None:
-                self._retired.append(_Retired(old, monotonic(), self._on_freed))
-            self._on_freed = on_freed
+            old_files, self._on_freed = self._on_freed, on_freed
             self._attempt = None
         self._on_trial = None
         if old is not None and (model is None or model.identity.digest != old.identity.digest):
             # It goes in order.
             self._tell(partial(self._loader.trials.leave, self.task, old.identity.digest), old.identity.version)
         version = self._active_version()
-        self._tell(partial(self._show_active, model), version)
+        self._tell(partial(self._meters.show_active, model), version)
         self._tell(self._on_change, version)
         if old is not None:
-            old.on_drained = self._wake
-            old.retire()
-
-    def _wake(self) -> None:
-        with self._changed:
-            self._changed.notify_all()
-
-    def _has_drained(self) -> bool:
-        return any(retired.model.is_drained for retired in self._retired)
+            self._replaced.add(old, old_files)
 
     def _free_drained(self) -> None:
-        with self._changed:
-            drained = [retired for retired in self._retired if retired.model.is_drained]
-            self._retired = [retired for retired in self._retired if retired not in drained]
-        drains = self._metrics.histogram("pipit_model_load_seconds").labels(self.task, "drain")
-        for retired in drained:
-            identity = retired.model.identity
-            self._tell(retired.model.close, identity.version)
+        for replaced in self._replaced.take_drained():
+            identity = replaced.model.identity
+            self._tell(replaced.model.close, identity.version)
             if self._current is None or self._current.identity.digest != identity.digest:
-                self._tell(retired.on_freed, identity.version)
-            drains.observe(monotonic() - retired.since)
-            self._forget_before(identity.version)
+                self._tell(replaced.on_freed, identity.version)
+            self._meters.count_freed(identity.version, monotonic() - replaced.since, self._active_version())
             _log.info("model_freed", task=self.task, version=identity.version)
-
-    def _forget_before(self, freed: str) -> None:
-        """Keeps the series of the version that answers and of the one before."""
-        if self._past_version not in {"", freed, self._active_version()}:
-            self._metrics.forget(task=self.task, version=self._past_version)
-        self._past_version = freed
 
     def _active_version(self) -> str:
         return "" if self._current is None else self._current.identity.version
 
-    def _show_active(self, model: LoadedModel | None) -> None:
-        info = self._metrics.gauge("pipit_model_active_info")
-        info.remove_by_labels({"task": self.task})
-        self._metrics.gauge("pipit_model_ready").labels(self.task).set(model is not None)
-        if model is not None:
-            identity = model.identity
-            info.labels(self.task, self._device, identity.version, identity.digest, identity.variant).set(1)
-            model.meters.show_expectations(model.manifest.expected)
-
     def _keep_reason(self, desired: Desired, step: str, error: BaseException) -> None:
         _, message = status_of(error, f"{self.task} {step}")
-        tried_again = step in _TRIED_AGAIN
         with self._changed:
-            failed = _TRIED_AGAIN.get(step, f"was refused at the step {step}")
-            self._reason = f"version {desired.version} {failed}: {message}"
-            if not tried_again and self._desired is desired:
-                self._refused, self._refused_step = desired, step
-            elif self._desired is desired:
-                self._retry_at = monotonic() + self._retry_after
-                self._retry_after = min(self._retry_after * 2, _LAST_RETRY)
-        self._metrics.counter("pipit_model_loads_total").labels(self.task, step).inc()
-        if step == "golden":
-            self._metrics.counter("pipit_golden_failures_total").labels(self.task).inc()
-        event = "model_not_loaded" if tried_again else "model_refused"
+            self._reason = told(desired, step, message)
+            if self._wish is not None and self._is_wish(desired):
+                self._wish.fail(step)
+        self._meters.count_load(step)
+        event = "model_not_loaded" if is_tried_again(step) else "model_refused"
         _log.warning(event, task=self.task, version=desired.version, step=step, reason=message)
         self._tell(self._on_change, desired.version)

@@ -72,7 +72,7 @@ def test_the_head_learns_first_and_then_the_last_layers_too(
     assert blocks == {"1", "2"}
     assert not any("feature_extractor" in name or "pos_conv" in name for name in changed)
     assert not any(weight.requires_grad for weight in network.head.encoder.parameters())
-    # Interrupted after the head, it ends with the same weights, but for how attention rounds where memory lies otherwise.
+    # Interrupted after the head, it ends with the same weights, but for how attention rounds in other memory.
     (tmp_path / "again" / "scratch").mkdir(parents=True)
     (tmp_path / "once" / "scratch" / "head.pt").rename(tmp_path / "again" / "scratch" / "head.pt")
     recipe, resumed = small()

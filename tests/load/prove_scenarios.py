@@ -1,0 +1,57 @@
+"""What a fleet is put through. Each scenario gives rows for the CSV, and raises where what must hold does not."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from prove_bundles import FAULTS
+from prove_lead import lead, now
+from prove_lies import lies
+from prove_options import Options, Rows, begin, publish
+from prove_troubles import aborted, away, clocks, damaged, killed, month, night, operators
+
+
+def promote_now(options: Options) -> Rows:
+    """A good version that goes everywhere at once."""
+    with options.fleet() as fleet:
+        begin(fleet)
+        for run in range(1, options.runs + 1):
+            outcome = now(fleet, publish(fleet, f"2.0.{run}"))
+            assert outcome.failed == 0, f"{outcome.failed} requests failed"
+            yield outcome.row("now", run, options.devices)
+
+
+def promote_fast(options: Options) -> Rows:
+    """A good version that goes to one device, to some, to all."""
+    with options.fleet() as fleet:
+        begin(fleet)
+        for run in range(1, options.runs + 1):
+            outcome = lead(fleet, publish(fleet, f"2.0.{run}"))
+            assert (outcome.ended, outcome.failed) == ("all serve", 0), f"{outcome}"
+            yield outcome.row("fast", run, options.devices)
+
+
+def bad_bundles(options: Options) -> Rows:
+    """One for each way to be bad."""
+    with options.fleet() as fleet:
+        begin(fleet)
+        for number, (name, fault) in enumerate(FAULTS.items(), start=3):
+            for run in range(1, options.bad_runs + 1):
+                outcome = lead(fleet, publish(fleet, f"{number}.0.{run}", fault))
+                yield outcome.row(name, run, options.devices)
+
+
+SCENARIOS: dict[str, Callable[[Options], Rows]] = {
+    "now": promote_now,
+    "fast": promote_fast,
+    "bad": bad_bundles,
+    "damaged": damaged,
+    "aborted": aborted,
+    "night": night,
+    "away": away,
+    "clocks": clocks,
+    "month": month,
+    "killed": killed,
+    "operators": operators,
+    "lies": lies,
+}
