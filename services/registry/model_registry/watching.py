@@ -1,4 +1,4 @@
-"""Pushes changes of assignments and of galleries to those who watch.
+"""Pushes changes of environments, of devices' pins and of galleries to those who watch.
 
     a change through this copy ──offer──┐
                                         ├──> latest, by key ──wakes──> every watcher
@@ -19,8 +19,10 @@ from pipit.bundle.keys import KeyList
 from pipit.errors import IntegrityError, Unavailable
 from pipit.galleries import Listing
 from pipit.logging import get_logger
-from pipit.registry.types import Assignment
 from pipit.rpc.places import Places, Share, everything
+
+from model_registry.fleet.records import DeviceRecord
+from model_registry.pointer import Pointer
 
 _log = get_logger("model_registry.watching")
 _LAST_POLL_SECONDS = 1.0
@@ -155,8 +157,15 @@ class Hub(Generic[Key, Item]):
                 away = False
 
 
-RegistryHub = Hub[tuple[str, str], Assignment | KeyList]
-"""By task and environment; the keys that may sign stand under `KEYS`."""
+RegistryHub = Hub[tuple[str, str], Pointer | DeviceRecord | KeyList]
+"""By task and environment; what people made of a device under `device_key`, the keys that may sign under `KEYS`."""
 KEYS = ("", "")
+
+
+def device_key(device_id: str) -> tuple[str, str]:
+    """No task has an empty name."""
+    return "", device_id
+
+
 GalleryHub = Hub[str, Listing]
 """By the gallery's name."""
