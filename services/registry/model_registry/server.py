@@ -35,6 +35,7 @@ from model_registry.audit_servicer import AuditServicer
 from model_registry.environments import Environments
 from model_registry.fleet import servicer as fleet_servicer
 from model_registry.fleet.devices import Devices
+from model_registry.fleet.hub import KEYS, RegistryHub
 from model_registry.fleet.keeper import Keeper
 from model_registry.fleet.records import DeviceRecord, DeviceRecords
 from model_registry.fleet.servicer import FleetServicer
@@ -49,7 +50,7 @@ from model_registry.servicer import METHOD_ROLES, SERVICE, RegistryServicer, Tra
 from model_registry.settings import RegistrySettings
 from model_registry.uploads import MEBIBYTE, Uploads
 from model_registry.versions import Versions
-from model_registry.watching import KEYS, GalleryHub, RegistryHub
+from model_registry.watching import GalleryHub
 
 _OPTIONS = (
     # A device that lost its power does not say so; what it held is free again after this.

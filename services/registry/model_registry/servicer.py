@@ -24,11 +24,11 @@ from model_registry import layout
 from model_registry.audit_log import AuditLog
 from model_registry.environments import Environments
 from model_registry.fleet.devices import Devices
+from model_registry.fleet.hub import KEYS, RegistryHub, device_key
 from model_registry.fleet.view import DeviceView
 from model_registry.keys import Keys
 from model_registry.publishing import Chunk, Publisher
 from model_registry.versions import Versions
-from model_registry.watching import KEYS, RegistryHub, device_key
 
 SERVICE = pb.DESCRIPTOR.services_by_name["RegistryService"].full_name
 _MOST_TASKS = 100

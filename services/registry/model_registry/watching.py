@@ -15,15 +15,11 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager, nullco
 from typing import Any, Generic, Protocol, Self, TypeVar
 
 import grpc
-from pipit.bundle.keys import KeyList
 from pipit.errors import IntegrityError, Unavailable
 from pipit.galleries import Listing
 from pipit.logging import get_logger
 from pipit.rpc.places import Places, Share, everything
 from pipit.rpc.pushes import Push, Pushes
-
-from model_registry.fleet.records import DeviceRecord
-from model_registry.pointer import Pointer
 
 _log = get_logger("model_registry.watching")
 _LAST_POLL_SECONDS = 1.0
@@ -183,16 +179,6 @@ class Hub(Generic[Key, Item]):
                 away = True
             else:
                 away = False
-
-
-RegistryHub = Hub[tuple[str, str], Pointer | DeviceRecord | KeyList]
-"""By task and environment; what people made of a device under `device_key`, the keys that may sign under `KEYS`."""
-KEYS = ("", "")
-
-
-def device_key(device_id: str) -> tuple[str, str]:
-    """No task has an empty name."""
-    return "", device_id
 
 
 GalleryHub = Hub[str, Listing]

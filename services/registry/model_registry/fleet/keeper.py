@@ -9,9 +9,9 @@ from contextlib import suppress
 from pipit.errors import PipitError
 from pipit.logging import get_logger
 
+from model_registry.fleet.hub import RegistryHub, device_key
 from model_registry.fleet.records import DeviceRecords
 from model_registry.fleet.sheets import Sheets
-from model_registry.watching import RegistryHub, device_key
 
 _FIRST_ROUND_SECONDS = 1.0
 """What a start waits for the devices to be read; for a store that does not answer it does not wait."""

@@ -18,10 +18,10 @@ from pipit.rpc.mirror import from_proto, to_proto
 from model_registry import layout
 from model_registry.audit_log import AuditLog
 from model_registry.fleet.devices import Devices
+from model_registry.fleet.hub import RegistryHub, device_key
 from model_registry.fleet.limits import check_report
 from model_registry.fleet.records import DeviceRecord, PinRecord
 from model_registry.versions import Versions
-from model_registry.watching import RegistryHub, device_key
 
 SERVICE = pb.DESCRIPTOR.services_by_name["FleetService"].full_name
 _LONGEST_REASON = 1000
