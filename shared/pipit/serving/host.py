@@ -477,14 +477,13 @@ class ModelHost:
         if old is not None and is_other:
             # It goes in order.
             self._tell(partial(self._loader.trials.leave, self.task, old.identity.digest), old.identity.version)
+        stands_by = stands_by and self._keeps_standby and not is_short
+        if old is not None and stands_by:
+            self._beside.put(Kept(old, old_files))
         version = self._active_version()
         self._tell(partial(self._meters.show_active, model), version)
         self._tell(self._on_change, version)
-        if old is None:
-            return
-        if stands_by and self._keeps_standby and not is_short and self._loader.trusts(old):
-            self._beside.put(Kept(old, old_files))
-        else:
+        if old is not None and not stands_by:
             self._replaced.add(old, old_files)
 
     def _close(self, model: LoadedModel) -> None:
@@ -523,6 +522,7 @@ class ModelHost:
                 self._tell(partial(self._loader.trials.leave, self.task, identity.digest), identity.version)
             _log.info("model_not_kept", task=self.task, version=identity.version, shadow=kept.shadow)
             self._replaced.add(kept.model, kept.on_freed)
+            self._tell(self._on_change, identity.version)
 
     def _free_drained(self) -> None:
         for replaced in self._replaced.take_drained():
