@@ -36,11 +36,16 @@ def example_task() -> str:
 
 
 def help_of(function: Callable[..., Any]) -> str:
-    """The docstring; a paragraph whose first line ends with a colon keeps its lines.
+    """Its docstring, as `help_text` has it."""
+    return help_text(inspect.getdoc(function) or "")
+
+
+def help_text(text: str) -> str:
+    """The text; a paragraph whose first line ends with a colon keeps its lines.
 
     There, TASK becomes a task that is installed, so that an example can be tried as it stands.
     """
-    paragraphs = (inspect.getdoc(function) or "").split("\n\n")
+    paragraphs = text.split("\n\n")
     paragraphs = [
         re.sub(r"\bTASK\b", example_task(), part) if re.match(_EXAMPLES, part) else part for part in paragraphs
     ]

@@ -23,6 +23,7 @@ class ExitCode(IntEnum):
     DEADLINE = 10
     NOT_INSTALLED = 11
     CHECK_FAILED = 12
+    ROLLOUT_STOPPED = 13
     INTERRUPTED = 130
 
 
@@ -40,6 +41,7 @@ MEANINGS = {
     ExitCode.DEADLINE: "time ran out",
     ExitCode.NOT_INSTALLED: "a package that the command needs is not installed",
     ExitCode.CHECK_FAILED: "a check (data check, doctor) found something wrong",
+    ExitCode.ROLLOUT_STOPPED: "the rollout that was waited for was stopped, or another took its place",
     ExitCode.INTERRUPTED: "interrupted with Ctrl-C",
 }
 

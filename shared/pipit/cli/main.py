@@ -30,9 +30,13 @@ class PipitGroup(LazyGroup):
         "publish": LazyCommand("pipit.cli.publish:publish", "Send a bundle to the registry.", _REGISTRY),
         "models": LazyCommand("pipit.cli.models:models", "List versions and environments.", _REGISTRY),
         "promote": LazyCommand("pipit.cli.promote:promote", "Point an environment to a version.", _REGISTRY),
+        "rollout": LazyCommand("pipit.cli.rollout:app", "A version on its way over the devices.", _REGISTRY),
         "rollback": LazyCommand("pipit.cli.promote:rollback", "Point it back to the version before.", _REGISTRY),
         "history": LazyCommand("pipit.cli.history:history", "Who moved an environment, when and why.", _REGISTRY),
         "audit": LazyCommand("pipit.cli.audit:audit", "Who did what; check that the log is whole.", _REGISTRY),
+        "devices": LazyCommand("pipit.cli.devices:app", "Which devices there are; their tokens.", _REGISTRY),
+        "pin": LazyCommand("pipit.cli.pin:pin", "Keep one device at a version.", _REGISTRY),
+        "unpin": LazyCommand("pipit.cli.pin:unpin", "Let it follow its environment again.", _REGISTRY),
         "keys": LazyCommand("pipit.cli.keys:app", "Keys that sign bundles, or seal galleries.", _REGISTRY),
         "serve": LazyCommand("pipit.cli.serve:serve", "Run an inference server.", _SERVE),
         "classify": LazyCommand(

@@ -11,6 +11,7 @@ from pipit.cli.registry import RegistryOption, connected, print_gates
 from pipit.errors import GatesFailed
 
 TaskArgument = Annotated[str, typer.Argument(help='"domain.task".')]
+EnvironmentArgument = Annotated[str, typer.Argument(help="Which environment.")]
 ReasonOption = Annotated[str, typer.Option(help="Why; kept in the history.")]
 
 

@@ -11,11 +11,20 @@ from rich.markup import escape
 
 from pipit.cli.output import mark, plain, print_table
 from pipit.cli.settings import CliSettings
+from pipit.fleet.client import FleetClient
 from pipit.registry import RegistryClient
 from pipit.registry.types import GateResult, Version
 from pipit.settings import load_settings
 
 RegistryOption = Annotated[str, typer.Option("--registry", help="host:port of the registry. (default: PIPIT_REGISTRY)")]
+
+
+@contextmanager
+def connected_fleet(address: str) -> Iterator[FleetClient]:
+    """A client of that registry's fleet service; `address` as in `connected`."""
+    settings = load_settings(CliSettings)
+    with FleetClient(address or settings.registry, **settings.access) as client:
+        yield client
 
 
 @contextmanager

@@ -12,7 +12,14 @@ from typing import Any
 import pytest
 import soundfile
 import structlog
+from google.protobuf.message import Message
+from pipit._pb.pipit.fleet.v1 import fleet_pb2 as fleet_pb
+from pipit._pb.pipit.fleet.v1 import fleet_pb2_grpc
 from pipit.cli.main import app
+from pipit.errors import PipitError
+from pipit.fleet import RolloutView
+from pipit.rpc.mirror import to_proto
+from pipit.rpc.server import bind, build_server
 from typer.testing import CliRunner
 
 LOUDNESS_RECIPE = """
@@ -100,3 +107,48 @@ def registry(tmp_path: Path) -> Iterator[str]:
     server.start()
     yield f"127.0.0.1:{server.port}"
     server.stop()
+
+
+class FakeFleet(fleet_pb2_grpc.FleetServiceServicer):
+    """A registry that says what a test lays down, over a real connection.
+
+    views: what GetRollout says, one after the other, and then the last one for good; an error is raised. answers: of
+    the other methods, by name. asked: every request, in order.
+    """
+
+    def __init__(self) -> None:
+        self.address = ""
+        self.views: list[RolloutView | PipitError] = []
+        self.answers: dict[str, Message | PipitError] = {}
+        self.asked: list[Message] = []
+
+    def GetRollout(self, request: Any, context: Any) -> Any:  # noqa: N802 (gRPC's name)
+        """The next view."""
+        self.asked.append(request)
+        view = self.views.pop(0) if len(self.views) > 1 else self.views[0]
+        if isinstance(view, PipitError):
+            raise view
+        return to_proto(view, fleet_pb.GetRolloutResponse)
+
+    def _answer(self, request: Any, context: Any) -> Any:
+        self.asked.append(request)
+        answer = self.answers[type(request).__name__.removesuffix("Request")]
+        if isinstance(answer, PipitError):
+            raise answer
+        return answer
+
+    StartRollout = PauseRollout = ResumeRollout = AbortRollout = ListRollouts = _answer
+    ListDevices = AddDevice = RemoveDevice = Pin = Unpin = _answer
+
+
+@pytest.fixture
+def fleet(monkeypatch: pytest.MonkeyPatch, pipit: Pipit) -> Iterator[FakeFleet]:
+    """The registry in the settings. Following it costs no time."""
+    service, server = FakeFleet(), build_server()
+    fleet_pb2_grpc.add_FleetServiceServicer_to_server(service, server)
+    service.address = f"127.0.0.1:{bind(server, '127.0.0.1:0')}"
+    server.start()
+    monkeypatch.setenv("PIPIT_REGISTRY", service.address)
+    monkeypatch.setattr("pipit.cli.rollout_follow._POLL_SECONDS", 0.0)
+    yield service
+    server.stop(None)

@@ -14,6 +14,7 @@ from pipit.cli import checks
 from pipit.cli.exit_codes import ExitCode
 from pipit.client import Client
 from pipit.client.faces import FacesClient
+from pipit.fleet import FleetClient
 from pipit.registry import RegistryClient
 
 SECONDS = 0.5
@@ -22,6 +23,9 @@ REGISTRY_COMMANDS = {
     "history": ("test.loudness",),
     "promote": ("test.loudness", "1.0.0"),
     "rollback": ("test.loudness",),
+    "rollout watch": ("test.loudness",),
+    "devices": (),
+    "pin": ("pi-7", "test.loudness", "1.0.0"),
 }
 SERVER_COMMANDS = {
     "classify": ("DOOR", "--timeout", str(SECONDS)),
@@ -74,6 +78,7 @@ def odd() -> Iterator[Callable[[bool], str]]:
 def call(pipit: Any, monkeypatch: pytest.MonkeyPatch, write_tone: Callable[..., Path]) -> Callable[..., Any]:
     """Calls a command whose clients have half a second of patience, with both servers at one address."""
     monkeypatch.setattr("pipit.cli.registry.RegistryClient", partial(RegistryClient, timeout=SECONDS))
+    monkeypatch.setattr("pipit.cli.registry.FleetClient", partial(FleetClient, timeout=SECONDS))
     monkeypatch.setattr("pipit.cli.feedback.Client", partial(Client, timeout=SECONDS))
 
     def impatient(server: str, **options: Any) -> FacesClient:
