@@ -23,7 +23,7 @@ class Seat:
 
     device: None: it was not seen in the last day. live: counts at this stage, of the version that the device should
     serve. before: of the version before, in the hour before the rollout reached it. replay, shadow: of the new version
-    beside the other one.
+    beside the other one. tried: requests that the new version had there, real and replayed.
     """
 
     device_id: str
@@ -37,16 +37,12 @@ class Seat:
     before: Counts = NOTHING
     replay: Counts = NOTHING
     shadow: Counts = NOTHING
+    tried: Counts = NOTHING
 
     @property
     def told(self) -> TaskReport | None:
         """What it said last of the task."""
         return self.processes[0][1] if self.processes else None
-
-    @property
-    def tried(self) -> Counts:
-        """Requests that the new version had there, real and replayed."""
-        return self.replay + self.live if self.canary else self.replay
 
     @property
     def seconds(self) -> float:
@@ -151,6 +147,7 @@ def _seat(
     seconds = processes[0][0].seconds if processes else float("inf")
     pinned = task in device.pinned
     found = _counted(rollout, task, canary, device, rules)
+    live, replay = found.get(WindowKind.LIVE, NOTHING), found.get(WindowKind.REPLAY, NOTHING)
     return Seat(
         name,
         *reached_by,
@@ -158,10 +155,11 @@ def _seat(
         pinned,
         device.online and seconds <= rules.reachable_seconds and not pinned,
         processes,
-        found.get(WindowKind.LIVE, NOTHING),
+        live,
         found.get(WindowKind.BEFORE, NOTHING),
-        found.get(WindowKind.REPLAY, NOTHING),
+        replay,
         found.get(WindowKind.SHADOW, NOTHING),
+        total((replay, live)) if canary else replay,
     )
 
 
