@@ -62,9 +62,10 @@ def test_what_a_rollout_adds_to_a_revision_makes_no_other_move_of_it(tmp_path: P
 
 def test_a_device_that_comes_back_after_a_month_follows_what_is_told_then(tmp_path: Path) -> None:
     SeenRevisions(tmp_path).check(replace(told("1.0.0", 7), rollout="r-1", candidate=Target("2.0.0", "b" * 64)))
-    SeenRevisions(tmp_path).check(
-        replace(told("1.4.0", 61, digest="e"), rollout="r-9", standby=Target("1.3.0", "d" * 64))
-    )
+    canary = replace(told("1.4.0", 61, digest="e"), rollout="r-9", standby=Target("1.3.0", "d" * 64))
+    SeenRevisions(tmp_path).check(canary)
+    with pytest.raises(Conflict, match=r"move 61 \(version 1\.4\.0\)"):
+        SeenRevisions(tmp_path).check(told("1.3.0", 60, digest="d"))
 
 
 def test_a_pin_and_its_end_are_newer_moves(tmp_path: Path) -> None:

@@ -264,6 +264,18 @@ def test_without_memory_nothing_stands_by_and_going_back_needs_no_proof(
     assert (site.proven, site.opened) == (["2.0.0"], ["2.0.0", "1.0.0"])
 
 
+def test_nothing_stands_by_where_the_settings_say_so(serve: Serve, make_bundle: MakeBundle, until: Until) -> None:
+    old, new = make_bundle("1.0.0"), make_bundle("2.0.0", -1.0)
+    site = Site(serve(bundle=(old.path,), standby="off"), old, new)
+    site.canary()
+    until(lambda: version(site.running) == "2.0.0")
+    until(lambda: site.loads("swapped") == 2.0)
+    assert not site.host.report().standby
+    site.told(site.old)
+    until(lambda: version(site.running) == "1.0.0")
+    assert site.opened == ["2.0.0", "1.0.0"]
+
+
 def test_no_request_fails_while_canaries_swap_and_go_back(site: Site, until: Until) -> None:
     stop, failures, answers = threading.Event(), list[Exception](), set[tuple[str, str]]()
 
