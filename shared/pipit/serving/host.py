@@ -25,7 +25,7 @@ version ends with it.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from functools import partial
 from time import monotonic
 from typing import TYPE_CHECKING
@@ -37,11 +37,11 @@ from pipit.proving import MEMORY, Overtaken, StepFailed, memory_is_short
 from pipit.rpc.server import status_of
 from pipit.serving.agenda import Agenda
 from pipit.serving.attempts import Attempt, Desired, Part, Purpose
-from pipit.serving.beside import Kept, ModelsBeside
+from pipit.serving.beside import Kept
 from pipit.serving.host_meters import OVERTAKEN, PREFETCHED, HostMeters
+from pipit.serving.loaded import LoadedVersions, nothing, tell
 from pipit.serving.loading import FAULT, SIGNATURE, ModelLoader
 from pipit.serving.model import LoadedModel
-from pipit.serving.replaced import ReplacedModels
 from pipit.serving.trust import TrustAlarm
 from pipit.serving.types import ModelState, ModelStatus
 from pipit.serving.wishes import Wish, is_tried_again, told
@@ -58,10 +58,6 @@ _log = get_logger(__name__)
 
 
 _NO_PART = Part()
-
-
-def _nothing() -> None:
-    pass
 
 
 def _no_replay(model: LoadedModel, cancelled: threading.Event) -> None:
@@ -82,7 +78,7 @@ class ModelHost:
         device: str,
         loader: ModelLoader,
         metrics: Metrics,
-        on_change: Callable[[], None] = _nothing,
+        on_change: Callable[[], None] = nothing,
         trial_seconds: float = 60.0,
         *,
         stops_untrusted: bool = False,
@@ -107,19 +103,20 @@ class ModelHost:
         self._on_change = on_change
         self._changed = threading.Condition()
         self._agenda = Agenda()
-        self._current: LoadedModel | None = None
-        self._since = 0.0
-        self._before = ""
+        self._loaded = LoadedVersions(
+            task,
+            loader,
+            self._meters,
+            self._changed,
+            self._tell_change,
+            self._tell_shadow,
+            trial_seconds,
+            keeps_standby=keeps_standby,
+        )
         self._attempt: Attempt | None = None
         self._chosen_anew = False
-        self._trial_seconds = trial_seconds
-        self._on_trial: tuple[Desired, float] | None = None
         self._reason = "no version is known yet"
-        self._on_freed: Callable[[], None] = _nothing
         self._stops_untrusted = stops_untrusted
-        self._keeps_standby = keeps_standby
-        self._beside = ModelsBeside()
-        self._replaced = ReplacedModels(self._changed)
         self._stopping = False
         self._thread = threading.Thread(target=self._work, name=f"host {task}", daemon=True)
 
@@ -166,10 +163,10 @@ class ModelHost:
             agenda, attempt = self._agenda, self._attempt
             if agenda.is_settled:
                 return
-            is_new = agenda.desire(desired, part, self._before)
-            goes_on = attempt is not None and agenda.wants(attempt, self._active_digest())
+            is_new = agenda.desire(desired, part, self._loaded.before)
+            goes_on = attempt is not None and agenda.wants(attempt, self._loaded.digest)
             agenda.renew_candidate(attempt if goes_on else None)
-            if self._active_digest() == desired.digest and agenda.wish is not None and not agenda.wish.is_refused:
+            if self._loaded.digest == desired.digest and agenda.wish is not None and not agenda.wish.is_refused:
                 self._reason = ""
             self._changed.notify_all()
         if attempt is not None and not goes_on:
@@ -204,7 +201,7 @@ class ModelHost:
         if environment and environment != self.environment:
             raise NotFound(f"{self.task} is served from environment {self.environment!r} here, not {environment!r}")
         while True:
-            model = self._current
+            model = self._loaded.current
             if model is None:
                 raise Unavailable(f"{self.task} does not answer yet ({self._why()}); try again later")
             if version and version != model.identity.version:
@@ -214,12 +211,12 @@ class ModelHost:
 
     def is_current(self, model: LoadedModel) -> bool:
         """Whether this is the version that answers now."""
-        return self._current is model
+        return self._loaded.current is model
 
     @property
     def is_serving(self) -> bool:
         """Whether the task answers."""
-        return self._current is not None
+        return self._loaded.current is not None
 
     @property
     def part(self) -> Part:
@@ -229,7 +226,7 @@ class ModelHost:
     def status(self) -> ModelStatus:
         """The task's state, with its reason."""
         with self._changed:
-            model, reason = self._current, self._why()
+            model, reason = self._loaded.current, self._why()
             failed = self._under_way() is None and self._agenda.is_failed
         if model is None:
             state = ModelState.NOT_SERVING if failed else ModelState.LOADING
@@ -252,7 +249,7 @@ class ModelHost:
         from pipit.serving.task_report import task_report  # noqa: PLC0415
 
         with self._changed:
-            model, agenda = self._current, self._agenda
+            model, agenda = self._loaded.current, self._agenda
             proof = None if model is None else self._loader.proof(model.identity.digest)
             return task_report(
                 self.task,
@@ -260,9 +257,9 @@ class ModelHost:
                 None if model is None else model.identity,
                 self._reason if agenda.wish is None or not agenda.wish.reason else agenda.wish.reason,
                 is_failed=self._under_way() is None and agenda.is_failed,
-                active_seconds=0.0 if model is None else monotonic() - self._since,
+                active_seconds=0.0 if model is None else monotonic() - self._loaded.since,
                 deviation=None if proof is None else proof.deviation,
-                standby=bool(agenda.part.standby) and agenda.part.standby in self._beside,
+                standby=bool(agenda.part.standby) and agenda.part.standby in self._loaded.beside,
             )
 
     def _under_way(self) -> Attempt | None:
@@ -287,11 +284,13 @@ class ModelHost:
                     self._attempt = None
                     if attempt.purpose is Purpose.ANSWER:
                         # On to the next of those to start with, unless one of them answers.
-                        self._agenda.first = () if self._current is not None else self._agenda.first[1:]
-        self._drop_beside(stays=())
-        self._swap_pointer(None, _nothing)
-        self._replaced.wait_all_drained(_LAST_LEASES)
-        self._free_drained()
+                        first = self._agenda.first
+                        is_over = self._loaded.current is not None
+                        self._agenda.first = () if is_over else tuple(one for one in first if one != attempt.desired)
+        self._loaded.drop_beside(())
+        self._swap_pointer(None)
+        self._loaded.replaced.wait_all_drained(_LAST_LEASES)
+        self._loaded.free_drained()
 
     def _go(self, attempt: Attempt) -> None:
         if attempt.purpose is Purpose.ANSWER:
@@ -314,27 +313,26 @@ class ModelHost:
 
     def _let_go(self, desired: Desired) -> None:
         """Says that its files are needed no more, unless it is loaded: one that was loaded anew may be the same."""
-        if not self._is_loaded(desired.digest):
+        if not self._loaded.has(desired.digest):
             self._tell(desired.on_freed, desired.version)
 
-    def _is_loaded(self, digest: str) -> bool:
-        return digest == self._active_digest() or digest in self._beside
+    def _tell_change(self) -> None:
+        self._on_change()
+
+    def _tell_shadow(self, model: LoadedModel | None) -> None:
+        self.on_shadow(model)
 
     def _tell(self, callback: Callable[[], object], version: str) -> None:
-        """Calls what belongs to somebody else, whose failure is not ours."""
-        try:
-            callback()
-        except BaseException as error:
-            _log.error("callback_failed", task=self.task, version=version, exc_info=error)
+        tell(callback, self.task, version)
 
     def _next(self) -> Attempt | None:
         """Waits for something to do, freeing what has drained meanwhile. None: stop."""
         while True:
-            self._free_drained()
-            self._end_trial()
+            self._loaded.free_drained()
+            self._loaded.end_trial()
             self._lift_refusals()
             self._judge()
-            self._drop_beside(self._agenda.beside)
+            self._drop_beside()
             with self._changed:
                 self._changed.wait_for(self._has_work, self._longest_wait())
                 if self._stopping:
@@ -345,24 +343,25 @@ class ModelHost:
                     return attempt
 
     def _has_work(self) -> bool:
-        waits = self._replaced.any_drained or self._to_do() is not None or self._trust.is_due(self._current)
-        waits = waits or bool(self._beside.besides(self._agenda.beside))
+        loaded = self._loaded
+        waits = loaded.replaced.any_drained or self._to_do() is not None or self._trust.is_due(loaded.current)
+        waits = waits or bool(loaded.beside.besides(self._agenda.beside))
         return self._stopping or self._chosen_anew or waits
 
     def _longest_wait(self) -> float | None:
         times = self._agenda.due_times
-        times += [self._on_trial[1]] if self._on_trial is not None else []
-        times += [monotonic() + _LOOK_AT_MEMORY] if self._beside else []
+        times += [self._loaded.on_trial[1]] if self._loaded.on_trial is not None else []
+        times += [monotonic() + _LOOK_AT_MEMORY] if self._loaded.beside else []
         return min(times) - monotonic() if times else None
 
     def _to_do(self) -> Attempt | None:
-        current, candidate = self._current, self._agenda.candidate
+        current, candidate = self._loaded.current, self._agenda.candidate
         active = None
         if current is not None:
             active = current.identity.digest if self._loader.trusts(current) else ""
-        has_shadow = candidate is not None and candidate.desired.digest in self._beside
+        has_shadow = candidate is not None and candidate.desired.digest in self._loaded.beside
         # The disk keeps one version that has yet to show that the server lives with it.
-        return self._agenda.next(active, has_shadow=has_shadow, may_shadow=self._on_trial is None)
+        return self._agenda.next(active, has_shadow=has_shadow, may_shadow=self._loaded.on_trial is None)
 
     def _lift_refusals(self) -> None:
         with self._changed:
@@ -371,17 +370,9 @@ class ModelHost:
         if is_due and chosen:
             self._tell(partial(self._loader.trials.lift, self.task, *chosen), "")
 
-    def _end_trial(self) -> None:
-        """Says that the version that answers is good, once it has answered for long enough."""
-        if self._on_trial is not None and monotonic() >= self._on_trial[1]:
-            desired, self._on_trial = self._on_trial[0], None
-            self._tell(partial(self._loader.trials.confirm, self.task, desired.digest), desired.version)
-            self._tell(desired.on_good, desired.version)
-            _log.info("model_good", task=self.task, version=desired.version, digest=desired.digest)
-
     def _judge(self) -> None:
         """Stops, where what answers was signed by a key that is trusted no more, and the settings say so."""
-        model = self._current
+        model = self._loaded.current
         change = self._trust.judge(model)
         if model is None or not change:
             return
@@ -390,7 +381,7 @@ class ModelHost:
                 if self._agenda.wish is not None and self._agenda.wish.desired.digest == model.identity.digest:
                     self._reason = ""
         elif self._stops_untrusted:
-            self._swap_pointer(None, _nothing)
+            self._swap_pointer(None)
             with self._changed:
                 self._reason = (
                     f"version {model.identity.version} was stopped: nobody who is trusted here signed it "
@@ -414,38 +405,34 @@ class ModelHost:
             raise StepFailed(MEMORY, Unavailable("too little is free to keep a second version loaded; free some"))
         model, _ = self._loader.prepare(self.task, attempt)
         if attempt.cancelled.is_set():
-            self._close(model)
+            self._loaded.close(model)
             raise Overtaken
-        self._beside.put(Kept(model, desired.on_freed, shadow=True))
         _log.info("model_in_shadow", task=self.task, version=desired.version)
-        self._tell(partial(self.on_shadow, model), desired.version)
+        self._loaded.put(Kept(model, desired.on_freed, shadow=True))
 
     def _swap_in(self, attempt: Attempt) -> None:
         desired = attempt.desired
-        kept = self._take_beside(desired.digest)
+        kept = self._loaded.take(desired.digest)
         proof = self._loader.proof(desired.digest)
         if kept is None:
             model, proof = self._loader.prepare(self.task, attempt)
         else:
             model = kept.model
-        if self._current is not None and self._agenda.part.rollout and not self._agenda.is_returning:
+        if self.is_serving and self._agenda.part.rollout and not self._agenda.is_returning:
             self._tell(partial(self.before_swap, model, attempt.cancelled), desired.version)
         if attempt.cancelled.is_set():
             if kept is None:
-                self._close(model)
+                self._loaded.close(model)
             else:
-                self._put_beside(kept)
+                self._loaded.put(kept)
             raise Overtaken
-        self._end_trial()
+        self._loaded.end_trial()
         self._swap_pointer(model, desired.on_freed)
         # It answers from here on, whatever fails: at most, after a start without the registry, the one before it would.
-        if kept is not None:
-            begin = partial(self._loader.trials.begin, self.task, desired.version, desired.digest)
-            self._tell(begin, desired.version)
+        self._loaded.begin_trial(desired, opened=kept is None)
         with self._changed:
             if (wish := self._agenda.wish_of(attempt)) is not None:
                 wish.succeed()
-        self._on_trial = desired, monotonic() + self._trial_seconds
         self._tell(partial(self._meters.count_swap, proof), desired.version)
         _log.info(
             "model_active",
@@ -457,87 +444,26 @@ class ModelHost:
         )
         self._tell(desired.on_active, desired.version)
 
-    def _swap_pointer(self, model: LoadedModel | None, on_freed: Callable[[], None]) -> None:
-        """From here on `model` answers. The one before serves those who hold a lease, then it is freed or stands by."""
-        is_short = memory_is_short()
+    def _swap_pointer(self, model: LoadedModel | None, on_freed: Callable[[], None] = nothing) -> None:
+        """From here on `model` answers."""
         with self._changed:
-            old, self._current = self._current, model
-            self._since = monotonic()
             if model is None:
                 self._reason = "it was stopped"
-            elif self._agenda.wish is None or not self._agenda.wish.is_refused:
+            elif not self._agenda.is_failed:
                 self._reason = ""
-            old_files, self._on_freed = self._on_freed, on_freed
             self._attempt = None
-            is_other = old is not None and (model is None or model.identity.digest != old.identity.digest)
-            if old is not None and is_other:
-                self._before = old.identity.digest
-            stands_by = is_other and model is not None and self._before == self._agenda.part.standby
-        self._on_trial = None
-        if old is not None and is_other:
-            # It goes in order.
-            self._tell(partial(self._loader.trials.leave, self.task, old.identity.digest), old.identity.version)
-        stands_by = stands_by and self._keeps_standby and not is_short
-        if old is not None and stands_by:
-            self._beside.put(Kept(old, old_files))
-        version = self._active_version()
-        self._tell(partial(self._meters.show_active, model), version)
-        self._tell(self._on_change, version)
-        if old is not None and not stands_by:
-            self._replaced.add(old, old_files)
+            standby = self._agenda.part.standby
+        self._loaded.swap(model, on_freed, standby)
 
-    def _close(self, model: LoadedModel) -> None:
-        """Of what never answered."""
-        identity = model.identity
-        self._tell(partial(self._loader.trials.leave, self.task, identity.digest), identity.version)
-        self._tell(model.close, identity.version)
-
-    def _take_beside(self, digest: str) -> Kept | None:
-        """What is loaded of a version, if it may answer."""
-        kept = self._beside.take(digest)
-        if kept is not None and kept.shadow:
-            self._tell(partial(self.on_shadow, None), kept.model.identity.version)
-        if kept is not None and not self._loader.trusts(kept.model):
-            self._replaced.add(kept.model, kept.on_freed)
-            return None
-        return kept
-
-    def _put_beside(self, kept: Kept) -> None:
-        self._beside.put(kept)
-        if kept.shadow:
-            self._tell(partial(self.on_shadow, kept.model), kept.model.identity.version)
-
-    def _drop_beside(self, stays: Collection[str]) -> None:
-        """Frees what is loaded and need not be, or may not: with too little memory, or trusted no more."""
-        if self._beside and memory_is_short():
-            stays = ()
+    def _drop_beside(self) -> None:
+        """Frees what stands beside and need not, or all of it where memory is short."""
+        stays = self._agenda.beside
+        if self._loaded.beside and memory_is_short():
+            stays = set()
             with self._changed:
                 if self._agenda.candidate is not None:
                     self._agenda.candidate.fail(MEMORY, "too little memory is free to keep a second version loaded")
-        for kept in self._beside.besides(stays):
-            identity = kept.model.identity
-            self._beside.take(kept.digest)
-            if kept.shadow:
-                self._tell(partial(self.on_shadow, None), identity.version)
-                self._tell(partial(self._loader.trials.leave, self.task, identity.digest), identity.version)
-            _log.info("model_not_kept", task=self.task, version=identity.version, shadow=kept.shadow)
-            self._replaced.add(kept.model, kept.on_freed)
-            self._tell(self._on_change, identity.version)
-
-    def _free_drained(self) -> None:
-        for replaced in self._replaced.take_drained():
-            identity = replaced.model.identity
-            self._tell(replaced.model.close, identity.version)
-            if not self._is_loaded(identity.digest):
-                self._tell(replaced.on_freed, identity.version)
-            self._meters.count_freed(identity.version, monotonic() - replaced.since, self._active_version())
-            _log.info("model_freed", task=self.task, version=identity.version)
-
-    def _active_version(self) -> str:
-        return "" if self._current is None else self._current.identity.version
-
-    def _active_digest(self) -> str:
-        return "" if self._current is None else self._current.identity.digest
+        self._loaded.drop_beside(stays)
 
     def _keep_reason(self, attempt: Attempt, step: str, error: BaseException) -> None:
         desired = attempt.desired
