@@ -12,7 +12,7 @@ from types import TracebackType
 from pipit.bundle import Bundle
 from pipit.cli.demo.clips import Clip
 from pipit.client import Client
-from pipit.errors import PipitError
+from pipit.errors import PipitError, Unavailable
 
 _PAUSE_SECONDS = 0.1
 """Between an answer and the next question: enough of them for a rule, and room for the servers beside them."""
@@ -28,12 +28,13 @@ class Callers:
         """addresses: host:port by device."""
         self.answered: Counter[tuple[str, str]] = Counter()
         self.failed: Counter[str] = Counter()
+        self._devices = tuple(addresses)
         self._task = task
         self._bundle = bundle
         self._clips = clips
         self._ends = threading.Event()
         self._last: dict[str, float] = {}
-        self._lock = threading.Lock()
+        self._changed = threading.Condition()
         self._threads = [
             threading.Thread(target=self._ask, args=(device, address), name=f"asks {device}", daemon=True)
             for device, address in addresses.items()
@@ -50,6 +51,19 @@ class Callers:
         self._ends.set()
         for thread in self._threads:
             thread.join(30.0)
+
+    def wait_for(self, answers: int, seconds: float) -> None:
+        """Until each device has given so many. Raises Unavailable after `seconds`, with what went wrong."""
+        with self._changed:
+            if not self._changed.wait_for(lambda: self._fewest() >= answers, seconds):
+                wrong = "; ".join(self.failed) or "they are slow"
+                raise Unavailable(f"a device gave {self._fewest()} answers in {seconds:.0f} s, not {answers}: {wrong}")
+
+    def _fewest(self) -> int:
+        of_device: Counter[str] = Counter()
+        for (device, _), count in self.answered.items():
+            of_device[device] += count
+        return min(of_device[device] for device in self._devices)
 
     @property
     def asked(self) -> int:
@@ -71,10 +85,11 @@ class Callers:
                     return
                 try:
                     answer = client.classify(clip.path)
-                    with self._lock:
+                    with self._changed:
                         self.answered[device, answer.model.version] += 1
                         self._last[answer.model.version] = time.time()
+                        self._changed.notify_all()
                     client.feedback(answer, clip.expected(self._bundle.manifest))
                 except PipitError as error:
-                    with self._lock:
+                    with self._changed:
                         self.failed[str(error)] += 1

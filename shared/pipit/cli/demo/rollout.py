@@ -25,6 +25,8 @@ from pipit.registry import RegistryClient
 DEVICES = ("pi-hall", "pi-kitchen", "pi-attic")
 """The ids of the demo's servers; the first one is that of the demo without a rollout, too."""
 _LONGEST_SECONDS = 110.0
+_USUAL_ANSWERS = 40
+"""Of each device, before the rollout: what people say of the version that is to be replaced."""
 
 
 def run_rollout(
@@ -49,6 +51,7 @@ def run_rollout(
         publish_signed(client, bad.path, CliSettings(signing_key=state / "signing.pem"))
     say(f"rollout: {', '.join(addresses)} are asked all the time, and people say whether they are right")
     with Callers(addresses, task, bundle, clips) as callers, FleetClient(registry) as fleet:
+        callers.wait_for(_USUAL_ANSWERS, _LONGEST_SECONDS)
         started = fleet.start_rollout(
             task, version, environment, reason="its labels are mixed up", override_gates=True, supersede=True
         ).rollout
