@@ -1,13 +1,11 @@
-"""A registry and many servers as processes of their own on loopback, and the callers that ask all of them.
+"""A registry, many servers, and the callers that ask all of them.
 
-A process that ends by itself is started anew, as a device's service manager does.
+A server that ends by itself is started anew, as a device's service manager does.
 """
 
 from __future__ import annotations
 
-import os
 import signal
-import subprocess
 import sys
 import threading
 import time
@@ -17,120 +15,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import grpc
 import numpy as np
 from pipit._pb.pipit.inference.v1 import inference_pb2 as pb
-from pipit._pb.pipit.inference.v1 import inference_pb2_grpc
+from pipit.bundle import Bundle
 from pipit.cli.demo.processes import free_port
 from pipit.errors import PipitError
 from pipit.fleet import FleetClient
 from pipit.registry import RegistryClient
-from prove_bundles import TASK, draw
-
-ENVIRONMENT = "production"
-RESTART_SECONDS = 1.0
-"""After which a process that ended by itself is started anew."""
-_CHANNEL = [
-    ("grpc.use_local_subchannel_pool", 1),
-    ("grpc.initial_reconnect_backoff_ms", 100),
-    ("grpc.min_reconnect_backoff_ms", 100),
-    ("grpc.max_reconnect_backoff_ms", 500),
-]
-
-
-class Process:
-    """One that can be started again and again. restarts: how often it was started after it had ended by itself."""
-
-    def __init__(self, name: str, command: list[str], environment: Mapping[str, str], log: Path) -> None:
-        self.name = name
-        self.restarts = 0
-        self.environment = dict(environment)
-        self._command = command
-        self._log = log
-        self._process: subprocess.Popen[bytes] | None = None
-        self._ended_at = 0.0
-
-    @property
-    def pid(self) -> int:
-        """Of the process that runs."""
-        assert self._process is not None
-        return self._process.pid
-
-    @property
-    def is_on(self) -> bool:
-        """Whether it was started and not stopped; it may have ended by itself."""
-        return self._process is not None
-
-    def start(self) -> None:
-        """Its log goes on where it was."""
-        with self._log.open("ab") as log:
-            self._process = subprocess.Popen(
-                self._command, env=self.environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log
-            )
-
-    def restart_if_ended(self) -> None:
-        """To be called again and again."""
-        if self._process is None or self._process.poll() is None:
-            return
-        if not self._ended_at:
-            self._ended_at = time.monotonic()
-        elif time.monotonic() - self._ended_at >= RESTART_SECONDS:
-            self._ended_at = 0.0
-            self.restarts += 1
-            self.start()
-
-    def stop(self, number: signal.Signals = signal.SIGTERM) -> None:
-        """SIGKILL: as if the power went."""
-        process, self._process = self._process, None
-        if process is None:
-            return
-        process.send_signal(number)
-        process.send_signal(signal.SIGCONT)
-        try:
-            process.wait(30)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-
-    def freeze(self) -> None:
-        """It is there, and says nothing any more."""
-        os.kill(self.pid, signal.SIGSTOP)
-
-    def thaw(self) -> None:
-        """It goes on."""
-        os.kill(self.pid, signal.SIGCONT)
-
-
-class Device(Process):
-    """A server that follows the registry."""
-
-    def __init__(self, name: str, registry: str, folder: Path, site: Path, extra: Mapping[str, str]) -> None:
-        """extra: further variables."""
-        port = free_port()
-        command = [sys.executable, "-m", "pipit.serving", f"--port={port}", "--metrics-port=0", "--concurrency=2"]
-        command += [f"--registry={registry}", f"--tasks={TASK}", f"--environment={ENVIRONMENT}", f"--device-id={name}"]
-        command += [f"--cache-dir={folder / name}", "--log-format=json"]
-        super().__init__(name, command, _clean({"PYTHONPATH": str(site), **extra}), folder / f"{name}.log")
-        self.cache = folder / name
-        self.channel = grpc.insecure_channel(f"127.0.0.1:{port}", _CHANNEL)
-        self.stub = inference_pb2_grpc.InferenceServiceStub(self.channel)
-
-    def version(self) -> str:
-        """What answers here; empty: nothing, or nobody."""
-        return _version_of(self.stub.ListModels.future(pb.ListModelsRequest(), timeout=2))
-
-
-def _version_of(call: Any) -> str:
-    try:
-        models = call.result().models
-    except grpc.RpcError:
-        return ""
-    return str(models[0].identity.version) if models else ""
-
-
-def _clean(extra: Mapping[str, str]) -> dict[str, str]:
-    """This process's environment without Pipit's settings."""
-    return {name: value for name, value in os.environ.items() if not name.startswith("PIPIT_")} | dict(extra)
+from prove_bundles import Fault, draw, make_bundle
+from prove_processes import Device, Process, clean, version_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,11 +104,12 @@ class Fleet:
         site: Path,
         devices: int,
         rate: float,
-        registry_settings: Mapping[str, str] | None = None,
-        device_settings: Callable[[int], Mapping[str, str]] = lambda _: {},
+        registry_settings: Mapping[str, str],
+        device_settings: Callable[[int], Mapping[str, str]],
         token: str | None = None,
     ) -> None:
-        """rate: requests a second of each device. device_settings: further variables of a device, by its number.
+        """rate: requests a second of each device. registry_settings, device_settings: further variables, the latter
+        by the device's number.
 
         token: of an operator and publisher.
         """
@@ -228,10 +122,10 @@ class Fleet:
             "PIPIT_REGISTRY_PORT": str(port),
             "PIPIT_REGISTRY_METRICS_PORT": "0",
             "PIPIT_REGISTRY_LOG_FORMAT": "json",
-            **(registry_settings or {}),
+            **registry_settings,
         }
         log = folder / "registry.log"
-        self.registry = Process("registry", [sys.executable, "-m", "model_registry"], _clean(environment), log)
+        self.registry = Process("registry", [sys.executable, "-m", "model_registry"], clean(environment), log)
         self.devices = [
             Device(f"pi-{number:02d}", self.address, folder, site, device_settings(number))
             for number in range(1, devices + 1)
@@ -254,8 +148,7 @@ class Fleet:
         if hasattr(self, "traffic"):
             self.traffic.stop()
         for process in (*self.devices, self.registry):
-            if process.is_on:
-                process.stop(signal.SIGKILL)
+            process.stop(signal.SIGKILL)
         self.client.close()
         self.rollouts.close()
         for device in self.devices:
@@ -272,14 +165,33 @@ class Fleet:
             return False
         return True
 
-    def start_devices(self, version: str, at_once: int = 4) -> None:
-        """Some at a time, for each start takes a second of a processor; then the callers begin."""
+    def publish(self, version: str, fault: Fault | None = None) -> Bundle:
+        """Makes a bundle and gives it to the registry. fault: None: a good one."""
+        bundle = make_bundle(self.folder, version, fault)
+        self.client.publish(bundle.path)
+        return bundle
+
+    def restart_registry(self, environment: Mapping[str, str], number: signal.Signals = signal.SIGTERM) -> None:
+        """Ends it by that signal; starts it two seconds later, and waits until it answers."""
+        self.registry.stop(number)
+        time.sleep(2.0)
+        self.registry.environment = dict(environment)
+        self.registry.start()
+        self.wait_for_registry()
+
+    def wait_for_answers(self, each: int) -> None:
+        """Until so many requests were answered by each device."""
+        done = lambda: min(Counter(one.device for one in self.traffic.answers).values(), default=0) >= each  # noqa: E731
+        self.wait_until(done, 60 + 2 * each / max(self._rate, 0.1), f"not {each} answers by each device", 0.5)
+
+    def start_devices(self, version: str, rate: float | None = None, at_once: int = 4) -> None:
+        """Some at a time, for each start takes a second of a processor; then the callers begin, at that rate."""
         for begin in range(0, len(self.devices), at_once):
             some = self.devices[begin : begin + at_once]
             for device in some:
                 device.start()
             self.wait_until(lambda some=some: all(device.version() == version for device in some), 120, "a slow start")
-        self.traffic = Traffic(self.devices, self._rate)
+        self.traffic = Traffic(self.devices, self._rate if rate is None else rate)
         self._watch.start()
 
     def _keep_up(self) -> None:
@@ -295,7 +207,7 @@ class Fleet:
     def versions(self) -> dict[str, str]:
         """What answers on each device that is on, asked of itself."""
         calls = [(device, device.stub.ListModels.future(pb.ListModelsRequest(), timeout=2)) for device in self.on]
-        return {device.name: _version_of(call) for device, call in calls}
+        return {device.name: version_of(call) for device, call in calls}
 
     def all_serve(self, version: str) -> bool:
         """Whether every device that is on answers with it."""

@@ -12,7 +12,8 @@ from typing import Any
 from pipit.errors import Unavailable
 from pipit.fleet.types import RolloutState, RolloutView
 from prove_bundles import TASK
-from prove_fleet import ENVIRONMENT, Fleet
+from prove_fleet import Fleet
+from prove_processes import ENVIRONMENT
 
 COLUMNS = (
     *("scenario", "run", "devices", "ended", "seconds", "exposed_seconds", "back_seconds"),

@@ -32,6 +32,7 @@ def main() -> None:
     parser.add_argument("--bad-runs", type=int, default=3, help="of each bad bundle")
     parser.add_argument("--only", default=",".join(SCENARIOS), help="scenarios, separated by commas")
     parser.add_argument("--keep", type=Path, help="folder for stores and logs; else they go when it ends")
+    parser.add_argument("--say", action="store_true", help="write no CSV, only say what was measured")
     options = parser.parse_args()
     failures = 0
     for name in options.only.split(","):
@@ -40,8 +41,9 @@ def main() -> None:
             made = Options(folder, site, options.devices, options.rate, options.runs, options.bad_runs)
             rows = list(_until_it_fails(name, made))
         failures += any(row["ended"].startswith("failed") for row in rows)
-        # What another start of this program measured stays.
-        write_csv(NAME, [*_kept(name), *rows], ("grpcio", "numpy", "onnxruntime"))
+        if not options.say:
+            # What another start of this program measured stays.
+            write_csv(NAME, [*_kept(name), *rows], ("grpcio", "numpy", "onnxruntime"))
     sys.exit(failures)
 
 

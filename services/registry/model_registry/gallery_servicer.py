@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable
 
 import grpc
 from pipit._pb.pipit.galleries.v1 import galleries_pb2 as pb
@@ -13,6 +13,7 @@ from pipit.galleries import StoredGalleries, wire
 from pipit.galleries.index import check_gallery
 from pipit.metrics import Metrics
 from pipit.rpc.callers import Role
+from pipit.rpc.handlers import holds_no_thread
 
 from model_registry.audit_log import AuditLog
 from model_registry.watching import GalleryHub
@@ -70,11 +71,14 @@ class GalleryServicer(galleries_pb2_grpc.GalleryServiceServicer):  # type: ignor
         self._changed(request.gallery, "forget")
         return pb.ForgetResponse(tombstone=wire.tombstone_to_proto(tombstone))
 
-    def Watch(self, request: pb.WatchRequest, context: grpc.ServicerContext) -> Iterator[pb.WatchResponse]:
+    @holds_no_thread
+    def Watch(
+        self, request: pb.WatchRequest, context: grpc.ServicerContext, send: Callable[[pb.WatchResponse], None]
+    ) -> None:
         check_gallery(request.gallery)
-        context.add_callback(self._hub.wake)
-        for listing in self._hub.watch((request.gallery,), context.is_active):
-            yield pb.WatchResponse(revision=listing.revision)
+        self._hub.watch(
+            (request.gallery,), context, send, lambda listing: [pb.WatchResponse(revision=listing.revision)]
+        )
 
     def Acknowledge(self, request: pb.AcknowledgeRequest, context: grpc.ServicerContext) -> pb.AcknowledgeResponse:
         self._galleries.acknowledge(request.gallery, request.device_id, request.revision)

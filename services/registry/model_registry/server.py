@@ -19,6 +19,7 @@ from pipit.metrics import Metrics
 from pipit.rpc.auth import Tokens
 from pipit.rpc.call_metrics import CallMetrics
 from pipit.rpc.places import Places
+from pipit.rpc.pools import BoundedPool
 from pipit.rpc.streams import StreamBudget
 from pipit.service.credentials import read_callers, read_trusted_keys
 from pipit.service.doors import build_guarded
@@ -54,6 +55,8 @@ _SERVICES = (SERVICE, gallery_servicer.SERVICE, audit_servicer.SERVICE)
 _METHOD_ROLES = METHOD_ROLES | gallery_servicer.METHOD_ROLES | audit_servicer.METHOD_ROLES
 _WAITING_PER_THREAD = 16
 """Calls that may wait for one; more are turned away, so that none waits for longer than its caller does."""
+_BEGINNING = 2
+"""Watches that begin at once."""
 _log = get_logger("model_registry.server")
 
 
@@ -138,8 +141,10 @@ class RegistryServer:
 
     def _build(self, servicer: RegistryServicer, galleries: GalleryServicer) -> grpc.Server:
         settings = self._settings
-        # Each kind of stream has a limit of its own, below this one.
-        streams = 2 * settings.max_watchers + settings.max_transfers + settings.max_publishes
+        # However many devices come back at once, after a power cut: they hold a thread for a moment only.
+        beginning = BoundedPool(_BEGINNING, 2 * settings.max_watchers, "watching", self._tokens.share)
+        # Each other kind of stream has a limit of its own, below this one.
+        streams = settings.max_transfers + settings.max_publishes
         server = build_guarded(
             settings,
             self._tokens,
@@ -149,6 +154,7 @@ class RegistryServer:
             threads=settings.threads,
             waiting=_WAITING_PER_THREAD * settings.threads,
             receiving=(f"/{SERVICE}/Publish",),
+            apart={f"{SERVICE}/Watch": beginning, f"{gallery_servicer.SERVICE}/Watch": beginning},
             options=_OPTIONS,
             cut_seconds=settings.grace_seconds,
         )

@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import grpc
@@ -15,6 +15,7 @@ from pipit.metrics import Metrics
 from pipit.registry import wire
 from pipit.registry.types import Assignment, Environment
 from pipit.rpc.callers import Role, caller
+from pipit.rpc.handlers import holds_no_thread
 from pipit.rpc.places import Places
 from pipit.rpc.timestamps import moment
 from pipit.storage import ObjectStore
@@ -162,18 +163,19 @@ class RegistryServicer(registry_pb2_grpc.RegistryServiceServicer):  # type: igno
         pointer = self._environments.get(request.task, request.environment)
         return pb.ResolveResponse(assignment=wire.assignment_to_proto(pointer.environment.assignment))
 
-    def Watch(self, request: pb.WatchRequest, context: grpc.ServicerContext) -> Iterator[pb.WatchResponse]:
+    @holds_no_thread
+    def Watch(
+        self, request: pb.WatchRequest, context: grpc.ServicerContext, send: Callable[[pb.WatchResponse], None]
+    ) -> None:
         if not 1 <= len(request.tasks) <= _MOST_TASKS:
             raise InvalidInput(f"watch 1 to {_MOST_TASKS} tasks, not {len(request.tasks)}")
         layout.check_environment(request.environment)
         for task in request.tasks:
             layout.check_task(task)
             caller().check_task(task)
-        context.add_callback(self._hub.wake)
         # Whose signatures are good a device has to know before it is told of a bundle.
         keys = [KEYS] * request.keys + [(task, request.environment) for task in request.tasks]
-        for news in self._hub.watch(keys, context.is_active):
-            yield wire.news_to_proto(news)
+        self._hub.watch(keys, context, send, lambda item: [wire.news_to_proto(item)])
 
     def Download(self, request: pb.DownloadRequest, context: grpc.ServicerContext) -> Iterator[pb.DownloadResponse]:
         key = layout.blob(request.digest)

@@ -37,9 +37,11 @@ class RegistrySettings(ServiceSettings):
 
     threads: Count = 16
     """Calls that are answered at once, streams not counted."""
-    max_watchers: Count = 256
+    max_watchers: Count = 2000
     """Devices that may watch this copy at once, and as many again that follow galleries; one more gets
     RESOURCE_EXHAUSTED."""
+    max_connections: Count = 4096
+    """Connections at once; one more is closed at once. A device that also follows a gallery has two."""
     max_transfers: Count = 16
     """Downloads at once; one more gets RESOURCE_EXHAUSTED."""
     max_publishes: Count = 4

@@ -10,17 +10,18 @@ Each watcher remembers the revision it sent, so that nothing is sent twice and n
 from __future__ import annotations
 
 import threading
-from collections import Counter
-from collections.abc import Callable, Hashable, Iterator, Sequence
-from contextlib import contextmanager, suppress
-from typing import Generic, Protocol, TypeVar
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext, suppress
+from typing import Any, Generic, Protocol, Self, TypeVar
 
+import grpc
 from pipit.bundle.keys import KeyList
 from pipit.errors import IntegrityError, Unavailable
 from pipit.galleries import Listing
 from pipit.logging import get_logger
 from pipit.registry.types import Assignment
 from pipit.rpc.places import Places, Share, everything
+from pipit.rpc.pushes import Push, Pushes
 
 _log = get_logger("model_registry.watching")
 _LAST_POLL_SECONDS = 1.0
@@ -39,8 +40,20 @@ Key = TypeVar("Key", bound=Hashable)
 Item = TypeVar("Item", bound=Revised)
 
 
+class _Watcher(Generic[Key]):
+    """One call of Watch. say: gives what its caller has not been told yet."""
+
+    __slots__ = ("keys", "push", "sent")
+
+    def __init__(self, keys: Sequence[Key], say: Callable[[Self], Iterator[Any]], send: Callable[[Any], None]) -> None:
+        self.keys = tuple(dict.fromkeys(keys))
+        self.sent: dict[Key, int] = {}
+        """The revision of each key that its caller has been told."""
+        self.push = Push(lambda: say(self), send)
+
+
 class Hub(Generic[Key, Item]):
-    """A watcher holds the thread of its call."""
+    """A watcher holds no thread."""
 
     def __init__(
         self, read: Callable[[Key], Item], poll_seconds: float, max_watchers: int, share: Share = everything
@@ -51,9 +64,10 @@ class Hub(Generic[Key, Item]):
         self._places = Places(
             max_watchers, f"{max_watchers} devices watch this copy of the registry already; add another copy", share
         )
-        self._changed = threading.Condition()
+        self._changing = threading.Lock()
         self._latest: dict[Key, Item] = {}
-        self._watched: Counter[Key] = Counter()
+        self._watched: dict[Key, set[_Watcher[Key]]] = {}
+        self._pushes = Pushes("watch")
         self._closed = threading.Event()
         self._poller = threading.Thread(target=self._poll, name="poller", daemon=True)
 
@@ -69,67 +83,81 @@ class Hub(Generic[Key, Item]):
     def close(self) -> None:
         """Ends every watch with Unavailable, and the polling."""
         self._closed.set()
-        self.wake()
+        with self._changing:
+            everybody = {watcher for watchers in self._watched.values() for watcher in watchers}
+        self._wake(everybody)
+        self._pushes.close()
         if self._poller.ident is not None:
             # A store that hangs can't keep the server from ending.
             self._poller.join(_LAST_POLL_SECONDS)
 
-    def wake(self) -> None:
-        """Makes every watcher look whether its caller is still there."""
-        with self._changed:
-            self._changed.notify_all()
-
     def offer(self, key: Key, item: Item) -> None:
         """Passes on what somebody learnt; what is older than the latest is ignored."""
-        with self._changed:
+        with self._changing:
             latest = self._latest.get(key)
-            if key in self._watched and (latest is None or latest.revision < item.revision):
-                self._latest[key] = item
-                self._changed.notify_all()
+            if key not in self._watched or (latest is not None and latest.revision >= item.revision):
+                return
+            self._latest[key] = item
+            concerned = list(self._watched[key])
+        self._wake(concerned)
 
     def look(self, key: Key) -> None:
         """Passes on what stands under a key that somebody has just changed; if it can't be read, the polling will."""
-        with self._changed:
+        with self._changing:
             watched = key in self._watched
         if watched:
             with suppress(Unavailable):
                 self.offer(key, self._read(key))
 
-    def watch(self, keys: Sequence[Key], is_active: Callable[[], bool]) -> Iterator[Item]:
-        """What stands under each key now, then each change, while `is_active`.
+    def watch(
+        self,
+        keys: Sequence[Key],
+        context: grpc.ServicerContext,
+        send: Callable[[Any], None],
+        told: Callable[[Item], Iterable[Any]],
+        during: AbstractContextManager[object] | None = None,
+    ) -> None:
+        """Tells a caller what stands under each key now, then each change; for methods that do not block.
 
-        Call `wake` when that changes. Raises QueueFull over the limit of watchers, Unavailable if the store is away
-        at the beginning, or when the hub is closed.
+        told: the messages that an item comes to, for this caller. during: entered now, and left when the call is over.
+        Raises QueueFull over the limit of watchers. The call ends with Unavailable if the store is away at the
+        beginning, or when the hub is closed.
         """
-        keys = list(dict.fromkeys(keys))
-        sent: dict[Key, int] = {}
-        with self._places.take(), self._watching(keys):
-            for key in keys:
-                self.offer(key, self._read(key))
-            while is_active():
-                with self._changed:
-                    self._changed.wait_for(lambda: self._news(keys, sent) or self._closed.is_set() or not is_active())
-                    news = self._news(keys, sent)
-                if self._closed.is_set():
-                    raise Unavailable("the registry is stopping; connect again")
-                for key, item in news:
-                    sent[key] = item.revision
-                    yield item
+        watcher = _Watcher(keys, lambda watcher: self._news(watcher, told), send)
+        with ExitStack() as stack:
+            stack.enter_context(self._places.take())
+            stack.enter_context(self._watching(watcher))
+            stack.enter_context(nullcontext() if during is None else during)
+            held = stack.pop_all()
+        self._pushes.open(watcher.push, context, ended=held.close)
 
-    def _news(self, keys: Sequence[Key], sent: dict[Key, int]) -> list[tuple[Key, Item]]:
-        latest = [(key, self._latest[key]) for key in keys if key in self._latest]
-        return [(key, item) for key, item in latest if item.revision > sent.get(key, -1)]
+    def _news(self, watcher: _Watcher[Key], told: Callable[[Item], Iterable[Any]]) -> Iterator[Any]:
+        for key in watcher.keys:
+            if self._closed.is_set():
+                raise Unavailable("the registry is stopping; connect again")
+            item = self._latest.get(key)
+            if item is None:
+                self.offer(key, self._read(key))
+                item = self._latest.get(key)
+            # Gone, if the caller is gone.
+            if item is not None and item.revision > watcher.sent.get(key, -1):
+                watcher.sent[key] = item.revision
+                yield from told(item)
+
+    def _wake(self, watchers: Iterable[_Watcher[Key]]) -> None:
+        self._pushes.wake(watcher.push for watcher in watchers)
 
     @contextmanager
-    def _watching(self, keys: Sequence[Key]) -> Iterator[None]:
-        with self._changed:
-            self._watched.update(keys)
+    def _watching(self, watcher: _Watcher[Key]) -> Iterator[None]:
+        with self._changing:
+            for key in watcher.keys:
+                self._watched.setdefault(key, set()).add(watcher)
         try:
             yield
         finally:
-            with self._changed:
-                self._watched.subtract(keys)
-                for key in keys:
+            with self._changing:
+                for key in watcher.keys:
+                    self._watched[key].discard(watcher)
                     if not self._watched[key]:
                         del self._watched[key]
                         self._latest.pop(key, None)
@@ -137,7 +165,7 @@ class Hub(Generic[Key, Item]):
     def _poll(self) -> None:
         away = False
         while not self._closed.wait(self._poll_seconds):
-            with self._changed:
+            with self._changing:
                 keys = list(self._watched)
             try:
                 for key in keys:

@@ -20,6 +20,16 @@ else:
 Interceptor = grpc.ServerInterceptor
 
 
+def holds_no_thread(method: Any) -> Any:
+    """Marks a servicer's method that gives one request many responses, and returns before it has sent them.
+
+    It takes a third argument, which sends a response, or ends the call: None as OK, and through ErrorInterceptor an
+    error with its status.
+    """
+    method.experimental_non_blocking = True
+    return method
+
+
 def wrap_handler(
     handler: Handler, wrap: Callable[[Behavior, bool], Behavior], deserialize: Deserializer | None = None
 ) -> Handler:

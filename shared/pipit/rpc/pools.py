@@ -2,6 +2,7 @@
 
 health                  threads of its own: probes are answered however much there is to do
 reflection              threads of its own, as many as streams that it may have
+watches                 none, once they have begun: `pipit.rpc.pushes`; to begin they have threads of their own
 refusals                a thread of their own: whoever is not let in takes nobody's place
 streams                 `pipit.rpc.streams`
 all else                the server's, and so many more that wait for one
@@ -75,9 +76,9 @@ class Pools(Interceptor):
     """
 
     def __init__(self, default: BoundedPool, apart: Mapping[str, BoundedPool]) -> None:
-        """default: the server's. apart: by the full name of a service."""
+        """default: the server's. apart: by the full name of a service, or `service/method`."""
         self._default = default
-        self._apart = {f"/{service}/": pool for service, pool in apart.items()}
+        self._apart = {f"/{name}/": pool for name, pool in apart.items()}
         self._moved = lru_cache(maxsize=64)(_move)
 
     def intercept_service(
@@ -89,7 +90,7 @@ class Pools(Interceptor):
             return None
         method = details.method
         for prefix, pool in self._apart.items():
-            if method.startswith(prefix):
+            if f"{method}/".startswith(prefix):
                 handler = self._moved(handler, pool)
         pool = getattr(behavior_of(handler), "experimental_thread_pool", None) or self._default
         if isinstance(pool, BoundedPool):

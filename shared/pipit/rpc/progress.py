@@ -26,7 +26,7 @@ _log = get_logger(__name__)
 
 
 class MinimumProgress(Interceptor):
-    """Runs inside of ErrorInterceptor and of AuthInterceptor. Methods that hold no thread are left alone."""
+    """Runs inside of ErrorInterceptor and of AuthInterceptor."""
 
     def __init__(self, seconds: float, receiving: Collection[str] = ()) -> None:
         """seconds: that a client may let a stream wait to be read.
@@ -53,7 +53,7 @@ class MinimumProgress(Interceptor):
     def _wrap_handler(self, handler: Handler, method: str) -> Handler:
         def wrap(behavior: Behavior, response_streaming: bool) -> Behavior:
             if getattr(behavior, "experimental_non_blocking", False):
-                return behavior
+                return self._pushed(behavior, method)
             receives = handler.request_streaming and method in self._receiving
 
             def unary(request: Any, context: grpc.ServicerContext) -> Any:
@@ -77,6 +77,25 @@ class MinimumProgress(Interceptor):
             return stream if response_streaming else unary
 
         return wrap_handler(handler, wrap)
+
+    def _pushed(self, behavior: Behavior, method: str) -> Behavior:
+        """A behavior that returns at once and sends its responses later, from other threads."""
+
+        def answer(request: Any, context: grpc.ServicerContext, send: Callable[[Any], None]) -> Any:
+            flow = self._begin(method, context)
+            if not context.add_callback(lambda: self._end(flow)):
+                self._end(flow)
+
+            def timed(response: Any) -> None:
+                flow.waits_since = monotonic()
+                try:
+                    send(response)
+                finally:
+                    flow.waits_since = None
+
+            return behavior(request, context, timed)
+
+        return answer
 
     def _begin(self, method: str, context: grpc.ServicerContext) -> _Flow:
         flow = _Flow(method, context)

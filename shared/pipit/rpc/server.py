@@ -67,7 +67,7 @@ def _wrap_with_errors(handler: Handler, method: str) -> Handler:
         def answer(request: Any, context: grpc.ServicerContext, *send: Any) -> Any:
             try:
                 argument = _decoded_stream(request) if handler.request_streaming else _decoded(request)
-                response = behavior(argument, context, *send)
+                response = behavior(argument, context, *(_ending(each, context, method) for each in send))
             except Exception as error:
                 abort_with(context, error, method)
             if response_streaming and response is not None:
@@ -133,6 +133,22 @@ def abort_with(context: grpc.ServicerContext, error: Exception, method: str) -> 
         context.set_trailing_metadata(((REASON, error.reason),))
     context.abort(code, message)
     raise AssertionError("context.abort returned")
+
+
+def _ending(send: Callable[[Any], None], context: grpc.ServicerContext, method: str) -> Callable[[Any], None]:
+    """`send` of a behavior that does not block, which may be given an error too: it ends the call as raising does."""
+
+    def send_or_end(response: Any) -> None:
+        if isinstance(response, Exception):
+            code, message = status_of(response, method, client_gone=not context.is_active())
+            context.set_code(code)
+            context.set_details(message)
+            if isinstance(response, PipitError) and response.reason:
+                context.set_trailing_metadata(((REASON, response.reason),))
+            response = None
+        send(response)
+
+    return send_or_end
 
 
 def status_of(error: BaseException, method: str, client_gone: bool = False) -> tuple[grpc.StatusCode, str]:

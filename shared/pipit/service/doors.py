@@ -41,6 +41,7 @@ def build_guarded(
     threads: int,
     waiting: int,
     receiving: Collection[str] = (),
+    apart: Mapping[str, BoundedPool] | None = None,
     options: Sequence[Option] = (),
     max_message_bytes: int | None = None,
     cut_seconds: float | None = None,
@@ -48,10 +49,11 @@ def build_guarded(
     """A server without servicers yet.
 
     methods: who may call what. threads: for calls that are no streams; waiting: how many may wait for one of them.
-    receiving: methods whose clients must keep sending. cut_seconds: that a call has when its connection is too old;
-    None: as long as it takes.
+    receiving: methods whose clients must keep sending. apart: services, or `service/method`, with threads of their own.
+    cut_seconds: that a call has when its connection is too old; None: as long as it takes.
     """
-    apart = {
+    pools = {
+        **(apart or {}),
         health.SERVICE_NAME: BoundedPool(2, 256, "health"),
         reflection.SERVICE_NAME: BoundedPool(_REFLECTIONS, 0, "reflection"),
     }
@@ -71,7 +73,7 @@ def build_guarded(
         observers,
         max_workers=threads,
         max_waiting=waiting,
-        apart=apart,
+        apart=pools,
         share=tokens.share,
         options=[*limits, *options],
         max_connection_age_seconds=settings.max_connection_age_seconds,

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 from model_registry.pointer import Pointer
 from model_registry.rollouts.document import RolloutRecord, StageRecord
-from model_registry.rollouts.order import order_of
+from model_registry.rollouts.order import canaries, order_of
+from model_registry.rollouts.seen import SeenDevice, SeenProcess
+from pipit.fleet.types import DeviceReport, State, TaskReport, Window, WindowKind
 
 TASK = "test.sounds"
 ENVIRONMENT = "production"
@@ -54,7 +56,7 @@ def rollout_of(devices: int = 20, **changed: Any) -> RolloutRecord:
 
 
 def running(stage: int = 0, devices: int = 20, **changed: Any) -> RolloutRecord:
-    return rollout_of(devices, state="running", stage=stage, **changed)
+    return rollout_of(devices, **{"state": "running", "stage": stage, **changed})
 
 
 def pointer_of(rollout: RolloutRecord | None = None) -> Pointer:
@@ -63,4 +65,59 @@ def pointer_of(rollout: RolloutRecord | None = None) -> Pointer:
     return pointer if rollout is None else pointer.rollout_started(rollout)
 
 
-Counts = Mapping[str, int]
+def window(
+    kind: WindowKind, version: str, rollout: RolloutRecord, answered: int = 0, failed: int = 0, **more: Any
+) -> Window:
+    """failed: with INTERNAL."""
+    errors = {"INTERNAL": failed, "INVALID_ARGUMENT": 3} if failed else {}
+    place = {"rollout": rollout.id, "stage": rollout.stage, "seconds": 20.0}
+    return Window(kind, TASK, version, answered=answered, errors=errors, **{**place, **more})
+
+
+def told(version: str = OLD, active_seconds: float = 20.0, **more: Any) -> TaskReport:
+    """It serves that version."""
+    return TaskReport(
+        TASK,
+        desired_version=version,
+        active_version=version,
+        state=State.SERVING,
+        **{"active_seconds": active_seconds, **more},
+    )
+
+
+def seen(name: str, task: TaskReport, windows: Sequence[Window] = (), seconds: float = 1.0, **more: Any) -> SeenDevice:
+    """A device of one process that began a day ago."""
+    report = DeviceReport(name, "boot", 1, ENVIRONMENT, tasks=(task,), windows=tuple(windows), up_seconds=86400.0)
+    return SeenDevice(name, **{"online": True, "processes": (SeenProcess(report, seconds),), **more})
+
+
+def fleet_of(
+    rollout: RolloutRecord,
+    canary: Mapping[str, Any] | None = None,
+    control: Mapping[str, Any] | None = None,
+    before: Mapping[str, Any] | None = None,
+    replay: Mapping[str, Any] | None = None,
+    active_seconds: float = 20.0,
+) -> dict[str, SeenDevice]:
+    """All devices of a rollout as they should be: canaries serve the new version, the others have it at hand.
+
+    canary, control, before, replay: of `window`, for each of them. None: no such window.
+    """
+    chosen = set(canaries(rollout))
+    fleet = {}
+    for name in rollout.order:
+        new = name in chosen
+        windows = [
+            window(kind, version, rollout, **counted)
+            for kind, version, counted, wanted in (
+                (WindowKind.LIVE, NEW, canary, new),
+                (WindowKind.LIVE, OLD, control, not new),
+                (WindowKind.BEFORE, OLD, before, new),
+                (WindowKind.REPLAY, NEW, replay, True),
+            )
+            if counted is not None and wanted
+        ]
+        at_hand = {} if new else {"candidate_version": NEW, "candidate_state": State.PREFETCHED}
+        task = told(NEW if new else OLD, active_seconds if new else 9999.0, standby=new, **at_hand)
+        fleet[name] = seen(name, task, windows)
+    return fleet

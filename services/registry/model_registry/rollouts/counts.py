@@ -1,0 +1,84 @@
+"""What windows counted, added up."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+
+from pipit.fleet.types import SCORE_BINS, Window
+
+_NO_SCORES = (0,) * SCORE_BINS
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """Sums over windows. failed: inputs that the version failed to answer; what was wrong with the input is no failure.
+
+    scores: predictions by their best score, SCORE_BINS of them. seconds: of the longest window. latency_sum,
+    latency_squares: of the answers' seconds.
+    """
+
+    answered: int = 0
+    failed: int = 0
+    over_budget: int = 0
+    predictions: int = 0
+    unknown: int = 0
+    scores: tuple[int, ...] = _NO_SCORES
+    right: int = 0
+    wrong: int = 0
+    disagreed: int = 0
+    seconds: float = 0.0
+    latency_sum: float = 0.0
+    latency_squares: float = 0.0
+
+    @property
+    def requests(self) -> int:
+        """Inputs that it should have answered."""
+        return self.answered + self.failed
+
+    def __add__(self, other: Counts) -> Counts:
+        return Counts(
+            self.answered + other.answered,
+            self.failed + other.failed,
+            self.over_budget + other.over_budget,
+            self.predictions + other.predictions,
+            self.unknown + other.unknown,
+            tuple(map(sum, zip(self.scores, other.scores, strict=True))),
+            self.right + other.right,
+            self.wrong + other.wrong,
+            self.disagreed + other.disagreed,
+            max(self.seconds, other.seconds),
+            self.latency_sum + other.latency_sum,
+            self.latency_squares + other.latency_squares,
+        )
+
+
+NOTHING = Counts()
+
+
+def counts_of(window: Window, error_codes: Collection[str]) -> Counts:
+    """Of one window. error_codes: names of gRPC statuses that are the version's own failure."""
+    scores = window.score_counts if len(window.score_counts) == SCORE_BINS else _NO_SCORES
+    return Counts(
+        window.answered,
+        sum(count for code, count in window.errors.items() if code in error_codes),
+        window.over_budget,
+        window.predictions,
+        window.unknown,
+        scores,
+        window.feedback_right,
+        window.feedback_wrong,
+        window.disagreed,
+        window.seconds,
+        window.latency_sum,
+        window.latency_squares,
+    )
+
+
+def total(counts: Iterable[Counts]) -> Counts:
+    """All of them together."""
+    found = NOTHING
+    for one in counts:
+        if one is not NOTHING:
+            found = one if found is NOTHING else found + one
+    return found

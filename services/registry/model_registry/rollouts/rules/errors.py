@@ -1,0 +1,103 @@
+"""Whether the new version fails, is corrected or does not know more often: against its peers and against before.
+
+    peers:  the version before, on the other devices, in the same minutes: what happens to all is not its fault
+    before: the version before, on the same device, in the hour before: what is usual there is not its fault
+
+The smaller of the two counts. Where there is nothing to compare with on one side, the other decides alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from pipit.fleet.types import Evidence
+
+from model_registry.rollouts.counts import NOTHING, Counts, total
+from model_registry.rollouts.rules.evalues import Pair, dispersion_of, log_e, log_e_assumed
+from model_registry.rollouts.rules.found import found_e
+from model_registry.rollouts.view import Seat, View
+from model_registry.rollouts.words import listed, of, seconds
+
+Measure = Callable[[Counts], tuple[int, int]]
+"""Events and trials."""
+
+
+def failed(counts: Counts) -> tuple[int, int]:
+    """Inputs that were not answered, of all."""
+    return counts.failed, counts.requests
+
+
+def unknown(counts: Counts) -> tuple[int, int]:
+    """Predictions that no label describes, of all."""
+    return counts.unknown, counts.predictions
+
+
+def corrected(counts: Counts) -> tuple[int, int]:
+    """Answers that people said to be wrong, of those that they judged."""
+    return counts.wrong, counts.right + counts.wrong
+
+
+def errors(view: View) -> Evidence:
+    """Requests that the version failed to answer, real and replayed."""
+    return _worse("errors", view, failed, view.rules.error_ratios, view.rules.error_limit, "abort", "requests failed")
+
+
+def feedback(view: View) -> Evidence:
+    """Answers that people corrected."""
+    rules = view.rules
+    words = "judged answers were wrong"
+    return _worse("feedback", view, corrected, rules.feedback_ratios, rules.feedback_limit, "abort", words)
+
+
+def unknowns(view: View) -> Evidence:
+    """Predictions that are unknown: more of them, or fewer."""
+    ratios = view.rules.unknown_ratios
+    both = (*ratios, *(1.0 / ratio for ratio in ratios))
+    return _worse("unknown", view, unknown, both, view.rules.unknown_limit, "pause", "predictions were unknown")
+
+
+def _worse(
+    rule: str,
+    view: View,
+    measure: Measure,
+    ratios: Sequence[float],
+    limit: float,
+    then: str,
+    words: str,
+) -> Evidence:
+    seats = [seat for seat in tried_at(view) if measure(seat.tried)[1]]
+    events, trials = measure(total(seat.tried for seat in seats))
+    to, old = view.rollout.to_version, view.rollout.from_version
+    if not trials:
+        return found_e(rule, 0.0, limit, then, f"Nothing is known yet of how many {words} with {to}")
+    enough = view.rules.enough_to_compare
+    found: list[float] = []
+    told: list[str] = []
+    others = [measure(seat.live) for seat in view.controls]
+    peers = sum(one[0] for one in others), sum(one[1] for one in others)
+    if peers[1] >= enough:
+        found.append(log_e([Pair(events, trials, *peers)], ratios, dispersion_of(others)))
+        told.append(f"{of(*peers)} with {old} on {sum(bool(one[1]) for one in others)} other devices")
+    pairs = [Pair(*measure(seat.tried), *before) for seat in seats if (before := measure(seat.before))[1] >= enough]
+    if pairs:
+        found.append(log_e(pairs, ratios))
+        usual = sum(pair.other_events for pair in pairs), sum(pair.other_trials for pair in pairs)
+        told.append(f"{of(*usual)} there before")
+    if not found and then == "abort":
+        found.append(log_e_assumed(events, trials, [one for one in ratios if one > 1.0], view.rules.assumed_errors))
+        told.append(f"nothing is known of {old}")
+    affected = sorted(seats, key=lambda seat: -measure(seat.tried)[0])
+    devices = [seat.device_id for seat in affected if measure(seat.tried)[0]]
+    after = seconds(max((seat.live.seconds for seat in seats), default=0.0))
+    sentence = (
+        f"{of(events, trials)} {words} with {to} on {listed(devices or [seat.device_id for seat in seats])} in {after}"
+        f"; compared with {' and '.join(told) or 'nothing yet'}"
+    )
+    return found_e(rule, min(found, default=0.0), limit, then, sentence, devices)
+
+
+def tried_at(view: View) -> tuple[Seat, ...]:
+    """Devices on which the version had something to answer; while it is prefetched, all that replay."""
+    if view.rollout.phase == "running":
+        return tuple(seat for seat in view.canaries if seat.tried is not NOTHING)
+    return tuple(seat for seat in view.seats if not seat.pinned and seat.replay is not NOTHING)

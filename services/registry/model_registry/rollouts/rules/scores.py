@@ -1,0 +1,66 @@
+"""Whether the best scores are spread otherwise than they should: the population stability index (PSI).
+
+    PSI = sum over bins of (here - there) ln(here / there)
+
+Against the bundle's own test split, and against what the version before gives now. The smaller counts: scores unlike
+the test split's that the version before gives as well are the world's doing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import log
+
+from pipit.fleet.types import SCORE_BINS, Evidence
+
+from model_registry.rollouts.counts import Counts, total
+from model_registry.rollouts.expected import Expected
+from model_registry.rollouts.rules.errors import tried_at
+from model_registry.rollouts.rules.found import found
+from model_registry.rollouts.view import View
+
+_HALF = 0.5
+"""Added to each bin, so that an empty one is no infinity."""
+
+
+def scores(view: View, expected: Expected) -> Evidence:
+    """Pauses where they are spread otherwise than in both."""
+    to, limit, enough = view.rollout.to_version, view.rules.scores_psi, view.rules.scores_predictions
+    seats = tried_at(view)
+    here = total(seat.tried for seat in seats)
+    if sum(here.scores) < enough:
+        missing = f"{sum(here.scores):,} of the {enough:,} predictions that comparing scores takes"
+        return found("scores", 0.0, limit, "pause", f"{to} gave {missing}")
+    compared: list[float] = []
+    told: list[str] = []
+    if expected.scores is not None:
+        compared.append(psi(here.scores, expected.scores))
+        told.append(f"its test split ({compared[-1]:.2f})")
+    other = _control(view)
+    if sum(other.scores) >= enough:
+        compared.append(psi(here.scores, [count + _HALF for count in other.scores]))
+        told.append(f"the scores of {view.rollout.from_version} ({compared[-1]:.2f})")
+    sentence = (
+        f"The scores of {sum(here.scores):,} predictions of {to} differ from {' and '.join(told)}, where {limit:.2f} "
+        "is too much"
+        if compared
+        else f"There is nothing to compare the scores of {to} with"
+    )
+    return found("scores", min(compared, default=0.0), limit, "pause", sentence, [seat.device_id for seat in seats])
+
+
+def psi(counts: Sequence[int], other: Sequence[float]) -> float:
+    """The index of counts against shares or counts, in the same bins."""
+    mine = [count + _HALF for count in counts]
+    whole, others = sum(mine), sum(other)
+    # A share that no bundle has seen is taken for half of one of a thousand samples.
+    theirs = [max(share / others, 0.0005) for share in other]
+    return sum((one / whole - two) * log(one / whole / two) for one, two in zip(mine, theirs, strict=True))
+
+
+def _control(view: View) -> Counts:
+    """What the version before gives now, or gave in the hour before where no device serves it any more."""
+    now = view.control
+    if sum(now.scores) >= view.rules.scores_predictions:
+        return now
+    return total(seat.before for seat in view.seats if len(seat.before.scores) == SCORE_BINS)
