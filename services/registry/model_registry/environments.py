@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from pipit.bundle.gates import evaluate_gates
 from pipit.errors import AlreadyExists, Conflict, GatesFailed, IntegrityError, InvalidInput, NotFound
 from pipit.galleries import StoredGalleries
-from pipit.registry.types import Assignment, Environment, GateResult, Promotion
+from pipit.registry.types import Environment, GateResult, Promotion
 from pipit.storage import ObjectStore
 from pydantic import ValidationError
 
@@ -39,6 +39,11 @@ class Environments:
         self._versions = versions
         self._galleries = galleries
         self._now = now
+        self._tell: Callable[[Pointer], None] = lambda pointer: None
+
+    def on_move(self, tell: Callable[[Pointer], None]) -> None:
+        """Calls it with what stands there after each change that is made through this copy."""
+        self._tell = tell
 
     def get(self, task: str, name: str) -> Pointer:
         """Raises NotFound, with a text that tells an unknown task from one of which nothing was promoted."""
@@ -49,13 +54,13 @@ class Environments:
             raise NotFound(f"no version of {task} was promoted to {name!r}; promote one, or check the name")
         return pointer
 
-    def assignment(self, task: str, name: str) -> Assignment:
-        """What devices of that environment should run; empty where nothing was promoted yet."""
-        return self._read(task, name)[0].environment.assignment
+    def pointer(self, task: str, name: str) -> Pointer:
+        """What stands there; one that points nowhere where nothing was promoted yet."""
+        return self._read(task, name)[0]
 
     def list(self, task: str = "") -> tuple[Environment, ...]:
         """By task and name. task: empty for all."""
-        prefix = f"{layout.MODELS}{layout.check_task(task)}/environments/" if task else layout.MODELS
+        prefix = layout.environments(task) if task else layout.MODELS
         named = (layout.environment_of_key(key) for key in self._store.list(prefix))
         return tuple(self._read(*names)[0].environment for names in named if names is not None)
 
@@ -127,6 +132,7 @@ class Environments:
                     self._store.replace(key, moved.to_bytes(), etag)
             except (AlreadyExists, Conflict):
                 continue
+            self._tell(moved)
             return moved
         raise Conflict(f"{name} of {task} is being moved by many at once; look again and decide anew")
 

@@ -12,7 +12,7 @@ from pipit._pb.pipit.galleries.v1 import galleries_pb2_grpc
 from pipit.galleries import StoredGalleries, wire
 from pipit.galleries.index import check_gallery
 from pipit.metrics import Metrics
-from pipit.rpc.callers import Role
+from pipit.rpc.callers import Role, caller
 from pipit.rpc.handlers import holds_no_thread
 
 from model_registry.audit_log import AuditLog
@@ -81,6 +81,7 @@ class GalleryServicer(galleries_pb2_grpc.GalleryServiceServicer):  # type: ignor
         )
 
     def Acknowledge(self, request: pb.AcknowledgeRequest, context: grpc.ServicerContext) -> pb.AcknowledgeResponse:
+        caller().check_device(request.device_id)
         self._galleries.acknowledge(request.gallery, request.device_id, request.revision)
         return pb.AcknowledgeResponse()
 

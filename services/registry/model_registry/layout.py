@@ -2,7 +2,10 @@
 
 blobs/sha256/<digest>                         content, written once; a manifest is a blob too
 models/<task>/versions/<version>.json         written once, last of all that a version needs
-models/<task>/environments/<environment>.json the pointer and its history, changed by compare-and-swap
+models/<task>/environments/<environment>.json the pointer, its history, the rollout that is open; compare-and-swap
+models/<task>/rollouts/<id>.json              a rollout that has ended, written once
+devices/<id>.json                             what people make of a device: token, pins; changed by compare-and-swap
+fleet/<replica>.json                          what one copy of the service heard last of each device, by that copy alone
 signatures/<digest>/<key>                     of a manifest, by a further key; 64 bytes, written once
 keys/signing.json                             the keys that may sign bundles, changed by compare-and-swap
 uploads/<digest>/<offset>                     pieces of a blob whose publishing broke off
@@ -18,6 +21,7 @@ from typing import Annotated
 from pipit.bundle import SemanticVersion
 from pipit.bundle.manifest import Digest, TaskName
 from pipit.errors import InvalidInput
+from pipit.galleries.acknowledgements import check_device
 from pydantic import Field, TypeAdapter, ValidationError
 
 MODELS = "models/"
@@ -25,14 +29,19 @@ AUDIT = "audit/"
 KEYS = "keys/signing.json"
 """The keys that may sign bundles, with those that were revoked."""
 SIGNATURES = "signatures/"
+DEVICES = "devices/"
+FLEET = "fleet/"
 _OFFSET_DIGITS = 20
 """So that keys sort as the numbers do."""
 _task = TypeAdapter(TaskName)
 _digest = TypeAdapter(Digest)
 _environment = TypeAdapter(Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,62}$")])
+_ROLLOUT_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,99}")
 _VERSION_KEY = re.compile(r"models/([^/]+)/versions/([^/]+)\.json")
 _SIGNATURE_KEY = re.compile(r"signatures/([0-9a-f]{64})/([0-9a-f]{16})")
 _ENVIRONMENT_KEY = re.compile(r"models/([^/]+)/environments/([^/]+)\.json")
+_ROLLOUT_KEY = re.compile(r"models/([^/]+)/rollouts/([^/]+)\.json")
+_DEVICE_KEY = re.compile(r"devices/([^/]+)\.json")
 
 
 def check_task(name: str) -> str:
@@ -77,6 +86,33 @@ def environment(task: str, name: str) -> str:
     return f"{MODELS}{check_task(task)}/environments/{check_environment(name)}.json"
 
 
+def environments(task: str) -> str:
+    """Prefix of a task's environments."""
+    return f"{MODELS}{check_task(task)}/environments/"
+
+
+def rollouts(task: str) -> str:
+    """Prefix of a task's rollouts that have ended."""
+    return f"{MODELS}{check_task(task)}/rollouts/"
+
+
+def rollout(task: str, identity: str) -> str:
+    """Key of a rollout that has ended. Raises InvalidInput."""
+    if _ROLLOUT_ID.fullmatch(identity) is None:
+        raise InvalidInput(f"{identity[:100]!r} is not the id of a rollout; `pipit rollout list` shows them")
+    return f"{rollouts(task)}{identity}.json"
+
+
+def device(identity: str) -> str:
+    """Key of what people made of a device. Raises InvalidInput."""
+    return f"{DEVICES}{check_device(identity)}.json"
+
+
+def sheet(replica: str) -> str:
+    """Key of what one copy of the service heard of devices."""
+    return f"{FLEET}{replica}.json"
+
+
 def parts(digest: str) -> str:
     """Prefix of the pieces of an unfinished blob."""
     return f"uploads/{check_digest(digest)}/"
@@ -113,6 +149,18 @@ def environment_of_key(key: str) -> tuple[str, str] | None:
     """Task and name of an environment's key; None for any other."""
     match = _ENVIRONMENT_KEY.fullmatch(key)
     return (match[1], match[2]) if match else None
+
+
+def rollout_of_key(key: str) -> tuple[str, str] | None:
+    """Task and id of the key of a rollout that has ended; None for any other."""
+    match = _ROLLOUT_KEY.fullmatch(key)
+    return (match[1], match[2]) if match else None
+
+
+def device_of_key(key: str) -> str | None:
+    """The device's id of the key of its document; None for any other."""
+    match = _DEVICE_KEY.fullmatch(key)
+    return match[1] if match else None
 
 
 def signatures(digest: str) -> str:

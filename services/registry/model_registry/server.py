@@ -11,8 +11,10 @@ from collections.abc import Callable
 import grpc
 from grpc_reflection.v1alpha import reflection
 from pipit._pb.pipit.audit.v1 import audit_pb2_grpc
+from pipit._pb.pipit.fleet.v1 import fleet_pb2_grpc
 from pipit._pb.pipit.galleries.v1 import galleries_pb2_grpc
 from pipit._pb.pipit.registry.v1 import registry_pb2_grpc
+from pipit.bundle.keys import KeyList
 from pipit.galleries import StoredGalleries
 from pipit.logging import get_logger
 from pipit.metrics import Metrics
@@ -31,15 +33,24 @@ from model_registry import audit_servicer, gallery_servicer
 from model_registry.audit_log import AuditLog
 from model_registry.audit_servicer import AuditServicer
 from model_registry.environments import Environments
+from model_registry.fleet import servicer as fleet_servicer
+from model_registry.fleet.devices import Devices
+from model_registry.fleet.hub import KEYS, RegistryHub
+from model_registry.fleet.keeper import Keeper
+from model_registry.fleet.records import DeviceRecord, DeviceRecords
+from model_registry.fleet.servicer import FleetServicer
+from model_registry.fleet.sheets import Sheets
+from model_registry.fleet.tokens import DeviceTokens
 from model_registry.gallery_servicer import GalleryServicer
 from model_registry.health import StoreHealth
 from model_registry.keys import Keys
+from model_registry.pointer import Pointer
 from model_registry.publishing import Publisher, PublishLimits
 from model_registry.servicer import METHOD_ROLES, SERVICE, RegistryServicer, Transfers
 from model_registry.settings import RegistrySettings
 from model_registry.uploads import MEBIBYTE, Uploads
 from model_registry.versions import Versions
-from model_registry.watching import KEYS, GalleryHub, RegistryHub
+from model_registry.watching import GalleryHub
 
 _OPTIONS = (
     # A device that lost its power does not say so; what it held is free again after this.
@@ -51,8 +62,8 @@ _OPTIONS = (
     ("grpc.http2.min_ping_interval_without_data_ms", 5_000),
     ("grpc.keepalive_permit_without_calls", 1),
 )
-_SERVICES = (SERVICE, gallery_servicer.SERVICE, audit_servicer.SERVICE)
-_METHOD_ROLES = METHOD_ROLES | gallery_servicer.METHOD_ROLES | audit_servicer.METHOD_ROLES
+_SERVICES = (SERVICE, fleet_servicer.SERVICE, gallery_servicer.SERVICE, audit_servicer.SERVICE)
+_METHOD_ROLES = METHOD_ROLES | fleet_servicer.METHOD_ROLES | gallery_servicer.METHOD_ROLES | audit_servicer.METHOD_ROLES
 _WAITING_PER_THREAD = 16
 """Calls that may wait for one; more are turned away, so that none waits for longer than its caller does."""
 _BEGINNING = 2
@@ -77,12 +88,25 @@ class RegistryServer:
         galleries = StoredGalleries(self._store)
         environments = Environments(self._store, versions, galleries)
         keys = Keys(self._store, read_trusted_keys(settings))
+        records = DeviceRecords(self._store)
+        tokens = DeviceTokens(records)
+        self._tokens.look_elsewhere(tokens.find)
+        sheets = Sheets(self._store, settings.max_devices)
+        devices = Devices(records, sheets, tokens)
+
+        def stands(key: tuple[str, str]) -> Pointer | DeviceRecord | KeyList:
+            if key == KEYS:
+                return keys.list()
+            return environments.pointer(*key) if key[0] else records.get(key[1])
+
         self._hub = RegistryHub(
-            lambda key: keys.list() if key == KEYS else environments.assignment(*key),
+            stands,
             settings.poll_seconds,
             settings.max_watchers,
             self._tokens.share,
         )
+        environments.on_move(lambda pointer: self._hub.offer((pointer.task, pointer.name), pointer))
+        self._keeper = Keeper(records, sheets, self._hub, settings.poll_seconds)
         self.metrics.gauge("pipit_registry_watchers").set_function(lambda: self._hub.watchers)
         self._gallery_hub = GalleryHub(galleries.list, settings.poll_seconds, settings.max_watchers, self._tokens.share)
         self.metrics.gauge("pipit_registry_gallery_watchers").set_function(lambda: self._gallery_hub.watchers)
@@ -94,9 +118,12 @@ class RegistryServer:
         )
         audit = AuditLog(self._store, self.metrics)
         servicer = RegistryServicer(
-            self._store, versions, environments, publisher, keys, self._hub, transfers, self.metrics, audit
+            self._store, versions, environments, publisher, keys, self._hub, devices, transfers, self.metrics, audit
         )
         server = self._build(servicer, GalleryServicer(galleries, self._gallery_hub, self.metrics, audit))
+        fleet_pb2_grpc.add_FleetServiceServicer_to_server(
+            FleetServicer(devices, versions, self._hub, audit, lambda environment: settings.report_seconds), server
+        )
         audit_pb2_grpc.add_AuditServiceServicer_to_server(AuditServicer(audit, transfers.downloads), server)
         self._listener = Listener(settings, server, _SERVICES, self.metrics.registry)
         self._listener.report(self.metrics, self._tokens)
@@ -119,6 +146,7 @@ class RegistryServer:
         try:
             self._listener.open()
             self._health.start()
+            self._keeper.start()
             self._hub.start()
             self._gallery_hub.start()
         except BaseException:
@@ -137,6 +165,7 @@ class RegistryServer:
         self._hub.close()
         self._gallery_hub.close()
         wait_for_calls()
+        self._keeper.stop()
         self._listener.close()
 
     def _build(self, servicer: RegistryServicer, galleries: GalleryServicer) -> grpc.Server:

@@ -13,7 +13,7 @@ from pipit._pb.pipit.registry.v1 import registry_pb2_grpc
 from pipit.errors import InvalidInput, NotFound
 from pipit.metrics import Metrics
 from pipit.registry import wire
-from pipit.registry.types import Assignment, Environment
+from pipit.registry.types import Environment
 from pipit.rpc.callers import Role, caller
 from pipit.rpc.handlers import holds_no_thread
 from pipit.rpc.places import Places
@@ -23,10 +23,12 @@ from pipit.storage import ObjectStore
 from model_registry import layout
 from model_registry.audit_log import AuditLog
 from model_registry.environments import Environments
+from model_registry.fleet.devices import Devices
+from model_registry.fleet.hub import KEYS, RegistryHub, device_key
+from model_registry.fleet.view import DeviceView
 from model_registry.keys import Keys
 from model_registry.publishing import Chunk, Publisher
 from model_registry.versions import Versions
-from model_registry.watching import KEYS, RegistryHub
 
 SERVICE = pb.DESCRIPTOR.services_by_name["RegistryService"].full_name
 _MOST_TASKS = 100
@@ -69,6 +71,7 @@ class RegistryServicer(registry_pb2_grpc.RegistryServiceServicer):  # type: igno
         publisher: Publisher,
         keys: Keys,
         hub: RegistryHub,
+        devices: Devices,
         transfers: Transfers,
         metrics: Metrics,
         audit: AuditLog,
@@ -79,6 +82,7 @@ class RegistryServicer(registry_pb2_grpc.RegistryServiceServicer):  # type: igno
         self._publisher = publisher
         self._keys = keys
         self._hub = hub
+        self._devices = devices
         self._transfers = transfers
         self._audit = audit
         self._published = metrics.counter("pipit_registry_published_total")
@@ -141,7 +145,7 @@ class RegistryServicer(registry_pb2_grpc.RegistryServiceServicer):  # type: igno
                 request.expected_revision if request.HasField("expected_revision") else None,
                 request.newer_than,
             )
-            act.after = _shown(promotion.environment.assignment)
+            act.after = _shown(promotion.environment)
         self._moved(promotion.environment, "promote")
         return pb.PromoteResponse(
             environment=wire.environment_to_proto(promotion.environment),
@@ -154,14 +158,19 @@ class RegistryServicer(registry_pb2_grpc.RegistryServiceServicer):  # type: igno
         subject = f"{request.environment} of {request.task}"
         with self._audit.act(context, "rollback", subject, before, request.reason) as act:
             environment = self._environments.rollback(request.task, request.environment, caller().name, request.reason)
-            act.after = _shown(environment.assignment)
+            act.after = _shown(environment)
         self._moved(environment, "rollback")
         return pb.RollbackResponse(environment=wire.environment_to_proto(environment))
 
     def Resolve(self, request: pb.ResolveRequest, context: grpc.ServicerContext) -> pb.ResolveResponse:
         caller().check_task(request.task)
-        pointer = self._environments.get(request.task, request.environment)
-        return pb.ResolveResponse(assignment=wire.assignment_to_proto(pointer.environment.assignment))
+        device = self._devices.speaking(request.device_id, asks_only=True)
+        view = DeviceView(self._devices.record(device) if device else None)
+        assignment = view.assignment(self._environments.pointer(request.task, request.environment))
+        if not assignment:
+            # Says why there is nothing.
+            self._environments.get(request.task, request.environment)
+        return pb.ResolveResponse(assignment=wire.assignment_to_proto(assignment))
 
     @holds_no_thread
     def Watch(
@@ -173,9 +182,18 @@ class RegistryServicer(registry_pb2_grpc.RegistryServiceServicer):  # type: igno
         for task in request.tasks:
             layout.check_task(task)
             caller().check_task(task)
-        # Whose signatures are good a device has to know before it is told of a bundle.
-        keys = [KEYS] * request.keys + [(task, request.environment) for task in request.tasks]
-        self._hub.watch(keys, context, send, lambda item: [wire.news_to_proto(item)])
+        device = self._devices.speaking(request.device_id)
+        # Whose signatures are good a device has to know before it is told of a bundle; its pins, before of a version.
+        keys = [KEYS] * request.keys + ([device_key(device)] if device else [])
+        keys += [(task, request.environment) for task in request.tasks]
+        view = DeviceView(self._devices.record(device) if device else None)
+        self._hub.watch(
+            keys,
+            context,
+            send,
+            lambda item: map(wire.news_to_proto, view.told(item)),
+            self._devices.watching(device, request.environment, tuple(request.tasks)),
+        )
 
     def Download(self, request: pb.DownloadRequest, context: grpc.ServicerContext) -> Iterator[pb.DownloadResponse]:
         key = layout.blob(request.digest)
@@ -199,7 +217,7 @@ class RegistryServicer(registry_pb2_grpc.RegistryServiceServicer):  # type: igno
         return pb.HistoryResponse(moves=[] if move is None else [wire.move_to_proto(move)])
 
     def _stands(self, task: str, environment: str) -> str:
-        return _shown(self._environments.assignment(task, environment))
+        return _shown(self._environments.pointer(task, environment).environment)
 
     def ListKeys(self, request: pb.ListKeysRequest, context: grpc.ServicerContext) -> pb.ListKeysResponse:
         return pb.ListKeysResponse(keys=wire.keys_to_proto(self._keys.list()))
@@ -224,12 +242,11 @@ class RegistryServicer(registry_pb2_grpc.RegistryServiceServicer):  # type: igno
 
     def _moved(self, environment: Environment, action: str) -> None:
         self._moves.labels(environment.task, environment.name, action).inc()
-        self._hub.offer((environment.task, environment.name), environment.assignment)
 
 
-def _shown(assignment: Assignment) -> str:
+def _shown(environment: Environment) -> str:
     """Where an environment points, in the audit log."""
-    return f"{assignment.version}, revision {assignment.revision}" if assignment.revision else ""
+    return f"{environment.version}, revision {environment.revision}" if environment.revision else ""
 
 
 def _chunks(requests: Iterator[pb.PublishRequest]) -> Iterator[Chunk]:

@@ -52,5 +52,11 @@ class RegistrySettings(ServiceSettings):
     """MiB of each publish that are held in memory before they are stored."""
     poll_seconds: Annotated[float, Field(gt=0.0)] = 2.0
     """How often the store is asked for moves that came through other copies of the service, and whether it is there."""
+    max_devices: Count = 20_000
+    """Processes of devices whose reports this copy keeps, for a day; one more gets RESOURCE_EXHAUSTED."""
+    report_seconds: Annotated[float, Field(gt=0.0)] = 30.0
+    """How often devices are asked to report while no rollout of their environment is open."""
+    rollout_report_seconds: Annotated[float, Field(gt=0.0)] = 2.0
+    """How often they are asked to while one is."""
     grace_seconds: Seconds = 10.0
     """Seconds that calls have to end in when the server stops, or their connection is too old."""

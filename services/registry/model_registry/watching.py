@@ -1,4 +1,4 @@
-"""Pushes changes of assignments and of galleries to those who watch.
+"""Pushes changes of environments, of devices' pins and of galleries to those who watch.
 
     a change through this copy ──offer──┐
                                         ├──> latest, by key ──wakes──> every watcher
@@ -15,11 +15,9 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager, nullco
 from typing import Any, Generic, Protocol, Self, TypeVar
 
 import grpc
-from pipit.bundle.keys import KeyList
 from pipit.errors import IntegrityError, Unavailable
 from pipit.galleries import Listing
 from pipit.logging import get_logger
-from pipit.registry.types import Assignment
 from pipit.rpc.places import Places, Share, everything
 from pipit.rpc.pushes import Push, Pushes
 
@@ -183,8 +181,5 @@ class Hub(Generic[Key, Item]):
                 away = False
 
 
-RegistryHub = Hub[tuple[str, str], Assignment | KeyList]
-"""By task and environment; the keys that may sign stand under `KEYS`."""
-KEYS = ("", "")
 GalleryHub = Hub[str, Listing]
 """By the gallery's name."""

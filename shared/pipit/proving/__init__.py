@@ -9,7 +9,7 @@ limits    how much memory there is, and how a process is kept within it
 trials    what is on the disk while a candidate has yet to show that this process lives with it
 """
 
-from pipit.proving.limits import Limits, MemoryLimit
+from pipit.proving.limits import Limits, MemoryLimit, memory_is_short, memory_limit
 from pipit.proving.prover import ChildProver, Prover, prove_here
 from pipit.proving.steps import MEMORY, Overtaken, Proof, ProofRequest, StepFailed, warm
 from pipit.proving.trials import Trials
@@ -25,6 +25,8 @@ __all__ = [
     "Prover",
     "StepFailed",
     "Trials",
+    "memory_is_short",
+    "memory_limit",
     "prove_here",
     "warm",
 ]

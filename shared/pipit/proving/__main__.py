@@ -24,6 +24,9 @@ from pipit.files import sha256_bytes
 from pipit.proving.limits import restrict_this_process
 from pipit.proving.steps import ProofRequest, prove
 
+_PATIENCE = 5
+"""Added to the niceness of a proof that nobody waits for; 19 is the most there is."""
+
 
 def main() -> None:
     """Ends the process."""
@@ -38,6 +41,8 @@ def main() -> None:
     sys.path[:] = asked["path"]
     threading.Thread(target=_end_with_server, daemon=True).start()
     restrict_this_process(asked["memory_bytes"], asked["cpu_seconds"])
+    if asked["patient"]:
+        os.nice(_PATIENCE)
     try:
         bundle = _bundle(Path(asked["bundle"]), asked["digest"])
         request = ProofRequest(bundle, asked["variant"], asked["threads"], asked["instances"])

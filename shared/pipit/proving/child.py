@@ -86,6 +86,7 @@ class Child:
                 "variant": request.variant,
                 "threads": request.threads,
                 "instances": request.instances,
+                "patient": request.patient,
                 "memory_bytes": self._memory.bytes,
                 "cpu_seconds": self._limits.seconds * processors(),
             }

@@ -17,6 +17,9 @@ _SHARE = 0.75
 """Of all memory, that a candidate may take at most where no setting says otherwise."""
 _FREE_SHARE = 0.9
 """Of the memory that is free now: the server that answers meanwhile needs some too."""
+_SPARE_SHARE = 0.1
+_MOST_SPARE = 512 * MEBIBYTE
+"""Of all memory, that should stay free beside what is merely kept for later; and no more than so many bytes."""
 _SLACK = 512 * MEBIBYTE
 """What a process may reserve beyond what it may use: stacks of threads, and what allocators keep in hand."""
 _CGROUP = Path("/sys/fs/cgroup")
@@ -73,6 +76,12 @@ def memory_there_is() -> tuple[int, int]:
         return total, free
     limit, used = container
     return min(total, limit), max(0, min(free, limit - used))
+
+
+def memory_is_short() -> bool:
+    """Whether so little is free that nothing should be kept loaded that does not answer."""
+    total, free = memory_there_is()
+    return bool(total) and free < min(int(total * _SPARE_SHARE), _MOST_SPARE)
 
 
 def _container() -> tuple[int, int] | None:

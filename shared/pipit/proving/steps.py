@@ -25,12 +25,16 @@ AtStep = Callable[[str], None]
 
 @dataclass(frozen=True, slots=True)
 class ProofRequest:
-    """variant: the weights to try; empty for the bundle's default. threads, instances: as the server will run them."""
+    """variant: the weights to try; empty for the bundle's default. threads, instances: as the server will run them.
+
+    patient: nobody waits for it; whatever else runs on this machine goes first.
+    """
 
     bundle: Bundle
     variant: str = ""
     threads: int = 1
     instances: int = 1
+    patient: bool = False
 
 
 @dataclass(frozen=True, slots=True)

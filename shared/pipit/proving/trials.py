@@ -121,11 +121,11 @@ class Trials:
                     self._write(task, _Kept(kept.good, left))
                 self._let_go(task, digest)
 
-    def lift(self, task: str, wanted: str) -> None:
-        """Another version is wanted: what is held against any but that one is forgotten."""
+    def lift(self, task: str, *wanted: str) -> None:
+        """Somebody has chosen anew: what is held against any version but those digests is forgotten."""
         if self._works:
             with self._kept(task) as (kept, unattended):
-                if kept.mark is not None and kept.mark.digest != wanted and unattended:
+                if kept.mark is not None and kept.mark.digest not in wanted and unattended:
                     self._write(task, _Kept(kept.good))
 
     @contextmanager

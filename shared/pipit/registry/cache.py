@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Set
 from dataclasses import replace
 from pathlib import Path
 
@@ -25,6 +26,7 @@ from pipit.errors import (
     IntegrityError,
     InvalidInput,
     NotFound,
+    PipitError,
     Unavailable,
     UntrustedSignature,
 )
@@ -44,9 +46,9 @@ _log = get_logger("registry.cache")
 class BundleCache:
     """See the module. Threads and processes may share one.
 
-    max_bytes: of all bundles together; where it is reached the least recently used go, but none that is in use or
-    remembered. A device needs room for two: the bundle that serves, and the next one; for a third while one that
-    serves does not count as good yet.
+    max_bytes: of all bundles together; where it is reached the least recently used go, but none that is in use, held or
+    remembered. A device needs room for two: the bundle that serves, and the next one, or the one to go back to; for a
+    third while one that serves does not count as good yet.
     keyring: whose signatures a bundle must have, fetched or found here; None: nobody's.
     Raises Unavailable if the folder can't be made.
     """
@@ -54,6 +56,7 @@ class BundleCache:
     def __init__(self, root: Path, max_bytes: int, keyring: Keyring | None = None) -> None:
         self._keyring = keyring or Keyring()
         self._in_use: dict[str, SharedLock] = {}
+        self._held: dict[str, dict[str, SharedLock]] = {}
         self._remembered = RememberedAssignments(root / "assignments")
         self._good = RememberedAssignments(root / "good")
         with cache_errors(root):
@@ -99,25 +102,46 @@ class BundleCache:
         if use is not None:
             use.release()
 
+    def hold(self, task: str, digests: Set[str]) -> None:
+        """Keeps these bundles of a task here, or once they come; those that were held before, and are not named, go.
+
+        None is fetched by this. What can't be held is logged, for it can be fetched again.
+        """
+        before = self._held.pop(task, {})
+        try:
+            with cache_errors(self._space.locks):
+                # First the new ones, so that none is free in between.
+                added = {digest: SharedLock(self._space.use_lock(_checked(digest))) for digest in digests - set(before)}
+        except PipitError as error:
+            _log.warning("bundles_not_held", task=task, reason=str(error))
+            added = {}
+        self._held[task] = {digest: lock for digest, lock in before.items() if digest in digests} | added
+        for digest, lock in before.items():
+            if digest not in digests:
+                lock.release()
+
     def close(self) -> None:
         """Releases every bundle."""
         for digest in list(self._in_use):
             self.release(digest)
+        for task in list(self._held):
+            self.hold(task, frozenset())
 
     def remember(self, assignment: Assignment) -> None:
         """Keeps what the device runs, for a start without the registry; its bundle then stays here."""
         with cache_errors(self._space.bundles):
-            self._remembered.write(assignment)
+            self._remembered.write(assignment.alone)
 
     def remember_good(self, assignment: Assignment) -> None:
         """Keeps what serves well, for a start where what came after it does not."""
         with cache_errors(self._space.bundles):
-            self._good.write(assignment)
+            self._good.write(assignment.alone)
 
     def remembered(self, task: str, environment: str) -> tuple[Assignment, ...]:
         """What `remember` and `remember_good` kept last, in this order, each once; what can't be read is left out."""
         kept = [kind.read(task, environment) for kind in (self._remembered, self._good)]
-        return tuple(dict.fromkeys(assignment for assignment in kept if assignment is not None))
+        by_digest = {assignment.digest: assignment for assignment in reversed(kept) if assignment is not None}
+        return tuple(reversed(by_digest.values()))
 
     def _is_good(self, folder: Path, digest: str, client: RegistryClient, task: str, version: str) -> bool:
         try:

@@ -27,8 +27,10 @@ class SeenRevisions:
     def check(self, assignment: Assignment) -> None:
         """Takes note of a newer move. Raises Conflict for an older one, or another one of the same revision.
 
-        What can't be kept on the disk is logged, and taken all the same.
+        Another one is one of another version: what a rollout adds to it may be told anew, or left out by a copy of the
+        registry that does not know of it yet. What can't be kept on the disk is logged, and taken all the same.
         """
+        assignment = assignment.alone
         seen = self._seen.read(assignment.task, assignment.environment)
         if seen == assignment:
             return

@@ -150,6 +150,11 @@ class Assignment:
         """Whether there is anything to run."""
         return bool(self.version)
 
+    @property
+    def alone(self) -> Assignment:
+        """What to run, without what a rollout adds to it."""
+        return Assignment(self.task, self.environment, self.version, self.digest, self.revision)
+
 
 @dataclass(frozen=True, slots=True)
 class Move:

@@ -33,6 +33,8 @@ from pipit.rpc.renewed import Renewed
 from pipit.types import TASK_NAME
 
 Metadata = Iterable[tuple[str, str | bytes]]
+FindCaller = Callable[[str], Caller | None]
+"""Whose token that is; None: nobody's who is known there."""
 _SCHEME = "bearer "
 
 
@@ -42,6 +44,11 @@ class Tokens:
     def __init__(self, callers: Mapping[str, Caller] | None) -> None:
         """callers: by the SHA-256 of their token in hexadecimal."""
         self._given = callers
+        self._elsewhere: FindCaller | None = None
+
+    def look_elsewhere(self, find: FindCaller) -> None:
+        """Asks there for tokens that are not among these. It must not wait: calls are let in on one thread."""
+        self._elsewhere = find
 
     @property
     def _callers(self) -> Mapping[str, Caller] | None:
@@ -54,19 +61,23 @@ class Tokens:
 
     def share(self, places: int) -> int:
         """How many of so many places one caller may hold: three of four, or all where there is no other caller."""
-        if len(self._callers or ()) < 2 or places < 2:
+        others = len(self._callers or ()) > 1 or (self.required and self._elsewhere is not None)
+        if not others or places < 2:
             return places
         return places - max(1, places // 4)
 
     def caller(self, metadata: Metadata) -> Caller:
-        """Who calls. Raises Unauthenticated."""
+        """Who calls. Raises Unauthenticated, and what it raises who is asked elsewhere."""
         callers = self._callers
         if callers is None:
             return ANYBODY
         value = next((value for key, value in metadata if key == "authorization"), "")
         if not isinstance(value, str) or not value.lower().startswith(_SCHEME):
             raise Unauthenticated("this server asks for a token; send 'authorization: Bearer <token>' (PIPIT_TOKEN)")
-        caller = callers.get(hash_token(value[len(_SCHEME) :].strip()))
+        token = value[len(_SCHEME) :].strip()
+        caller = callers.get(hash_token(token))
+        if caller is None and self._elsewhere is not None:
+            caller = self._elsewhere(token)
         if caller is None:
             raise Unauthenticated("this server does not know the token; check PIPIT_TOKEN, or ask its operator")
         return caller

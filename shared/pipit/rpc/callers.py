@@ -15,7 +15,7 @@ class Role(StrEnum):
     READER = "reader"
     """Ask and download."""
     DEVICE = "device"
-    """The same; names a device, so that later calls for devices alone can be told apart."""
+    """The same, and say how versions do on a device, and that it has forgotten somebody."""
     PUBLISHER = "publisher"
     """Publish, and what a reader may."""
     OPERATOR = "operator"
@@ -32,6 +32,8 @@ class Caller:
     roles: frozenset[Role]
     tasks: frozenset[str] | None = None
     """None: all."""
+    device: str = ""
+    """The one device that the token is for; empty: it is not for one alone."""
 
     def may_ask(self, task: str) -> bool:
         """Whether the task is there for this caller."""
@@ -41,6 +43,14 @@ class Caller:
         """For what concerns every task. what: it, in a few words. Raises PermissionDenied."""
         if self.tasks is not None:
             raise PermissionDenied(f"{self.name} may ask some tasks only, but {what} for all of them")
+
+    def check_device(self, device: str) -> None:
+        """Raises PermissionDenied where the token is for another device."""
+        if self.device and device != self.device:
+            raise PermissionDenied(
+                f"this token is for device {self.device}, and can't speak for {device[:100] or 'none'}; set the "
+                "device's id to that, or give it a token of its own (pipit devices add)"
+            )
 
     def check_task(self, task: str) -> None:
         """Raises PermissionDenied."""

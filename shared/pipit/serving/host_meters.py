@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from pipit.metrics import Metrics
 from pipit.proving import Proof
-from pipit.serving.loading import FAULT, STEPS, Desired
+from pipit.serving.attempts import Desired
+from pipit.serving.loading import FAULT, STEPS
 from pipit.serving.model import LoadedModel
 
 SWAPPED = "swapped"
+PREFETCHED = "prefetched"
 OVERTAKEN = "overtaken"
-"""Outcomes: it answers; it was wanted no more before it could."""
+"""Outcomes: it answers; it is proven for later; it was wanted no more before that."""
 
 
 class HostMeters:
@@ -23,7 +25,7 @@ class HostMeters:
         # A counter that appears with its first event hides that event from Prometheus, which sees no increase.
         metrics.gauge("pipit_model_ready").labels(task).set(0)
         metrics.counter("pipit_golden_failures_total").labels(task)
-        for outcome in (SWAPPED, OVERTAKEN, *STEPS, FAULT):
+        for outcome in (SWAPPED, PREFETCHED, OVERTAKEN, *STEPS, FAULT):
             metrics.counter("pipit_model_loads_total").labels(task, outcome)
 
     def show_desired(self, desired: Desired) -> None:
@@ -42,9 +44,10 @@ class HostMeters:
             info.labels(self._task, self._device, identity.version, identity.digest, identity.variant).set(1)
             model.meters.show_expectations(model.manifest.expected)
 
-    def count_swap(self, proof: Proof) -> None:
-        """Another version answers."""
-        self._metrics.gauge("pipit_golden_deviation").labels(self._task).set(proof.deviation)
+    def count_swap(self, proof: Proof | None) -> None:
+        """Another version answers. proof: None: it is not known any more."""
+        if proof is not None:
+            self._metrics.gauge("pipit_golden_deviation").labels(self._task).set(proof.deviation)
         self.count_load(SWAPPED)
 
     def count_load(self, outcome: str) -> None:

@@ -4,29 +4,43 @@ fetch ──> verify ──> trial ──> prove (load, golden, warm) ──> op
   │          │         │         └── in a child process       └── here; on the disk stands that it is being tried
   │          │         └── ended badly twice before: refused
   └──────────┴──nobody trusted signed it──> refused, as the step "signature"
+
+A candidate goes as far as its proof, which is kept by its digest: once it is wanted, it needs no second one.
 """
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
-from contextlib import ExitStack
+from collections import OrderedDict
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from pathlib import Path
 from time import monotonic
 from typing import TypeVar
 
 from pipit.bundle.keyring import Keyring
 from pipit.bundle.reader import Bundle, open_bundle
-from pipit.errors import IntegrityError, UntrustedSignature
+from pipit.errors import IntegrityError, Unavailable, UntrustedSignature
 from pipit.faces.contract import NamesFaces
 from pipit.logging import get_logger
 from pipit.metrics import Metrics
 from pipit.pipelines import Pipeline, load_pipeline
 from pipit.pipelines.networks import open_model
-from pipit.proving import MEMORY, Overtaken, Proof, ProofRequest, Prover, StepFailed, Trials, prove_here, warm
+from pipit.proving import (
+    MEMORY,
+    Overtaken,
+    Proof,
+    ProofRequest,
+    Prover,
+    StepFailed,
+    Trials,
+    memory_limit,
+    prove_here,
+    warm,
+)
 from pipit.runtimes.base import Runtime
+from pipit.serving.attempts import Attempt, Purpose
 from pipit.serving.batching import Batcher
 from pipit.serving.gallery_keeper import GalleryKeeper
 from pipit.serving.meters import KNOWN, UNKNOWN, ModelMeters
@@ -42,49 +56,8 @@ SIGNATURE = "signature"
 """Fails where nobody trusted signed the bundle, whichever step finds that."""
 FAULT = "fault"
 """Named in their place where no step failed, but the server itself."""
-
-
-@dataclass(frozen=True, slots=True)
-class Desired:
-    """A version that should answer."""
-
-    version: str
-    digest: str
-    fetch: Callable[[], Path] = field(compare=False)
-    """Gives the bundle's directory; may take long."""
-    on_active: Callable[[], None] = field(default=lambda: None, compare=False)
-    """Called once it answers."""
-    on_good: Callable[[], None] = field(default=lambda: None, compare=False)
-    """Called once it has answered for so long that it counts as good here."""
-    on_freed: Callable[[], None] = field(default=lambda: None, compare=False)
-    """Called once the bundle's files are needed no more: refused, or freed after another took its place."""
-    cancel: Callable[[], None] = field(default=lambda: None, compare=False)
-    """Ends a `fetch` that is running or comes later, from any thread: the version is wanted no more."""
-
-
-class Attempt:
-    """One way to a version, which another thread may end."""
-
-    def __init__(self, desired: Desired) -> None:
-        self.desired = desired
-        self.cancelled = threading.Event()
-        self._now: tuple[str, datetime] = "fetch", datetime.now(UTC)
-
-    def enter(self, step: str) -> None:
-        """Raises Overtaken if the way ends here."""
-        if self.cancelled.is_set():
-            raise Overtaken
-        self._now = step, datetime.now(UTC)
-
-    def cancel(self) -> None:
-        """Ends it as soon as the step can be ended."""
-        self.cancelled.set()
-        self.desired.cancel()
-
-    def __str__(self) -> str:
-        """For people."""
-        step, since = self._now
-        return f"version {self.desired.version} is at the step {step} since {since:%H:%M:%S} UTC"
+_KEPT_PROOFS = 64
+"""Of all tasks together; a server has two of each that matter."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,15 +106,42 @@ class ModelLoader:
         self._keeper = keeper or GalleryKeeper("", metrics)
         self._pipelines = pipelines
         self._prover = prover or prove_here(pipelines)
+        self._lock = threading.Lock()
+        self._proofs: OrderedDict[str, Proof] = OrderedDict()
+        self._patient: set[Attempt] = set()
 
     def prepare(self, task: str, attempt: Attempt) -> tuple[LoadedModel, Proof]:
         """Goes all the steps; gives the model, and what its proof found. Raises StepFailed, Overtaken."""
+        desired = attempt.desired
+        bundle, proof = self.prove(task, attempt)
+        self._step(task, "trial", attempt, lambda: self.trials.begin(task, desired.version, desired.digest))
+        try:
+            return self._step(task, "open", attempt, lambda: self.open(bundle)), proof
+        except BaseException:
+            self.trials.leave(task, desired.digest)
+            raise
+
+    def prove(self, task: str, attempt: Attempt) -> tuple[Bundle, Proof]:
+        """Goes the steps up to the proof, which is made once in the life of this process.
+
+        Raises StepFailed, Overtaken.
+        """
         desired, options = attempt.desired, self._options
         path = self._step(task, "fetch", attempt, desired.fetch)
         bundle = self._step(task, "verify", attempt, lambda: self.verify(path, task, desired.digest))
         self._step(task, "trial", attempt, lambda: self.trials.check(task, desired.digest))
-        request = ProofRequest(bundle, options.variant, options.threads, options.instances)
-        proof = self._step(task, "prove", attempt, lambda: self._prover(request, attempt.enter, attempt.cancelled))
+        known = self.proof(desired.digest)
+        if known is not None:
+            if attempt.purpose is not Purpose.PREFETCH:
+                _check_memory(known)
+            return bundle, known
+        patient = attempt.purpose is not Purpose.ANSWER
+        request = ProofRequest(bundle, options.variant, options.threads, options.instances, patient=patient)
+        with self._queued(attempt):
+            proof = self._step(
+                task, "prove", attempt, lambda: self._prover(request, attempt.enter, attempt.interrupted)
+            )
+        self._keep(desired.digest, proof)
         _log.info(
             "model_proven",
             task=task,
@@ -150,12 +150,33 @@ class ModelLoader:
             seconds=round(proof.seconds, 3),
             peak_bytes=proof.peak_bytes,
         )
-        self._step(task, "trial", attempt, lambda: self.trials.begin(task, desired.version, desired.digest))
+        return bundle, proof
+
+    def proof(self, digest: str) -> Proof | None:
+        """What the proof of a version found; None: it was not proven since this process began."""
+        with self._lock:
+            return self._proofs.get(digest)
+
+    def _keep(self, digest: str, proof: Proof) -> None:
+        with self._lock:
+            self._proofs[digest] = proof
+            while len(self._proofs) > _KEPT_PROOFS:
+                self._proofs.popitem(last=False)
+
+    @contextmanager
+    def _queued(self, attempt: Attempt) -> Iterator[None]:
+        """One proof goes on at a time. What is wanted at once does not wait for what is proven for later."""
+        with self._lock:
+            if attempt.purpose is Purpose.ANSWER:
+                for patient in self._patient:
+                    patient.interrupted.set()
+            else:
+                self._patient.add(attempt)
         try:
-            return self._step(task, "open", attempt, lambda: self.open(bundle)), proof
-        except BaseException:
-            self.trials.leave(task, desired.digest)
-            raise
+            yield
+        finally:
+            with self._lock:
+                self._patient.discard(attempt)
 
     def _step(self, task: str, step: str, attempt: Attempt, run: Callable[[], T]) -> T:
         attempt.enter(step)
@@ -221,3 +242,11 @@ class ModelLoader:
         if options.batch_rows <= 1 or not runtime.batches:
             return None
         return Batcher(runtime.run, options.batch_rows, options.batch_delay, options.has_company)
+
+
+def _check_memory(proof: Proof) -> None:
+    """Raises StepFailed where less is free now than the proof took."""
+    limit = memory_limit()
+    if limit.bytes and proof.peak_bytes > limit.bytes:
+        text = f"its proof took {proof.peak_bytes >> 20} MiB, {limit.bytes >> 20} MiB are {limit.why}; free some memory"
+        raise StepFailed(MEMORY, Unavailable(text))

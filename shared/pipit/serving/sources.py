@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
@@ -14,8 +15,8 @@ from pipit.errors import Conflict, InvalidInput, NotFound, PipitError
 from pipit.files import sha256_bytes
 from pipit.logging import get_logger
 from pipit.rpc.server import MEBIBYTE
+from pipit.serving.attempts import Desired, Part
 from pipit.serving.host import ModelHost
-from pipit.serving.loading import Desired
 from pipit.serving.settings import ServingSettings
 
 if TYPE_CHECKING:
@@ -139,19 +140,36 @@ class RegistrySource:
         self._assigned(assignment)
 
     def _assigned(self, assignment: Assignment) -> None:
-        self._hosts[assignment.task].desire(self._desired(assignment))
+        targets = [target for target in (assignment.candidate, assignment.standby) if target is not None]
+        self._cache.hold(assignment.task, {target.digest for target in targets})
+        self._hosts[assignment.task].desire(self._desired(assignment), self._part(assignment))
+
+    def _part(self, assignment: Assignment) -> Part:
+        candidate, standby = assignment.candidate, assignment.standby
+        return Part(
+            assignment.revision,
+            assignment.rollout,
+            assignment.stage,
+            None if candidate is None else self._fetched(assignment.task, candidate.version, candidate.digest),
+            assignment.shadow and candidate is not None,
+            "" if standby is None else standby.digest,
+        )
 
     def _desired(self, assignment: Assignment) -> Desired:
+        return replace(
+            self._fetched(assignment.task, assignment.version, assignment.digest),
+            on_active=partial(self._cache.remember, assignment),
+            on_good=partial(self._cache.remember_good, assignment),
+        )
+
+    def _fetched(self, task: str, version: str, digest: str) -> Desired:
         from pipit.registry import Cancellation  # noqa: PLC0415 (as above)
 
-        task, version, digest = assignment.task, assignment.version, assignment.digest
         cancellation = Cancellation()
         return Desired(
             version,
             digest,
             partial(self._cache.fetch, self._client, task, version, digest, cancellation),
-            on_active=partial(self._cache.remember, assignment),
-            on_good=partial(self._cache.remember_good, assignment),
             on_freed=partial(self._cache.release, digest),
             cancel=cancellation.cancel,
         )

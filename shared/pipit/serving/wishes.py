@@ -9,8 +9,10 @@ from __future__ import annotations
 
 from time import monotonic
 
+from pipit.errors import IntegrityError
 from pipit.proving import MEMORY
-from pipit.serving.loading import FAULT, Desired
+from pipit.serving.attempts import Desired
+from pipit.serving.loading import FAULT
 
 _FIRST_RETRY = 1.0
 _LAST_RETRY = 60.0
@@ -42,6 +44,14 @@ class Wish:
         self.desired = desired
         self.refused_step = ""
         """Set: it is not tried any more."""
+        self.failed_step = ""
+        """Where it failed last; empty since it was had."""
+        self.is_bad = False
+        """That failure is one of the bundle, or of what the registry has of it."""
+        self.reason = ""
+        """A sentence on that."""
+        self.is_had = False
+        """A candidate's: it was proven."""
         self._retry_at = 0.0
         self._retry_after = _FIRST_RETRY
 
@@ -64,8 +74,10 @@ class Wish:
         """It is tried now."""
         self._retry_at = 0.0
 
-    def fail(self, step: str) -> None:
+    def fail(self, step: str, reason: str, error: BaseException | None = None) -> None:
         """A step of the way failed."""
+        self.failed_step, self.reason = step, reason
+        self.is_bad = not is_tried_again(step) or isinstance(error, IntegrityError)
         if is_tried_again(step):
             self._retry_at = monotonic() + self._retry_after
             self._retry_after = min(self._retry_after * 2, _LAST_RETRY)
@@ -75,4 +87,9 @@ class Wish:
     def lift(self, step: str) -> None:
         """What a refusal at this step rested on may have changed."""
         if self.refused_step == step:
-            self.refused_step = ""
+            self.refused_step, self.is_bad = "", False
+
+    def succeed(self) -> None:
+        """The way was gone to its end."""
+        self.is_had, self.is_bad = True, False
+        self.failed_step = self.reason = ""

@@ -69,6 +69,13 @@ class ObjectStore(Protocol):
         """Keys that begin with `prefix`, sorted. Never shows a half-written object."""
         ...
 
+    def tags(self, prefix: str) -> Iterator[tuple[str, str]]:
+        """As `list`, each key with a tag that is another one once the content is: what has to be read again.
+
+        It may be another one than `read` gives.
+        """
+        ...
+
     def delete(self, key: str) -> None:
         """Removes an object; no error if it is gone."""
         ...

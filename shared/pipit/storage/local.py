@@ -102,6 +102,14 @@ class LocalStore:
             keys = [key for key in self._walk(self._root / folder) if key.startswith(prefix)]
         yield from sorted(keys)
 
+    def tags(self, prefix: str) -> Iterator[tuple[str, str]]:
+        """See ObjectStore. Each write is a file of its own, which the tag names."""
+        for key in self.list(prefix):
+            # Deleted since it was listed.
+            with _system_errors(), suppress(FileNotFoundError, NotADirectoryError):
+                found = self._path(key).stat()
+                yield key, f"{found.st_ino}-{found.st_mtime_ns}-{found.st_size}"
+
     def _walk(self, top: Path) -> Iterator[str]:
         for folder, folders, files in os.walk(top):
             folders[:] = [name for name in folders if not name.startswith(".")]

@@ -135,12 +135,16 @@ class MinioStore:
 
     def list(self, prefix: str) -> Iterator[str]:
         """See ObjectStore."""
+        return (key for key, _ in self.tags(prefix))
+
+    def tags(self, prefix: str) -> Iterator[tuple[str, str]]:
+        """See ObjectStore."""
         if "/" in prefix:
             check_key(prefix.rpartition("/")[0])
         with self._s3_errors():
             for entry in self._client.list_objects(self._bucket, prefix=prefix, recursive=True):
                 if entry.object_name is not None:
-                    yield entry.object_name
+                    yield entry.object_name, (entry.etag or "").strip('"')
 
     def delete(self, key: str) -> None:
         """See ObjectStore."""

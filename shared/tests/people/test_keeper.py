@@ -14,8 +14,8 @@ from pipit.client.faces import FacesClient
 from pipit.errors import InvalidInput
 from pipit.faces.gallery import Consent, Gallery, Person
 from pipit.metrics import Metrics
+from pipit.serving.attempts import Desired
 from pipit.serving.gallery_keeper import GalleryKeeper
-from pipit.serving.loading import Desired
 
 AGREED: dict[str, Any] = {"consent_by": "Anna Smith", "purpose": "the front door"}
 Until = Callable[[Callable[[], bool]], None]

@@ -19,7 +19,7 @@ from pipit._pb.pipit.inference.v1 import inference_pb2 as pb
 from pipit._pb.pipit.inference.v1 import inference_pb2_grpc
 from pipit.proving import Limits
 from pipit.serving import InferenceServer, ServingSettings
-from pipit.serving.loading import Desired
+from pipit.serving.attempts import Desired
 
 MakeBundle = Callable[..., Any]
 Until = Callable[[Callable[[], bool]], None]

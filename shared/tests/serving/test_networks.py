@@ -16,7 +16,7 @@ from pipit._pb.pipit.inference.v1 import inference_pb2_grpc
 from pipit.bundle import Bundle
 from pipit.errors import Unavailable
 from pipit.serving import InferenceServer, ServingSettings
-from pipit.serving.loading import Desired
+from pipit.serving.attempts import Desired
 
 Until = Callable[[Callable[[], bool]], None]
 VALUES = (-1.0, 0.5, 0.125)

@@ -20,7 +20,8 @@ from pipit.errors import InvalidInput, NotFound, Unavailable
 from pipit.metrics import metric_definitions
 from pipit.rpc.client import open_channel
 from pipit.serving import InferenceServer, ServingSettings
-from pipit.serving.loading import STEPS, Desired
+from pipit.serving.attempts import Desired
+from pipit.serving.loading import STEPS
 from prometheus_client.parser import text_string_to_metric_families
 
 Serve = Callable[..., Any]

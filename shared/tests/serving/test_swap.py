@@ -17,7 +17,7 @@ import pytest
 from pipit._pb.pipit.inference.v1 import inference_pb2 as pb
 from pipit.bundle.signing import generate_key, save_public_key
 from pipit.errors import Unavailable
-from pipit.serving.loading import Attempt, Desired
+from pipit.serving.attempts import Attempt, Desired
 from pipit.serving.types import ModelState
 from structlog.testing import capture_logs
 

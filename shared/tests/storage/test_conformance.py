@@ -104,6 +104,21 @@ def test_lists_more_than_one_page(store: ObjectStore) -> None:
     assert list(store.list("parts/")) == keys
 
 
+def test_a_tag_is_another_one_once_the_content_is(store: ObjectStore) -> None:
+    for name in ("a", "b"):
+        store.create(f"devices/{name}.json", b"1")
+    before = dict(store.tags("devices/"))
+    assert list(before) == ["devices/a.json", "devices/b.json"]
+    assert dict(store.tags("devices/")) == before
+
+    store.replace("devices/a.json", b"2", store.read("devices/a.json").etag)
+    after = dict(store.tags("devices/"))
+    assert after["devices/a.json"] != before["devices/a.json"]
+    assert after["devices/b.json"] == before["devices/b.json"]
+    store.delete("devices/b.json")
+    assert list(store.tags("devices/")) == [("devices/a.json", after["devices/a.json"])]
+
+
 def test_deletes_and_may_delete_again(store: ObjectStore) -> None:
     store.create("uploads/ab/0", b"part")
 

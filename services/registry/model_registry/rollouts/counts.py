@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
+from operator import attrgetter
 
 from pipit.fleet.types import SCORE_BINS, Window
 
@@ -37,23 +38,22 @@ class Counts:
         return self.answered + self.failed
 
     def __add__(self, other: Counts) -> Counts:
-        return Counts(
-            self.answered + other.answered,
-            self.failed + other.failed,
-            self.over_budget + other.over_budget,
-            self.predictions + other.predictions,
-            self.unknown + other.unknown,
-            tuple(map(sum, zip(self.scores, other.scores, strict=True))),
-            self.right + other.right,
-            self.wrong + other.wrong,
-            self.disagreed + other.disagreed,
-            max(self.seconds, other.seconds),
-            self.latency_sum + other.latency_sum,
-            self.latency_squares + other.latency_squares,
-        )
+        return total((self, other))
 
 
 NOTHING = Counts()
+_SUMMED = attrgetter(
+    "answered",
+    "failed",
+    "over_budget",
+    "predictions",
+    "unknown",
+    "right",
+    "wrong",
+    "disagreed",
+    "latency_sum",
+    "latency_squares",
+)
 
 
 def counts_of(window: Window, error_codes: Collection[str]) -> Counts:
@@ -76,9 +76,15 @@ def counts_of(window: Window, error_codes: Collection[str]) -> Counts:
 
 
 def total(counts: Iterable[Counts]) -> Counts:
-    """All of them together."""
-    found = NOTHING
-    for one in counts:
-        if one is not NOTHING:
-            found = one if found is NOTHING else found + one
-    return found
+    """All of them together; made once, for there may be thousands."""
+    known = [one for one in counts if one is not NOTHING]
+    if len(known) < 2:
+        return known[0] if known else NOTHING
+    answered, failed, over, predictions, unknown, right, wrong, disagreed, latency, squares = map(
+        sum, zip(*map(_SUMMED, known), strict=True)
+    )
+    scores = tuple(map(sum, zip(*(one.scores for one in known), strict=True)))
+    longest = max(one.seconds for one in known)
+    return Counts(
+        answered, failed, over, predictions, unknown, scores, right, wrong, disagreed, longest, latency, squares
+    )

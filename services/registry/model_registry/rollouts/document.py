@@ -107,8 +107,8 @@ class RolloutRecord(Record):
     """When this stage, or the prefetching, began."""
     waits_since: AwareDatetime
     """When it last began to wait for data: with the stage, or when it went on after a pause."""
-    paused_from: Phase | None = None
-    """What it goes on with after the pause."""
+    left: Phase | None = None
+    """What it was at when it was paused, or when it ended."""
     waived: tuple[str, ...] = ()
     """Rules that paused it, and that somebody has looked at: they pause it no more."""
     ended_at: AwareDatetime | None = None
@@ -132,10 +132,10 @@ class RolloutRecord(Record):
 
     @property
     def phase(self) -> Phase:
-        """What it is at, or will be once the pause is over: only while it is running may devices serve `to`."""
-        if self.state == "paused":
-            return self.paused_from or "prefetching"
-        return "running" if self.state == "running" else "prefetching"
+        """What it is at, or will be once the pause is over; of one that has ended, what it was at."""
+        if self.state == "running":
+            return "running"
+        return self.left or "prefetching"
 
     @property
     def current(self) -> StageRecord:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from pipit.fleet.types import State
+
 from model_registry.rollouts.rules.at_once import is_refused
 from model_registry.rollouts.view import Seat, View
 from model_registry.rollouts.words import listed, seconds
@@ -81,9 +83,13 @@ def _names(seats: Sequence[Seat]) -> str:
 
 def _told(seats: Sequence[Seat]) -> str:
     """What the first few say of themselves."""
-    said = []
-    for seat in seats[:3]:
-        told = seat.told
-        state = "says nothing" if told is None else f"{told.candidate_state or told.state}".removesuffix("unspecified")
-        said.append(f"{seat.device_id}: {state or 'has not begun'}")
-    return "; ".join(said)
+    return "; ".join(f"{seat.device_id}: {_state(seat)}" for seat in seats[:3])
+
+
+def _state(seat: Seat) -> str:
+    told = seat.told
+    if told is None:
+        return "has not said what it does"
+    if seat.canary:
+        return f"{told.state}, {told.reason}" if told.reason else f"{told.state} {told.active_version}".strip()
+    return "has not begun" if told.candidate_state == State.UNSPECIFIED else f"{told.candidate_state}"

@@ -62,6 +62,20 @@ def is_canary(rollout: RolloutRecord, device_id: str) -> bool:
     """Whether that device may serve the new version now; at a share of 1 also one that is not in the order."""
     if not rollout.is_open or rollout.phase != "running":
         return False
-    if any(stage.share >= 1.0 for stage in rollout.stages[: rollout.stage + 1]):
-        return True
-    return device_id in reached(rollout)
+    return _everybody(rollout) or device_id in _reached(rollout)
+
+
+def _everybody(rollout: RolloutRecord) -> bool:
+    return any(stage.share >= 1.0 for stage in rollout.stages[: rollout.stage + 1])
+
+
+_last: tuple[RolloutRecord, frozenset[str]] | None = None
+
+
+def _reached(rollout: RolloutRecord) -> frozenset[str]:
+    """As `reached`. It is asked for each watcher in turn, of which there are thousands, with the same record."""
+    global _last  # noqa: PLW0603 (one tuple, which threads read and swap whole)
+    known = _last
+    if known is None or known[0] is not rollout:
+        known = _last = rollout, frozenset(reached(rollout))
+    return known[1]

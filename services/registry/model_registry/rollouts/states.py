@@ -75,12 +75,12 @@ def changed(rollout: RolloutRecord, change: Change, at: datetime) -> RolloutReco
     if change.ends:
         verdict = _verdict(change, at)
         return rollout.model_copy(
-            update={"state": verdict.kind, "ended_at": at, "paused_from": None, "verdict": verdict}
+            update={"state": verdict.kind, "ended_at": at, "left": rollout.phase, "verdict": verdict}
         )
     if change.kind == "pause":
-        paused = {"state": "paused", "paused_from": rollout.phase, "verdict": _verdict(change, at)}
+        paused = {"state": "paused", "left": rollout.phase, "verdict": _verdict(change, at)}
         return rollout.model_copy(update=paused)
-    on = {"state": rollout.phase, "paused_from": None, "verdict": None, "waits_since": at}
+    on = {"state": rollout.phase, "left": None, "verdict": None, "waits_since": at}
     if change.kind == "resume":
         return rollout.model_copy(update={**on, "waived": _waived(rollout, change)})
     stage = rollout.stage + 1 if rollout.phase == "running" else 0

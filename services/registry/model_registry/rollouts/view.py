@@ -19,14 +19,16 @@ from model_registry.rollouts.settings import Rules
 
 @dataclass(frozen=True, slots=True)
 class Seat:
-    """One device in a rollout. canary: it may serve the new version now. device: None: it was not seen in the last day.
+    """One device in a rollout. canary: it may serve the new version now; was_reached: or might before the end.
 
-    live: counts at this stage, of the version that the device should serve. before: of the version before, in the hour
-    before the rollout reached it. replay, shadow: of the new version beside the other one.
+    device: None: it was not seen in the last day. live: counts at this stage, of the version that the device should
+    serve. before: of the version before, in the hour before the rollout reached it. replay, shadow: of the new version
+    beside the other one. tried: requests that the new version had there, real and replayed.
     """
 
     device_id: str
     canary: bool
+    was_reached: bool
     device: SeenDevice | None
     pinned: bool
     reachable: bool
@@ -35,16 +37,12 @@ class Seat:
     before: Counts = NOTHING
     replay: Counts = NOTHING
     shadow: Counts = NOTHING
+    tried: Counts = NOTHING
 
     @property
     def told(self) -> TaskReport | None:
         """What it said last of the task."""
         return self.processes[0][1] if self.processes else None
-
-    @property
-    def tried(self) -> Counts:
-        """Requests that the new version had there, real and replayed."""
-        return self.replay + self.live if self.canary else self.replay
 
     @property
     def seconds(self) -> float:
@@ -130,30 +128,38 @@ def elapsed(now: datetime, since: datetime) -> float:
 
 
 def view_of(rollout: RolloutRecord, task: str, fleet: Fleet, now: datetime, rules: Rules) -> View:
-    """What can be seen of an open rollout of that task now."""
+    """What can be seen of a rollout of that task now."""
     chosen = set(canaries(rollout))
-    seats = tuple(_seat(rollout, task, name, name in chosen, fleet.get(name), rules) for name in rollout.order)
+    ever = chosen if rollout.is_open else set(reached(rollout) if rollout.phase == "running" else ())
+    seats = tuple(
+        _seat(rollout, task, name, (name in chosen, name in ever), fleet.get(name), rules) for name in rollout.order
+    )
     return View(rollout, task, now, rules, seats)
 
 
-def _seat(rollout: RolloutRecord, task: str, name: str, canary: bool, device: SeenDevice | None, rules: Rules) -> Seat:
+def _seat(
+    rollout: RolloutRecord, task: str, name: str, reached_by: tuple[bool, bool], device: SeenDevice | None, rules: Rules
+) -> Seat:
+    canary, _ = reached_by
     if device is None:
-        return Seat(name, canary, None, False, False)
+        return Seat(name, *reached_by, None, False, False)
     processes = _of_now(device.serving(task), rules)
     seconds = processes[0][0].seconds if processes else float("inf")
     pinned = task in device.pinned
     found = _counted(rollout, task, canary, device, rules)
+    live, replay = found.get(WindowKind.LIVE, NOTHING), found.get(WindowKind.REPLAY, NOTHING)
     return Seat(
         name,
-        canary,
+        *reached_by,
         device,
         pinned,
         device.online and seconds <= rules.reachable_seconds and not pinned,
         processes,
-        found.get(WindowKind.LIVE, NOTHING),
+        live,
         found.get(WindowKind.BEFORE, NOTHING),
-        found.get(WindowKind.REPLAY, NOTHING),
+        replay,
         found.get(WindowKind.SHADOW, NOTHING),
+        total((replay, live)) if canary else replay,
     )
 
 

@@ -80,8 +80,7 @@ def told(version: str = OLD, active_seconds: float = 20.0, **more: Any) -> TaskR
         TASK,
         desired_version=version,
         active_version=version,
-        state=State.SERVING,
-        **{"active_seconds": active_seconds, **more},
+        **{"state": State.SERVING, "active_seconds": active_seconds, **more},
     )
 
 

@@ -22,7 +22,7 @@ from rollout_builders import BEGIN, NEW, OLD, TASK, fleet_of, rollout_of, runnin
 
 RULES = Rules()
 GOOD = {"canary": {"answered": 40}, "control": {"answered": 40}, "before": {"answered": 3600}}
-PAUSED = {"verdict": VerdictRecord(kind="paused", rule="inconclusive", sentence="", at=BEGIN), "paused_from": "running"}
+PAUSED = {"verdict": VerdictRecord(kind="paused", rule="inconclusive", sentence="", at=BEGIN), "left": "running"}
 
 
 def after(seconds: float) -> datetime:
@@ -146,7 +146,7 @@ def test_a_stage_that_holds_goes_on_only_by_a_person() -> None:
 def test_a_stop_comes_before_everything_else(state: str) -> None:
     """Also where a person paused it: devices serve the version still."""
     verdict = VerdictRecord(kind="paused", rule="operator", sentence="", at=BEGIN) if state == "paused" else None
-    rollout = running(state=state, paused_from="running" if verdict else None, verdict=verdict)
+    rollout = running(state=state, left="running" if verdict else None, verdict=verdict)
     fleet = fleet_of(rollout, **{**GOOD, "canary": {"answered": 36, "failed": 4}})
 
     stop = decided(rollout, fleet)

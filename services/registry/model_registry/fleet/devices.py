@@ -1,0 +1,129 @@
+"""The devices, for whoever serves them: what people made of them, what they said, and for whom a caller may speak."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from pipit.errors import NotFound
+from pipit.fleet import Device, DeviceReport
+from pipit.rpc.callers import Role, caller
+
+from model_registry import layout
+from model_registry.fleet.records import DeviceRecord, DeviceRecords, PinRecord
+from model_registry.fleet.seen import Seen
+from model_registry.fleet.sheets import Sheets
+from model_registry.fleet.tokens import DeviceTokens
+
+
+class Devices:
+    """Threads may share it."""
+
+    def __init__(self, records: DeviceRecords, sheets: Sheets, tokens: DeviceTokens) -> None:
+        self._records = records
+        self._sheets = sheets
+        self._tokens = tokens
+
+    def record(self, device_id: str) -> DeviceRecord:
+        """What people made of it. Raises InvalidInput, Unavailable."""
+        return self._records.get(device_id)
+
+    def speaking(self, device_id: str, asks_only: bool = False) -> str:
+        """The device for which whoever calls speaks, if any. Raises InvalidInput, PermissionDenied.
+
+        asks_only: nothing is taken for this device's word; an operator may ask for any.
+        """
+        device_id = device_id or caller().device
+        if device_id:
+            layout.device(device_id)
+            if not (asks_only and Role.OPERATOR in caller().roles):
+                self._tokens.check_speaks_for(device_id)
+        return device_id
+
+    def watching(self, device_id: str, environment: str, tasks: Collection[str]) -> AbstractContextManager[None]:
+        """Notes that it is there, for as long as the block runs. device_id: empty: nobody says who watches."""
+        return self._sheets.watching(device_id, environment, tasks) if device_id else nullcontext()
+
+    def report(self, report: DeviceReport) -> None:
+        """Takes what a device says. Raises PermissionDenied for another device's name, QueueFull."""
+        self._tokens.check_speaks_for(report.device_id)
+        self._sheets.report(report)
+
+    def add(self, device_id: str, tasks: Collection[str]) -> tuple[str, bool]:
+        """Its own token, and whether it takes the place of another. Raises InvalidInput, Conflict, Unavailable."""
+        return self._tokens.make(device_id, tuple(sorted({layout.check_task(task) for task in tasks})))
+
+    def remove(self, device_id: str) -> DeviceRecord:
+        """Raises NotFound for one of which nobody knows anything."""
+        self._check_known(device_id)
+        return self._records.change(device_id, lambda record: record.removed(self._records.now()))
+
+    def pin(self, device_id: str, task: str, pin: PinRecord) -> DeviceRecord:
+        """Raises NotFound for a device of which nobody knows anything."""
+        self._check_known(device_id)
+        return self._records.change(device_id, lambda record: record.pinned(task, pin))
+
+    def unpin(self, device_id: str, task: str) -> DeviceRecord:
+        """Raises NotFound where it is not pinned."""
+        return self._records.change(device_id, lambda record: record.unpinned(task))
+
+    def list(self, environment: str, task: str, may_ask: Callable[[str], bool]) -> tuple[Device, ...]:
+        """By id. environment, task: empty for all. may_ask: of which tasks whoever asks may know."""
+        seen, records = self._seen(), self._records.all()
+        known = {name for name, record in records.items() if record.is_known}
+        found = []
+        for device_id in sorted(seen.keys() | known):
+            one, record = seen.get(device_id), records.get(device_id, DeviceRecord(device_id=device_id))
+            tasks = (one.tasks if one else frozenset()) | record.pins.keys()
+            if environment and (one is None or one.environment != environment):
+                continue
+            if task and task not in tasks:
+                continue
+            found.append(self._device(one, record, may_ask))
+        return tuple(found)
+
+    def _check_known(self, device_id: str) -> None:
+        if not self._records.get(device_id).is_known and device_id not in self._seen():
+            raise NotFound(f"no device {device_id[:100]} was added or seen in the last day; `pipit devices` lists them")
+
+    def _seen(self) -> dict[str, Seen]:
+        """Without what was there before somebody removed it."""
+        return {
+            device_id: one
+            for device_id, one in self._sheets.seen().items()
+            if (record := self._records.known(device_id)) is None
+            or record.removed_at is None
+            or one.watching
+            or self._at(one) > record.removed_at
+        }
+
+    def _at(self, seen: Seen) -> datetime:
+        return self._records.now() - timedelta(seconds=max(0.0, self._sheets.clock() - seen.at))
+
+    def _device(self, seen: Seen | None, record: DeviceRecord, may_ask: Callable[[str], bool]) -> Device:
+        pins = tuple(pin for pin in record.pinned_tasks() if may_ask(pin.task))
+        if seen is None:
+            return Device(record.device_id, pins=pins, has_token=bool(record.token))
+        device = Device(
+            seen.device_id,
+            seen.environment,
+            last_seen=self._at(seen),
+            online=seen.is_online(self._sheets.clock()),
+            tasks=tuple(told for told in seen.task_reports() if may_ask(told.task)),
+            pins=pins,
+            has_token=bool(record.token),
+        )
+        if not seen.heard:
+            return device
+        first = seen.heard[0]
+        return replace(
+            device,
+            board=first.report.board,
+            software=first.report.software,
+            cpu_temperature=first.report.cpu_temperature,
+            throttled=first.report.throttled,
+            memory_available=first.report.memory_available,
+            up_seconds=first.report.up_seconds + max(0.0, self._sheets.clock() - first.at),
+        )

@@ -1,0 +1,230 @@
+"""What devices said last: in the memory of the copy that heard it, and on its sheet in the store for the others.
+
+    Report, Watch ──> this copy's memory ──at most each second──> fleet/<replica>.json ──> the other copies
+                            └───────────── merged with the sheets of the others ──> who is there, and how it does
+
+Nothing here rests on two clocks being alike: a sheet says how many seconds old each report was when it was written, and
+a reader counts on from when it saw the sheet change. Only of a sheet that it reads for the first time, whose writer may
+be long gone, the date counts too, and makes it older, never younger.
+"""
+
+from __future__ import annotations
+
+import secrets
+import threading
+from collections.abc import Callable, Collection, Iterator, Sized
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from time import monotonic
+
+from pipit.errors import AlreadyExists, Conflict, NotFound, QueueFull
+from pipit.fleet import DeviceReport
+from pipit.storage import ObjectStore
+
+from model_registry import layout
+from model_registry.fleet.followed import Followed
+from model_registry.fleet.seen import Heard, Seen, Watched, merged
+from model_registry.fleet.sheet import HeardRecord, Sheet, WatchedRecord, parsed
+
+DAY = 86_400.0
+"""Seconds; who was not seen for longer takes part in nothing."""
+_ALIVE_SECONDS = 90.0
+"""A copy writes three times as often; watches on the sheet of one that does not have ended."""
+_QUIET_SECONDS = 30.0
+_SHORTEST_PAUSE_SECONDS = 1.0
+_WRITING_SHARE = 10
+"""A sheet that takes long to write is written less often: a tenth of the time at most goes into it."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Read:
+    """A sheet of another copy. at: when its content was written, read_at: when it was read, by our own clock."""
+
+    sheet: Sheet
+    at: float
+    read_at: float
+
+
+class Sheets:
+    """Threads may share it; one of them looks and writes."""
+
+    def __init__(
+        self,
+        store: ObjectStore,
+        max_devices: int,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        clock: Callable[[], float] = monotonic,
+        replica: str | None = None,
+    ) -> None:
+        """max_devices: that this copy listens to. now: an aware time. clock: seconds. replica: None: a random name."""
+        self.replica = replica or secrets.token_hex(8)
+        self._store = store
+        self._max_devices = max_devices
+        self._now = now
+        self.clock = clock
+        self._key = layout.sheet(self.replica)
+        self._lock = threading.Lock()
+        self._heard: dict[tuple[str, int], Heard] = {}
+        self._watched: dict[str, Watched] = {}
+        self._followed = Followed(store, layout.FLEET, parsed, lambda one, other: True)
+        self._others: dict[str, _Read] = {}
+        self._etag: str | None = None
+        self._changed = False
+        self._reported: set[str] = set()
+        self._written_at = -DAY
+        self._pause = _SHORTEST_PAUSE_SECONDS
+
+    def report(self, report: DeviceReport) -> None:
+        """Takes a report; one that came late, after a newer one of its boot, changes nothing. Raises QueueFull."""
+        key, now = (report.device_id, report.process), self.clock()
+        with self._lock:
+            known = self._heard.get(key)
+            if known is None:
+                self._check_room(self._heard)
+            heard = Heard(report, now)
+            if known is not None and known.report.boot_id == report.boot_id:
+                if known.report.sequence >= report.sequence:
+                    return
+                heard = replace(heard, before=known.before, before_at=known.before_at)
+            elif known is not None:
+                heard = replace(heard, before=known.report, before_at=known.at)
+            self._heard[key] = heard
+            self._reported.add(report.environment)
+            self._changed |= known is None or _state(known.report) != _state(report)
+
+    @contextmanager
+    def watching(self, device_id: str, environment: str, tasks: Collection[str]) -> Iterator[None]:
+        """Notes that a device is there, for as long as the block runs. Raises QueueFull."""
+        with self._lock:
+            known = self._watched.get(device_id)
+            if known is None:
+                self._check_room(self._watched)
+            streams = 1 if known is None else known.streams + 1
+            self._watched[device_id] = Watched(environment, frozenset(tasks), self.clock(), streams)
+            self._changed = True
+        try:
+            yield
+        finally:
+            with self._lock:
+                left = self._watched[device_id]
+                self._watched[device_id] = replace(left, at=self.clock(), streams=left.streams - 1)
+                self._changed = True
+
+    def _check_room(self, known: Sized) -> None:
+        if len(known) >= self._max_devices:
+            raise QueueFull(
+                f"this copy of the registry listens to {self._max_devices} devices already; add another copy, or raise "
+                "PIPIT_REGISTRY_MAX_DEVICES"
+            )
+
+    def seen(self) -> dict[str, Seen]:
+        """Devices of the last 24 hours, as all copies know them, by id."""
+        now = self.clock()
+        with self._lock:
+            heard = [(key, one) for key, one in self._heard.items()]
+            watched = list(self._watched.items())
+        for read in self._others.values():
+            heard += [record.heard_at(read.at) for record in read.sheet.heard]
+            alive = now - read.at < _ALIVE_SECONDS
+            watched += [record.watched_at(read.at, alive) for record in read.sheet.watched]
+        return merged(heard, watched, now, DAY)
+
+    def look(self) -> None:
+        """Reads what other copies wrote since the last look, and deletes sheets of which nothing counts any more.
+
+        Raises Unavailable.
+        """
+        first = not self._followed.complete
+        changed = set(self._followed.look())
+        now, read = self.clock(), {}
+        for key, sheet in self._followed.all().items():
+            if key == self._key:
+                continue
+            before = self._others.get(key)
+            if first:
+                age = max(0.0, (self._now() - sheet.written_at).total_seconds())
+                read[key] = _Read(sheet, now - age, now)
+            else:
+                read[key] = _Read(sheet, now, now) if before is None or key in changed else before
+            # The date alone proves nothing: a copy that lives writes meanwhile.
+            if now - read[key].at > DAY and now - read[key].read_at > _ALIVE_SECONDS:
+                self._store.delete(key)
+                del read[key]
+        self._others = read
+
+    def write(self, rushing: Collection[str] = ()) -> bool:
+        """Writes this copy's sheet if it is due; gives whether it did. Raises Unavailable.
+
+        rushing: environments of which others want to know each report within a second.
+        """
+        began = self.clock()
+        with self._lock:
+            self._forget(began)
+            there = bool(self._heard or self._watched)
+            soon = self._changed or not self._reported.isdisjoint(rushing)
+            if not there or began - self._written_at < (self._pause if soon else _QUIET_SECONDS):
+                return False
+            changed, self._changed = self._changed, False
+            reported, self._reported = self._reported, set()
+            sheet = self._sheet(began)
+        try:
+            self._put(sheet.to_bytes())
+        except BaseException:
+            with self._lock:
+                self._changed |= changed
+                self._reported |= reported
+            raise
+        self._written_at = self.clock()
+        self._pause = max(_SHORTEST_PAUSE_SECONDS, _WRITING_SHARE * (self._written_at - began))
+        return True
+
+    def close(self) -> None:
+        """Says on the sheet that nobody watches here any more. Raises Unavailable."""
+        with self._lock:
+            self._watched = {name: replace(watched, streams=0) for name, watched in self._watched.items()}
+            sheet = self._sheet(self.clock())
+        if sheet.heard or sheet.watched:
+            self._put(sheet.to_bytes())
+
+    def _sheet(self, now: float) -> Sheet:
+        return Sheet(
+            replica=self.replica,
+            written_at=self._now(),
+            heard=tuple(HeardRecord.of(heard, now) for heard in self._heard.values()),
+            watched=tuple(WatchedRecord.of(name, watched, now) for name, watched in self._watched.items()),
+        )
+
+    def _put(self, data: bytes) -> None:
+        """Nobody else writes this object; but an answer may have got lost, or somebody have deleted it."""
+        for _ in range(3):
+            try:
+                if self._etag is None:
+                    self._etag = self._store.create(self._key, data)
+                else:
+                    self._etag = self._store.replace(self._key, data, self._etag)
+            except (AlreadyExists, Conflict):
+                self._etag = self._store.read(self._key).etag
+            except NotFound:
+                self._etag = None
+            else:
+                return
+        raise Conflict(f"{self._key} in the store changes all the time; does another process write it?")
+
+    def _forget(self, now: float) -> None:
+        self._heard = {key: heard for key, heard in self._heard.items() if now - heard.at < DAY}
+        self._watched = {
+            name: watched for name, watched in self._watched.items() if watched.streams or now - watched.at < DAY
+        }
+
+
+def _state(report: DeviceReport) -> object:
+    """What others want to hear of at once."""
+    return (
+        report.boot_id,
+        report.environment,
+        [
+            (told.task, told.active_version, told.state, told.candidate_version, told.candidate_state)
+            for told in report.tasks
+        ],
+    )

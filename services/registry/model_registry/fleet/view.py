@@ -1,0 +1,46 @@
+"""What one watcher is told: its own view of the environments, and nothing twice."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from pipit.bundle.keys import KeyList
+from pipit.registry.types import Assignment
+
+from model_registry.assignments import assignment_for
+from model_registry.fleet.records import DeviceRecord
+from model_registry.pointer import Pointer
+
+
+class DeviceView:
+    """For one watch. Without a device it is told where the environment points."""
+
+    def __init__(self, record: DeviceRecord | None) -> None:
+        """record: what people made of the device."""
+        self._record = record
+        self._pointers: dict[str, Pointer] = {}
+        self._told: dict[str, Assignment] = {}
+
+    def told(self, item: Pointer | DeviceRecord | KeyList) -> Iterator[Assignment | KeyList]:
+        """What is new for this watcher, now that this is known."""
+        if isinstance(item, KeyList):
+            yield item
+            return
+        if isinstance(item, DeviceRecord):
+            self._record = item
+            concerned = list(self._pointers.values())
+        else:
+            self._pointers[item.task] = item
+            concerned = [item]
+        for pointer in concerned:
+            assignment = self.assignment(pointer)
+            if assignment != self._told.get(pointer.task):
+                self._told[pointer.task] = assignment
+                yield assignment
+
+    def assignment(self, pointer: Pointer) -> Assignment:
+        """What this device should run of the pointer's task."""
+        if self._record is None:
+            return pointer.environment.assignment
+        record, task = self._record, pointer.task
+        return assignment_for(pointer, record.device_id, record.pin(task), record.pin_revision(task))

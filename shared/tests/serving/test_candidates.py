@@ -1,0 +1,357 @@
+"""What a device does in a rollout: a candidate proven beside what answers, and a version to go back to at once."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import grpc
+import pytest
+from pipit._pb.pipit.inference.v1 import inference_pb2 as pb
+from pipit.errors import IntegrityError, Unavailable
+from pipit.fleet import State
+from pipit.proving import Overtaken, Proof, ProofRequest
+from pipit.serving.attempts import Attempt, Desired, Part, Purpose
+from pipit.serving.model import LoadedModel
+
+Serve = Callable[..., Any]
+MakeBundle = Callable[..., Any]
+Until = Callable[[Callable[[], bool]], None]
+
+TASK = "test.tiny"
+REQUEST = pb.ClassifyRequest(input=pb.Input(landmarks=pb.Landmarks(values=[0.1, 0.2, 0.3, 0.4])))
+
+
+def desired(bundle: Any, **more: Any) -> Desired:
+    return Desired(str(bundle.manifest.version), bundle.digest, lambda: bundle.path, **more)
+
+
+def version(running: Any) -> str:
+    return str(running.calls.Classify(REQUEST, timeout=30).model.version)
+
+
+class Site:
+    """A server of 1.0.0, whose proofs and openings are counted."""
+
+    def __init__(self, running: Any, old: Any, new: Any) -> None:
+        self.running, self.old, self.new = running, old, new
+        self.host = running.server.hosts[TASK]
+        self.proven, self.opened, self.replayed = list[str](), list[str](), list[str]()
+        self.deviations = list[float]()
+        self.shadows = list[str]()
+        loader = self.host._loader
+        prover, opens = loader._prover, loader.open
+
+        def prove(request: ProofRequest, *more: Any) -> Proof:
+            self.proven.append(str(request.bundle.manifest.version) + " patiently" * request.patient)
+            proof: Proof = prover(request, *more)
+            self.deviations.append(proof.deviation)
+            return proof
+
+        def open_one(bundle: Any) -> LoadedModel:
+            self.opened.append(str(bundle.manifest.version))
+            model: LoadedModel = opens(bundle)
+            return model
+
+        loader._prover, loader.open = prove, open_one
+        self.host.before_swap = lambda model, cancelled: self.replayed.append(model.identity.version)
+        self.host.on_shadow = lambda model: self.shadows.append("" if model is None else model.identity.version)
+
+    def told(self, bundle: Any, stage: int = 0, **part: Any) -> None:
+        """As an assignment of a rollout says it; without any part: as there is none."""
+        rollout = "r-1" if part else ""
+        self.host.desire(desired(bundle), Part(stage + 5, rollout, stage, **part))
+
+    def waits(self, shadow: bool = False) -> None:
+        self.told(self.old, candidate=desired(self.new), shadow=shadow)
+
+    def canary(self) -> None:
+        self.told(self.new, 1, standby=self.old.digest)
+
+    def loads(self, outcome: str) -> float:
+        labels = {"task": TASK, "outcome": outcome}
+        value = self.running.server.metrics.registry.get_sample_value("pipit_model_loads_total", labels)
+        return float(value or 0.0)
+
+    @property
+    def candidate(self) -> tuple[str, State, str]:
+        report = self.host.report()
+        return report.candidate_version, report.candidate_state, report.candidate_failed_step
+
+
+@pytest.fixture
+def site(serve: Serve, make_bundle: MakeBundle) -> Site:
+    old, new = make_bundle("1.0.0"), make_bundle("2.0.0", -1.0)
+    return Site(serve(bundle=(old.path,), queue=64), old, new)
+
+
+def test_a_candidate_is_proven_beside_what_answers_and_needs_no_second_proof(site: Site, until: Until) -> None:
+    freed = threading.Event()
+    site.told(site.old, candidate=desired(site.new, on_freed=freed.set))
+    until(lambda: site.candidate == ("2.0.0", State.PREFETCHED, ""))
+    assert freed.wait(30)
+    assert (version(site.running), site.proven, site.opened) == ("1.0.0", ["2.0.0 patiently"], [])
+    assert site.host.status().reason == ""
+    site.canary()
+    until(lambda: version(site.running) == "2.0.0")
+    assert (site.proven, site.opened, site.replayed) == (["2.0.0 patiently"], ["2.0.0"], ["2.0.0"])
+    until(lambda: site.loads("swapped") == 2.0)
+    assert (site.loads("prefetched"), site.loads("prove")) == (1.0, 0.0)
+    report = site.host.report()
+    assert (report.desired_version, report.active_version, report.state) == ("2.0.0", "2.0.0", State.SERVING)
+    assert (report.revision, report.active_digest) == (6, site.new.digest)
+    assert report.golden_deviation == site.deviations[0]
+    assert report.candidate_state is State.UNSPECIFIED
+
+
+def test_a_refused_candidate_touches_nothing_and_is_not_tried_again(
+    site: Site, make_bundle: MakeBundle, until: Until
+) -> None:
+    site.new = make_bundle("2.0.0", golden_sign=-1.0)
+    site.waits()
+    until(lambda: site.candidate == ("2.0.0", State.REFUSED, "golden"))
+    assert "golden sample 0" in site.host.report().candidate_reason
+    assert (site.host.report().state, site.host.report().reason, site.host.status().reason) == (State.SERVING, "", "")
+    assert (site.loads("golden"), site.loads("swapped")) == (1.0, 1.0)
+    # The next stage does not try it anew; the end of the rollout forgets it.
+    site.told(site.old, 1, candidate=desired(site.new))
+    assert site.candidate == ("2.0.0", State.REFUSED, "golden")
+    site.told(site.old)
+    assert site.candidate == ("", State.UNSPECIFIED, "")
+    assert len(site.proven) == 1
+
+
+@pytest.mark.parametrize(
+    ("error", "state", "step"),
+    [
+        (Unavailable("away"), State.PREFETCHING, "fetch"),
+        (IntegrityError("the registry's content does not match"), State.REFUSED, "fetch"),
+    ],
+)
+def test_a_candidate_that_can_not_be_fetched_says_whose_fault_it_is_and_is_tried_again(
+    site: Site, until: Until, error: Exception, state: State, step: str
+) -> None:
+    tries: list[tuple[str, State, str]] = []
+
+    def fetch() -> Path:
+        tries.append(site.candidate)
+        if len(tries) == 1:
+            raise error
+        return Path(site.new.path)
+
+    site.told(site.old, candidate=Desired("2.0.0", site.new.digest, fetch))
+    until(lambda: site.candidate == ("2.0.0", State.PREFETCHED, ""))
+    assert tries == [("2.0.0", State.PREFETCHING, ""), ("2.0.0", state, step)]
+
+
+def test_what_is_desired_goes_before_a_candidate_which_is_taken_up_again(
+    site: Site, make_bundle: MakeBundle, until: Until
+) -> None:
+    third = make_bundle("3.0.0")
+    cancelled = threading.Event()
+    begun = threading.Event()
+
+    def fetch() -> Path:
+        begun.set()
+        assert cancelled.wait(30)
+        raise Unavailable("cancelled")
+
+    site.told(site.old, candidate=Desired("2.0.0", site.new.digest, fetch, cancel=cancelled.set))
+    assert begun.wait(30)
+    site.told(third, candidate=desired(site.new))
+    until(lambda: version(site.running) == "3.0.0")
+    until(lambda: site.candidate == ("2.0.0", State.PREFETCHED, ""))
+    assert site.proven == ["3.0.0", "2.0.0 patiently"]
+    assert site.loads("overtaken") == 1.0
+
+
+def test_another_candidate_or_none_ends_the_way_to_it(site: Site, make_bundle: MakeBundle, until: Until) -> None:
+    begun, ends = [threading.Event(), threading.Event()], [threading.Event(), threading.Event()]
+
+    def held(bundle: Any, number: int) -> Desired:
+        end = ends[number]
+
+        def fetch() -> Path:
+            begun[number].set()
+            assert end.wait(30)
+            return Path(bundle.path)
+
+        return Desired(str(bundle.manifest.version), bundle.digest, fetch, cancel=end.set)
+
+    site.told(site.old, candidate=held(site.new, 0))
+    assert begun[0].wait(30)
+    site.told(site.old, candidate=held(make_bundle("3.0.0"), 1))
+    assert ends[0].is_set()
+    assert begun[1].wait(30)
+    site.told(site.old)
+    assert ends[1].is_set()
+    until(lambda: site.host._attempt is None)
+    assert site.proven == []
+    assert site.candidate == ("", State.UNSPECIFIED, "")
+
+
+def test_a_candidate_that_is_desired_meanwhile_is_not_begun_anew(site: Site, until: Until) -> None:
+    end, begun, cancelled = threading.Event(), threading.Event(), threading.Event()
+
+    def fetch() -> Path:
+        begun.set()
+        assert end.wait(30)
+        return Path(site.new.path)
+
+    site.told(site.old, candidate=Desired("2.0.0", site.new.digest, fetch, cancel=cancelled.set))
+    assert begun.wait(30)
+    site.canary()
+    end.set()
+    until(lambda: version(site.running) == "2.0.0")
+    assert site.proven == ["2.0.0 patiently"]
+    assert not cancelled.is_set()
+
+
+def test_going_back_to_what_stands_by_opens_nothing(site: Site, until: Until) -> None:
+    site.waits()
+    site.canary()
+    until(lambda: version(site.running) == "2.0.0")
+    until(lambda: site.host.report().standby)
+    before = (list(site.proven), list(site.opened), list(site.replayed))
+    going_back: list[State] = []
+    site.host._on_change, told = lambda: going_back.append(site.host.report().state) or told(), site.host._on_change
+    with site.host._changed:
+        # Nothing is done while the lock is held.
+        site.told(site.old)
+        assert site.host.report().state is State.ROLLING_BACK
+    until(lambda: version(site.running) == "1.0.0")
+    assert (site.proven, site.opened, site.replayed) == before
+    until(lambda: going_back == [State.SERVING])
+    report = site.host.report()
+    assert (report.active_digest, report.state, report.standby) == (site.old.digest, State.SERVING, False)
+    assert report.golden_deviation is not None
+    until(lambda: site.loads("swapped") == 3.0)
+
+
+def test_what_stood_by_is_freed_when_the_rollout_ends(site: Site, until: Until) -> None:
+    model = site.host.lease()
+    model.release()
+    freed = threading.Event()
+    model._free, free = lambda: (free(), freed.set()), model._free
+    site.canary()
+    until(lambda: site.host.report().standby)
+    assert not freed.is_set()
+    site.told(site.new, 2)
+    assert freed.wait(30)
+    assert not site.host.report().standby
+    assert version(site.running) == "2.0.0"
+
+
+def test_without_memory_nothing_stands_by_and_going_back_needs_no_proof(
+    site: Site, until: Until, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    site.canary()
+    until(lambda: site.host.report().standby)
+    monkeypatch.setattr("pipit.serving.host.memory_is_short", lambda: True)
+    site.told(site.new, 2, standby=site.old.digest)
+    until(lambda: not site.host.report().standby)
+    assert version(site.running) == "2.0.0"
+    site.told(site.old)
+    until(lambda: version(site.running) == "1.0.0")
+    # The server of directories had proven 1.0.0 when it began.
+    assert (site.proven, site.opened) == (["2.0.0"], ["2.0.0", "1.0.0"])
+
+
+def test_no_request_fails_while_canaries_swap_and_go_back(site: Site, until: Until) -> None:
+    stop, failures, answers = threading.Event(), list[Exception](), set[tuple[str, str]]()
+
+    def ask() -> None:
+        while not stop.is_set():
+            try:
+                answer = site.running.calls.Classify(REQUEST, timeout=30)
+                answers.add((answer.model.version, answer.predictions[0].scores[0].label))
+            except grpc.RpcError as error:
+                failures.append(error)
+
+    callers = [threading.Thread(target=ask) for _ in range(4)]
+    for caller in callers:
+        caller.start()
+    for _ in range(8):
+        site.waits()
+        site.canary()
+        until(lambda: site.host.report().active_version == "2.0.0" and site.host.report().standby)
+        site.told(site.old)
+        until(lambda: site.host.report().active_version == "1.0.0")
+    stop.set()
+    for caller in callers:
+        caller.join(30)
+    assert failures == []
+    assert answers == {("1.0.0", "high"), ("2.0.0", "low")}
+    assert site.opened == ["2.0.0"] * 8
+    assert len(site.proven) == 1
+
+
+def test_a_swap_that_is_wanted_no_more_while_it_replays_does_not_happen(site: Site, until: Until) -> None:
+    ended = threading.Event()
+
+    def replay(model: LoadedModel, cancelled: threading.Event) -> None:
+        site.told(site.old)
+        assert cancelled.wait(30)
+        ended.set()
+
+    site.host.before_swap = replay
+    site.canary()
+    assert ended.wait(30)
+    until(lambda: site.loads("overtaken") == 1.0)
+    assert version(site.running) == "1.0.0"
+
+
+def test_a_candidate_in_the_shadow_is_open_and_takes_over_without_another_opening(site: Site, until: Until) -> None:
+    site.running.server.hosts[TASK]._on_trial = None  # 1.0.0 counts as good.
+    site.waits(shadow=True)
+    until(lambda: site.shadows == ["2.0.0"])
+    assert version(site.running) == "1.0.0"
+    assert site.candidate == ("2.0.0", State.PREFETCHED, "")
+    site.canary()
+    until(lambda: version(site.running) == "2.0.0")
+    assert (site.opened, site.shadows) == (["2.0.0"], ["2.0.0", ""])
+
+
+def test_the_shadow_ends_with_its_rollout_and_holds_nothing_against_the_version(
+    site: Site, until: Until, tmp_path: Path
+) -> None:
+    site.host._on_trial = None
+    site.waits(shadow=True)
+    until(lambda: site.shadows == ["2.0.0"])
+    mark = tmp_path / "cache/trials" / f"{TASK}.json"
+    assert site.new.digest in mark.read_text()
+    site.told(site.old)
+    until(lambda: site.shadows == ["2.0.0", ""])
+    until(lambda: site.new.digest not in mark.read_text())
+    assert site.host._beside.besides(()) == []
+
+
+def test_a_patient_proof_gives_way_to_one_that_is_needed_at_once(site: Site, make_bundle: MakeBundle) -> None:
+    loader, begun = site.host._loader, threading.Event()
+
+    def prove(request: ProofRequest, at_step: Any, interrupted: threading.Event) -> Proof:
+        if not request.patient:
+            return Proof(0.0)
+        begun.set()
+        assert interrupted.wait(30)
+        raise Overtaken
+
+    loader._prover = prove
+    patient = Attempt(desired(site.new), Purpose.PREFETCH)
+    ended: list[type[BaseException]] = []
+
+    def prefetch() -> None:
+        try:
+            loader.prove(TASK, patient)
+        except Overtaken as error:
+            ended.append(type(error))
+
+    thread = threading.Thread(target=prefetch)
+    thread.start()
+    assert begun.wait(30)
+    loader.prove(TASK, Attempt(desired(make_bundle("3.0.0"))))
+    thread.join(30)
+    assert ended == [Overtaken]
+    assert not patient.cancelled.is_set()
