@@ -89,6 +89,7 @@ class InferenceServer:
                 self._update_health,
                 settings.trial_seconds,
                 stops_untrusted=settings.untrusted == "stop",
+                keeps_standby=settings.standby == "auto",
             )
             for task in self._source.tasks
         }
