@@ -154,7 +154,7 @@ def show_started(started: Started, *, json: bool, more: bool = False) -> None:
 def points_to(started: Started) -> str:
     """Where the environment was moved at once, and why at once; with rich's markup."""
     environment = started.environment
-    why = f": {escape(started.moved_at_once)}" if started.moved_at_once else ""
+    why = f". {escape(started.moved_at_once)}" if started.moved_at_once else ""
     where = escape(f"{environment.name} of {environment.task}")
     return f"{where} points to [bold]{escape(environment.version)}[/bold]{why}"
 

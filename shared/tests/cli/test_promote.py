@@ -69,11 +69,11 @@ def test_every_option_reaches_the_registry(pipit: Any, begun: Any) -> None:
 
 def test_says_that_and_why_it_moved_at_once(pipit: Any, fleet: Any) -> None:
     fleet.answers["StartRollout"] = pb.StartRolloutResponse(
-        moved_at_once="no device of it was seen in the last day", version="1.1.0", digest="ab" * 32, revision=8
+        moved_at_once="No device was seen.", version="1.1.0", digest="ab" * 32, revision=8
     )
     called = pipit("promote", TASK, "1.1.0", "--wait")
     assert called.code == 0
-    assert called.out == f"production of {TASK} points to 1.1.0: no device of it was seen in the last day\n"
+    assert called.out == f"production of {TASK} points to 1.1.0. No device was seen.\n"
     as_json = pipit("promote", TASK, "1.1.0", "--json").json()
     assert (as_json["promoted"], as_json["rollout"], as_json["environment"]["revision"]) == (True, None, 8)
 
