@@ -217,6 +217,11 @@ class ModelHost:
         return self._current is model
 
     @property
+    def current(self) -> LoadedModel | None:
+        """What answers now, without a lease: it may be freed at any time."""
+        return self._current
+
+    @property
     def is_serving(self) -> bool:
         """Whether the task answers."""
         return self._current is not None
