@@ -90,6 +90,7 @@ class InferenceServer:
                 self._changed,
                 settings.trial_seconds,
                 stops_untrusted=settings.untrusted == "stop",
+                keeps_standby=settings.standby == "auto",
             )
             for task in self._source.tasks
         }

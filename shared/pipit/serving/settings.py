@@ -51,6 +51,9 @@ class ServingSettings(ServiceSettings):
     """MiB of memory that a new version may take meanwhile; 0: three quarters of all. Never more than is free."""
     trial_seconds: Annotated[float, Field(ge=0.0, le=86400.0)] = 60.0
     """Seconds that a new version must answer before it counts as good on this device."""
+    standby: Literal["auto", "off"] = "auto"
+    """Whether the version before stays loaded while a rollout is open, to go back to at once: `auto` where a tenth of
+    all memory is free, or 512 MiB; `off` never."""
     untrusted: Literal["keep", "stop"] = "keep"
     """What becomes of a version that answers when the key that signed it is revoked: `keep` goes on answering with an
     alarm until the next start, `stop` ceases to answer. In both cases it is not loaded again."""
