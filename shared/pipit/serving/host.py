@@ -181,7 +181,7 @@ class ModelHost:
     @property
     def current(self) -> LoadedModel | None:
         """What answers now, without a lease: it may be freed at any time."""
-        return self._current
+        return self._loaded.current
 
     @property
     def is_serving(self) -> bool:
