@@ -131,9 +131,9 @@ def _show_rollout(rollout: RolloutResult, version: str) -> None:
     reached = ", ".join(f"{count} by {device}" for device, count in rollout.reached.items())
     print_line(f"[bold red]{escape(rollout.version)} was stopped by the rule {escape(rollout.rule)}[/bold red]")
     print_line(f"  {escape(rollout.sentence)}")
+    back = f"{rollout.seconds_back:g} s later" if rollout.seconds_back else "from then on"
     print_line(
-        f"  {rollout.seconds:g} s after it was promoted; {rollout.seconds_back:g} s later every device answered with "
-        f"{escape(version)} again"
+        f"  {rollout.seconds:g} s after it was promoted; {back} every device answered with {escape(version)} again"
     )
     given = sum(rollout.reached.values())
     print_line(f"  {given} of {rollout.asked} answers were given with it{f': {escape(reached)}' if reached else ''}")
