@@ -179,6 +179,11 @@ class ModelHost:
         return self._loaded.current is model
 
     @property
+    def current(self) -> LoadedModel | None:
+        """What answers now, without a lease: it may be freed at any time."""
+        return self._loaded.current
+
+    @property
     def is_serving(self) -> bool:
         """Whether the task answers."""
         return self._loaded.current is not None
