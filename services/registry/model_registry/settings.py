@@ -58,5 +58,8 @@ class RegistrySettings(ServiceSettings):
     """How often devices are asked to report while no rollout of their environment is open."""
     rollout_report_seconds: Annotated[float, Field(gt=0.0)] = 2.0
     """How often they are asked to while one is."""
+    rollout_rules: str = ""
+    """Numbers of the rules that stop rollouts, in JSON by task, `*` for all. Empty: those that come with the
+    registry."""
     grace_seconds: Seconds = 10.0
     """Seconds that calls have to end in when the server stops, or their connection is too old."""

@@ -35,16 +35,16 @@ from pipit.logging import get_logger
 from pipit.metrics import Metrics
 from pipit.proving import MEMORY, Overtaken, StepFailed, memory_is_short
 from pipit.rpc.server import status_of
-from pipit.serving.agenda import Agenda
 from pipit.serving.attempts import Attempt, Desired, Part, Purpose
 from pipit.serving.beside import Kept
 from pipit.serving.host_meters import OVERTAKEN, PREFETCHED, HostMeters
 from pipit.serving.loaded import LoadedVersions, nothing, tell
-from pipit.serving.loading import FAULT, SIGNATURE, ModelLoader
+from pipit.serving.loading import FAULT, ModelLoader
 from pipit.serving.model import LoadedModel
+from pipit.serving.orders import Orders
 from pipit.serving.trust import TrustAlarm
 from pipit.serving.types import ModelState, ModelStatus
-from pipit.serving.wishes import Wish, is_tried_again, told
+from pipit.serving.wishes import is_tried_again, told
 
 if TYPE_CHECKING:
     from pipit.fleet import TaskReport
@@ -101,23 +101,18 @@ class ModelHost:
         self._meters = HostMeters(task, device, metrics)
         self._trust = TrustAlarm(task, loader.trusts, metrics, stops=stops_untrusted)
         self._on_change = on_change
-        self._changed = threading.Condition()
-        self._agenda = Agenda()
+        self._orders = Orders()
         self._loaded = LoadedVersions(
             task,
             loader,
             self._meters,
-            self._changed,
+            self._orders.changed,
             self._tell_change,
             self._tell_shadow,
             trial_seconds,
             keeps_standby=keeps_standby,
         )
-        self._attempt: Attempt | None = None
-        self._chosen_anew = False
-        self._reason = "no version is known yet"
         self._stops_untrusted = stops_untrusted
-        self._stopping = False
         self._thread = threading.Thread(target=self._work, name=f"host {task}", daemon=True)
 
     def start(self) -> None:
@@ -126,19 +121,12 @@ class ModelHost:
 
     def settle(self) -> None:
         """Begins to stop: goes on answering, but loads nothing more, and ends what is under way."""
-        with self._changed:
-            self._agenda.is_settled = True
-            attempt = self._attempt
-        if attempt is not None:
-            attempt.cancel()
+        self._orders.settle()
 
     def stop(self, timeout: float = 5.0) -> None:
         """Stops answering and frees the network, once its leases are back or after `timeout` seconds."""
         self.settle()
-        with self._changed:
-            self._stopping = True
-            self._agenda.wish = None
-            self._changed.notify_all()
+        self._orders.stop()
         if self._thread.ident is not None:
             self._thread.join(timeout)
 
@@ -148,50 +136,27 @@ class ModelHost:
         The first of them that can be loaded answers, whatever is desired meanwhile, until that can take its place.
         """
         if desired:
-            with self._changed:
-                self._agenda.wish, self._agenda.first = Wish(desired[0]), desired
-                self._changed.notify_all()
+            self._orders.start_with(desired)
 
     def desire(self, desired: Desired, part: Part = _NO_PART) -> None:
         """Asks for a version; returns at once. The same one again changes nothing, unless its part in a rollout does.
 
         Ends what is under way to another one.
         """
-        with self._changed:
-            # What is held against other versions is forgotten: somebody has chosen anew.
-            self._chosen_anew = True
-            agenda, attempt = self._agenda, self._attempt
-            if agenda.is_settled:
-                return
-            is_new = agenda.desire(desired, part, self._loaded.before)
-            goes_on = attempt is not None and agenda.wants(attempt, self._loaded.digest)
-            agenda.renew_candidate(attempt if goes_on else None)
-            if self._loaded.digest == desired.digest and agenda.wish is not None and not agenda.wish.is_refused:
-                self._reason = ""
-            self._changed.notify_all()
-        if attempt is not None and not goes_on:
-            attempt.cancel()
-        if is_new:
+        if self._orders.desire(desired, part, self._loaded.digest, self._loaded.before):
             self._meters.show_desired(desired)
 
     def recheck(self) -> None:
         """Says that other keys are trusted than before, or may be; returns at once."""
-        with self._changed:
-            for wish in (self._agenda.wish, self._agenda.candidate):
-                if wish is not None:
-                    wish.lift(SIGNATURE)
-            self._changed.notify_all()
+        self._orders.recheck()
 
     def explain(self, reason: str) -> None:
         """Says why nothing is desired, for people."""
-        with self._changed:
-            if self._agenda.wish is None:
-                self._reason = reason
+        self._orders.explain(reason)
 
     def refuse(self, reason: str) -> None:
         """Says why something was not even desired, for people, until something is."""
-        with self._changed:
-            self._reason = reason
+        self._orders.refuse(reason)
 
     def lease(self, version: str = "", environment: str = "") -> LoadedModel:
         """The model that answers now; `release` it.
@@ -203,7 +168,7 @@ class ModelHost:
         while True:
             model = self._loaded.current
             if model is None:
-                raise Unavailable(f"{self.task} does not answer yet ({self._why()}); try again later")
+                raise Unavailable(f"{self.task} does not answer yet ({self._orders.why}); try again later")
             if version and version != model.identity.version:
                 raise NotFound(f"{self.task} {version} is not served here; {model.identity.version} is")
             if model.acquire():
@@ -214,6 +179,11 @@ class ModelHost:
         return self._loaded.current is model
 
     @property
+    def current(self) -> LoadedModel | None:
+        """What answers now, without a lease: it may be freed at any time."""
+        return self._loaded.current
+
+    @property
     def is_serving(self) -> bool:
         """Whether the task answers."""
         return self._loaded.current is not None
@@ -221,13 +191,12 @@ class ModelHost:
     @property
     def part(self) -> Part:
         """The device's part in a rollout, as it was told last."""
-        return self._agenda.part
+        return self._orders.agenda.part
 
     def status(self) -> ModelStatus:
         """The task's state, with its reason."""
-        with self._changed:
-            model, reason = self._loaded.current, self._why()
-            failed = self._under_way() is None and self._agenda.is_failed
+        with self._orders.changed:
+            model, reason, failed = self._loaded.current, self._orders.why, self._orders.is_failed
         if model is None:
             state = ModelState.NOT_SERVING if failed else ModelState.LOADING
             return ModelStatus(self.task, self.environment, state, reason)
@@ -248,30 +217,19 @@ class ModelHost:
         # Who follows no registry has no use for it; it takes time and memory.
         from pipit.serving.task_report import task_report  # noqa: PLC0415
 
-        with self._changed:
-            model, agenda = self._loaded.current, self._agenda
+        with self._orders.changed:
+            model, agenda = self._loaded.current, self._orders.agenda
             proof = None if model is None else self._loader.proof(model.identity.digest)
             return task_report(
                 self.task,
                 agenda,
                 None if model is None else model.identity,
-                self._reason if agenda.wish is None or not agenda.wish.reason else agenda.wish.reason,
-                is_failed=self._under_way() is None and agenda.is_failed,
+                self._orders.reason if agenda.wish is None or not agenda.wish.reason else agenda.wish.reason,
+                is_failed=self._orders.is_failed,
                 active_seconds=0.0 if model is None else monotonic() - self._loaded.since,
                 deviation=None if proof is None else proof.deviation,
                 standby=bool(agenda.part.standby) and agenda.part.standby in self._loaded.beside,
             )
-
-    def _under_way(self) -> Attempt | None:
-        """To a version that is to answer."""
-        attempt = self._attempt
-        is_wanted = attempt is not None and attempt.purpose is Purpose.ANSWER and not attempt.cancelled.is_set()
-        return attempt if is_wanted else None
-
-    def _why(self) -> str:
-        """What goes on, or else what went wrong."""
-        attempt = self._under_way()
-        return self._reason if attempt is None else str(attempt)
 
     def _work(self) -> None:
         while (attempt := self._next()) is not None:
@@ -280,13 +238,7 @@ class ModelHost:
             except BaseException as error:  # Even what would end a thread: this one must go on.
                 self._fail(attempt, error)
             finally:
-                with self._changed:
-                    self._attempt = None
-                    if attempt.purpose is Purpose.ANSWER:
-                        # On to the next of those to start with, unless one of them answers.
-                        first = self._agenda.first
-                        is_over = self._loaded.current is not None
-                        self._agenda.first = () if is_over else tuple(one for one in first if one != attempt.desired)
+                self._orders.end(attempt, is_serving=self.is_serving)
         self._loaded.drop_beside(())
         self._swap_pointer(None)
         self._loaded.replaced.wait_all_drained(_LAST_LEASES)
@@ -333,41 +285,36 @@ class ModelHost:
             self._lift_refusals()
             self._judge()
             self._drop_beside()
-            with self._changed:
-                self._changed.wait_for(self._has_work, self._longest_wait())
-                if self._stopping:
+            with self._orders.changed:
+                self._orders.changed.wait_for(self._has_work, self._longest_wait())
+                if self._orders.is_stopping:
                     return None
-                if not self._chosen_anew and (attempt := self._to_do()) is not None:
-                    self._agenda.begin(attempt)
-                    self._attempt = attempt
+                if (attempt := self._orders.take(self._to_do)) is not None:
                     return attempt
 
     def _has_work(self) -> bool:
         loaded = self._loaded
         waits = loaded.replaced.any_drained or self._to_do() is not None or self._trust.is_due(loaded.current)
-        waits = waits or bool(loaded.beside.besides(self._agenda.beside))
-        return self._stopping or self._chosen_anew or waits
+        waits = waits or bool(loaded.beside.besides(self._orders.agenda.beside))
+        return self._orders.is_stopping or self._orders.was_chosen_anew or waits
 
     def _longest_wait(self) -> float | None:
-        times = self._agenda.due_times
+        times = self._orders.agenda.due_times
         times += [self._loaded.on_trial[1]] if self._loaded.on_trial is not None else []
         times += [monotonic() + _LOOK_AT_MEMORY] if self._loaded.beside else []
         return min(times) - monotonic() if times else None
 
     def _to_do(self) -> Attempt | None:
-        current, candidate = self._loaded.current, self._agenda.candidate
+        current, candidate = self._loaded.current, self._orders.agenda.candidate
         active = None
         if current is not None:
             active = current.identity.digest if self._loader.trusts(current) else ""
         has_shadow = candidate is not None and candidate.desired.digest in self._loaded.beside
         # The disk keeps one version that has yet to show that the server lives with it.
-        return self._agenda.next(active, has_shadow=has_shadow, may_shadow=self._loaded.on_trial is None)
+        return self._orders.agenda.next(active, has_shadow=has_shadow, may_shadow=self._loaded.on_trial is None)
 
     def _lift_refusals(self) -> None:
-        with self._changed:
-            is_due, self._chosen_anew = self._chosen_anew, False
-            chosen = self._agenda.chosen
-        if is_due and chosen:
+        if chosen := self._orders.take_chosen():
             self._tell(partial(self._loader.trials.lift, self.task, *chosen), "")
 
     def _judge(self) -> None:
@@ -377,23 +324,20 @@ class ModelHost:
         if model is None or not change:
             return
         if change == "regained":
-            with self._changed:
-                if self._agenda.wish is not None and self._agenda.wish.desired.digest == model.identity.digest:
-                    self._reason = ""
+            wish = self._orders.agenda.wish
+            if wish is not None and wish.desired.digest == model.identity.digest:
+                self._orders.refuse("")
         elif self._stops_untrusted:
             self._swap_pointer(None)
-            with self._changed:
-                self._reason = (
-                    f"version {model.identity.version} was stopped: nobody who is trusted here signed it "
-                    f"({model.signed_by}); sign it with another key (pipit keys sign), or publish another version"
-                )
+            self._orders.refuse(
+                f"version {model.identity.version} was stopped: nobody who is trusted here signed it "
+                f"({model.signed_by}); sign it with another key (pipit keys sign), or publish another version"
+            )
 
     def _prefetch(self, attempt: Attempt) -> None:
         desired = attempt.desired
         _, proof = self._loader.prove(self.task, attempt)
-        with self._changed:
-            if (wish := self._agenda.wish_of(attempt)) is not None:
-                wish.succeed()
+        self._orders.fulfil(attempt)
         self._meters.count_load(PREFETCHED)
         _log.info("model_prefetched", task=self.task, version=desired.version, deviation=proof.deviation)
         self._let_go(desired)
@@ -418,7 +362,8 @@ class ModelHost:
             model, proof = self._loader.prepare(self.task, attempt)
         else:
             model = kept.model
-        if self.is_serving and self._agenda.part.rollout and not self._agenda.is_returning:
+        agenda = self._orders.agenda
+        if self.is_serving and agenda.part.rollout and not agenda.is_returning:
             self._tell(partial(self.before_swap, model, attempt.cancelled), desired.version)
         if attempt.cancelled.is_set():
             if kept is None:
@@ -430,9 +375,7 @@ class ModelHost:
         self._swap_pointer(model, desired.on_freed)
         # It answers from here on, whatever fails: at most, after a start without the registry, the one before it would.
         self._loaded.begin_trial(desired, opened=kept is None)
-        with self._changed:
-            if (wish := self._agenda.wish_of(attempt)) is not None:
-                wish.succeed()
+        self._orders.fulfil(attempt)
         self._tell(partial(self._meters.count_swap, proof), desired.version)
         _log.info(
             "model_active",
@@ -446,34 +389,24 @@ class ModelHost:
 
     def _swap_pointer(self, model: LoadedModel | None, on_freed: Callable[[], None] = nothing) -> None:
         """From here on `model` answers."""
-        with self._changed:
-            if model is None:
-                self._reason = "it was stopped"
-            elif not self._agenda.is_failed:
-                self._reason = ""
-            self._attempt = None
-            standby = self._agenda.part.standby
+        standby = self._orders.answers(by_anything=model is not None)
         self._loaded.swap(model, on_freed, standby)
 
     def _drop_beside(self) -> None:
-        """Frees what stands beside and need not, or all of it where memory is short."""
-        stays = self._agenda.beside
-        if self._loaded.beside and memory_is_short():
-            stays = set()
-            with self._changed:
-                if self._agenda.candidate is not None:
-                    self._agenda.candidate.fail(MEMORY, "too little memory is free to keep a second version loaded")
+        """Frees what stands beside and need not; where memory is short, all but what is to answer next."""
+        agenda = self._orders.agenda
+        with self._orders.changed:
+            stays = agenda.beside
+            if self._loaded.beside and memory_is_short():
+                stays = stays.intersection(agenda.chosen[:1])
+                if agenda.candidate is not None:
+                    agenda.candidate.fail(MEMORY, "too little memory is free to keep a second version loaded")
         self._loaded.drop_beside(stays)
 
     def _keep_reason(self, attempt: Attempt, step: str, error: BaseException) -> None:
         desired = attempt.desired
         _, message = status_of(error, f"{self.task} {step}")
-        reason = told(desired, step, message)
-        with self._changed:
-            if attempt.purpose is Purpose.ANSWER:
-                self._reason = reason
-            if (wish := self._agenda.wish_of(attempt)) is not None:
-                wish.fail(step, reason, error)
+        self._orders.fail(attempt, step, told(desired, step, message), error)
         self._meters.count_load(step)
         event = "model_not_loaded" if is_tried_again(step) else "model_refused"
         _log.warning(

@@ -95,6 +95,11 @@ class ServingSettings(ServiceSettings):
     who they are. Needs `gallery_key`."""
     recent_answers: Annotated[int, Field(ge=0)] = 4096
     """Answers that wait for somebody to say what they should have been (`Feedback`)."""
+    replay_inputs: Annotated[int, Field(ge=0, le=32)] = 32
+    """Inputs of each task that are kept in memory, and never on a disk, so that a rollout's version is tried on them
+    before it answers; 0 keeps none."""
+    replay_mib: Annotated[int, Field(ge=1, le=1024)] = 16
+    """Largest size of the inputs of one task that are kept, in MiB. One over a quarter of it is not kept."""
     max_message_mib: Annotated[int, Field(ge=1, le=1024)] = 16
     """Largest input in MiB; a larger one gets RESOURCE_EXHAUSTED."""
 

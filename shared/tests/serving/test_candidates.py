@@ -192,7 +192,7 @@ def test_another_candidate_or_none_ends_the_way_to_it(site: Site, make_bundle: M
     assert begun[1].wait(30)
     site.told(site.old)
     assert ends[1].is_set()
-    until(lambda: site.host._attempt is None)
+    until(lambda: site.host._orders._attempt is None)
     assert site.proven == []
     assert site.candidate == ("", State.UNSPECIFIED, "")
 
@@ -222,7 +222,7 @@ def test_going_back_to_what_stands_by_opens_nothing(site: Site, until: Until) ->
     before = (list(site.proven), list(site.opened), list(site.replayed))
     going_back: list[State] = []
     site.host._on_change = lambda: going_back.append(site.host.report().state)
-    with site.host._changed:
+    with site.host._orders.changed:
         # Nothing is done while the lock is held.
         site.told(site.old)
         assert site.host.report().state is State.ROLLING_BACK

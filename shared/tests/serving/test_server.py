@@ -143,7 +143,10 @@ def test_the_endpoint_exposes_just_what_the_file_lists(serve: Serve) -> None:
     # This bundle expects nothing, and nothing happened that the others count.
     expectations = {"pipit_latency_budget_seconds", "pipit_score_reference_ratio"}
     people = {"pipit_gallery_people", "pipit_gallery_revision"}
-    assert set(listed) - with_samples == {"pipit_feedback_total"} | expectations | people
+    # It follows no registry, and so has no part in rollouts.
+    rollouts = {"pipit_replayed_total", "pipit_shadow_answers_total", "pipit_shadow_disagreements_total"}
+    absent = {"pipit_feedback_total", "pipit_reports_total"} | rollouts | expectations | people
+    assert set(listed) - with_samples == absent
 
 
 def test_what_has_not_happened_yet_is_shown_as_nothing(serve: Serve, make_bundle: MakeBundle, until: Until) -> None:

@@ -74,6 +74,16 @@ class Sheets:
         self._reported: set[str] = set()
         self._written_at = -DAY
         self._pause = _SHORTEST_PAUSE_SECONDS
+        self._listening_since = clock()
+
+    @property
+    def listening_seconds(self) -> float:
+        """For how long this copy has heard whatever devices said to any copy."""
+        return self.clock() - self._listening_since
+
+    def interrupted(self) -> None:
+        """The store did not answer: what devices say to other copies is not heard now."""
+        self._listening_since = self.clock()
 
     def report(self, report: DeviceReport) -> None:
         """Takes a report; one that came late, after a newer one of its boot, changes nothing. Raises QueueFull."""
