@@ -9,7 +9,7 @@ from prove_lead import lead, now
 from prove_lies import lies
 from prove_options import FIRST, Options, Rows, begin, publish
 from prove_processes import ENVIRONMENT
-from prove_troubles import aborted, away, clocks, damaged, killed, month, night, operators
+from prove_troubles import abort, aborted, away, clocks, damaged, is_paused, killed, month, night, operators
 
 
 def promote_now(options: Options) -> Rows:
@@ -29,6 +29,8 @@ def promote_fast(options: Options) -> Rows:
     """A good version that goes to one device, to some, to all."""
     with options.fleet() as fleet:
         begin(fleet)
+        # As on any day: each device has inputs that it may try a version on.
+        fleet.wait_for_answers(35)
         for run in range(1, options.runs + 1):
             outcome = lead(fleet, publish(fleet, f"2.0.{run}"))
             assert (outcome.ended, outcome.failed) == ("all serve", 0), f"{outcome}"
@@ -39,9 +41,13 @@ def bad_bundles(options: Options) -> Rows:
     """One for each way to be bad."""
     with options.fleet() as fleet:
         begin(fleet)
+        fleet.wait_for_answers(35)
         for number, (name, fault) in enumerate(FAULTS.items(), start=3):
             for run in range(1, options.bad_runs + 1):
-                outcome = lead(fleet, publish(fleet, f"{number}.0.{run}", fault))
+                outcome = lead(fleet, publish(fleet, f"{number}.0.{run}", fault), look=is_paused)
+                if outcome.ended == "paused":
+                    # Somebody has looked, and says no.
+                    outcome.back_seconds = abort(fleet, FIRST)
                 yield outcome.row(name, run, options.devices)
 
 
