@@ -11,9 +11,8 @@ from typing import Any
 import pytest
 
 pytestmark = pytest.mark.slow
-SHORT = {
-    "PIPIT_REGISTRY_ROLLOUT_REPORT_SECONDS": "0.5",
-}
+STAGES = '{"*": {"answers": 10, "stages": {"fast": [{"devices": 1, "bake_seconds": 1}, {"share": 1.0}]}}}'
+SHORT = {"PIPIT_REGISTRY_ROLLOUT_REPORT_SECONDS": "0.5", "PIPIT_REGISTRY_ROLLOUT_RULES": STAGES}
 """Stages and the time between reports, in place of those that suit real devices."""
 DEVICES, RATE = 3, 10.0
 
