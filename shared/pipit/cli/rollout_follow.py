@@ -92,7 +92,8 @@ def show(views: Iterator[RolloutView], *, json: bool = False) -> RolloutView:
                 elif changed and json:
                     print_json_line(plain_view(view))
                 elif changed:
-                    print_line(escape(f"{datetime.now().astimezone():%H:%M:%S} {line_of(view)}"))
+                    # One line, however long.
+                    typer.echo(f"{datetime.now().astimezone():%H:%M:%S} {line_of(view)}")
         except KeyboardInterrupt:
             if last is not None and last.rollout.is_open:
                 say(f"pipit: the rollout goes on without you; {how_to_follow(last.rollout)}")

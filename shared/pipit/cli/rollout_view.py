@@ -139,7 +139,7 @@ def _head(rollout: Rollout, now: datetime) -> Text:
     )
     if rollout.reason:
         head.append(f": {printable(rollout.reason, lines=False)}")
-    return head.append(f"   {rollout.id}\n", style="dim")
+    return head.append(f"   {rollout.id}", style="dim")
 
 
 def _stages(view: RolloutView) -> Table:
@@ -191,9 +191,12 @@ def evidence_table(evidence: Sequence[Evidence]) -> Table:
     for one in evidence:
         share = one.value / one.limit if one.limit > 0 else float(one.fires)
         colour = "red" if one.fires else "yellow" if share >= 0.5 else "green"
-        then = Text(f"{one.then}!" if one.fires else one.then, style="bold red" if one.fires else "dim")
+        then = "stop" if one.then == "abort" else one.then
+        then_shown = Text(f"{then}!" if one.fires else then, style="bold red" if one.fires else "dim")
         said = Text(printable(one.sentence, lines=False))
-        table.add_row(printable(one.rule), _bar(share, 1.0, colour), f"{one.value:.3g} of {one.limit:g}", then, said)
+        table.add_row(
+            printable(one.rule), _bar(share, 1.0, colour), f"{one.value:.3g} of {one.limit:.3g}", then_shown, said
+        )
     return table
 
 

@@ -221,8 +221,8 @@ def test_the_table_shows_devices_by_stage_and_how_far_each_rule_is() -> None:
     assert f"done 1 device {'━' * 16} pi-7 serving (64 answered)" in lines
     assert f"now 40 % {'━' * 16} pi-2 serving (64 answered)" in lines
     assert "all pi-4 prefetched, pi-1 prefetched, pi-9 prefetched" in lines
-    assert "errors 2.5 of 100 abort 0 of 64 failed on pi-7, 0 of 240 elsewhere" in lines
-    assert f"errors {'━' * 16} 131 of 100 abort! 12 of 40 failed on pi-7" in " ".join(drawn(BACK).split())
+    assert "errors 2.5 of 100 stop 0 of 64 failed on pi-7, 0 of 240 elsewhere" in lines
+    assert f"errors {'━' * 16} 131 of 100 stop! 12 of 40 failed on pi-7" in " ".join(drawn(BACK).split())
 
 
 def test_of_many_devices_it_names_those_in_trouble() -> None:
