@@ -185,10 +185,12 @@ def _counted(lanes: Sequence[Lane]) -> dict[str, int]:
 
 def evidence_table(evidence: Sequence[Evidence], *, brief: bool = False) -> Table:
     """One row a rule: how far it is from its limit. brief: sentences that are too long are cut."""
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, expand=brief)
     for name in ("rule", "", "of its limit", "then"):
         table.add_column(name, no_wrap=True)
-    table.add_column("what it sees", overflow="ellipsis" if brief else "fold", no_wrap=brief)
+    table.add_column(
+        "what it sees", overflow="ellipsis" if brief else "fold", no_wrap=brief, ratio=1 if brief else None
+    )
     for one in evidence:
         share = one.value / one.limit if one.limit > 0 else float(one.fires)
         colour = "red" if one.fires else "yellow" if share >= 0.5 else "green"
