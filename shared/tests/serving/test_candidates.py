@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import grpc
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -306,18 +307,26 @@ def test_no_request_fails_while_canaries_swap_and_go_back(site: Site, until: Unt
 
 
 def test_a_swap_that_is_wanted_no_more_while_it_replays_does_not_happen(site: Site, until: Until) -> None:
-    ended = threading.Event()
+    replayed = list[LoadedModel]()
+    freed = threading.Event()
 
     def replay(model: LoadedModel, cancelled: threading.Event) -> None:
+        assert model.acquire()
         site.told(site.old)
         assert cancelled.wait(30)
-        ended.set()
+        model._free, free = lambda: (free(), freed.set()), model._free
+        replayed.append(model)
 
     site.host.before_swap = replay
     site.canary()
-    assert ended.wait(30)
     until(lambda: site.loads("overtaken") == 1.0)
     assert version(site.running) == "1.0.0"
+    # A thread that is left behind runs it still.
+    (model,) = replayed
+    assert model.run({"x": np.zeros((1, 4), np.float32)}, 1)[0]["scores"].shape == (1, 3)
+    assert not freed.is_set()
+    model.release()
+    assert freed.wait(30)
 
 
 def test_a_candidate_in_the_shadow_is_open_and_takes_over_without_another_opening(site: Site, until: Until) -> None:
