@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -431,3 +432,38 @@ def test_what_is_desired_always_comes_first(told: list[tuple[str, str, bool]]) -
 
 def plain(digest: str) -> Desired:
     return Desired(digest, digest, Path)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_whatever_was_told_in_between_the_last_word_counts_and_nothing_is_left_loaded(
+    serve: Serve, make_bundle: MakeBundle, until: Until, seed: int
+) -> None:
+    bundles = [make_bundle("1.0.0"), make_bundle("2.0.0", -1.0), make_bundle("3.0.0", 2.0)]
+    site = Site(serve(bundle=(bundles[0].path,), trial_seconds=0.0), bundles[0], bundles[1])
+    site.host.before_swap = lambda model, cancelled: cancelled.wait(0.002)
+    loaded = site.host._loaded
+    closed: list[str] = []
+    close = LoadedModel.close
+    rolls = random.Random(seed)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(LoadedModel, "close", lambda model: (closed.append(model.identity.version), close(model)))
+        for step in range(60):
+            runs, other = rolls.sample(bundles, 2)
+            shape = rolls.choice(["alone", "candidate", "shadow", "canary"])
+            if shape == "alone":
+                site.told(runs)
+            elif shape == "canary":
+                site.told(runs, step, standby=other.digest)
+            else:
+                site.told(runs, step, candidate=desired(other), shadow=shape == "shadow")
+            if rolls.random() < 0.5:
+                until(lambda runs=runs: site.host.report().active_digest == runs.digest)
+            site.host.lease().release()
+        site.told(bundles[2])
+        until(lambda: site.host.report().active_digest == bundles[2].digest)
+        until(lambda: not loaded.beside and site.host._orders._attempt is None)
+        # 1.0.0 was opened once before it was counted.
+        until(lambda: len(closed) == len(site.opened))
+    assert loaded.version == "3.0.0"
+    assert site.shadows.count("") * 2 == len(site.shadows)
+    assert site.loads("fault") == 0.0
