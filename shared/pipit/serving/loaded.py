@@ -105,7 +105,10 @@ class LoadedVersions:
             if old is not None and is_other:
                 self.before = old.identity.digest
             stands_by = is_other and self._keeps_standby and not is_short and self.before == standby
-        self.on_trial = None
+        on_trial, self.on_trial = self.on_trial, None
+        if on_trial is not None and is_other and model is not None and self.before == standby:
+            # Too short to call it good, but a start after a crash of what follows has nothing better.
+            self._tell(on_trial[0].on_good, on_trial[0].version)
         if old is not None and is_other:
             # It goes in order.
             self._leave_trial(old)
@@ -160,9 +163,9 @@ class LoadedVersions:
             self._tell(self._on_change, identity.version)
 
     def close(self, model: LoadedModel) -> None:
-        """Of what never answered."""
+        """Of what never answered. It is freed with its last lease, which a replay may hold still."""
         self._leave_trial(model)
-        self._tell(model.close, model.identity.version)
+        self.replaced.add(model, nothing)
 
     def free_drained(self) -> None:
         """Frees what nobody holds any more."""
