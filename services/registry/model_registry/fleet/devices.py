@@ -91,7 +91,7 @@ class Devices:
         return {
             device_id: SeenDevice(
                 device_id,
-                one.is_online(now),
+                one.is_there(now),
                 tuple(_process(heard, now, silent) for heard in one.heard),
                 frozenset(self._records.get(device_id).pins),
             )
@@ -100,10 +100,10 @@ class Devices:
         }
 
     def having(self, environment: str, task: str) -> dict[str, bool]:
-        """The devices of an environment that have this task, and no pin for it; and whether each is online."""
+        """The devices of an environment that have this task, and no pin for it; and whether each is there now."""
         now = self._sheets.clock()
         return {
-            device_id: one.is_online(now)
+            device_id: one.is_there(now)
             for device_id, one in self._seen().items()
             if one.environment == environment and task in one.tasks and task not in self._records.get(device_id).pins
         }
