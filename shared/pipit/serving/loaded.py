@@ -105,7 +105,10 @@ class LoadedVersions:
             if old is not None and is_other:
                 self.before = old.identity.digest
             stands_by = is_other and self._keeps_standby and not is_short and self.before == standby
-        self.on_trial = None
+        on_trial, self.on_trial = self.on_trial, None
+        if on_trial is not None and is_other and model is not None and self.before == standby:
+            # Too short to call it good, but a start after a crash of what follows has nothing better.
+            self._tell(on_trial[0].on_good, on_trial[0].version)
         if old is not None and is_other:
             # It goes in order.
             self._leave_trial(old)

@@ -282,6 +282,8 @@ def test_the_steps_of_a_rollout_are_followed_and_a_start_without_the_registry_kn
     until(lambda: version(running) == "2.0.0")
     assert (host.report().standby, host.part.stage, host.part.rollout) == (True, 1, "r-1")
     assert is_held(tmp_path, old)
+    # Where the server dies of what the rollout brought, there is something to go back to.
+    until(lambda: [one.version for one in source._cache.remembered(TASK, "production")] == ["2.0.0", "1.0.0"])
     source._told(Assignment(TASK, "production", "2.0.0", new.digest, 4))
     until(lambda: not is_held(tmp_path, old))
     assert not host.report().standby

@@ -154,7 +154,7 @@ def test_what_has_not_happened_yet_is_shown_as_nothing(serve: Serve, make_bundle
     value = running.server.metrics.registry.get_sample_value
     until(lambda: value("pipit_golden_failures_total", {"task": TASK}) == 1.0)
     assert value("pipit_model_ready", {"task": TASK}) == 0.0
-    outcomes = ("swapped", "overtaken", *STEPS, "fault")
+    outcomes = ("swapped", "prefetched", "overtaken", *STEPS, "fault")
     loads = {outcome: value("pipit_model_loads_total", {"task": TASK, "outcome": outcome}) for outcome in outcomes}
     assert loads == dict.fromkeys(outcomes, 0.0) | {"golden": 1.0}
 

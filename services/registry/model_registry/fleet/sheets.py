@@ -67,7 +67,7 @@ class Sheets:
         self._lock = threading.Lock()
         self._heard: dict[tuple[str, int], Heard] = {}
         self._watched: dict[str, Watched] = {}
-        self._followed = Followed(store, layout.FLEET, parsed, lambda one, other: True)
+        self._followed = Followed(store, layout.FLEET, parsed, lambda one, other: True, lambda key: key != self._key)
         self._others: dict[str, _Read] = {}
         self._etag: str | None = None
         self._changed = False
@@ -75,6 +75,11 @@ class Sheets:
         self._written_at = -DAY
         self._pause = _SHORTEST_PAUSE_SECONDS
         self._listening_since = clock()
+
+    @property
+    def processes(self) -> int:
+        """Of devices, how many reported to this copy in the last day."""
+        return len(self._heard)
 
     @property
     def listening_seconds(self) -> float:
@@ -149,8 +154,6 @@ class Sheets:
         changed = set(self._followed.look())
         now, read = self.clock(), {}
         for key, sheet in self._followed.all().items():
-            if key == self._key:
-                continue
             before = self._others.get(key)
             if first:
                 age = max(0.0, (self._now() - sheet.written_at).total_seconds())
