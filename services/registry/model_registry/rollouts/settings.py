@@ -41,6 +41,16 @@ class Rules(BaseModel):
     """How many times as many errors are looked for."""
     error_limit: Limit = 100.0
     """E-value that stops."""
+    burst_seconds: Seconds = 10.0
+    """Seconds' worth of requests that may fail on each device for reasons of its own…"""
+    burst_likely_seconds: Annotated[float, Field(ge=120.0)] = 600.0
+    """…in a stage of this length or longer; in a shorter one less…"""
+    burst_from_seconds: Annotated[float, Field(ge=0.0, le=60.0)] = 60.0
+    """…and none in one of this length."""
+    burst_alone_seconds: Seconds = 15.0
+    """The same of one device, whatever the length…"""
+    burst_alone_devices: Annotated[int, Field(ge=2)] = 3
+    """…where so many or more try the version."""
     assumed_errors: Annotated[float, Field(gt=0.0, lt=0.05)] = 0.02
     """Share of errors that is taken for usual where nothing is known of the version before."""
     enough_to_compare: Number = 20

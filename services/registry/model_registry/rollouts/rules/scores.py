@@ -3,7 +3,8 @@
     PSI = sum over bins of (here - there) ln(here / there)
 
 Against the bundle's own test split, and against what the version before gives now. The smaller counts: scores unlike
-the test split's that the version before gives as well are the world's doing.
+the test split's that the version before gives as well are the world's doing. And where single devices differ from each
+other by more than the limit, so may those that try the version.
 """
 
 from __future__ import annotations
@@ -19,6 +20,8 @@ from model_registry.rollouts.rules.errors import tried_at
 from model_registry.rollouts.rules.found import found
 from model_registry.rollouts.view import View
 
+_FEWEST = 5
+"""Devices below which nothing is known of how they differ."""
 _HALF = 0.5
 """Added to each bin, so that an empty one is no infinity."""
 
@@ -40,13 +43,22 @@ def scores(view: View, expected: Expected) -> Evidence:
     if sum(other.scores) >= enough:
         compared.append(psi(here.scores, [count + _HALF for count in other.scores]))
         told.append(f"the scores of {view.rollout.from_version} ({compared[-1]:.2f})")
+    usual = _usual(view, other)
+    limit = max(limit, usual)
+    why = f"{limit:.2f} is too much" if limit > usual else f"other devices differ by {usual:.2f} from each other"
     sentence = (
-        f"The scores of {sum(here.scores):,} predictions of {to} differ from {' and '.join(told)}, where {limit:.2f} "
-        "is too much"
+        f"The scores of {sum(here.scores):,} predictions of {to} differ from {' and '.join(told)}, where {why}"
         if compared
         else f"There is nothing to compare the scores of {to} with"
     )
     return found("scores", min(compared, default=0.0), limit, "pause", sentence, [seat.device_id for seat in seats])
+
+
+def _usual(view: View, other: Counts) -> float:
+    """By how much single devices differ from all, one of ten more: they see other things. 0 where few can tell."""
+    enough = view.rules.scores_predictions
+    found = sorted(psi(seat.live.scores, other.scores) for seat in view.controls if sum(seat.live.scores) >= enough)
+    return found[int(0.9 * (len(found) - 1))] if len(found) >= _FEWEST else 0.0
 
 
 def psi(counts: Sequence[int], other: Sequence[float]) -> float:
