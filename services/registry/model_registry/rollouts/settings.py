@@ -69,12 +69,18 @@ class Rules(BaseModel):
 
     scores_predictions: Number = 200
     """Predictions below which the scores are not compared: chance alone moves them too far."""
+    scores_seconds: Seconds = 60.0
+    """Seconds that a device must have served it before its live scores count, lest it saw one scene only."""
     scores_psi: Annotated[float, Field(gt=0.0)] = 0.25
     """Population stability index that pauses."""
     unknown_ratios: Ratios = (2.0, 5.0, 20.0)
     """How many times as many, or as few, unknown predictions are looked for."""
     unknown_limit: Limit = 100.0
     """E-value that pauses."""
+    assumed_clustering: Share = 0.10
+    """How alike the predictions of one device are within a minute at least: 0, each for itself, to 1."""
+    unknown_predictions: Number = 100
+    """Predictions of the version before from which on unknown ones are compared."""
     feedback_ratios: Ratios = (2.0, 5.0)
     """How many times as many answers that people corrected are looked for."""
     feedback_limit: Limit = 100.0
