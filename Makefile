@@ -110,8 +110,10 @@ DEVICE ?=
 TO ?=
 # Further names and addresses that callers have for it, separated by commas.
 NAMES ?=
+# Those that run there, as "home-security emotion". Empty: every domain's.
+SERVERS ?=
 device: ## give a Pi what it needs to follow this stack's registry: DEVICE=pi-kitchen TO=pi-kitchen.local:pipit
-	@compose/secrets.sh --device "$(DEVICE)" "$(TO)" "$(NAMES)"
+	@compose/secrets.sh --device "$(DEVICE)" "$(TO)" "$(NAMES)" "$(SERVERS)"
 
 images: ## build every image; PLATFORM=linux/arm64 for a Pi, ARGS=inference for some of them
 	IMAGES=$(IMAGES) TAG=$(TAG) PLATFORMS=$(PLATFORM) REVISION=$$(git describe --always --dirty 2>/dev/null || echo unknown) docker buildx bake -f docker-bake.hcl -f compose/domains/images.hcl $(OUTPUT) $(ARGS)

@@ -3,17 +3,20 @@
 # certificates that end within a month. Needs coreutils and openssl.
 #
 #   compose/secrets.sh [FOLDER]       FOLDER: PIPIT_SECRETS, also from .env, else secrets/; from here, as in compose files
-#   compose/secrets.sh --device NAME [TO [NAMES]]
-#                                     besides, in devices/NAME, what a device needs that follows this stack's registry.
-#                                     TO: where it has this repository, as pi-kitchen.local:pipit, and gets all of it by
-#                                     rsync. NAMES: further names and addresses that it is called by, separated by commas
+#   compose/secrets.sh --device NAME [TO [NAMES [SERVERS]]]
+#                                     besides, in devices/NAME, what a device needs that follows this stack's registry,
+#                                     which has to run: it makes the tokens. TO: where the device has this repository, as
+#                                     pi-kitchen.local:pipit, and gets all of it by rsync. NAMES: further names and
+#                                     addresses that it is called by, separated by commas. SERVERS: those that run there,
+#                                     as "home-security emotion"; else every domain's
 #   compose/secrets.sh --say [FOLDER] only says how the servers are called from here
 #
 #   ca.pem, ca.key, tls/            certificates: see certificates.sh, which this runs
 #   minio_user, minio_password      of the object store; MinIO and the registry have them
 #   tokens.yaml                     who may call, by the SHA-256 of their token; the registry and all servers have it
 #   caller_token                    asks servers what is in a picture or a recording; for you and your programs
-#   device_token                    fetches what is promoted; the inference servers have it
+#   device_token                    fetches what is promoted; the inference servers of this stack share it
+#   devices/NAME/device_tokens/     the same for each server of a device: it speaks for that server and for no other
 #   trainer_token                   publishes and promotes; the trainers have it
 #   operator_token                  publishes, promotes and rolls back; for you
 #   enroller_token                  puts people into the gallery and forgets them; for you, and for nothing that serves
@@ -33,6 +36,7 @@ here=$PWD
 device=
 to=
 names_of_device=
+servers=
 say=
 case ${1:-} in
   --say)
@@ -42,11 +46,18 @@ case ${1:-} in
     device=${2:-}
     to=${3:-}
     names_of_device=${4:-}
+    servers=${5:-$(cd ../k8s/domains/servers && echo */ | tr -d /)}
     case $device in
       '' | *[!A-Za-z0-9.-]* | [!A-Za-z0-9]*)
         echo 'secrets: name the device by letters, digits, dots and hyphens, as in: make device DEVICE=pi-kitchen' >&2
         exit 2 ;;
     esac
+    for server in $servers; do
+      [ -f "../k8s/domains/servers/$server/kustomization.yaml" ] || {
+        echo "secrets: there is no server '$server'; there are: $(cd ../k8s/domains/servers && echo */ | tr -d /)" >&2
+        exit 2
+      }
+    done
     case $to in
       '' | ?*:?*) ;;
       *)
@@ -118,9 +129,26 @@ token_for() {
 for_device() {
   there=devices/$1
   [ -e "$there/names" ] || : >"$there/names"
-  token_for "$there/device_token" "$1" device
   PIPIT_NAMES=$(cat "$there/names") "$here/certificates.sh" "$folder" "$1"
   cp tokens.yaml gallery_key "$there/"
+}
+
+# tokens_for_device NAME: one a server, for each is a device to the registry. That keeps their digests, shows each once, and
+# would give the same server another one
+tokens_for_device() {
+  there=devices/$1/device_tokens
+  mkdir -p "$there"
+  for server in $servers; do
+    [ ! -e "$there/$server" ] || continue
+    token=$(cd "$here" && docker compose -f compose.yaml run --rm --no-deps -T cli devices add "$1-$server" \
+      </dev/null 2>"$folder/.part.$$") || {
+      cat ".part.$$" >&2
+      echo "secrets: the registry made no token for $1-$server; is the stack up (make up)?" >&2
+      exit 1
+    }
+    rm -f ".part.$$"
+    keep "$there/$server" "$token"
+  done
 }
 
 keep minio_user "pipit-$(random 6)"
@@ -143,6 +171,7 @@ if [ -n "$device" ]; then
   asked=${host:+${host#*@}${names_of_device:+,}}$names_of_device
   [ -z "$asked" ] || printf '%s\n' "$asked" >"devices/$device/names"
 fi
+[ -z "$device" ] || tokens_for_device "$device"
 for each in devices/*/; do
   [ ! -d "$each" ] || for_device "$(basename "$each")"
 done

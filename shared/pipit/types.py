@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import Enum
-from typing import Any
+from typing import Any, ClassVar
 
 from numpy.typing import NDArray
 
@@ -58,6 +58,13 @@ class Decoded:
 
     tensors: Tensors
     regions: tuple[Region, ...]
+    repeatable: ClassVar[bool] = True
+    """Whether it can be interpreted once more, with the same answer. A subclass is not unless it says so: it may hold
+    the state of its stream."""
+
+    def __init_subclass__(cls) -> None:
+        if "repeatable" not in cls.__dict__:
+            cls.repeatable = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -53,6 +53,16 @@ def test_every_domain_with_images_has_a_server_and_a_trainer(clusters: list[Clus
             assert trained[f"{domain.name}-{task.partition('.')[2].replace('_', '-')}-trainer"] == task
 
 
+def test_a_server_is_a_device_by_a_name_that_a_restart_keeps(clusters: list[Cluster]) -> None:
+    # The pods of a StatefulSet alone have such names; a Deployment's would be a new device each time.
+    for each in clusters:
+        servers = [pod for pod in pods_of(each.parsed) if pod.labels.get("app.kubernetes.io/component") == "inference"]
+        assert {pod.title for pod in servers} == {f"StatefulSet {domain.name}-inference" for domain in DOMAINS}
+        for pod in servers:
+            named = {entry["name"]: entry for entry in pod.containers[0]["env"]}["PIPIT_SERVING_DEVICE_ID"]
+            assert named["valueFrom"] == {"fieldRef": {"fieldPath": "metadata.name"}}
+
+
 def test_jobs_wait_until_somebody_wants_them(clusters: list[Cluster]) -> None:
     for document in of_kind(clusters[0].documents(), "CronJob"):
         assert document["spec"]["suspend"] is True

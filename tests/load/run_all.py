@@ -12,6 +12,7 @@ BENCHMARKS = (
     "empty_classify",
     "overhead",
     "swap",
+    "standby",
     "footprint",
     "distributed",
     "landmarks",
@@ -22,9 +23,9 @@ BENCHMARKS = (
     "enrolment",
     "cry",
 )
-"""log_mel needs real clips, landmarks and faces real faces and weights (PIPIT_DATA); overhead, swap and footprint a
-bundle of `pipit train home_security.sounds`, emotion one of `pipit train emotion.expression`, enrolment real faces and
-one of `pipit train home_security.faces`; distributed two cores; cry the weights of its networks."""
+"""log_mel needs real clips, landmarks and faces real faces and weights (PIPIT_DATA); overhead, swap, standby and
+footprint a bundle of `pipit train home_security.sounds`, emotion one of `pipit train emotion.expression`, enrolment
+real faces and one of `pipit train home_security.faces`; distributed two cores; cry the weights of its networks."""
 
 
 def main() -> int:

@@ -17,8 +17,6 @@ from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
 from cryptography.x509.oid import ExtendedKeyUsageOID
 from cryptography.x509.verification import PolicyBuilder, Store
 from pipit.deployment import read_domains
-from pipit.rpc.auth import read_tokens
-from pipit.rpc.callers import Role
 
 REPOSITORY = Path(__file__).parents[2]
 SCRIPT = REPOSITORY / "compose" / "secrets.sh"
@@ -178,40 +176,91 @@ def test_says_how_to_call(made: Path) -> None:
     assert done.stdout == f"{made}/ca.pem {(made / 'caller_token').read_text().strip()}"
 
 
-def test_a_device_gets_what_its_servers_need_and_no_more(secrets: Path) -> None:
-    make(secrets, "--device", "pi-kitchen", "", "192.168.1.20")
+@pytest.fixture
+def registry(tmp_path: Path) -> dict[str, str]:
+    """Variables with which a program stands where Docker is: it makes tokens as the stack's registry does."""
+    tools = tmp_path / "tools"
+    tools.mkdir()
+    program = tools / "docker"
+    program.write_text(DOCKER)
+    program.chmod(0o755)
+    return {"PATH": f"{tools}:{os.environ['PATH']}", "CALLS": str(tmp_path / "calls")}
+
+
+DOCKER = """\
+#!/bin/sh
+[ -z "${AWAY:-}" ] || { echo 'registry:50050: connection refused' >&2; exit 1; }
+for id; do :; done
+echo "$*" >>"$CALLS"
+echo "pipit-device.$id.$(wc -l <"$CALLS" | tr -d ' ')"
+echo 'the line above is shown this once' >&2
+"""
+"""What the stack's command line gives: the token alone on standard output."""
+
+
+def tokens(secrets: Path) -> dict[str, str]:
+    """Of the servers in the kitchen."""
+    folder = secrets / "devices/pi-kitchen/device_tokens"
+    return {path.name: path.read_text() for path in sorted(folder.iterdir())}
+
+
+def test_a_device_gets_what_its_servers_need_and_no_more(secrets: Path, registry: dict[str, str]) -> None:
+    callers = (secrets / "tokens.yaml").read_text()
+    make(secrets, "--device", "pi-kitchen", "", "192.168.1.20", **registry)
     folder = secrets / "devices/pi-kitchen"
     assert {path.name for path in folder.iterdir()} == {
-        *("ca.pem", "device_token", "tokens.yaml", "gallery_key", "tls", "names")
+        *("ca.pem", "device_tokens", "tokens.yaml", "gallery_key", "tls", "names")
     }
     assert {path.name for path in (folder / "tls").iterdir()} == {"caller", *DOMAINS}
-    token = (folder / "device_token").read_text().strip()
-    for tokens in (secrets / "tokens.yaml", folder / "tokens.yaml"):
-        found = read_tokens(tokens).caller([("authorization", f"Bearer {token}")])
-        assert (found.name, found.roles) == ("pi-kitchen", {Role.DEVICE})
+    expected = {name: f"pipit-device.pi-kitchen-{name}.{number}\n" for number, name in enumerate(sorted(DOMAINS), 1)}
+    assert tokens(secrets) == expected
+    for call, name in zip(Path(registry["CALLS"]).read_text().splitlines(), sorted(DOMAINS), strict=True):
+        assert call == f"compose -f compose.yaml run --rm --no-deps -T cli devices add pi-kitchen-{name}"
+    # The registry keeps their digests itself; in the file they would be tokens that may speak for any device.
+    assert (folder / "tokens.yaml").read_text() == (secrets / "tokens.yaml").read_text() == callers
     found_names = names(holder(folder, "emotion"))
     assert {"pi-kitchen", "pi-kitchen.local", "192.168.1.20", "emotion", "localhost"} <= found_names
     assert os.uname().nodename not in found_names
     holder(folder, "emotion").verify_directly_issued_by(certificate(secrets / "ca.pem"))
 
 
-def test_certificates_of_devices_are_made_anew_with_the_stacks(secrets: Path) -> None:
-    make(secrets, "--device", "pi-kitchen", "", "192.168.1.20")
-    assert make(secrets) == ""
+def test_a_token_of_a_device_is_made_once(secrets: Path, registry: dict[str, str]) -> None:
+    make(secrets, "--device", "pi-kitchen", "", "", "emotion", **registry)
+    made = tokens(secrets)
+    assert made == {"emotion": "pipit-device.pi-kitchen-emotion.1\n"}
+    assert "made" not in make(secrets, "--device", "pi-kitchen", "", "", "emotion", **registry)
+    assert tokens(secrets) == made
+    make(secrets, "--device", "pi-kitchen", "", "", "emotion footprints", **registry)
+    assert tokens(secrets) == made | {"footprints": "pipit-device.pi-kitchen-footprints.2\n"}
+    (secrets / "devices/pi-kitchen/device_tokens/emotion").unlink()
+    make(secrets, "--device", "pi-kitchen", "", "", "emotion", **registry)
+    assert tokens(secrets)["emotion"] == "pipit-device.pi-kitchen-emotion.3\n"
+
+
+def test_without_the_registry_a_device_gets_no_token_and_says_why(secrets: Path, registry: dict[str, str]) -> None:
+    said = make(secrets, "--device", "pi-kitchen", "me@10.0.0.9:pipit", fails=True, AWAY="yes", **registry)
+    first = sorted(DOMAINS)[0]
+    assert "registry:50050: connection refused\n" in said
+    assert f"the registry made no token for pi-kitchen-{first}; is the stack up (make up)?" in said
+    assert tokens(secrets) == {}
+
+
+def test_certificates_of_devices_are_made_anew_with_the_stacks(secrets: Path, registry: dict[str, str]) -> None:
+    make(secrets, "--device", "pi-kitchen", "", "192.168.1.20", **registry)
+    assert make(secrets, AWAY="yes", **registry) == ""
     (secrets / "devices/pi-kitchen/tls/emotion/tls.crt").unlink()
     assert make(secrets) == f"certificates: made {secrets}/devices/pi-kitchen/tls/emotion\n"
     assert ip_address("192.168.1.20").exploded in names(holder(secrets / "devices/pi-kitchen", "emotion"))
 
 
-def test_a_device_is_copied_to_with_the_code_and_without_secrets_of_the_stack(secrets: Path, tmp_path: Path) -> None:
-    tools = tmp_path / "tools"
-    tools.mkdir()
-    (tools / "rsync").write_text('#!/bin/sh\necho "$*" >>"$CALLS"\n')
-    (tools / "rsync").chmod(0o755)
-    path = f"{tools}:{os.environ['PATH']}"
-    calls = tmp_path / "calls"
-    make(secrets, "--device", "pi-kitchen", "me@10.0.0.9:pipit", PATH=path, CALLS=str(calls))
-    code, mine = calls.read_text().splitlines()
+def test_a_device_is_copied_to_with_the_code_and_without_secrets_of_the_stack(
+    secrets: Path, tmp_path: Path, registry: dict[str, str]
+) -> None:
+    (tmp_path / "tools/rsync").write_text('#!/bin/sh\necho "$*" >>"$CALLS"\n')
+    (tmp_path / "tools/rsync").chmod(0o755)
+    make(secrets, "--device", "pi-kitchen", "me@10.0.0.9:pipit", "", "emotion", **registry)
+    token, code, mine = Path(registry["CALLS"]).read_text().splitlines()
+    assert token.endswith(" devices add pi-kitchen-emotion")
     assert code.endswith("/../ me@10.0.0.9:pipit/")
     for left_out in ("/compose/secrets", "/compose/.env", "/k8s/secrets/files"):
         assert f"--exclude {left_out} " in code
@@ -225,6 +274,7 @@ def test_a_device_is_copied_to_with_the_code_and_without_secrets_of_the_stack(se
         (("--device",), "name the device by letters"),
         (("--device", "../elsewhere"), "name the device by letters"),
         (("--device", "pi", "folder"), "say where the device has this repository"),
+        (("--device", "pi", "", "", "toys"), "there is no server 'toys'; there are: ad-detection "),
     ],
 )
 def test_a_device_that_can_not_be_meant_is_refused(made: Path, arguments: tuple[str, ...], message: str) -> None:

@@ -75,11 +75,14 @@ def load(name: str) -> Any:
 
 
 def merged(base: Any, more: Any) -> Any:
-    """As compose does it: tables key by key, lists one after the other, all else replaced."""
+    """As compose does it: tables key by key, lists one after the other, where what has the same target is replaced."""
     if isinstance(base, dict) and isinstance(more, dict):
         both = {key: merged(base[key], more[key]) for key in base.keys() & more.keys()}
         return {**base, **more, **both}
-    return [*base, *more] if isinstance(base, list) and isinstance(more, list) else more
+    if isinstance(base, list) and isinstance(more, list):
+        taken = {each["target"] for each in more if isinstance(each, dict) and "target" in each}
+        return [*(each for each in base if not (isinstance(each, dict) and each.get("target") in taken)), *more]
+    return more
 
 
 def services() -> Iterator[Any]:

@@ -103,8 +103,8 @@ def test_how_to_call_is_said_once_all_is_up(tmp_path: Path) -> None:
 
 
 def test_a_device_is_named_and_where_it_is(tmp_path: Path) -> None:
-    plan = planned(tmp_path, "device", "DEVICE=pi-kitchen", "TO=pi.local:pipit", "NAMES=10.0.0.9")
-    assert plan == 'compose/secrets.sh --device "pi-kitchen" "pi.local:pipit" "10.0.0.9"\n'
+    plan = planned(tmp_path, "device", "DEVICE=pi-kitchen", "TO=pi.local:pipit", "NAMES=10.0.0.9", "SERVERS=emotion")
+    assert plan == 'compose/secrets.sh --device "pi-kitchen" "pi.local:pipit" "10.0.0.9" "emotion"\n'
 
 
 def test_volumes_are_removed_only_when_asked_for(tmp_path: Path) -> None:

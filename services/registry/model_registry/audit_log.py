@@ -28,6 +28,8 @@ from model_registry import layout
 _ATTEMPTS = 1000
 """Records that others may write while one is written."""
 _LONGEST_REASON = 1000
+REGISTRY = "registry"
+"""Who decides where nobody asked: a rule of a rollout."""
 _log = get_logger("model_registry.audit_log")
 
 
@@ -77,6 +79,16 @@ class AuditLog:
         except PipitError as error:
             self._lost.inc()
             _log.error("audit_record_lost", of=asked.sequence, outcome=outcome, error=str(error), **who)
+
+    def note(self, action: str, subject: str, before: str, after: str, reason: str) -> None:
+        """What the registry did by itself, once it is done. The decision stands in what it changed, too."""
+        who = {"caller": REGISTRY, "address": "", "action": action, "subject": subject}
+        try:
+            facts = {"outcome": Outcome.DONE, "before": before, "after": after, "reason": reason[:_LONGEST_REASON]}
+            self.append({**who, **facts})
+        except PipitError as error:
+            self._lost.inc()
+            _log.error("audit_record_lost", of=0, outcome=Outcome.DONE, error=str(error), **who)
 
     def append(self, facts: Mapping[str, object]) -> Record:
         """Writes a record with these facts. Raises Unavailable, Conflict where others are always quicker."""

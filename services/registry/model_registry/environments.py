@@ -3,24 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, datetime
 
-from pipit.bundle.gates import evaluate_gates
-from pipit.errors import AlreadyExists, Conflict, GatesFailed, IntegrityError, InvalidInput, NotFound
+from pipit.errors import AlreadyExists, Conflict, IntegrityError, InvalidInput, NotFound, PipitError
 from pipit.galleries import StoredGalleries
-from pipit.registry.types import Environment, GateResult, Promotion
+from pipit.registry.types import Environment, Promotion
 from pipit.storage import ObjectStore
 from pydantic import ValidationError
 
 from model_registry import layout
-from model_registry.embedders import strangers_to
+from model_registry.closed_rollouts import ClosedRollouts
 from model_registry.pointer import Pointer
+from model_registry.promotions import Promotions, check_reason
 from model_registry.versions import Versions
 
-PRODUCTION = "production"
-"""The environment that takes nothing synthetic."""
 _ATTEMPTS = 8
-_LONGEST_REASON = 1000
 _HIGHEST_REVISION = 10**12
 
 
@@ -37,13 +35,14 @@ class Environments:
         """now: an aware time."""
         self._store = store
         self._versions = versions
-        self._galleries = galleries
-        self._now = now
-        self._tell: Callable[[Pointer], None] = lambda pointer: None
+        self.promotions = Promotions(versions, galleries)
+        self.closed = ClosedRollouts(store)
+        self.now = now
+        self._tell: list[Callable[[Pointer, Pointer], None]] = []
 
-    def on_move(self, tell: Callable[[Pointer], None]) -> None:
-        """Calls it with what stands there after each change that is made through this copy."""
-        self._tell = tell
+    def on_move(self, tell: Callable[[Pointer, Pointer], None]) -> None:
+        """Calls it with what stood and what stands there, after each change that is made through this copy."""
+        self._tell.append(tell)
 
     def get(self, task: str, name: str) -> Pointer:
         """Raises NotFound, with a text that tells an unknown task from one of which nothing was promoted."""
@@ -81,50 +80,47 @@ class Environments:
         would get into production, InvalidInput for an override without a reason, Conflict for a lost race or another
         revision than expected.
         """
-        _check_reason(reason)
         if newer_than > _HIGHEST_REVISION:
             raise InvalidInput(f"no device has seen move {newer_than}; look at what it says")
-        document = self._versions.get(task, version)
-        manifest = self._versions.manifest(document)[1]
-        gates = evaluate_gates(manifest)
-        failed = [gate for gate in gates if not gate.passed]
-        strangers = strangers_to(manifest, self._galleries)
-        synthetic = manifest.lineage.synthetic if name == PRODUCTION else ()
-        refused = bool(failed or strangers or synthetic)
-        if refused:
-            _check_override(document.name, failed, strangers, synthetic, override_gates, reason)
+        checked = self.promotions.check(task, version, name, override_gates, reason)
+        to = checked.target
 
         def move(pointer: Pointer) -> Pointer:
-            if expected_revision is not None and pointer.revision != expected_revision:
-                raise Conflict(
-                    f"{name} of {task} is at revision {pointer.revision}, not {expected_revision}: "
-                    f"it points to {pointer.version or 'nothing'} now; look again and decide anew"
-                )
-            return pointer.promoted(document.version, document.digest, actor, self._now(), reason, refused, newer_than)
+            check_revision(pointer, expected_revision)
+            return pointer.promoted(
+                to.version, to.digest, actor, self.now(), reason, checked.overridden, newer_than=newer_than
+            )
 
-        return Promotion(self._move(task, name, move).environment, gates)
+        return Promotion(self.change(task, name, move).environment, checked.gates)
 
     def rollback(self, task: str, name: str, actor: str, reason: str = "") -> Environment:
         """Points `name` to the version before. Raises NotFound if there is none, Conflict for a lost race."""
-        _check_reason(reason)
+        check_reason(reason)
         seen = self.get(task, name).revision
 
         def move(pointer: Pointer) -> Pointer:
             # "The version before" means the one before what the caller sees: of two rollbacks at once, one is enough.
             if pointer.revision != seen:
                 raise Conflict(f"{name} of {task} was moved to {pointer.version} meanwhile; look again and decide anew")
-            return pointer.rolled_back(actor, self._now(), reason)
+            return pointer.rolled_back(actor, self.now(), reason)
 
-        return self._move(task, name, move).environment
+        return self.change(task, name, move).environment
 
-    def _move(self, task: str, name: str, move: Callable[[Pointer], Pointer]) -> Pointer:
-        """Reads, moves and swaps, again for as long as somebody else is quicker."""
+    def change(self, task: str, name: str, move: Callable[[Pointer], Pointer]) -> Pointer:
+        """Reads, moves and swaps, again for as long as somebody else is quicker. Raises what `move` does, Conflict.
+
+        A rollout that ends stands in the pointer until the next one does, and in a place of its own from then on:
+        whoever is killed in between leaves it for others to write.
+        """
         key = layout.environment(task, name)
         for _ in range(_ATTEMPTS):
             pointer, etag = self._read(task, name)
             moved = move(pointer)
             if moved is pointer:
                 return pointer
+            ended = moved.last_rollout is not pointer.last_rollout
+            if ended:
+                self.closed.keep(pointer)
             try:
                 if etag is None:
                     self._store.create(key, moved.to_bytes())
@@ -132,7 +128,11 @@ class Environments:
                     self._store.replace(key, moved.to_bytes(), etag)
             except (AlreadyExists, Conflict):
                 continue
-            self._tell(moved)
+            for tell in self._tell:
+                tell(pointer, moved)
+            if ended:
+                with suppress(PipitError):
+                    self.closed.keep(moved)
             return moved
         raise Conflict(f"{name} of {task} is being moved by many at once; look again and decide anew")
 
@@ -143,41 +143,21 @@ class Environments:
             stored = self._store.read(key)
         except NotFound:
             return Pointer(task=task, name=name), None
-        try:
-            return Pointer.model_validate_json(stored.data), stored.etag
-        except ValidationError as error:
-            raise IntegrityError(f"{key} in the store can't be read; restore it from a backup") from error
+        return parse_pointer(key, stored.data), stored.etag
 
 
-def _check_override(
-    version: str,
-    failed: list[GateResult],
-    strangers: tuple[str, ...],
-    synthetic: tuple[str, ...],
-    override: bool,
-    reason: str,
-) -> None:
-    if not override:
-        why = []
-        if failed:
-            listed = "; ".join(str(gate) for gate in failed)
-            why.append(f"{version} fails its quality gates ({listed}); train a better one, or override with a reason")
-        if strangers:
-            why.append(
-                f"{version} would not know everybody: {'; '.join(strangers)}. Run `pipit faces reembed`, or override "
-                "with a reason"
-            )
-        if synthetic:
-            why.append(
-                f"{version} comes from SYNTHETIC data ({', '.join(synthetic)}), which a program made, so that its "
-                f"numbers say nothing about the real world, and {PRODUCTION} takes none of it; train on real data, or "
-                "override with a reason"
-            )
-        raise GatesFailed(". ".join(why))
-    if not reason.strip():
-        raise InvalidInput("an override of quality gates needs a reason, which the history keeps")
+def check_revision(pointer: Pointer, expected: int | None) -> None:
+    """Raises Conflict where the environment is at another revision; None: any will do."""
+    if expected is not None and pointer.revision != expected:
+        raise Conflict(
+            f"{pointer.name} of {pointer.task} is at revision {pointer.revision}, not {expected}: it points to "
+            f"{pointer.version or 'nothing'} now; look again and decide anew"
+        )
 
 
-def _check_reason(reason: str) -> None:
-    if len(reason) > _LONGEST_REASON:
-        raise InvalidInput(f"the reason has {len(reason)} characters; at most {_LONGEST_REASON} are kept")
+def parse_pointer(key: str, data: bytes) -> Pointer:
+    """An environment's document. Raises IntegrityError."""
+    try:
+        return Pointer.model_validate_json(data)
+    except ValidationError as error:
+        raise IntegrityError(f"{key} in the store can't be read; restore it from a backup") from error

@@ -14,7 +14,6 @@ from pipit._pb.pipit.audit.v1 import audit_pb2_grpc
 from pipit._pb.pipit.fleet.v1 import fleet_pb2_grpc
 from pipit._pb.pipit.galleries.v1 import galleries_pb2_grpc
 from pipit._pb.pipit.registry.v1 import registry_pb2_grpc
-from pipit.bundle.keys import KeyList
 from pipit.galleries import StoredGalleries
 from pipit.logging import get_logger
 from pipit.metrics import Metrics
@@ -34,17 +33,12 @@ from model_registry.audit_log import AuditLog
 from model_registry.audit_servicer import AuditServicer
 from model_registry.environments import Environments
 from model_registry.fleet import servicer as fleet_servicer
-from model_registry.fleet.devices import Devices
-from model_registry.fleet.hub import KEYS, RegistryHub
-from model_registry.fleet.keeper import Keeper
-from model_registry.fleet.records import DeviceRecord, DeviceRecords
+from model_registry.fleet.hub import KEYS, Item, RegistryHub
+from model_registry.fleet.parts import FleetParts
 from model_registry.fleet.servicer import FleetServicer
-from model_registry.fleet.sheets import Sheets
-from model_registry.fleet.tokens import DeviceTokens
 from model_registry.gallery_servicer import GalleryServicer
 from model_registry.health import StoreHealth
 from model_registry.keys import Keys
-from model_registry.pointer import Pointer
 from model_registry.publishing import Publisher, PublishLimits
 from model_registry.servicer import METHOD_ROLES, SERVICE, RegistryServicer, Transfers
 from model_registry.settings import RegistrySettings
@@ -88,16 +82,23 @@ class RegistryServer:
         galleries = StoredGalleries(self._store)
         environments = Environments(self._store, versions, galleries)
         keys = Keys(self._store, read_trusted_keys(settings))
-        records = DeviceRecords(self._store)
-        tokens = DeviceTokens(records)
-        self._tokens.look_elsewhere(tokens.find)
-        sheets = Sheets(self._store, settings.max_devices)
-        devices = Devices(records, sheets, tokens)
+        audit = AuditLog(self._store, self.metrics)
+        fleet = FleetParts(
+            self._store,
+            settings,
+            environments,
+            versions,
+            audit,
+            self.metrics,
+            lambda key, item: self._hub.offer(key, item),  # noqa: PLW0108 (there is no hub yet)
+        )
+        self._tokens.look_elsewhere(fleet.tokens.find)
+        self._keeper = fleet.keeper
 
-        def stands(key: tuple[str, str]) -> Pointer | DeviceRecord | KeyList:
+        def stands(key: tuple[str, str]) -> Item:
             if key == KEYS:
                 return keys.list()
-            return environments.pointer(*key) if key[0] else records.get(key[1])
+            return environments.pointer(*key) if key[0] else fleet.records.get(key[1])
 
         self._hub = RegistryHub(
             stands,
@@ -105,8 +106,7 @@ class RegistryServer:
             settings.max_watchers,
             self._tokens.share,
         )
-        environments.on_move(lambda pointer: self._hub.offer((pointer.task, pointer.name), pointer))
-        self._keeper = Keeper(records, sheets, self._hub, settings.poll_seconds)
+        environments.on_move(lambda _, after: self._hub.offer((after.task, after.name), after))
         self.metrics.gauge("pipit_registry_watchers").set_function(lambda: self._hub.watchers)
         self._gallery_hub = GalleryHub(galleries.list, settings.poll_seconds, settings.max_watchers, self._tokens.share)
         self.metrics.gauge("pipit_registry_gallery_watchers").set_function(lambda: self._gallery_hub.watchers)
@@ -116,13 +116,22 @@ class RegistryServer:
             _places(settings.max_publishes, "publishes", self._tokens),
             _places(settings.max_transfers, "downloads", self._tokens),
         )
-        audit = AuditLog(self._store, self.metrics)
         servicer = RegistryServicer(
-            self._store, versions, environments, publisher, keys, self._hub, devices, transfers, self.metrics, audit
+            self._store,
+            versions,
+            environments,
+            publisher,
+            keys,
+            self._hub,
+            fleet.devices,
+            transfers,
+            self.metrics,
+            audit,
         )
         server = self._build(servicer, GalleryServicer(galleries, self._gallery_hub, self.metrics, audit))
         fleet_pb2_grpc.add_FleetServiceServicer_to_server(
-            FleetServicer(devices, versions, self._hub, audit, lambda environment: settings.report_seconds), server
+            FleetServicer(fleet.devices, versions, self._hub, fleet.rollouts, environments.pointer, audit, fleet.heard),
+            server,
         )
         audit_pb2_grpc.add_AuditServiceServicer_to_server(AuditServicer(audit, transfers.downloads), server)
         self._listener = Listener(settings, server, _SERVICES, self.metrics.registry)

@@ -58,5 +58,11 @@ class RegistrySettings(ServiceSettings):
     """How often devices are asked to report while no rollout of their environment is open."""
     rollout_report_seconds: Annotated[float, Field(gt=0.0)] = 2.0
     """How often they are asked to while one is."""
+    reports_per_second: Count = 500
+    """Reports that this copy asks for in a second, at most: of more devices than that allows, each is then asked less
+    often, at least every 15 s. A thousand keep a processor core busy."""
+    rollout_rules: str = ""
+    """Numbers of the rules that stop rollouts, in JSON by task, `*` for all. Empty: those that come with the
+    registry."""
     grace_seconds: Seconds = 10.0
     """Seconds that calls have to end in when the server stops, or their connection is too old."""

@@ -324,6 +324,31 @@ def test_what_another_process_uses_stays(client: RegistryClient, three: list[Bun
     mine.close()
 
 
+def test_what_is_held_stays_although_nobody_uses_it(
+    client: RegistryClient, three: list[Bundle], tmp_path: Path
+) -> None:
+    mine, theirs = (BundleCache(tmp_path / "cache", 5 * MEBIBYTE // 2) for _ in range(2))
+    # It may be held before it comes.
+    mine.hold(TASK, {three[0].digest, three[2].digest})
+    fetch(mine, client, three[0])
+    mine.release(three[0].digest)
+    fetch(theirs, client, three[1])
+    for cache in (mine, theirs):
+        with pytest.raises(Unavailable, match="what is left in it is in use"):
+            fetch(cache, client, three[2])
+    assert cached(tmp_path) == {three[0].digest, three[1].digest}
+
+    mine.hold("test.other", {three[0].digest})
+    mine.hold(TASK, {three[2].digest})
+    with pytest.raises(Unavailable, match="in use"):
+        fetch(mine, client, three[2])
+    mine.hold("test.other", set())
+    fetch(mine, client, three[2])
+    assert cached(tmp_path) == {three[1].digest, three[2].digest}
+    mine.close()
+    theirs.close()
+
+
 def test_what_was_half_fetched_makes_room_first(client: RegistryClient, three: list[Bundle], tmp_path: Path) -> None:
     cache = BundleCache(tmp_path / "cache", 5 * MEBIBYTE // 2)
     fetch(cache, client, three[0])

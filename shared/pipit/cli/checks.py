@@ -20,6 +20,7 @@ from pipit.cli.probe import Probe
 from pipit.cli.settings import CliSettings
 from pipit.errors import DeadlineExceeded, PipitError, Unavailable
 from pipit.installed import domain_of, how_to_install, tasks_beside
+from pipit.machine import board_name, processor_facts
 from pipit.rpc.probe import health_of
 
 State = Literal["ok", "absent", "broken"]
@@ -167,15 +168,9 @@ def _version_of(distribution: str) -> str | None:
 
 def processor() -> tuple[str, list[str]]:
     """Name and the instructions that matter; from Linux's list, or as much as Python knows elsewhere."""
-    try:
-        text = Path("/proc/cpuinfo").read_text("utf-8")
-    except OSError:
+    facts = processor_facts()
+    if not facts:
         return platform.processor() or platform.machine(), []
-    facts: dict[str, str] = {}
-    for line in text.splitlines():
-        key, _, value = line.partition(":")
-        facts.setdefault(key.strip().lower(), value.strip())
-    board = Path("/proc/device-tree/model")
-    name = board.read_text("utf-8").strip("\0") if board.exists() else facts.get("model name", platform.machine())
+    name = board_name() or facts.get("model name", platform.machine())
     flags = set((facts.get("flags") or facts.get("features") or "").split())
     return name, [feature for feature in _FEATURES if feature in flags]

@@ -182,7 +182,7 @@ def add(
 
     For example:
       pipit devices add pi-7
-      pipit devices add pi-7 | ssh pi-7.local 'cat > pipit/compose/secrets/device_token'
+      pipit devices add pi-7 | ssh pi-7.local 'umask 77 && cat > pipit_token'
     """
     with connected_fleet(registry) as client:
         token, replaced = client.add_device(device_id, tuple(tasks or ()))
@@ -194,7 +194,7 @@ def add(
         say(f"the token that {device_id} had counts no more")
     say("the line above is shown this once. On the device it takes the place of the token there:")
     say(f"  PIPIT_TOKEN=… PIPIT_SERVING_DEVICE_ID={device_id} pipit serve …")
-    say("or under compose, in compose/secrets/device_token (see pipit devices add --help)")
+    say("`make device` does this for the servers that compose runs on a Pi (docs/guides/raspberry-pi.md)")
 
 
 @app.command("remove")

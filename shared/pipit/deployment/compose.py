@@ -19,7 +19,7 @@ _SERVER = """\
     environment:
 @registry@      PIPIT_SERVING_TASKS: @tasks@
       PIPIT_SERVING_DEVICE_ID: @device@-@name@
-@gallery@    mem_limit: ${@variable@_MEMORY:-@server_mib@m}
+@gallery@@secrets@    mem_limit: ${@variable@_MEMORY:-@server_mib@m}
     ports: ["${PIPIT_BIND:-127.0.0.1}:${@variable@_PORT:-@port@}:50051"]
     volumes:
       - @name@-cache:/var/lib/pipit/cache
@@ -29,17 +29,21 @@ _SERVER = """\
         read_only: true
         bind: {create_host_path: false}
 """
-_IN_THE_STACK = fill(_SERVER, depends="", registry="", device="${PIPIT_DEVICE:-stack}")
+_IN_THE_STACK = fill(_SERVER, depends="", registry="", device="${PIPIT_DEVICE:-stack}", secrets="@gallery_secret@")
 _ALONE = fill(
     _SERVER,
     depends="    depends_on: !reset {}\n",
     registry="      PIPIT_SERVING_REGISTRY: ${PIPIT_REGISTRY:?set it to host:port of the registry}\n",
     device="${PIPIT_DEVICE:?set it to a name that no other device has}",
+    # In the place of device_token, which the stack's own servers share.
+    secrets="    secrets:\n      - {source: @name@-token, target: pipit_token}\n@gallery_entry@",
 )
 _GALLERY = """\
       PIPIT_SERVING_GALLERY_KEY: /run/secrets/gallery_key
       PIPIT_SERVING_GALLERY_DIR: /var/lib/pipit/cache/galleries
-    secrets: [gallery_key]
+"""
+_TOKENS = """\
+  @name@-token: {file: "${PIPIT_SECRETS:-./secrets}/device_tokens/@name@"}
 """
 _TRAINER = """\
   @name@-trainer:
@@ -85,6 +89,7 @@ def compose(domains: Sequence[Domain]) -> dict[str, str]:
     """Text by path from the repository's root."""
     heading = f"# {HEADING}\n"
     volumes = "\nvolumes:\n" + "".join(f"  {each.name}-cache: {{}}\n" for each in domains)
+    tokens = "\nsecrets:\n" + "".join(map(_filler(_TOKENS), domains))
     explanation = (
         f"{heading}# Variables of the compose files that are a domain's own, with their defaults: where its server is\n"
         "# reached, where the layer dev opens its metrics, and the memory of its server and its trainer.\n"
@@ -94,7 +99,7 @@ def compose(domains: Sequence[Domain]) -> dict[str, str]:
         "compose/domains/servers.yaml": _services(_IN_THE_STACK, domains) + volumes,
         "compose/domains/trainers.yaml": _services(_TRAINER, domains),
         "compose/domains/dev.yaml": _services(_DEVELOPMENT, domains),
-        "compose/domains/device.yaml": _services(_ALONE, domains) + volumes,
+        "compose/domains/device.yaml": _services(_ALONE, domains) + volumes + tokens,
         "compose/domains/variables.env": explanation + "".join(map(_filler(_VARIABLES), domains)),
         "compose/prometheus/targets/inference.yml": fill(_TARGETS, heading=HEADING, targets=targets),
     }
@@ -121,6 +126,8 @@ def _filler(template: str) -> Callable[[Domain], str]:
             port=domain.port,
             metrics_port=domain.metrics_port,
             gallery=_GALLERY if domain.gallery else "",
+            gallery_secret="    secrets: [gallery_key]\n" if domain.gallery else "",
+            gallery_entry="      - gallery_key\n" if domain.gallery else "",
             landmarks="yes" if domain.landmarks else "",
             beside=domain.beside,
             licences=domain.licences,

@@ -8,6 +8,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+import grpc
+
 from pipit._pb.pipit.fleet.v1 import fleet_pb2 as pb
 from pipit._pb.pipit.fleet.v1 import fleet_pb2_grpc
 from pipit.fleet.types import Device, DeviceReport, PinnedTask, Rollout, RolloutView
@@ -40,13 +42,17 @@ class FleetClient:
         ca: Path | None = None,
         certificate: Path | None = None,
         key: Path | None = None,
+        channel: grpc.Channel | None = None,
     ) -> None:
-        """As `RegistryClient`."""
+        """As `RegistryClient`.
+
+        channel: another client's to the same registry, whose connection then serves both; it isn't closed here.
+        """
         self.address = address
         self._name = f"the registry at {address}"
         self._timeout = timeout
-        self._channel = open_channel(address, token, ca, certificate, key)
-        self._stub = fleet_pb2_grpc.FleetServiceStub(self._channel)
+        self._own = open_channel(address, token, ca, certificate, key) if channel is None else None
+        self._stub = fleet_pb2_grpc.FleetServiceStub(self._own or channel)
 
     def report(self, report: DeviceReport, timeout: float | None = None) -> float:
         """Gives the seconds until the next report is due. Raises PermissionDenied for another device's name."""
@@ -145,7 +151,8 @@ class FleetClient:
 
     def close(self) -> None:
         """Ends every call that is still running."""
-        self._channel.close()
+        if self._own is not None:
+            self._own.close()
 
     def __enter__(self) -> Self:
         return self

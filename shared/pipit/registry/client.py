@@ -70,12 +70,13 @@ class RegistryClient:
         self._name = f"the registry at {address}"
         self._timeout = timeout
         self._stall_seconds = stall_seconds
-        self._channel = open_channel(address, token, ca, certificate, key, ping_seconds=ping_seconds)
-        self._stub = registry_pb2_grpc.RegistryServiceStub(self._channel)
+        self.channel = open_channel(address, token, ca, certificate, key, ping_seconds=ping_seconds)
+        """Other clients of the same registry may share it, for as long as this one is open."""
+        self._stub = registry_pb2_grpc.RegistryServiceStub(self.channel)
 
     def close(self) -> None:
         """Ends every call that is still running."""
-        self._channel.close()
+        self.channel.close()
 
     def __enter__(self) -> Self:
         return self

@@ -174,6 +174,12 @@ def error_of(code: int, text: str, reason: str = "") -> PipitError:
     return next((kind for status, kind in _ERRORS.items() if status.value[0] == code), PipitError)(text)
 
 
+def is_unknown_call(error: PipitError) -> bool:
+    """Whether the server is older than the call, or another one."""
+    cause: Any = error.__cause__
+    return isinstance(cause, grpc.RpcError) and cause.code() is grpc.StatusCode.UNIMPLEMENTED
+
+
 @contextmanager
 def call_errors(server: str) -> Iterator[None]:
     """Within it, a failed call raises an error of the tree."""

@@ -38,6 +38,9 @@ class Agenda:
         if self.wish is not None and self.wish.desired == desired:
             return False
         self.wish = Wish(desired)
+        if desired in self.first:
+            # What is on the disk and wanted goes before what is merely there.
+            self.first = (desired, *(one for one in self.first if one != desired))
         # A canary is led forwards, be it to a version that answered here once before.
         self.is_returning = not part.standby and desired.digest in left
         return True
@@ -61,7 +64,7 @@ class Agenda:
         if self.is_settled:
             return False
         if attempt.purpose is Purpose.ANSWER:
-            return desired in self.first or (wish is not None and wish.desired == desired)
+            return desired in self.first[:1] or (wish is not None and wish.desired == desired)
         if wish is not None and not wish.is_refused and wish.desired.digest != active:
             # What is proven for later is proven for now.
             return wish.desired.digest == desired.digest

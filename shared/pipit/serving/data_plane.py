@@ -14,6 +14,7 @@ from pipit.inputs import Input
 from pipit.metrics import Metrics
 from pipit.rpc.callers import caller
 from pipit.serving.admission import Admission
+from pipit.serving.counts import TaskCounts
 from pipit.serving.host import ModelHost
 from pipit.serving.meters import ANOTHER, known_or_not
 from pipit.serving.model import LoadedModel, Outputs
@@ -22,6 +23,7 @@ from pipit.serving.types import Answer, Identity, Options, Selector, StageTimes
 from pipit.types import Decoded, Prediction, Tensors
 
 EVERYTHING = Options()
+OnAnswer = Callable[[LoadedModel, Input | None, Decoded, Sequence[Prediction]], None]
 OnFaces = Callable[[LoadedModel, Outputs, Decoded, Sequence[Prediction]], None]
 
 
@@ -43,7 +45,11 @@ class DataPlane:
         self.hosts = hosts
         self.admission = admission
         self.recent = recent
+        self.counts = {task: TaskCounts() for task in hosts}
+        """By task: how each version answers, for the registry."""
         self._look_on = look_on
+        self.on_answer: OnAnswer | None = None
+        """Shown each answer, with the input; None: of a recording's part. Has to be quick, and not to raise."""
         self._feedback = metrics.counter("pipit_feedback_total")
         self._requests = metrics.counter("pipit_requests_total")
         self._draining = False
@@ -105,6 +111,7 @@ class DataPlane:
         deadline: of the monotonic clock, in seconds. is_wanted: whether the caller is still there.
         Raises what `pipit.errors` lists for an inference server.
         """
+        model: LoadedModel | None = None
         try:
             host = self.host(selector)
             begun = perf_counter()
@@ -113,11 +120,12 @@ class DataPlane:
                 try:
                     started = perf_counter()
                     decoded = model.decode(item)
-                    return self.answer(model, decoded, options, started - begun, perf_counter() - started, deadline)
+                    decoding = perf_counter() - started
+                    return self.answer(model, decoded, options, started - begun, decoding, deadline, item)
                 finally:
                     model.release()
         except Exception as error:
-            self.count_failure(selector.task, error)
+            self.count_failure(selector.task, error, model)
             raise
 
     def answer(
@@ -128,10 +136,12 @@ class DataPlane:
         queued: float,
         decoding: float,
         deadline: float | None = None,
+        item: Input | None = None,
     ) -> Answer:
         """Runs and interprets; the caller holds the lease and its turn. queued, decoding: seconds so far.
 
-        deadline: of the monotonic clock, in seconds. Raises DeadlineExceeded if it passes before the network runs.
+        deadline: of the monotonic clock, in seconds. item: what was decoded; None: a part of a recording.
+        Raises DeadlineExceeded if the deadline passes before the network runs.
         """
         _check_deadline(deadline)
         begun = perf_counter()
@@ -140,6 +150,9 @@ class DataPlane:
         predictions = model.pipeline.interpret(outputs, decoded)
         times = StageTimes(decoding, queued + waited, ran - begun - waited, perf_counter() - ran)
         model.meters.answered(times, predictions)
+        self.counts[model.identity.task].of(model).answered(times.total, predictions)
+        if self.on_answer is not None:
+            self.on_answer(model, item, decoded, predictions)
         if self._look_on is not None and model.names_people:
             self._look_on(model, outputs, decoded, predictions)
         return Answer(chosen(predictions, options), model.identity, times, model.labels, model.names_people)
@@ -152,6 +165,7 @@ class DataPlane:
         is_wanted: Callable[[], bool] | None = None,
     ) -> tuple[Outputs, Identity]:
         """Runs the bare network over rows of tensors; the first axis of each is the batch."""
+        model: LoadedModel | None = None
         try:
             host = self.host(selector)
             begun = perf_counter()
@@ -159,32 +173,41 @@ class DataPlane:
                 model = host.lease(selector.version, selector.environment)
                 try:
                     outputs, _ = model.run(tensors, model.rows_of(tensors), deadline)
-                    model.meters.count_answer(perf_counter() - begun)
+                    seconds = perf_counter() - begun
+                    model.meters.count_answer(seconds)
+                    self.counts[model.identity.task].of(model).answered(seconds)
                     return outputs, model.identity
                 finally:
                     model.release()
         except Exception as error:
-            self.count_failure(selector.task, error)
+            self.count_failure(selector.task, error, model)
             raise
 
     def judge(self, request_id: str, label: str) -> Verdict:
         """Takes and counts the right label of an answer that `recent` remembers. Raises NotFound, InvalidInput."""
         verdict = self.recent.judge(request_id, label, caller().may_ask)
-        predicted = verdict.predicted
+        model, predicted = verdict.model, verdict.predicted
+        self.counts[model.task].judged(model.version, was_right=verdict.was_right)
         if verdict.names_people:
             label = ANOTHER if label and predicted and not verdict.was_right else known_or_not(label)
             predicted = known_or_not(predicted)
-        self._feedback.labels(verdict.model.task, verdict.model.version, predicted, label).inc()
+        self._feedback.labels(model.task, model.version, predicted, label).inc()
         return verdict
 
-    def count_failure(self, task: str, error: Exception) -> None:
-        """Counts an input that was not answered. task: as the caller named it."""
+    def count_failure(self, task: str, error: Exception, model: LoadedModel | None = None) -> None:
+        """Counts an input that was not answered. task: as the caller named it.
+
+        model: whose turn it was; None: whoever answers now, for it had none yet.
+        """
         code = error.status if isinstance(error, PipitError) else PipitError.status
         # No series under names that callers think up.
         known = task if task in self.hosts else ""
         if not task and len(self.hosts) == 1:
             known = next(iter(self.hosts))
         self._requests.labels(known, "", code).inc()
+        model = model or (self.hosts[known].current if known else None)
+        if model is not None:
+            self.counts[known].of(model).failed(code)
 
 
 def _check_deadline(deadline: float | None) -> None:

@@ -25,7 +25,7 @@ version ends with it.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from functools import partial
 from time import monotonic
 from typing import TYPE_CHECKING
@@ -35,16 +35,16 @@ from pipit.logging import get_logger
 from pipit.metrics import Metrics
 from pipit.proving import MEMORY, Overtaken, StepFailed, memory_is_short
 from pipit.rpc.server import status_of
-from pipit.serving.agenda import Agenda
 from pipit.serving.attempts import Attempt, Desired, Part, Purpose
-from pipit.serving.beside import Kept, ModelsBeside
+from pipit.serving.beside import Kept
 from pipit.serving.host_meters import OVERTAKEN, PREFETCHED, HostMeters
-from pipit.serving.loading import FAULT, SIGNATURE, ModelLoader
+from pipit.serving.loaded import LoadedVersions, nothing, tell
+from pipit.serving.loading import FAULT, ModelLoader
 from pipit.serving.model import LoadedModel
-from pipit.serving.replaced import ReplacedModels
+from pipit.serving.orders import Orders
 from pipit.serving.trust import TrustAlarm
 from pipit.serving.types import ModelState, ModelStatus
-from pipit.serving.wishes import Wish, is_tried_again, told
+from pipit.serving.wishes import is_tried_again, told
 
 if TYPE_CHECKING:
     from pipit.fleet import TaskReport
@@ -58,10 +58,6 @@ _log = get_logger(__name__)
 
 
 _NO_PART = Part()
-
-
-def _nothing() -> None:
-    pass
 
 
 def _no_replay(model: LoadedModel, cancelled: threading.Event) -> None:
@@ -82,7 +78,7 @@ class ModelHost:
         device: str,
         loader: ModelLoader,
         metrics: Metrics,
-        on_change: Callable[[], None] = _nothing,
+        on_change: Callable[[], None] = nothing,
         trial_seconds: float = 60.0,
         *,
         stops_untrusted: bool = False,
@@ -105,22 +101,18 @@ class ModelHost:
         self._meters = HostMeters(task, device, metrics)
         self._trust = TrustAlarm(task, loader.trusts, metrics, stops=stops_untrusted)
         self._on_change = on_change
-        self._changed = threading.Condition()
-        self._agenda = Agenda()
-        self._current: LoadedModel | None = None
-        self._since = 0.0
-        self._before = ""
-        self._attempt: Attempt | None = None
-        self._chosen_anew = False
-        self._trial_seconds = trial_seconds
-        self._on_trial: tuple[Desired, float] | None = None
-        self._reason = "no version is known yet"
-        self._on_freed: Callable[[], None] = _nothing
+        self._orders = Orders()
+        self._loaded = LoadedVersions(
+            task,
+            loader,
+            self._meters,
+            self._orders.changed,
+            self._tell_change,
+            self._tell_shadow,
+            trial_seconds,
+            keeps_standby=keeps_standby,
+        )
         self._stops_untrusted = stops_untrusted
-        self._keeps_standby = keeps_standby
-        self._beside = ModelsBeside()
-        self._replaced = ReplacedModels(self._changed)
-        self._stopping = False
         self._thread = threading.Thread(target=self._work, name=f"host {task}", daemon=True)
 
     def start(self) -> None:
@@ -129,19 +121,12 @@ class ModelHost:
 
     def settle(self) -> None:
         """Begins to stop: goes on answering, but loads nothing more, and ends what is under way."""
-        with self._changed:
-            self._agenda.is_settled = True
-            attempt = self._attempt
-        if attempt is not None:
-            attempt.cancel()
+        self._orders.settle()
 
     def stop(self, timeout: float = 5.0) -> None:
         """Stops answering and frees the network, once its leases are back or after `timeout` seconds."""
         self.settle()
-        with self._changed:
-            self._stopping = True
-            self._agenda.wish = None
-            self._changed.notify_all()
+        self._orders.stop()
         if self._thread.ident is not None:
             self._thread.join(timeout)
 
@@ -151,50 +136,27 @@ class ModelHost:
         The first of them that can be loaded answers, whatever is desired meanwhile, until that can take its place.
         """
         if desired:
-            with self._changed:
-                self._agenda.wish, self._agenda.first = Wish(desired[0]), desired
-                self._changed.notify_all()
+            self._orders.start_with(desired)
 
     def desire(self, desired: Desired, part: Part = _NO_PART) -> None:
         """Asks for a version; returns at once. The same one again changes nothing, unless its part in a rollout does.
 
         Ends what is under way to another one.
         """
-        with self._changed:
-            # What is held against other versions is forgotten: somebody has chosen anew.
-            self._chosen_anew = True
-            agenda, attempt = self._agenda, self._attempt
-            if agenda.is_settled:
-                return
-            is_new = agenda.desire(desired, part, self._before)
-            goes_on = attempt is not None and agenda.wants(attempt, self._active_digest())
-            agenda.renew_candidate(attempt if goes_on else None)
-            if self._active_digest() == desired.digest and agenda.wish is not None and not agenda.wish.is_refused:
-                self._reason = ""
-            self._changed.notify_all()
-        if attempt is not None and not goes_on:
-            attempt.cancel()
-        if is_new:
+        if self._orders.desire(desired, part, self._loaded.digest, self._loaded.before):
             self._meters.show_desired(desired)
 
     def recheck(self) -> None:
         """Says that other keys are trusted than before, or may be; returns at once."""
-        with self._changed:
-            for wish in (self._agenda.wish, self._agenda.candidate):
-                if wish is not None:
-                    wish.lift(SIGNATURE)
-            self._changed.notify_all()
+        self._orders.recheck()
 
     def explain(self, reason: str) -> None:
         """Says why nothing is desired, for people."""
-        with self._changed:
-            if self._agenda.wish is None:
-                self._reason = reason
+        self._orders.explain(reason)
 
     def refuse(self, reason: str) -> None:
         """Says why something was not even desired, for people, until something is."""
-        with self._changed:
-            self._reason = reason
+        self._orders.refuse(reason)
 
     def lease(self, version: str = "", environment: str = "") -> LoadedModel:
         """The model that answers now; `release` it.
@@ -204,9 +166,9 @@ class ModelHost:
         if environment and environment != self.environment:
             raise NotFound(f"{self.task} is served from environment {self.environment!r} here, not {environment!r}")
         while True:
-            model = self._current
+            model = self._loaded.current
             if model is None:
-                raise Unavailable(f"{self.task} does not answer yet ({self._why()}); try again later")
+                raise Unavailable(f"{self.task} does not answer yet ({self._orders.why}); try again later")
             if version and version != model.identity.version:
                 raise NotFound(f"{self.task} {version} is not served here; {model.identity.version} is")
             if model.acquire():
@@ -214,23 +176,27 @@ class ModelHost:
 
     def is_current(self, model: LoadedModel) -> bool:
         """Whether this is the version that answers now."""
-        return self._current is model
+        return self._loaded.current is model
+
+    @property
+    def current(self) -> LoadedModel | None:
+        """What answers now, without a lease: it may be freed at any time."""
+        return self._loaded.current
 
     @property
     def is_serving(self) -> bool:
         """Whether the task answers."""
-        return self._current is not None
+        return self._loaded.current is not None
 
     @property
     def part(self) -> Part:
         """The device's part in a rollout, as it was told last."""
-        return self._agenda.part
+        return self._orders.agenda.part
 
     def status(self) -> ModelStatus:
         """The task's state, with its reason."""
-        with self._changed:
-            model, reason = self._current, self._why()
-            failed = self._under_way() is None and self._agenda.is_failed
+        with self._orders.changed:
+            model, reason, failed = self._loaded.current, self._orders.why, self._orders.is_failed
         if model is None:
             state = ModelState.NOT_SERVING if failed else ModelState.LOADING
             return ModelStatus(self.task, self.environment, state, reason)
@@ -251,30 +217,19 @@ class ModelHost:
         # Who follows no registry has no use for it; it takes time and memory.
         from pipit.serving.task_report import task_report  # noqa: PLC0415
 
-        with self._changed:
-            model, agenda = self._current, self._agenda
+        with self._orders.changed:
+            model, agenda = self._loaded.current, self._orders.agenda
             proof = None if model is None else self._loader.proof(model.identity.digest)
             return task_report(
                 self.task,
                 agenda,
                 None if model is None else model.identity,
-                self._reason if agenda.wish is None or not agenda.wish.reason else agenda.wish.reason,
-                is_failed=self._under_way() is None and agenda.is_failed,
-                active_seconds=0.0 if model is None else monotonic() - self._since,
+                self._orders.reason if agenda.wish is None or not agenda.wish.reason else agenda.wish.reason,
+                is_failed=self._orders.is_failed,
+                active_seconds=0.0 if model is None else monotonic() - self._loaded.since,
                 deviation=None if proof is None else proof.deviation,
-                standby=bool(agenda.part.standby) and agenda.part.standby in self._beside,
+                standby=bool(agenda.part.standby) and agenda.part.standby in self._loaded.beside,
             )
-
-    def _under_way(self) -> Attempt | None:
-        """To a version that is to answer."""
-        attempt = self._attempt
-        is_wanted = attempt is not None and attempt.purpose is Purpose.ANSWER and not attempt.cancelled.is_set()
-        return attempt if is_wanted else None
-
-    def _why(self) -> str:
-        """What goes on, or else what went wrong."""
-        attempt = self._under_way()
-        return self._reason if attempt is None else str(attempt)
 
     def _work(self) -> None:
         while (attempt := self._next()) is not None:
@@ -283,15 +238,11 @@ class ModelHost:
             except BaseException as error:  # Even what would end a thread: this one must go on.
                 self._fail(attempt, error)
             finally:
-                with self._changed:
-                    self._attempt = None
-                    if attempt.purpose is Purpose.ANSWER:
-                        # On to the next of those to start with, unless one of them answers.
-                        self._agenda.first = () if self._current is not None else self._agenda.first[1:]
-        self._drop_beside(stays=())
-        self._swap_pointer(None, _nothing)
-        self._replaced.wait_all_drained(_LAST_LEASES)
-        self._free_drained()
+                self._orders.end(attempt, is_serving=self.is_serving)
+        self._loaded.drop_beside(())
+        self._swap_pointer(None)
+        self._loaded.replaced.wait_all_drained(_LAST_LEASES)
+        self._loaded.free_drained()
 
     def _go(self, attempt: Attempt) -> None:
         if attempt.purpose is Purpose.ANSWER:
@@ -314,95 +265,79 @@ class ModelHost:
 
     def _let_go(self, desired: Desired) -> None:
         """Says that its files are needed no more, unless it is loaded: one that was loaded anew may be the same."""
-        if not self._is_loaded(desired.digest):
+        if not self._loaded.has(desired.digest):
             self._tell(desired.on_freed, desired.version)
 
-    def _is_loaded(self, digest: str) -> bool:
-        return digest == self._active_digest() or digest in self._beside
+    def _tell_change(self) -> None:
+        self._on_change()
+
+    def _tell_shadow(self, model: LoadedModel | None) -> None:
+        self.on_shadow(model)
 
     def _tell(self, callback: Callable[[], object], version: str) -> None:
-        """Calls what belongs to somebody else, whose failure is not ours."""
-        try:
-            callback()
-        except BaseException as error:
-            _log.error("callback_failed", task=self.task, version=version, exc_info=error)
+        tell(callback, self.task, version)
 
     def _next(self) -> Attempt | None:
         """Waits for something to do, freeing what has drained meanwhile. None: stop."""
         while True:
-            self._free_drained()
-            self._end_trial()
+            self._loaded.free_drained()
+            self._loaded.end_trial()
             self._lift_refusals()
             self._judge()
-            self._drop_beside(self._agenda.beside)
-            with self._changed:
-                self._changed.wait_for(self._has_work, self._longest_wait())
-                if self._stopping:
+            self._drop_beside()
+            with self._orders.changed:
+                self._orders.changed.wait_for(self._has_work, self._longest_wait())
+                if self._orders.is_stopping:
                     return None
-                if not self._chosen_anew and (attempt := self._to_do()) is not None:
-                    self._agenda.begin(attempt)
-                    self._attempt = attempt
+                if (attempt := self._orders.take(self._to_do)) is not None:
                     return attempt
 
     def _has_work(self) -> bool:
-        waits = self._replaced.any_drained or self._to_do() is not None or self._trust.is_due(self._current)
-        waits = waits or bool(self._beside.besides(self._agenda.beside))
-        return self._stopping or self._chosen_anew or waits
+        loaded = self._loaded
+        waits = loaded.replaced.any_drained or self._to_do() is not None or self._trust.is_due(loaded.current)
+        waits = waits or bool(loaded.beside.besides(self._orders.agenda.beside))
+        return self._orders.is_stopping or self._orders.was_chosen_anew or waits
 
     def _longest_wait(self) -> float | None:
-        times = self._agenda.due_times
-        times += [self._on_trial[1]] if self._on_trial is not None else []
-        times += [monotonic() + _LOOK_AT_MEMORY] if self._beside else []
+        times = self._orders.agenda.due_times
+        times += [self._loaded.on_trial[1]] if self._loaded.on_trial is not None else []
+        times += [monotonic() + _LOOK_AT_MEMORY] if self._loaded.beside else []
         return min(times) - monotonic() if times else None
 
     def _to_do(self) -> Attempt | None:
-        current, candidate = self._current, self._agenda.candidate
+        current, candidate = self._loaded.current, self._orders.agenda.candidate
         active = None
         if current is not None:
             active = current.identity.digest if self._loader.trusts(current) else ""
-        has_shadow = candidate is not None and candidate.desired.digest in self._beside
+        has_shadow = candidate is not None and candidate.desired.digest in self._loaded.beside
         # The disk keeps one version that has yet to show that the server lives with it.
-        return self._agenda.next(active, has_shadow=has_shadow, may_shadow=self._on_trial is None)
+        return self._orders.agenda.next(active, has_shadow=has_shadow, may_shadow=self._loaded.on_trial is None)
 
     def _lift_refusals(self) -> None:
-        with self._changed:
-            is_due, self._chosen_anew = self._chosen_anew, False
-            chosen = self._agenda.chosen
-        if is_due and chosen:
+        if chosen := self._orders.take_chosen():
             self._tell(partial(self._loader.trials.lift, self.task, *chosen), "")
-
-    def _end_trial(self) -> None:
-        """Says that the version that answers is good, once it has answered for long enough."""
-        if self._on_trial is not None and monotonic() >= self._on_trial[1]:
-            desired, self._on_trial = self._on_trial[0], None
-            self._tell(partial(self._loader.trials.confirm, self.task, desired.digest), desired.version)
-            self._tell(desired.on_good, desired.version)
-            _log.info("model_good", task=self.task, version=desired.version, digest=desired.digest)
 
     def _judge(self) -> None:
         """Stops, where what answers was signed by a key that is trusted no more, and the settings say so."""
-        model = self._current
+        model = self._loaded.current
         change = self._trust.judge(model)
         if model is None or not change:
             return
         if change == "regained":
-            with self._changed:
-                if self._agenda.wish is not None and self._agenda.wish.desired.digest == model.identity.digest:
-                    self._reason = ""
+            wish = self._orders.agenda.wish
+            if wish is not None and wish.desired.digest == model.identity.digest:
+                self._orders.refuse("")
         elif self._stops_untrusted:
-            self._swap_pointer(None, _nothing)
-            with self._changed:
-                self._reason = (
-                    f"version {model.identity.version} was stopped: nobody who is trusted here signed it "
-                    f"({model.signed_by}); sign it with another key (pipit keys sign), or publish another version"
-                )
+            self._swap_pointer(None)
+            self._orders.refuse(
+                f"version {model.identity.version} was stopped: nobody who is trusted here signed it "
+                f"({model.signed_by}); sign it with another key (pipit keys sign), or publish another version"
+            )
 
     def _prefetch(self, attempt: Attempt) -> None:
         desired = attempt.desired
         _, proof = self._loader.prove(self.task, attempt)
-        with self._changed:
-            if (wish := self._agenda.wish_of(attempt)) is not None:
-                wish.succeed()
+        self._orders.fulfil(attempt)
         self._meters.count_load(PREFETCHED)
         _log.info("model_prefetched", task=self.task, version=desired.version, deviation=proof.deviation)
         self._let_go(desired)
@@ -414,38 +349,33 @@ class ModelHost:
             raise StepFailed(MEMORY, Unavailable("too little is free to keep a second version loaded; free some"))
         model, _ = self._loader.prepare(self.task, attempt)
         if attempt.cancelled.is_set():
-            self._close(model)
+            self._loaded.close(model)
             raise Overtaken
-        self._beside.put(Kept(model, desired.on_freed, shadow=True))
         _log.info("model_in_shadow", task=self.task, version=desired.version)
-        self._tell(partial(self.on_shadow, model), desired.version)
+        self._loaded.put(Kept(model, desired.on_freed, shadow=True))
 
     def _swap_in(self, attempt: Attempt) -> None:
         desired = attempt.desired
-        kept = self._take_beside(desired.digest)
+        kept = self._loaded.take(desired.digest)
         proof = self._loader.proof(desired.digest)
         if kept is None:
             model, proof = self._loader.prepare(self.task, attempt)
         else:
             model = kept.model
-        if self._current is not None and self._agenda.part.rollout and not self._agenda.is_returning:
+        agenda = self._orders.agenda
+        if self.is_serving and agenda.part.rollout and not agenda.is_returning:
             self._tell(partial(self.before_swap, model, attempt.cancelled), desired.version)
         if attempt.cancelled.is_set():
             if kept is None:
-                self._close(model)
+                self._loaded.close(model)
             else:
-                self._put_beside(kept)
+                self._loaded.put(kept)
             raise Overtaken
-        self._end_trial()
+        self._loaded.end_trial()
         self._swap_pointer(model, desired.on_freed)
         # It answers from here on, whatever fails: at most, after a start without the registry, the one before it would.
-        if kept is not None:
-            begin = partial(self._loader.trials.begin, self.task, desired.version, desired.digest)
-            self._tell(begin, desired.version)
-        with self._changed:
-            if (wish := self._agenda.wish_of(attempt)) is not None:
-                wish.succeed()
-        self._on_trial = desired, monotonic() + self._trial_seconds
+        self._loaded.begin_trial(desired, opened=kept is None)
+        self._orders.fulfil(attempt)
         self._tell(partial(self._meters.count_swap, proof), desired.version)
         _log.info(
             "model_active",
@@ -457,97 +387,26 @@ class ModelHost:
         )
         self._tell(desired.on_active, desired.version)
 
-    def _swap_pointer(self, model: LoadedModel | None, on_freed: Callable[[], None]) -> None:
-        """From here on `model` answers. The one before serves those who hold a lease, then it is freed or stands by."""
-        is_short = memory_is_short()
-        with self._changed:
-            old, self._current = self._current, model
-            self._since = monotonic()
-            if model is None:
-                self._reason = "it was stopped"
-            elif self._agenda.wish is None or not self._agenda.wish.is_refused:
-                self._reason = ""
-            old_files, self._on_freed = self._on_freed, on_freed
-            self._attempt = None
-            is_other = old is not None and (model is None or model.identity.digest != old.identity.digest)
-            if old is not None and is_other:
-                self._before = old.identity.digest
-            stands_by = is_other and model is not None and self._before == self._agenda.part.standby
-        self._on_trial = None
-        if old is not None and is_other:
-            # It goes in order.
-            self._tell(partial(self._loader.trials.leave, self.task, old.identity.digest), old.identity.version)
-        stands_by = stands_by and self._keeps_standby and not is_short
-        if old is not None and stands_by:
-            self._beside.put(Kept(old, old_files))
-        version = self._active_version()
-        self._tell(partial(self._meters.show_active, model), version)
-        self._tell(self._on_change, version)
-        if old is not None and not stands_by:
-            self._replaced.add(old, old_files)
+    def _swap_pointer(self, model: LoadedModel | None, on_freed: Callable[[], None] = nothing) -> None:
+        """From here on `model` answers."""
+        standby = self._orders.answers(by_anything=model is not None)
+        self._loaded.swap(model, on_freed, standby)
 
-    def _close(self, model: LoadedModel) -> None:
-        """Of what never answered."""
-        identity = model.identity
-        self._tell(partial(self._loader.trials.leave, self.task, identity.digest), identity.version)
-        self._tell(model.close, identity.version)
-
-    def _take_beside(self, digest: str) -> Kept | None:
-        """What is loaded of a version, if it may answer."""
-        kept = self._beside.take(digest)
-        if kept is not None and kept.shadow:
-            self._tell(partial(self.on_shadow, None), kept.model.identity.version)
-        if kept is not None and not self._loader.trusts(kept.model):
-            self._replaced.add(kept.model, kept.on_freed)
-            return None
-        return kept
-
-    def _put_beside(self, kept: Kept) -> None:
-        self._beside.put(kept)
-        if kept.shadow:
-            self._tell(partial(self.on_shadow, kept.model), kept.model.identity.version)
-
-    def _drop_beside(self, stays: Collection[str]) -> None:
-        """Frees what is loaded and need not be, or may not: with too little memory, or trusted no more."""
-        if self._beside and memory_is_short():
-            stays = ()
-            with self._changed:
-                if self._agenda.candidate is not None:
-                    self._agenda.candidate.fail(MEMORY, "too little memory is free to keep a second version loaded")
-        for kept in self._beside.besides(stays):
-            identity = kept.model.identity
-            self._beside.take(kept.digest)
-            if kept.shadow:
-                self._tell(partial(self.on_shadow, None), identity.version)
-                self._tell(partial(self._loader.trials.leave, self.task, identity.digest), identity.version)
-            _log.info("model_not_kept", task=self.task, version=identity.version, shadow=kept.shadow)
-            self._replaced.add(kept.model, kept.on_freed)
-            self._tell(self._on_change, identity.version)
-
-    def _free_drained(self) -> None:
-        for replaced in self._replaced.take_drained():
-            identity = replaced.model.identity
-            self._tell(replaced.model.close, identity.version)
-            if not self._is_loaded(identity.digest):
-                self._tell(replaced.on_freed, identity.version)
-            self._meters.count_freed(identity.version, monotonic() - replaced.since, self._active_version())
-            _log.info("model_freed", task=self.task, version=identity.version)
-
-    def _active_version(self) -> str:
-        return "" if self._current is None else self._current.identity.version
-
-    def _active_digest(self) -> str:
-        return "" if self._current is None else self._current.identity.digest
+    def _drop_beside(self) -> None:
+        """Frees what stands beside and need not; where memory is short, all but what is to answer next."""
+        agenda = self._orders.agenda
+        with self._orders.changed:
+            stays = agenda.beside
+            if self._loaded.beside and memory_is_short():
+                stays = stays.intersection(agenda.chosen[:1])
+                if agenda.candidate is not None:
+                    agenda.candidate.fail(MEMORY, "too little memory is free to keep a second version loaded")
+        self._loaded.drop_beside(stays)
 
     def _keep_reason(self, attempt: Attempt, step: str, error: BaseException) -> None:
         desired = attempt.desired
         _, message = status_of(error, f"{self.task} {step}")
-        reason = told(desired, step, message)
-        with self._changed:
-            if attempt.purpose is Purpose.ANSWER:
-                self._reason = reason
-            if (wish := self._agenda.wish_of(attempt)) is not None:
-                wish.fail(step, reason, error)
+        self._orders.fail(attempt, step, told(desired, step, message), error)
         self._meters.count_load(step)
         event = "model_not_loaded" if is_tried_again(step) else "model_refused"
         _log.warning(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from prometheus_client.utils import floatToGoString
 
@@ -38,6 +38,11 @@ class ModelMeters:
         self._labels = {label: said.labels(*version, label) for label in labels}
         self._unknown = metrics.counter("pipit_unknown_total").labels(*version)
         self._hard = metrics.counter("pipit_hard_examples_total").labels(*version)
+
+    @property
+    def labels(self) -> Collection[str]:
+        """Those that are counted."""
+        return self._labels.keys()
 
     def answered(self, times: StageTimes, predictions: Sequence[Prediction]) -> None:
         """Counts one answered input."""

@@ -6,7 +6,7 @@ stop:   NOT_SERVING ──> no new calls ──> calls and streams end, at most 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import TYPE_CHECKING
 
 import grpc
@@ -42,6 +42,7 @@ from pipit.serving.sources import DirectorySource, RegistrySource, Source
 
 if TYPE_CHECKING:
     from pipit.serving.face_side import FaceSide
+    from pipit.serving.fleet_side import FleetSide
 
 SERVICES = ("pipit.inference.v1.InferenceService", "pipit.faces.v1.FaceService", "inference.GRPCInferenceService")
 _WAITING = 64
@@ -86,19 +87,21 @@ class InferenceServer:
                 settings.device_id,
                 loader,
                 self.metrics,
-                self._update_health,
+                self._changed,
                 settings.trial_seconds,
                 stops_untrusted=settings.untrusted == "stop",
+                keeps_standby=settings.standby == "auto",
             )
             for task in self._source.tasks
         }
         self.keyring.on_change = self._recheck
-        recent = RecentAnswers(settings.recent_answers)
-        self.keeper.on_names = recent.forget_other_names
+        self._recent = RecentAnswers(settings.recent_answers)
+        self.keeper.on_names = self._names_changed
         look_on = self._faces.look_on if self._faces is not None else None
-        self.plane = DataPlane(self.hosts, self.admission, self.metrics, recent, look_on)
+        self.plane = DataPlane(self.hosts, self.admission, self.metrics, self._recent, look_on)
         self.streams = stream_budget(settings.streams, self._tokens)
         self.metrics.gauge("pipit_streams_open").set_function(lambda: self.streams.open_streams)
+        self._fleet = _fleet_side(settings, self._source, self.plane, self.metrics, self.memory, process)
         self._listener = Listener(settings, self._build(), SERVICES, self.metrics.registry)
         self._listener.report(self.metrics, self._tokens)
 
@@ -126,6 +129,8 @@ class InferenceServer:
                 host.start()
             self.keyring.start()
             self._source.start(self.hosts)
+            if self._fleet is not None:
+                self._fleet.start()
         except BaseException:
             self._end(0.0)
             raise
@@ -139,6 +144,8 @@ class InferenceServer:
     def _end(self, grace: float) -> None:
         self.plane.drain()
         self._update_health()
+        if self._fleet is not None:
+            self._fleet.settle()
         self._source.stop()
         for host in self.hosts.values():
             host.settle()
@@ -147,6 +154,8 @@ class InferenceServer:
         for host in self.hosts.values():
             host.stop()
         self._source.close()
+        if self._fleet is not None:
+            self._fleet.stop()
         if self._faces is not None:
             self._faces.stop()
         self._listener.close()
@@ -154,6 +163,16 @@ class InferenceServer:
     def _recheck(self) -> None:
         for host in self.hosts.values():
             host.recheck()
+
+    def _names_changed(self, names: Collection[str]) -> None:
+        self._recent.forget_other_names(names)
+        if self._fleet is not None:
+            self._fleet.forget_people()
+
+    def _changed(self) -> None:
+        self._update_health()
+        if self._fleet is not None:
+            self._fleet.changed()
 
     def _update_health(self) -> None:
         self._health.update(self.plane)
@@ -206,6 +225,17 @@ def _keyring(settings: ServingSettings) -> Keyring:
 
 def _source(settings: ServingSettings, keyring: Keyring) -> Source:
     return DirectorySource(settings.bundle) if settings.bundle else RegistrySource(settings, keyring)
+
+
+def _fleet_side(
+    settings: ServingSettings, source: Source, plane: DataPlane, metrics: Metrics, memory: Budget, process: int
+) -> FleetSide | None:
+    """None without a registry."""
+    if not isinstance(source, RegistrySource):
+        return None
+    from pipit.serving.fleet_side import FleetSide  # noqa: PLC0415 (brings the registry's client; see `RegistrySource`)
+
+    return FleetSide(settings, source, plane, metrics, memory, process)
 
 
 def _face_side(settings: ServingSettings, keeper: GalleryKeeper, process: int) -> FaceSide | None:

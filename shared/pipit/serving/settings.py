@@ -51,6 +51,9 @@ class ServingSettings(ServiceSettings):
     """MiB of memory that a new version may take meanwhile; 0: three quarters of all. Never more than is free."""
     trial_seconds: Annotated[float, Field(ge=0.0, le=86400.0)] = 60.0
     """Seconds that a new version must answer before it counts as good on this device."""
+    standby: Literal["auto", "off"] = "auto"
+    """Whether the version before stays loaded while a rollout is open, to go back to at once: `auto` where a tenth of
+    all memory is free, or 512 MiB; `off` never."""
     untrusted: Literal["keep", "stop"] = "keep"
     """What becomes of a version that answers when the key that signed it is revoked: `keep` goes on answering with an
     alarm until the next start, `stop` ceases to answer. In both cases it is not loaded again."""
@@ -92,6 +95,11 @@ class ServingSettings(ServiceSettings):
     who they are. Needs `gallery_key`."""
     recent_answers: Annotated[int, Field(ge=0)] = 4096
     """Answers that wait for somebody to say what they should have been (`Feedback`)."""
+    replay_inputs: Annotated[int, Field(ge=0, le=32)] = 32
+    """Inputs of each task that are kept in memory, and never on a disk, so that a rollout's version is tried on them
+    before it answers; 0 keeps none."""
+    replay_mib: Annotated[int, Field(ge=1, le=1024)] = 16
+    """Largest size of the inputs of one task that are kept, in MiB. One over a quarter of it is not kept."""
     max_message_mib: Annotated[int, Field(ge=1, le=1024)] = 16
     """Largest input in MiB; a larger one gets RESOURCE_EXHAUSTED."""
 

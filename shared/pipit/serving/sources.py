@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -88,12 +88,12 @@ class RegistrySource:
 
         self.tasks = tuple(dict.fromkeys(settings.tasks))
         self.environment = settings.environment
-        self._client = RegistryClient(settings.registry, **settings.connection.access)
+        self.client = RegistryClient(settings.registry, **settings.connection.access)
         self._cache = BundleCache(settings.cache_dir.expanduser(), settings.cache_mib * MEBIBYTE, keyring)
         self._keyring = keyring
         self._seen = SeenRevisions(settings.cache_dir.expanduser() / "seen")
         self._follower = AssignmentFollower(
-            self._client,
+            self.client,
             self.tasks,
             self.environment,
             settings.device_id,
@@ -102,13 +102,15 @@ class RegistrySource:
             on_keys=keyring.follow,
         )
         self._hosts: Mapping[str, ModelHost] = {}
+        self.on_assigned: Callable[[Assignment], None] = lambda _: None
+        """Told each assignment that is followed, before the hosts are."""
 
     def start(self, hosts: Mapping[str, ModelHost]) -> None:
         """Tells the hosts what the disk remembers, then what the registry says."""
         self._hosts = hosts
         for task, host in hosts.items():
             host.explain(
-                f"the registry at {self._client.address} has not answered, or no version is promoted to "
+                f"the registry at {self.client.address} has not answered, or no version is promoted to "
                 f"{self.environment!r} yet"
             )
             host.start_with(*map(self._desired, self._cache.remembered(task, self.environment)))
@@ -117,7 +119,7 @@ class RegistrySource:
     def stop(self) -> None:
         """Leaves the registry."""
         self._follower.stop()
-        self._client.close()
+        self.client.close()
 
     def close(self) -> None:
         """Lets other processes clear the cache; only once the hosts have stopped."""
@@ -140,6 +142,7 @@ class RegistrySource:
         self._assigned(assignment)
 
     def _assigned(self, assignment: Assignment) -> None:
+        self.on_assigned(assignment)
         targets = [target for target in (assignment.candidate, assignment.standby) if target is not None]
         self._cache.hold(assignment.task, {target.digest for target in targets})
         self._hosts[assignment.task].desire(self._desired(assignment), self._part(assignment))
@@ -169,7 +172,7 @@ class RegistrySource:
         return Desired(
             version,
             digest,
-            partial(self._cache.fetch, self._client, task, version, digest, cancellation),
+            partial(self._cache.fetch, self.client, task, version, digest, cancellation),
             on_freed=partial(self._cache.release, digest),
             cancel=cancellation.cancel,
         )

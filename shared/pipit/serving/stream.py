@@ -48,6 +48,7 @@ class StreamSession:
         self._host = plane.host(selector)
         self._host.lease(selector.version, selector.environment).release()
         self._recording: _Recording | None = None
+        self._answering: LoadedModel | None = None
         self._elapsed = 0.0
         self._latest = 0.0
 
@@ -97,18 +98,21 @@ class StreamSession:
             with self._plane.admission.turn(deadline, self._is_wanted, bounded=False):
                 yield perf_counter() - begun
         except Exception as error:
-            self._plane.count_failure(self._host.task, error)
+            self._plane.count_failure(self._host.task, error, self._answering)
             raise
+        finally:
+            self._answering = None
 
     def _lease(self) -> LoadedModel:
-        return self._host.lease(self._selector.version, self._selector.environment)
+        self._answering = model = self._host.lease(self._selector.version, self._selector.environment)
+        return model
 
     def _alone(self, item: Input, deadline: float | None, queued: float) -> Answer:
         model = self._lease()
         try:
             begun = perf_counter()
             decoded = model.decode(item)
-            return self._plane.answer(model, decoded, self._options, queued, perf_counter() - begun, deadline)
+            return self._plane.answer(model, decoded, self._options, queued, perf_counter() - begun, deadline, item)
         finally:
             model.release()
 
@@ -139,6 +143,7 @@ class StreamSession:
     def _follow(
         self, recording: _Recording, item: Input, seconds: float | None, queued: float, deadline: float | None
     ) -> list[Answer]:
+        self._answering = recording.model
         begun = perf_counter()
         # What an older version has answered may reach a little beyond the time of its last input.
         inside = None if seconds is None else max(0.0, seconds - recording.start)
@@ -149,6 +154,7 @@ class StreamSession:
         recording = self._recording
         if recording is None:
             return []
+        self._answering = recording.model
         try:
             begun = perf_counter()
             self._elapsed = recording.start + recording.decoder.seconds

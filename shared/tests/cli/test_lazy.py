@@ -66,6 +66,7 @@ def test_codes_of_the_classes_that_scripts_tell_apart() -> None:
         "AlreadyExists": 7,
         "GatesFailed": 6,
         "Conflict": 7,
+        "RolloutOpen": 7,
         "IntegrityError": 8,
         "DeadlineExceeded": 10,
         "Unauthenticated": 9,

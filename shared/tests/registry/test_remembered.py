@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 from pipit.errors import InvalidInput
 from pipit.registry import Assignment, BundleCache
 from pipit.registry.remembered import RememberedAssignments
+from pipit.registry.types import Target
 
 FIRST = Assignment("test.sounds", "production", "1.0.0", "a" * 64, 3)
 SECOND = Assignment("test.sounds", "production", "1.1.0", "b" * 64, 4)
@@ -35,6 +37,16 @@ def test_what_served_well_is_remembered_beside_it(tmp_path: Path) -> None:
     assert cache.remembered("test.sounds", "production") == (SECOND, FIRST)
     cache.remember_good(SECOND)
     assert cache.remembered("test.sounds", "production") == (SECOND,)
+
+
+def test_of_a_rollout_only_what_served_is_remembered(tmp_path: Path) -> None:
+    target = Target("1.1.0", "b" * 64)
+    cache = BundleCache(tmp_path, 1000)
+    cache.remember(replace(FIRST, rollout="r-1", stage=2, candidate=target, shadow=True, standby=target, pinned=True))
+    assert cache.remembered("test.sounds", "production") == (FIRST,)
+    # The same version, told at another stage, is no other one to start with.
+    cache.remember_good(replace(FIRST, revision=9, rollout="r-1"))
+    assert cache.remembered("test.sounds", "production") == (FIRST,)
 
 
 def test_all_that_can_be_read_are_given(tmp_path: Path) -> None:

@@ -28,7 +28,11 @@ from pipit.answers import predict
 from pipit.bundle import Bundle, Manifest, write_bundle, write_golden
 from pipit.errors import InputTooLarge, InvalidInput, NotFound
 from pipit.inputs import EncodedImage, Input, InputSequence, Landmarks, PcmAudio, TensorInput
+from pipit.metrics import Metrics
+from pipit.proving import Trials
 from pipit.serving import InferenceServer, ServingSettings
+from pipit.serving.loading import LoaderOptions, ModelLoader
+from pipit.serving.model import LoadedModel
 from pipit.types import Decoded, Prediction, Tensors, TimeSpan
 
 TASK = "test.tiny"
@@ -201,6 +205,25 @@ PIPELINES: dict[str, type[TinyPipeline]] = {"test.tiny": TinyPipeline, "test.pai
 MakeBundle = Callable[..., Bundle]
 
 
+class OpenModel:
+    """Opens versions as a server does, without one; sign -1 says "low" of what sign 1 calls "high"."""
+
+    def __init__(self, make_bundle: MakeBundle, loader: ModelLoader, gate: Gate) -> None:
+        self.gate = gate
+        self._make_bundle = make_bundle
+        self._loader = loader
+        self._opened: list[LoadedModel] = []
+
+    def __call__(self, version: str, sign: float = 1.0, **more: Any) -> LoadedModel:
+        self._opened.append(self._loader.open(self._make_bundle(version, sign, **more)))
+        return self._opened[-1]
+
+    def close(self) -> None:
+        self.gate.open()
+        for model in self._opened:
+            model.close()
+
+
 @pytest.fixture
 def make_bundle(tmp_path: Path) -> MakeBundle:
     """Makes a bundle of the tiny task. sign: of the network's weights. golden_sign: of the golden scores."""
@@ -244,6 +267,20 @@ def make_bundle(tmp_path: Path) -> MakeBundle:
         return write_bundle(tmp_path / f"bundle-{task}-{version}-{sign}-{golden_sign}", manifest, content, key)
 
     return make
+
+
+@pytest.fixture
+def open_model(make_bundle: MakeBundle, tmp_path: Path) -> Iterator[OpenModel]:
+    gate = Gate()
+    loader = ModelLoader(
+        LoaderOptions(),
+        Metrics("inference"),
+        Trials(tmp_path / "trials"),
+        lambda manifest: PIPELINES[manifest.pipeline.name](manifest, gate),
+    )
+    opened = OpenModel(make_bundle, loader, gate)
+    yield opened
+    opened.close()
 
 
 @dataclass

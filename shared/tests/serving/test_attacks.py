@@ -5,6 +5,7 @@ Servers here prove in child processes, as on a device.
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -17,9 +18,10 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 from pipit._pb.pipit.inference.v1 import inference_pb2 as pb
 from pipit._pb.pipit.inference.v1 import inference_pb2_grpc
+from pipit.fleet import State
 from pipit.proving import Limits
 from pipit.serving import InferenceServer, ServingSettings
-from pipit.serving.attempts import Desired
+from pipit.serving.attempts import Desired, Part
 
 MakeBundle = Callable[..., Any]
 Until = Callable[[Callable[[], bool]], None]
@@ -138,16 +140,17 @@ def desired(bundle: Any) -> Desired:
     return Desired(str(bundle.manifest.version), bundle.digest, lambda: bundle.path)
 
 
-def children() -> list[str]:
-    """Commands of the child processes of this one that prove."""
+def children() -> list[int]:
+    """The child processes of this one that prove."""
     found = []
     for pid in Path(f"/proc/self/task/{threading.get_native_id()}").parent.glob("*/children"):
         for child in pid.read_text().split():
             try:
-                found.append(Path(f"/proc/{child}/cmdline").read_text().replace("\0", " "))
+                if "pipit.proving" in Path(f"/proc/{child}/cmdline").read_text():
+                    found.append(int(child))
             except OSError:
                 continue
-    return [command for command in found if "pipit.proving" in command]
+    return found
 
 
 def test_a_graph_that_takes_memory_is_refused(server: InferenceServer, make_bundle: MakeBundle, until: Until) -> None:
@@ -209,3 +212,31 @@ def test_what_would_abort_the_server_is_refused(server: InferenceServer, make_bu
         server.hosts[TASK].desire(desired(make_bundle("2.0.0", -1.0, pipeline="test.aborts")))
         until(lambda: "2.0.0 was refused" in reason())
         assert "refused at the step golden: the process that tried it was ended by SIGABRT" in reason()
+
+
+def test_a_candidate_that_never_ends_gives_way_to_all_else_and_ends_with_its_rollout(
+    server: InferenceServer, make_bundle: MakeBundle, until: Until
+) -> None:
+    host = server.hosts[TASK]
+    bad = make_bundle("2.0.0", -1.0, weights=never_ends())
+    good = Desired("1.0.0", host.status().identity.digest, lambda: pytest.fail("it is here"))
+    with asking(server) as reason:
+        host.desire(good, Part(1, "r-1", candidate=desired(bad)))
+        until(lambda: [niceness(pid) - os.nice(0) for pid in children()] == [5])
+        assert (reason(), host.report().candidate_state) == ("", State.PREFETCHING)
+        host.desire(good, Part(2))
+        until(lambda: children() == [])
+    host.desire(good, Part(3, "r-2", candidate=desired(bad)))
+    until(lambda: len(children()) == 1)
+    third = make_bundle("3.0.0", -1.0)
+    host.desire(desired(third), Part(4))
+    until(lambda: host.status().identity.version == "3.0.0")
+    assert children() == []
+
+
+def niceness(pid: int) -> int:
+    """0 for one that is gone."""
+    try:
+        return os.getpriority(os.PRIO_PROCESS, pid)
+    except ProcessLookupError:
+        return 0

@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+import random
 import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import grpc
+import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from pipit._pb.pipit.inference.v1 import inference_pb2 as pb
 from pipit.errors import IntegrityError, Unavailable
 from pipit.fleet import State
+from pipit.metrics import Metrics
 from pipit.proving import Overtaken, Proof, ProofRequest
+from pipit.serving.agenda import Agenda
 from pipit.serving.attempts import Attempt, Desired, Part, Purpose
+from pipit.serving.host import ModelHost
 from pipit.serving.model import LoadedModel
 
 Serve = Callable[..., Any]
@@ -187,7 +194,7 @@ def test_another_candidate_or_none_ends_the_way_to_it(site: Site, make_bundle: M
     assert begun[1].wait(30)
     site.told(site.old)
     assert ends[1].is_set()
-    until(lambda: site.host._attempt is None)
+    until(lambda: site.host._orders._attempt is None)
     assert site.proven == []
     assert site.candidate == ("", State.UNSPECIFIED, "")
 
@@ -216,8 +223,8 @@ def test_going_back_to_what_stands_by_opens_nothing(site: Site, until: Until) ->
     until(lambda: site.host.report().standby)
     before = (list(site.proven), list(site.opened), list(site.replayed))
     going_back: list[State] = []
-    site.host._on_change, told = lambda: going_back.append(site.host.report().state) or told(), site.host._on_change
-    with site.host._changed:
+    site.host._on_change = lambda: going_back.append(site.host.report().state)
+    with site.host._orders.changed:
         # Nothing is done while the lock is held.
         site.told(site.old)
         assert site.host.report().state is State.ROLLING_BACK
@@ -259,6 +266,18 @@ def test_without_memory_nothing_stands_by_and_going_back_needs_no_proof(
     assert (site.proven, site.opened) == (["2.0.0"], ["2.0.0", "1.0.0"])
 
 
+def test_nothing_stands_by_where_the_settings_say_so(serve: Serve, make_bundle: MakeBundle, until: Until) -> None:
+    old, new = make_bundle("1.0.0"), make_bundle("2.0.0", -1.0)
+    site = Site(serve(bundle=(old.path,), standby="off"), old, new)
+    site.canary()
+    until(lambda: version(site.running) == "2.0.0")
+    until(lambda: site.loads("swapped") == 2.0)
+    assert not site.host.report().standby
+    site.told(site.old)
+    until(lambda: version(site.running) == "1.0.0")
+    assert site.opened == ["2.0.0", "1.0.0"]
+
+
 def test_no_request_fails_while_canaries_swap_and_go_back(site: Site, until: Until) -> None:
     stop, failures, answers = threading.Event(), list[Exception](), set[tuple[str, str]]()
 
@@ -289,22 +308,30 @@ def test_no_request_fails_while_canaries_swap_and_go_back(site: Site, until: Unt
 
 
 def test_a_swap_that_is_wanted_no_more_while_it_replays_does_not_happen(site: Site, until: Until) -> None:
-    ended = threading.Event()
+    replayed = list[LoadedModel]()
+    freed = threading.Event()
 
     def replay(model: LoadedModel, cancelled: threading.Event) -> None:
+        assert model.acquire()
         site.told(site.old)
         assert cancelled.wait(30)
-        ended.set()
+        model._free, free = lambda: (free(), freed.set()), model._free
+        replayed.append(model)
 
     site.host.before_swap = replay
     site.canary()
-    assert ended.wait(30)
     until(lambda: site.loads("overtaken") == 1.0)
     assert version(site.running) == "1.0.0"
+    # A thread that is left behind runs it still.
+    (model,) = replayed
+    assert model.run({"x": np.zeros((1, 4), np.float32)}, 1)[0]["scores"].shape == (1, 3)
+    assert not freed.is_set()
+    model.release()
+    assert freed.wait(30)
 
 
 def test_a_candidate_in_the_shadow_is_open_and_takes_over_without_another_opening(site: Site, until: Until) -> None:
-    site.running.server.hosts[TASK]._on_trial = None  # 1.0.0 counts as good.
+    site.host._loaded.on_trial = None  # 1.0.0 counts as good.
     site.waits(shadow=True)
     until(lambda: site.shadows == ["2.0.0"])
     assert version(site.running) == "1.0.0"
@@ -317,7 +344,7 @@ def test_a_candidate_in_the_shadow_is_open_and_takes_over_without_another_openin
 def test_the_shadow_ends_with_its_rollout_and_holds_nothing_against_the_version(
     site: Site, until: Until, tmp_path: Path
 ) -> None:
-    site.host._on_trial = None
+    site.host._loaded.on_trial = None
     site.waits(shadow=True)
     until(lambda: site.shadows == ["2.0.0"])
     mark = tmp_path / "cache/trials" / f"{TASK}.json"
@@ -325,7 +352,7 @@ def test_the_shadow_ends_with_its_rollout_and_holds_nothing_against_the_version(
     site.told(site.old)
     until(lambda: site.shadows == ["2.0.0", ""])
     until(lambda: site.new.digest not in mark.read_text())
-    assert site.host._beside.besides(()) == []
+    assert site.host._loaded.beside.besides(()) == []
 
 
 def test_a_patient_proof_gives_way_to_one_that_is_needed_at_once(site: Site, make_bundle: MakeBundle) -> None:
@@ -355,3 +382,88 @@ def test_a_patient_proof_gives_way_to_one_that_is_needed_at_once(site: Site, mak
     thread.join(30)
     assert ended == [Overtaken]
     assert not patient.cancelled.is_set()
+
+
+def test_what_is_wanted_and_on_the_disk_goes_before_what_served_last(
+    serve: Serve, make_bundle: MakeBundle, until: Until
+) -> None:
+    old, new = make_bundle("1.0.0"), make_bundle("2.0.0", -1.0)
+    running = serve(bundle=(old.path,))
+    host = running.server.hosts[TASK]
+    begun, cancelled = threading.Event(), threading.Event()
+
+    def fetch() -> Path:
+        begun.set()
+        assert cancelled.wait(30)
+        raise Unavailable("cancelled")
+
+    fresh = ModelHost(TASK, "production", "attic", host._loader, Metrics("inference"))
+    # As after a crash of what a rollout had brought, which the registry takes back meanwhile.
+    fresh.start_with(Desired("2.0.0", new.digest, fetch, cancel=cancelled.set), desired(old))
+    fresh.start()
+    assert begun.wait(30)
+    fresh.desire(desired(old), Part(9))
+    until(lambda: fresh.is_serving)
+    assert fresh.report().active_version == "1.0.0"
+    fresh.stop()
+
+
+@given(st.lists(st.tuples(st.sampled_from("abc"), st.sampled_from("abc-"), st.booleans()), min_size=1, max_size=8))
+def test_what_is_desired_always_comes_first(told: list[tuple[str, str, bool]]) -> None:
+    agenda, active = Agenda(), ""
+    for version, candidate, shadow in told:
+        part = Part(candidate=None if candidate == "-" else plain(candidate), shadow=shadow)
+        agenda.desire(plain(version), part, before="")
+        attempt = agenda.next(active, has_shadow=False, may_shadow=True)
+        if version != active:
+            assert attempt is not None
+            assert (attempt.purpose, attempt.desired.digest) == (Purpose.ANSWER, version)
+            # Nothing else goes on meanwhile, but what leads to the same version.
+            assert agenda.wants(Attempt(plain(candidate), Purpose.PREFETCH), active) == (candidate == version)
+            active = version
+            attempt = agenda.next(active, has_shadow=False, may_shadow=True)
+        assert (attempt is None) == (candidate == "-")
+        if attempt is not None:
+            assert (attempt.purpose, attempt.desired.digest) == (Purpose.PREFETCH, candidate)
+            assert agenda.wants(attempt, active)
+            agenda.desire(plain(version), Part(), before="")
+            assert not agenda.wants(attempt, active)
+
+
+def plain(digest: str) -> Desired:
+    return Desired(digest, digest, Path)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_whatever_was_told_in_between_the_last_word_counts_and_nothing_is_left_loaded(
+    serve: Serve, make_bundle: MakeBundle, until: Until, seed: int
+) -> None:
+    bundles = [make_bundle("1.0.0"), make_bundle("2.0.0", -1.0), make_bundle("3.0.0", 2.0)]
+    site = Site(serve(bundle=(bundles[0].path,), trial_seconds=0.0), bundles[0], bundles[1])
+    site.host.before_swap = lambda model, cancelled: cancelled.wait(0.002)
+    loaded = site.host._loaded
+    closed: list[str] = []
+    close = LoadedModel.close
+    rolls = random.Random(seed)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(LoadedModel, "close", lambda model: (closed.append(model.identity.version), close(model)))
+        for step in range(60):
+            runs, other = rolls.sample(bundles, 2)
+            shape = rolls.choice(["alone", "candidate", "shadow", "canary"])
+            if shape == "alone":
+                site.told(runs)
+            elif shape == "canary":
+                site.told(runs, step, standby=other.digest)
+            else:
+                site.told(runs, step, candidate=desired(other), shadow=shape == "shadow")
+            if rolls.random() < 0.5:
+                until(lambda runs=runs: site.host.report().active_digest == runs.digest)
+            site.host.lease().release()
+        site.told(bundles[2])
+        until(lambda: site.host.report().active_digest == bundles[2].digest)
+        until(lambda: not loaded.beside and site.host._orders._attempt is None)
+        # 1.0.0 was opened once before it was counted.
+        until(lambda: len(closed) == len(site.opened))
+    assert loaded.version == "3.0.0"
+    assert site.shadows.count("") * 2 == len(site.shadows)
+    assert site.loads("fault") == 0.0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,11 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from pipit._pb.pipit.inference.v1 import inference_pb2 as pb
 from pipit.bundle.keys import SigningKey, raw_key
 from pipit.errors import Unavailable
-from pipit.registry import RegistryClient
+from pipit.fleet import State
+from pipit.locks import try_exclusive_lock
+from pipit.registry import Assignment, RegistryClient
+from pipit.registry.types import Target
+from pipit.serving.attempts import Part
 
 pytest.importorskip("model_registry", reason="needs services/registry")
 
@@ -227,6 +232,42 @@ def test_a_registry_that_tells_old_moves_is_followed_only_forwards_once_keys_are
     until(lambda: version(running) == "2.0.0")
     registry.rollback()
     until(lambda: version(running) == "1.0.0")
+
+
+def is_held(tmp_path: Path, bundle: Any) -> bool:
+    with try_exclusive_lock(tmp_path / "cache/locks" / f"{bundle.digest}.use") as alone:
+        return not alone
+
+
+def test_the_steps_of_a_rollout_are_followed_and_a_start_without_the_registry_knows_only_what_served(
+    follow: Callable[..., Any], registry: Registry, make_bundle: MakeBundle, until: Until, tmp_path: Path
+) -> None:
+    old, new = make_bundle("1.0.0"), make_bundle("2.0.0", -1.0)
+    registry.publish(old, new)
+    registry.promote("1.0.0")
+    running = follow()
+    until(lambda: version(running) == "1.0.0")
+    source, host = running.server._source, running.server.hosts[TASK]
+    at = Assignment(TASK, "production", "1.0.0", old.digest, 2, "r-1")
+    source._told(replace(at, candidate=Target("2.0.0", new.digest)))
+    until(lambda: host.report().candidate_state is State.PREFETCHED)
+    assert (version(running), host.report().revision, host.report().candidate_version) == ("1.0.0", 2, "2.0.0")
+    assert is_held(tmp_path, new)
+    registry.stop()
+    canary = replace(at, version="2.0.0", digest=new.digest, revision=3, stage=1, standby=Target("1.0.0", old.digest))
+    source._told(canary)
+    until(lambda: version(running) == "2.0.0")
+    assert (host.report().standby, host.part.stage, host.part.rollout) == (True, 1, "r-1")
+    assert is_held(tmp_path, old)
+    # Where the server dies of what the rollout brought, there is something to go back to.
+    until(lambda: [one.version for one in source._cache.remembered(TASK, "production")] == ["2.0.0", "1.0.0"])
+    source._told(Assignment(TASK, "production", "2.0.0", new.digest, 4))
+    until(lambda: not is_held(tmp_path, old))
+    assert not host.report().standby
+    running.server.stop(1.0)
+    again = follow()
+    until(lambda: version(again) == "2.0.0")
+    assert again.server.hosts[TASK].part == Part()
 
 
 def test_a_refused_version_is_not_what_the_next_start_remembers(

@@ -143,7 +143,10 @@ def test_the_endpoint_exposes_just_what_the_file_lists(serve: Serve) -> None:
     # This bundle expects nothing, and nothing happened that the others count.
     expectations = {"pipit_latency_budget_seconds", "pipit_score_reference_ratio"}
     people = {"pipit_gallery_people", "pipit_gallery_revision"}
-    assert set(listed) - with_samples == {"pipit_feedback_total"} | expectations | people
+    # It follows no registry, and so has no part in rollouts.
+    rollouts = {"pipit_replayed_total", "pipit_shadow_answers_total", "pipit_shadow_disagreements_total"}
+    absent = {"pipit_feedback_total", "pipit_reports_total"} | rollouts | expectations | people
+    assert set(listed) - with_samples == absent
 
 
 def test_what_has_not_happened_yet_is_shown_as_nothing(serve: Serve, make_bundle: MakeBundle, until: Until) -> None:
@@ -151,7 +154,7 @@ def test_what_has_not_happened_yet_is_shown_as_nothing(serve: Serve, make_bundle
     value = running.server.metrics.registry.get_sample_value
     until(lambda: value("pipit_golden_failures_total", {"task": TASK}) == 1.0)
     assert value("pipit_model_ready", {"task": TASK}) == 0.0
-    outcomes = ("swapped", "overtaken", *STEPS, "fault")
+    outcomes = ("swapped", "prefetched", "overtaken", *STEPS, "fault")
     loads = {outcome: value("pipit_model_loads_total", {"task": TASK, "outcome": outcome}) for outcome in outcomes}
     assert loads == dict.fromkeys(outcomes, 0.0) | {"golden": 1.0}
 

@@ -236,7 +236,7 @@ def test_what_can_not_be_fetched_is_tried_again(serve: Serve, make_bundle: MakeB
     attempts: list[str] = []
 
     def fetch() -> Path:
-        attempts.append(running.server.hosts[TASK]._reason)
+        attempts.append(running.server.hosts[TASK]._orders.reason)
         if len(attempts) == 1:
             raise Unavailable("the registry can't be reached")
         return bundle.path
@@ -268,7 +268,7 @@ def test_a_fault_of_the_server_is_told_and_tried_again(
     prepare, answers = host._loader.prepare, list[str]()
 
     def prepare_second_time(task: str, attempt: Attempt) -> Any:
-        answers.append(host._reason)
+        answers.append(host._orders.reason)
         if len(answers) == 1:
             fault()
         return prepare(task, attempt)

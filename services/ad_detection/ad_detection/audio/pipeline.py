@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,6 +40,7 @@ class HeardRows(Decoded):
     """dead: whether a row's sound is dead, (rows,)."""
 
     dead: NDArray[np.bool_]
+    repeatable: ClassVar[bool] = True
 
 
 class AudioPipeline:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,6 +28,7 @@ class CryDecoded(Decoded):
     """Rows of the windows of all episodes, one after another. answers: each with the positions of its rows."""
 
     answers: tuple[Heard[int], ...]
+    repeatable: ClassVar[bool] = True
 
 
 class CryStream(PcmStream):

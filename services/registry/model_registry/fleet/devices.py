@@ -13,9 +13,10 @@ from pipit.rpc.callers import Role, caller
 
 from model_registry import layout
 from model_registry.fleet.records import DeviceRecord, DeviceRecords, PinRecord
-from model_registry.fleet.seen import Seen
+from model_registry.fleet.seen import Heard, Seen
 from model_registry.fleet.sheets import Sheets
 from model_registry.fleet.tokens import DeviceTokens
+from model_registry.rollouts.seen import Fleet, SeenDevice, SeenProcess
 
 
 class Devices:
@@ -84,6 +85,34 @@ class Devices:
             found.append(self._device(one, record, may_ask))
         return tuple(found)
 
+    def fleet(self, environment: str) -> Fleet:
+        """The devices of an environment that were seen in the last day, as the rules of rollouts look at them."""
+        now, silent = self._sheets.clock(), self._sheets.listening_seconds
+        return {
+            device_id: SeenDevice(
+                device_id,
+                one.is_online(now),
+                tuple(_process(heard, now, silent) for heard in one.heard),
+                frozenset(self._records.get(device_id).pins),
+            )
+            for device_id, one in self._seen().items()
+            if one.environment == environment
+        }
+
+    def having(self, environment: str, task: str) -> dict[str, bool]:
+        """The devices of an environment that have this task, and no pin for it; and whether each is online."""
+        now = self._sheets.clock()
+        return {
+            device_id: one.is_online(now)
+            for device_id, one in self._seen().items()
+            if one.environment == environment and task in one.tasks and task not in self._records.get(device_id).pins
+        }
+
+    def ages(self) -> dict[str, tuple[float, bool]]:
+        """Of each device of the last day: seconds since it was seen, and whether it is online."""
+        now = self._sheets.clock()
+        return {device_id: (max(0.0, now - one.at), one.is_online(now)) for device_id, one in self._seen().items()}
+
     def _check_known(self, device_id: str) -> None:
         if not self._records.get(device_id).is_known and device_id not in self._seen():
             raise NotFound(f"no device {device_id[:100]} was added or seen in the last day; `pipit devices` lists them")
@@ -127,3 +156,9 @@ class Devices:
             memory_available=first.report.memory_available,
             up_seconds=first.report.up_seconds + max(0.0, self._sheets.clock() - first.at),
         )
+
+
+def _process(heard: Heard, now: float, listening: float) -> SeenProcess:
+    """Nobody was silent for longer than this copy listens: what was said before it began may lie on no sheet."""
+    seconds = min(max(0.0, now - heard.at), listening)
+    return SeenProcess(heard.report, seconds, heard.before, max(0.0, now - heard.before_at) if heard.before else 0.0)

@@ -22,16 +22,22 @@ class Followed(Generic[D]):
     """Threads may share it; one of them looks."""
 
     def __init__(
-        self, store: ObjectStore, prefix: str, parse: Callable[[str, bytes], D | None], newer: Callable[[D, D], bool]
+        self,
+        store: ObjectStore,
+        prefix: str,
+        parse: Callable[[str, bytes], D | None],
+        newer: Callable[[D, D], bool],
+        is_one: Callable[[str], bool] = lambda key: True,
     ) -> None:
-        """parse: from key and content; None: not one of these, or it can't be read.
+        """parse: from key and content; None: it can't be read. newer: whether the first is newer than the second.
 
-        newer: whether the first is newer than the second.
+        is_one: whether that key is of such a document.
         """
         self._store = store
         self._prefix = prefix
         self._parse = parse
         self._newer = newer
+        self._is_one = is_one
         self._lock = threading.Lock()
         self._tags: dict[str, str] = {}
         self._documents: dict[str, D] = {}
@@ -63,7 +69,7 @@ class Followed(Generic[D]):
 
     def look(self) -> list[str]:
         """Gives the keys of those that are new, changed or gone. Raises what the store does."""
-        tags = dict(self._store.tags(self._prefix))
+        tags = {key: tag for key, tag in self._store.tags(self._prefix) if self._is_one(key)}
         changed = [key for key, tag in tags.items() if self._tags.get(key) != tag]
         if len(changed) > _READERS:
             with ThreadPoolExecutor(_READERS) as readers:

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from pipit.bundle.keys import KeyList
 
 from model_registry.fleet.records import DeviceRecord
 from model_registry.pointer import Pointer
 from model_registry.watching import Hub
 
-RegistryHub = Hub[tuple[str, str], Pointer | DeviceRecord | KeyList]
+Item = Pointer | DeviceRecord | KeyList
+RegistryHub = Hub[tuple[str, str], Item]
 """By task and environment; what people made of a device under `device_key`, the keys that may sign under `KEYS`."""
+Offer = Callable[[tuple[str, str], Item], None]
+"""Passes on what stands under a key now."""
 KEYS = ("", "")
 
 

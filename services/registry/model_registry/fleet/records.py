@@ -107,7 +107,13 @@ class DeviceRecords:
         """now: an aware time."""
         self._store = store
         self.now = now
-        self._followed = Followed(store, layout.DEVICES, _parsed, lambda one, other: one.revision > other.revision)
+        self._followed = Followed(
+            store,
+            layout.DEVICES,
+            _parsed,
+            lambda one, other: one.revision > other.revision,
+            lambda key: layout.device_of_key(key) is not None,
+        )
 
     @property
     def complete(self) -> bool:
@@ -166,9 +172,6 @@ class DeviceRecords:
 
 
 def _parsed(key: str, data: bytes) -> DeviceRecord | None:
-    device_id = layout.device_of_key(key)
-    if device_id is None:
-        return None
     try:
         return DeviceRecord.model_validate_json(data)
     except ValidationError:

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import partial
 
 import grpc
 from pipit._pb.pipit.fleet.v1 import fleet_pb2 as pb
@@ -21,10 +22,13 @@ from model_registry.fleet.devices import Devices
 from model_registry.fleet.hub import RegistryHub, device_key
 from model_registry.fleet.limits import check_report
 from model_registry.fleet.records import DeviceRecord, PinRecord
+from model_registry.fleet.rollouts import Rollouts, Wish, plain
+from model_registry.fleet.steward import shown
+from model_registry.pointer import Pointer
+from model_registry.promotions import check_reason
 from model_registry.versions import Versions
 
 SERVICE = pb.DESCRIPTOR.services_by_name["FleetService"].full_name
-_LONGEST_REASON = 1000
 _MOST_TASKS = 100
 _ANYBODY_KNOWN = frozenset(Role)
 _OPERATORS = frozenset({Role.OPERATOR})
@@ -35,6 +39,12 @@ _ROLES = {
     "RemoveDevice": _OPERATORS,
     "Pin": _OPERATORS,
     "Unpin": _OPERATORS,
+    "StartRollout": _OPERATORS,
+    "GetRollout": _ANYBODY_KNOWN,
+    "ListRollouts": _ANYBODY_KNOWN,
+    "PauseRollout": _OPERATORS,
+    "ResumeRollout": _OPERATORS,
+    "AbortRollout": _OPERATORS,
 }
 METHOD_ROLES = {f"/{SERVICE}/{method}": roles for method, roles in _ROLES.items()}
 """Who may call what, for AuthInterceptor."""
@@ -48,22 +58,29 @@ class FleetServicer(fleet_pb2_grpc.FleetServiceServicer):  # type: ignore[misc] 
         devices: Devices,
         versions: Versions,
         hub: RegistryHub,
+        rollouts: Rollouts,
+        stands: Callable[[str, str], Pointer],
         audit: AuditLog,
-        report_seconds: Callable[[str], float],
+        heard: Callable[[str], float],
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
-        """report_seconds: by environment, how often its devices are to report. now: an aware time."""
+        """stands: where an environment of a task points, by task and name. now: an aware time.
+
+        heard: called with its environment when a device has reported; gives the seconds until its next report.
+        """
         self._devices = devices
         self._versions = versions
         self._hub = hub
         self._audit = audit
-        self._report_seconds = report_seconds
+        self._rollouts = rollouts
+        self._stands = stands
+        self._heard = heard
         self._now = now
 
     def Report(self, request: pb.ReportRequest, context: grpc.ServicerContext) -> pb.ReportResponse:
         check_report(request)
         self._devices.report(from_proto(request, DeviceReport))
-        return pb.ReportResponse(next_seconds=self._report_seconds(request.environment))
+        return pb.ReportResponse(next_seconds=self._heard(request.environment))
 
     def ListDevices(self, request: pb.ListDevicesRequest, context: grpc.ServicerContext) -> pb.ListDevicesResponse:
         if request.environment:
@@ -94,7 +111,7 @@ class FleetServicer(fleet_pb2_grpc.FleetServiceServicer):  # type: ignore[misc] 
 
     def Pin(self, request: pb.PinRequest, context: grpc.ServicerContext) -> pb.PinResponse:
         caller().check_task(layout.check_task(request.task))
-        _check_reason(request.reason)
+        check_reason(request.reason)
         version = self._versions.get(request.task, request.version)
         before = _pinned(self._devices.record(request.device_id), request.task)
         subject = f"{request.device_id} to {request.version} of {request.task}"
@@ -116,16 +133,86 @@ class FleetServicer(fleet_pb2_grpc.FleetServiceServicer):  # type: ignore[misc] 
         self._tell(record)
         return pb.UnpinResponse()
 
+    def StartRollout(self, request: pb.StartRolloutRequest, context: grpc.ServicerContext) -> pb.StartRolloutResponse:
+        caller().check_task(layout.check_task(request.task))
+        before = shown(self._stands(request.task, request.environment))
+        subject = f"{request.environment} of {request.task} to {request.version}"
+        with self._audit.act(context, "start rollout", subject, before, request.reason) as act:
+            begun = self._rollouts.start(_wish(request), caller().name)
+            act.after = shown(begun.pointer)
+        opened = None if begun.moved_at_once else plain(begun.pointer)
+        return pb.StartRolloutResponse(
+            rollout=None if opened is None else to_proto(opened, pb.Rollout),
+            moved_at_once=begun.moved_at_once,
+            version=begun.pointer.version,
+            digest=begun.pointer.digest,
+            revision=begun.pointer.revision,
+            gates=[to_proto(gate, pb.Gate) for gate in begun.gates],
+        )
+
+    def GetRollout(self, request: pb.GetRolloutRequest, context: grpc.ServicerContext) -> pb.GetRolloutResponse:
+        caller().check_task(layout.check_task(request.task))
+        return to_proto(self._rollouts.get(request.task, request.environment, request.id), pb.GetRolloutResponse)
+
+    def ListRollouts(self, request: pb.ListRolloutsRequest, context: grpc.ServicerContext) -> pb.ListRolloutsResponse:
+        if request.task:
+            caller().check_task(layout.check_task(request.task))
+        if request.environment:
+            layout.check_environment(request.environment)
+        found = self._rollouts.list(request.task, request.environment, request.only_open, caller().may_ask)
+        return pb.ListRolloutsResponse(rollouts=[to_proto(rollout, pb.Rollout) for rollout in found])
+
+    def PauseRollout(self, request: pb.PauseRolloutRequest, context: grpc.ServicerContext) -> pb.PauseRolloutResponse:
+        pointer = self._changed(context, "pause rollout", request, self._rollouts.pause)
+        return pb.PauseRolloutResponse(rollout=to_proto(plain(pointer), pb.Rollout))
+
+    def ResumeRollout(
+        self, request: pb.ResumeRolloutRequest, context: grpc.ServicerContext
+    ) -> pb.ResumeRolloutResponse:
+        resume = partial(self._rollouts.resume, advance=request.advance)
+        pointer = self._changed(context, "resume rollout", request, resume)
+        return pb.ResumeRolloutResponse(rollout=to_proto(plain(pointer), pb.Rollout))
+
+    def AbortRollout(self, request: pb.AbortRolloutRequest, context: grpc.ServicerContext) -> pb.AbortRolloutResponse:
+        pointer = self._changed(context, "abort rollout", request, self._rollouts.abort)
+        return pb.AbortRolloutResponse(rollout=to_proto(plain(pointer), pb.Rollout))
+
+    def _changed(
+        self,
+        context: grpc.ServicerContext,
+        action: str,
+        request: pb.PauseRolloutRequest | pb.ResumeRolloutRequest | pb.AbortRolloutRequest,
+        change: Callable[[str, str, str, str], Pointer],
+    ) -> Pointer:
+        caller().check_task(layout.check_task(request.task))
+        before = shown(self._stands(request.task, request.environment))
+        subject = f"{request.environment} of {request.task}"
+        with self._audit.act(context, action, subject, before, request.reason) as act:
+            pointer = change(request.task, request.environment, caller().name, request.reason)
+            act.after = shown(pointer)
+        return pointer
+
     def _tell(self, record: DeviceRecord) -> None:
         self._hub.offer(device_key(record.device_id), record)
-
-
-def _check_reason(reason: str) -> None:
-    if len(reason) > _LONGEST_REASON:
-        raise InvalidInput(f"the reason has {len(reason)} characters; at most {_LONGEST_REASON} are kept")
 
 
 def _pinned(record: DeviceRecord, task: str) -> str:
     """In the audit log."""
     pin = record.pins.get(task)
     return pin.version if pin else ""
+
+
+def _wish(request: pb.StartRolloutRequest) -> Wish:
+    return Wish(
+        request.task,
+        request.version,
+        request.environment,
+        request.reason,
+        request.override_gates,
+        request.profile,
+        tuple(request.first),
+        request.when_silent,
+        request.supersede,
+        request.shadow,
+        request.expected_revision if request.HasField("expected_revision") else None,
+    )

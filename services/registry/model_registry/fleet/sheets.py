@@ -67,13 +67,28 @@ class Sheets:
         self._lock = threading.Lock()
         self._heard: dict[tuple[str, int], Heard] = {}
         self._watched: dict[str, Watched] = {}
-        self._followed = Followed(store, layout.FLEET, parsed, lambda one, other: True)
+        self._followed = Followed(store, layout.FLEET, parsed, lambda one, other: True, lambda key: key != self._key)
         self._others: dict[str, _Read] = {}
         self._etag: str | None = None
         self._changed = False
         self._reported: set[str] = set()
         self._written_at = -DAY
         self._pause = _SHORTEST_PAUSE_SECONDS
+        self._listening_since = clock()
+
+    @property
+    def processes(self) -> int:
+        """Of devices, how many reported to this copy in the last day."""
+        return len(self._heard)
+
+    @property
+    def listening_seconds(self) -> float:
+        """For how long this copy has heard whatever devices said to any copy."""
+        return self.clock() - self._listening_since
+
+    def interrupted(self) -> None:
+        """The store did not answer: what devices say to other copies is not heard now."""
+        self._listening_since = self.clock()
 
     def report(self, report: DeviceReport) -> None:
         """Takes a report; one that came late, after a newer one of its boot, changes nothing. Raises QueueFull."""
@@ -139,8 +154,6 @@ class Sheets:
         changed = set(self._followed.look())
         now, read = self.clock(), {}
         for key, sheet in self._followed.all().items():
-            if key == self._key:
-                continue
             before = self._others.get(key)
             if first:
                 age = max(0.0, (self._now() - sheet.written_at).total_seconds())

@@ -9,6 +9,8 @@ from typing import Annotated, Any
 from pipit.errors import InvalidInput
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from model_registry.rollouts.document import Profile, StageRecord, stages_of
+
 Share = Annotated[float, Field(ge=0.0, le=1.0)]
 Seconds = Annotated[float, Field(ge=0.0, allow_inf_nan=False)]
 Ratios = Annotated[tuple[Annotated[float, Field(gt=1.0, allow_inf_nan=False)], ...], Field(min_length=1)]
@@ -96,8 +98,14 @@ class Rules(BaseModel):
     """…but never sooner than this."""
     prefetch_seconds: Seconds = 120.0
     """How long devices after the first stage's are waited for while they fetch."""
+    stages: Mapping[Profile, Annotated[tuple[StageRecord, ...], Field(min_length=1)]] = {}
+    """Of a profile, in place of its own: `{"fast": [{"devices": 1, "bake_seconds": 60}, {"share": 1.0}]}`."""
     settle_seconds: Seconds = 1.0
     """The shortest time of a stage, so that what was counted before it does not decide it."""
+
+    def stages_of(self, profile: str) -> tuple[StageRecord, ...]:
+        """The stages of a rollout with that profile. Raises InvalidInput."""
+        return next((stages for name, stages in self.stages.items() if name == profile), ()) or stages_of(profile)
 
 
 class RuleBook(BaseModel):

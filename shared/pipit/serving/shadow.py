@@ -1,0 +1,109 @@
+"""A candidate answers beside the version that serves, on what it answered, and nobody waits for it.
+
+answer ──> queue ──a thread of its own, of low priority──> the candidate ──> counts, agreed or disagreed
+└──full, or somebody waits for a turn──> left out
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections import deque
+from collections.abc import Callable
+from contextlib import suppress
+
+from pipit.inputs.memory import Budget
+from pipit.logging import get_logger
+from pipit.metrics import Metrics
+from pipit.serving.counts import Counts, counts_of
+from pipit.serving.model import LoadedModel
+from pipit.serving.replay import Sample, answer_beside
+
+DEPTH = 4
+"""Inputs that wait at most: each holds its bytes, and what is late says nothing new."""
+_NICE = 10
+"""Of the thread; others have nearly all of the processor where they want it."""
+
+_log = get_logger(__name__)
+
+
+class Shadow:
+    """Of one task. Threads share it."""
+
+    def __init__(self, task: str, metrics: Metrics, memory: Budget, is_busy: Callable[[], bool]) -> None:
+        """memory: what is decoded counts to it. is_busy: whether somebody waits for a turn."""
+        self._task = task
+        self._answers = metrics.counter("pipit_shadow_answers_total")
+        self._disagreements = metrics.counter("pipit_shadow_disagreements_total")
+        self._memory = memory
+        self._is_busy = is_busy
+        self._changed = threading.Condition()
+        self._queue: deque[Sample] = deque()
+        self._model: LoadedModel | None = None
+        self._counts: Counts | None = None
+
+    def follow(self, model: LoadedModel | None) -> Counts | None:
+        """From now on this candidate answers beside; None: none does. Gives its counts.
+
+        The model may be retired afterwards: what runs holds a lease.
+        """
+        with self._changed:
+            if model is self._model:
+                return self._counts
+            self._queue.clear()
+            self._model, self._counts = model, None if model is None else counts_of(model)
+            self._changed.notify_all()
+            counts = self._counts
+        if model is not None and counts is not None:
+            name = f"shadow {self._task}"
+            threading.Thread(target=self._work, args=(model, counts), name=name, daemon=True).start()
+        return counts
+
+    @property
+    def is_on(self) -> bool:
+        """Whether a candidate answers beside."""
+        return self._model is not None
+
+    def offer(self, sample: Sample) -> None:
+        """Has the candidate answer it some time, or not at all; returns at once."""
+        if len(self._queue) >= DEPTH or self._is_busy():
+            return
+        with self._changed:
+            if self._model is not None and len(self._queue) < DEPTH:
+                self._queue.append(sample)
+                self._changed.notify()
+
+    def _work(self, model: LoadedModel, counts: Counts) -> None:
+        with suppress(OSError, AttributeError):
+            # Of this thread alone, on Linux.
+            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICE)
+        _log.info("shadow_began", task=self._task, version=model.identity.version)
+        answers = self._answers.labels(self._task, model.identity.version)
+        disagreements = self._disagreements.labels(self._task, model.identity.version)
+        while (sample := self._next(model)) is not None:
+            if not sample.suits(model):
+                continue
+            if not model.acquire():
+                break
+            try:
+                with self._memory.request():
+                    result = answer_beside(model, sample, counts)
+            finally:
+                model.release()
+            answers.inc(result != "failed")
+            disagreements.inc(result == "disagreed")
+        totals = counts.totals()
+        _log.info(
+            "shadow_ended",
+            task=self._task,
+            version=model.identity.version,
+            answered=totals.answered,
+            disagreed=totals.disagreed,
+            errors=dict(totals.errors),
+        )
+
+    def _next(self, model: LoadedModel) -> Sample | None:
+        """None: this model's time is over."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._model is not model or bool(self._queue))
+            return self._queue.popleft() if self._model is model else None
