@@ -51,7 +51,7 @@ def draw(seen: list[tuple[datetime, RolloutView]], title: str) -> str:
     with Path("/dev/null").open("w") as nowhere:
         console = Console(record=True, width=COLUMNS, file=nowhere, force_terminal=True, color_system="truecolor")
         for at, view in (running, seen[-1]):
-            console.print(table_of(view, at), highlight=False)
+            console.print(table_of(view, at, brief=True), highlight=False)
         console.print(outcome(seen[-1][1].rollout), highlight=False)
         return _FONTS.sub("", console.export_svg(title=title, theme=THEME))
 

@@ -88,7 +88,7 @@ def show(views: Iterator[RolloutView], *, json: bool = False) -> RolloutView:
                 changed = last is None or what_matters(last) != what_matters(view)
                 last = view
                 if live is not None:
-                    live.update(table_of(view, datetime.now(UTC)))
+                    live.update(table_of(view, datetime.now(UTC), brief=True))
                 elif changed and json:
                     print_json_line(plain_view(view))
                 elif changed:

@@ -18,7 +18,7 @@ from model_registry.rollouts.order import reached
 from model_registry.rollouts.rules import evidence_of
 
 _GIVES_UP_SECONDS = 600.0
-"""A device that is not back by then is counted in no time to roll back; its lane shows it."""
+"""A device that is not back by then is waited for no more: that time is counted, which raises an alert."""
 
 
 Series = dict[tuple[str, ...], float]
@@ -63,14 +63,17 @@ class Gauges:
         self._last = _Shown(metrics.gauge("pipit_rollout_last_verdict_info"))
         self._reports = _Shown(metrics.gauge("pipit_device_last_report_seconds"))
         self._online = metrics.gauge("pipit_registry_devices")
+        self._moves = metrics.counter("pipit_registry_moves_total")
         self._verdicts = metrics.counter("pipit_rollout_verdicts_total")
         self._to_fleet = metrics.histogram("pipit_rollout_time_to_fleet_seconds")
         self._back = metrics.histogram("pipit_rollback_seconds")
         self._going_back: dict[str, tuple[Pointer, RolloutRecord, float]] = {}
 
     def moved(self, before: Pointer, after: Pointer) -> None:
-        """Counts what this copy wrote: verdicts, and how long it took."""
+        """Counts what this copy wrote: moves, verdicts, and how long it took."""
         place, ended = (after.task, after.name), after.last_rollout
+        for move in after.history[len(before.history) :]:
+            self._moves.labels(*place, move.action).inc()
         if ended is not None and (before.last_rollout is None or before.last_rollout.id != ended.id):
             self._count(place, ended.verdict)
             if ended.state == "succeeded" and ended.ended_at is not None:
@@ -130,11 +133,9 @@ class Gauges:
             seats = {seat.device_id: seat for seat in self._rollouts.view(pointer, rollout).seats}
             there = [seats[name] for name in reached(rollout) if seats[name].reachable]
             passed = self._clock() - since
-            if all(seat.serves(rollout.from_version) for seat in there):
+            if passed >= _GIVES_UP_SECONDS or all(seat.serves(rollout.from_version) for seat in there):
                 self._back.labels(pointer.task, pointer.name).observe(passed)
-            elif passed < _GIVES_UP_SECONDS:
-                continue
-            del self._going_back[identity]
+                del self._going_back[identity]
 
     def _count(self, place: tuple[str, str], verdict: VerdictRecord | None) -> None:
         if verdict is not None:
