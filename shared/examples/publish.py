@@ -9,6 +9,7 @@ from pathlib import Path
 
 from pipit.bundle.signing import load_private_key, sign
 from pipit.errors import GatesFailed
+from pipit.fleet import FleetClient
 from pipit.registry import RegistryClient
 
 parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -28,7 +29,11 @@ with RegistryClient(options.registry) as registry:
     print(f"{version.task} {version.version}: {'published' if published.created else 'was there, the same'}")
     if options.environment:
         try:
-            registry.promote(version.task, version.version, options.environment, reason=options.reason)
+            with FleetClient(options.registry) as fleet:
+                started = fleet.start_rollout(version.task, version.version, options.environment, reason=options.reason)
         except GatesFailed as refusal:
             sys.exit(f"not promoted: {refusal}")
-        print(f"{options.environment} points to {version.version}")
+        if started.rollout is None:
+            print(f"{options.environment} points to {version.version}")
+        else:
+            print(f"{options.environment} is on its way to {version.version}, one device first")

@@ -8,7 +8,7 @@
     ├── Unavailable                 UNAVAILABLE          loading, draining, or a server that can't be reached
     ├── AlreadyExists               ALREADY_EXISTS       the version stands with other content
     ├── GatesFailed                 FAILED_PRECONDITION  a promotion that quality gates forbid
-    ├── RolloutOpen             FAILED_PRECONDITION  another rollout of the environment is under way
+    ├── RolloutOpen                 FAILED_PRECONDITION  another rollout of the environment is under way
     ├── Conflict                    ABORTED              a lost race: somebody else wrote first
     ├── IntegrityError              DATA_LOSS            digest or signature does not match
     │   └── UntrustedSignature      DATA_LOSS            nobody who is trusted signed; to try again is of no use

@@ -121,6 +121,19 @@ def test_a_second_demo_trains_nothing_anew(first: Any, state: Path) -> None:
     assert left_running(state) == []
 
 
+def test_a_bad_version_stops_itself(first: Any, state: Path) -> None:
+    stopped = run(command(state, "--each", "1", "--rollout"))["rollout"]
+    assert (stopped["version"], stopped["rule"]) == ("1.0.1-mislabelled", "feedback")
+    # Seen on the first device alone, of three.
+    assert len(stopped["reached"]) == 1
+    assert 0 < sum(stopped["reached"].values()) < stopped["asked"]
+    assert stopped["failed"] == 0
+    moves = json.loads((state / "registry" / "models" / TASK / "environments" / "production.json").read_text())
+    assert (moves["version"], moves["rollout"]) == ("1.0.0", None)
+    assert stopped["sentence"] in json.dumps(moves, ensure_ascii=False)
+    assert left_running(state) == []
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_an_interrupted_demo_leaves_nothing_running(
     first: Any, state: Path, number: signal.Signals, popen: Callable[..., Any]

@@ -86,7 +86,6 @@ class RegistryServicer(registry_pb2_grpc.RegistryServiceServicer):  # type: igno
         self._transfers = transfers
         self._audit = audit
         self._published = metrics.counter("pipit_registry_published_total")
-        self._moves = metrics.counter("pipit_registry_moves_total")
 
     def PreparePublish(
         self, request: pb.PreparePublishRequest, context: grpc.ServicerContext
@@ -146,7 +145,6 @@ class RegistryServicer(registry_pb2_grpc.RegistryServiceServicer):  # type: igno
                 request.newer_than,
             )
             act.after = _shown(promotion.environment)
-        self._moved(promotion.environment, "promote")
         return pb.PromoteResponse(
             environment=wire.environment_to_proto(promotion.environment),
             gates=[wire.gate_to_proto(gate) for gate in promotion.gates],
@@ -159,7 +157,6 @@ class RegistryServicer(registry_pb2_grpc.RegistryServiceServicer):  # type: igno
         with self._audit.act(context, "rollback", subject, before, request.reason) as act:
             environment = self._environments.rollback(request.task, request.environment, caller().name, request.reason)
             act.after = _shown(environment)
-        self._moved(environment, "rollback")
         return pb.RollbackResponse(environment=wire.environment_to_proto(environment))
 
     def Resolve(self, request: pb.ResolveRequest, context: grpc.ServicerContext) -> pb.ResolveResponse:
@@ -186,7 +183,8 @@ class RegistryServicer(registry_pb2_grpc.RegistryServiceServicer):  # type: igno
         # Whose signatures are good a device has to know before it is told of a bundle; its pins, before of a version.
         keys = [KEYS] * request.keys + ([device_key(device)] if device else [])
         keys += [(task, request.environment) for task in request.tasks]
-        view = DeviceView(self._devices.record(device) if device else None)
+        record = self._devices.record(device) if device else None
+        view = DeviceView(record, record.token if record is not None and caller().device else "")
         self._hub.watch(
             keys,
             context,
@@ -239,9 +237,6 @@ class RegistryServicer(registry_pb2_grpc.RegistryServiceServicer):  # type: igno
             act.after = f"revision {keys.revision}"
         self._hub.offer(KEYS, keys)
         return pb.RevokeKeyResponse(keys=wire.keys_to_proto(keys))
-
-    def _moved(self, environment: Environment, action: str) -> None:
-        self._moves.labels(environment.task, environment.name, action).inc()
 
 
 def _shown(environment: Environment) -> str:

@@ -11,7 +11,7 @@ from rich.markup import escape
 from pipit.cli.app import App, help_text
 from pipit.cli.durations import ago, duration
 from pipit.cli.output import JsonOption, console, print_json, print_line, print_table
-from pipit.cli.promote import EnvironmentArgument, ReasonOption, TaskArgument
+from pipit.cli.promote import EnvironmentArgument, ReasonOption, TaskArgument, promote
 from pipit.cli.registry import RegistryOption, connected_fleet
 from pipit.cli.rollout_follow import TimeoutOption, end, follow, how_to_follow, outcome, plain_view, show
 from pipit.cli.rollout_view import plan, position, table_of
@@ -25,6 +25,15 @@ First every device fetches the version and proves it, without a change. Then one
 all. Each stage is watched by what the devices answer, and a version that is worse goes back by itself.
 """
 app = App(no_args_is_help=True, help=help_text(_HELP))
+
+
+_START = """Begin one: the same as `pipit promote`, with the same options.
+
+For example:
+  pipit rollout start TASK 1.2.0
+  pipit rollout start TASK 1.2.0 --profile ab --shadow
+"""
+app.command("start", help=help_text(_START))(promote)
 
 
 @app.command()

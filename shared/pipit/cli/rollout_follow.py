@@ -88,11 +88,12 @@ def show(views: Iterator[RolloutView], *, json: bool = False) -> RolloutView:
                 changed = last is None or what_matters(last) != what_matters(view)
                 last = view
                 if live is not None:
-                    live.update(table_of(view, datetime.now(UTC)))
+                    live.update(table_of(view, datetime.now(UTC), brief=True))
                 elif changed and json:
                     print_json_line(plain_view(view))
                 elif changed:
-                    print_line(escape(f"{datetime.now().astimezone():%H:%M:%S} {line_of(view)}"))
+                    # One line, however long.
+                    typer.echo(f"{datetime.now().astimezone():%H:%M:%S} {line_of(view)}")
         except KeyboardInterrupt:
             if last is not None and last.rollout.is_open:
                 say(f"pipit: the rollout goes on without you; {how_to_follow(last.rollout)}")

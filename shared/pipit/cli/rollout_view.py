@@ -99,14 +99,14 @@ def lanes_by_stage(view: RolloutView) -> list[tuple[str, str, tuple[Lane, ...]]]
     return rows
 
 
-def table_of(view: RolloutView, now: datetime) -> RenderableType:
-    """All of it, for a terminal that is drawn over again."""
+def table_of(view: RolloutView, now: datetime, *, brief: bool = False) -> RenderableType:
+    """All of it but how it ended. brief: a line a rule, for a terminal that is drawn over again."""
     parts: list[RenderableType] = [_head(view.rollout, now), _stages(view)]
     if view.evidence:
-        parts.append(evidence_table(view.evidence))
+        parts.append(evidence_table(view.evidence, brief=brief))
     if view.comparisons:
         parts.append(comparison_table(view))
-    if view.explanation:
+    if view.explanation and view.rollout.is_open:
         parts += [Text(printable(view.explanation)), Text()]
     return Group(*parts)
 
@@ -139,7 +139,7 @@ def _head(rollout: Rollout, now: datetime) -> Text:
     )
     if rollout.reason:
         head.append(f": {printable(rollout.reason, lines=False)}")
-    return head.append(f"   {rollout.id}\n", style="dim")
+    return head.append(f"   {rollout.id}", style="dim")
 
 
 def _stages(view: RolloutView) -> Table:
@@ -151,8 +151,8 @@ def _stages(view: RolloutView) -> Table:
     for mark, name, lanes in lanes_by_stage(view):
         there = sum(lane.lane in wanted for lane in lanes)
         colour = "cyan" if prefetching else "green"
-        bar = _bar(there, len(lanes), colour) if name not in ("pinned", "came later") else ""
-        table.add_row(mark, name, bar, _devices(lanes))
+        bar = _bar(there, len(lanes), colour) if lanes and name not in ("pinned", "came later") else ""
+        table.add_row(mark, name, bar, _devices(lanes) if lanes else Text("no more devices", style="dim"))
     return table
 
 
@@ -183,17 +183,23 @@ def _counted(lanes: Sequence[Lane]) -> dict[str, int]:
     return {lane: counts[lane] for lane in (*known, *sorted(set(counts) - set(_LANES)))}
 
 
-def evidence_table(evidence: Sequence[Evidence]) -> Table:
-    """One row a rule: how far it is from its limit."""
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for name in ("rule", "", "of its limit", "then", "what it sees"):
-        table.add_column(name, overflow="fold")
+def evidence_table(evidence: Sequence[Evidence], *, brief: bool = False) -> Table:
+    """One row a rule: how far it is from its limit. brief: sentences that are too long are cut."""
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, expand=brief)
+    for name in ("rule", "", "of its limit", "then"):
+        table.add_column(name, no_wrap=True)
+    table.add_column(
+        "what it sees", overflow="ellipsis" if brief else "fold", no_wrap=brief, ratio=1 if brief else None
+    )
     for one in evidence:
         share = one.value / one.limit if one.limit > 0 else float(one.fires)
         colour = "red" if one.fires else "yellow" if share >= 0.5 else "green"
-        then = Text(f"{one.then}!" if one.fires else one.then, style="bold red" if one.fires else "dim")
+        then = "stop" if one.then == "abort" else one.then
+        then_shown = Text(f"{then}!" if one.fires else then, style="bold red" if one.fires else "dim")
         said = Text(printable(one.sentence, lines=False))
-        table.add_row(printable(one.rule), _bar(share, 1.0, colour), f"{one.value:.3g} of {one.limit:g}", then, said)
+        table.add_row(
+            printable(one.rule), _bar(share, 1.0, colour), f"{one.value:.3g} of {one.limit:.3g}", then_shown, said
+        )
     return table
 
 

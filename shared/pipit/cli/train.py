@@ -20,12 +20,10 @@ from pipit.cli.outcomes import plain_outcomes, show_outcomes
 from pipit.cli.output import JsonOption, print_json, print_line, say
 from pipit.cli.registry import connected, print_gates
 from pipit.cli.settings import CliSettings
-from pipit.cli.signing import publish_signed
+from pipit.cli.train_promote import Sent, send
 from pipit.cli.train_report import begin_report, write_train_report
 from pipit.cli.training import open_trainer, parse_overrides, published_versions, recipe_path, run_training
-from pipit.errors import GatesFailed, InvalidInput
-from pipit.registry import RegistryClient
-from pipit.registry.types import Version
+from pipit.errors import GatesFailed, InvalidInput, RolloutOpen
 from pipit.settings import load_settings
 from pipit.training.data_manifest import manifest_path, settle_manifest
 from pipit.training.distributed import Worker, read_worker
@@ -66,7 +64,8 @@ def train(
         bool, typer.Option("--publish", help="Number it after the registry's newest, and send it.")
     ] = False,
     promote: Annotated[
-        str, typer.Option(metavar="ENVIRONMENT", help="With --publish: point this environment to it, if gates pass.")
+        str,
+        typer.Option(metavar="ENVIRONMENT", help="With --publish: lead this environment to it, as pipit promote does."),
     ] = "",
     allow_synthetic: Annotated[
         bool, typer.Option("--allow-synthetic", help="With --promote: also what SYNTHETIC data made, if gates pass.")
@@ -134,22 +133,20 @@ def train(
     ended = _Ended(run.folder, trainer.recipe, outcomes, bundle, report)
     if not json:
         ended.show()
-    failure = ended.refusal() if require_gates else None
+    failure: GatesFailed | RolloutOpen | None = ended.refusal() if require_gates else None
     ended.tell("It was not published." if failure is None else "It fails its gates, so it was not published.")
-    sent = None
+    sent: Sent | None = None
     if publish and bundle is not None and failure is None:
-        with connected(registry) as client:
-            sent = publish_signed(client, bundle.path, settings).version
-            reason = f"trained by recipe {trainer.recipe.name}"
-            allowed = allow_synthetic and bool(bundle.manifest.lineage.synthetic)
-            failure = _promote(client, sent, promote, reason, allowed) if promote else None
-        ended.tell(_sent_sentence(sent, promote, failure))
+        reason = f"trained by recipe {trainer.recipe.name}"
+        sent = send(bundle, settings, registry, promote, reason, allow_synthetic=allow_synthetic)
+        failure = sent.refusal
+        ended.tell(sent.sentence)
     if json:
-        moved = promote if promote and sent is not None and failure is None else None
         steps = {"run": run.folder, "steps": plain_outcomes(outcomes), "bundle": folder, "gates": ended.gates}
-        print_json({**steps, "published": sent is not None, "promoted": moved})
+        became = sent.plain if sent is not None else {"promoted": None, "rollout": None}
+        print_json({**steps, "published": sent is not None, **became})
     elif sent is not None:
-        _show_sent(sent, promote, failure)
+        sent.show()
     elif require_gates:
         print_gates(ended.gates)
     if not json and bundle is not None and sent is None and failure is None:
@@ -211,40 +208,6 @@ def _help(trainer: Trainer, runs: Path, worker: Worker, until: str, json: bool) 
         return
     show_outcomes(outcomes)
     print_line(f"worker {worker.index} of {worker.count} has done its part; the chief, worker 0, does the rest")
-
-
-def _promote(
-    client: RegistryClient, version: Version, environment: str, reason: str, allowed: bool
-) -> GatesFailed | None:
-    """Points the environment to the version; gives the refusal if its gates fail.
-
-    allowed: it is synthetic, and may be promoted all the same; gates that fail are not overridden by that.
-    """
-    try:
-        client.promote(version.task, version.version, environment, reason=reason)
-    except GatesFailed as error:
-        if not allowed or not version.gates_passed:
-            return error
-        told = f"{reason}; from SYNTHETIC data, by --allow-synthetic"
-        client.promote(version.task, version.version, environment, reason=told, override_gates=True)
-    return None
-
-
-def _sent_sentence(version: Version, environment: str, failure: GatesFailed | None) -> str:
-    if environment and failure is None:
-        return f"Published as version {version.version}, and {environment} was pointed to it."
-    promote = f"`pipit promote {version.task} {version.version} staging`"
-    return f"Published as version {version.version}, and not promoted; {promote} does that."
-
-
-def _show_sent(version: Version, environment: str, failure: GatesFailed | None) -> None:
-    print_gates(version.gates)
-    if failure is not None:
-        print_line(f"published {version.task} {version.version}, but not promoted")
-    elif environment:
-        print_line(f"{environment} of {version.task} points to [bold]{version.version}[/bold]")
-    else:
-        print_line(f"next: pipit promote {version.task} {version.version} staging")
 
 
 def _signing_key(settings: CliSettings) -> Ed25519PrivateKey | None:

@@ -163,9 +163,9 @@ class LoadedVersions:
             self._tell(self._on_change, identity.version)
 
     def close(self, model: LoadedModel) -> None:
-        """Of what never answered."""
+        """Of what never answered. It is freed with its last lease, which a replay may hold still."""
         self._leave_trial(model)
-        self._tell(model.close, model.identity.version)
+        self.replaced.add(model, nothing)
 
     def free_drained(self) -> None:
         """Frees what nobody holds any more."""

@@ -56,7 +56,7 @@ def names_of_all_commands() -> list[tuple[str, ...]]:
         ("keys", "gallery"),
         *(("faces", name) for name in ("enrol", "check", "list", "forget", "export")),
         *(("faces", name) for name in ("unknown", "name", "ignore", "not", "reembed")),
-        *(("rollout", name) for name in ("watch", "explain", "list", "pause", "resume", "abort")),
+        *(("rollout", name) for name in ("start", "watch", "explain", "list", "pause", "resume", "abort")),
         *(("devices", name) for name in ("list", "show", "add", "remove")),
         *((name,) for name in PipitGroup.lazy if name not in ("data", "keys", "faces", "rollout")),
     ]

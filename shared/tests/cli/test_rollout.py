@@ -221,8 +221,23 @@ def test_the_table_shows_devices_by_stage_and_how_far_each_rule_is() -> None:
     assert f"done 1 device {'━' * 16} pi-7 serving (64 answered)" in lines
     assert f"now 40 % {'━' * 16} pi-2 serving (64 answered)" in lines
     assert "all pi-4 prefetched, pi-1 prefetched, pi-9 prefetched" in lines
-    assert "errors 2.5 of 100 abort 0 of 64 failed on pi-7, 0 of 240 elsewhere" in lines
-    assert f"errors {'━' * 16} 131 of 100 abort! 12 of 40 failed on pi-7" in " ".join(drawn(BACK).split())
+    assert "errors 2.5 of 100 stop 0 of 64 failed on pi-7, 0 of 240 elsewhere" in lines
+    assert f"errors {'━' * 16} 131 of 100 stop! 12 of 40 failed on pi-7" in " ".join(drawn(BACK).split())
+
+
+def test_what_is_drawn_over_again_has_a_line_a_rule() -> None:
+    long = replace(FIRST, evidence=(replace(ERRORS, sentence="so much " * 40),))
+    with (console := Console(width=100, color_system=None)).capture() as captured:
+        console.print(table_of(long, BEGAN, brief=True))
+    assert len(captured.get().splitlines()) == len(drawn(FIRST).splitlines())
+    assert captured.get().count("…") == 1
+    assert " ".join(drawn(long, 100).split()).count("so much") == 40
+
+
+def test_a_stage_that_adds_nobody_says_so() -> None:
+    few = view(rollout(order=ORDER[:2], canaries=ORDER[:1]), lanes("pi-7")[:2])
+    assert [[lane.device_id for lane in inside] for _, _, inside in lanes_by_stage(few)] == [["pi-7"], [], ["pi-2"]]
+    assert "40 % no more devices" in " ".join(drawn(few).split())
 
 
 def test_of_many_devices_it_names_those_in_trouble() -> None:

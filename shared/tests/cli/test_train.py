@@ -10,6 +10,7 @@ from pipit.bundle import open_bundle
 from pipit.cli.exit_codes import ExitCode
 from pipit.data.synthetic import MARK, synthetic_among
 from pipit.errors import NotFound
+from pipit.fleet import DeviceReport, FleetClient, State, TaskReport
 from pipit.registry import RegistryClient
 
 TASK = "test.loudness"
@@ -172,6 +173,26 @@ def test_promotes_what_passes_its_gates(train: Any, registry: str) -> None:
     with RegistryClient(registry) as client:
         (move,) = client.history(TASK, "staging")
         assert (move.to_version, move.reason, move.gates_overridden) == ("1.0.0", "trained by recipe plain", False)
+
+
+def test_leads_the_devices_that_follow_to_what_it_promotes(train: Any, registry: str, make_bundle: Any) -> None:
+    arguments = ("train", "--publish", "--promote", "staging", "--registry", registry)
+    with RegistryClient(registry) as client, FleetClient(registry) as fleet:
+        client.publish(make_bundle("1.0.0").path)
+        client.promote(TASK, "1.0.0", "staging")
+        serves = TaskReport(TASK, "1.0.0", 1, "1.0.0", "", State.SERVING)
+        fleet.report(DeviceReport("pi-7", "boot", 1, "staging", tasks=(serves,)))
+        called = train(*arguments, "--json").json()
+        assert (called["published"], called["promoted"], called["rollout"]["to_version"]) == (True, None, "1.1.0")
+        shown = train(*arguments)
+        # Another one is under way: it is published, and waits for somebody.
+        assert shown.code == ExitCode.CONFLICT
+        assert f"published {TASK} 1.1.0, but not promoted" in shown.out
+        fleet.abort_rollout(TASK, "staging")
+        again = train(*arguments)
+        assert f"staging of {TASK} is on its way from 1.0.0 to 1.1.0, over 1 device: 1 device for 15 s" in again.out
+        assert f"pipit rollout watch {TASK} staging shows it" in again.out
+        assert client.resolve(TASK, "staging").version == "1.0.0"
 
 
 def test_does_not_promote_what_fails_its_gates(train: Any, registry: str) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import shutil
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -58,7 +59,7 @@ class Copy:
             return clock.date() + wrong
 
         self.name = name
-        self.store = store
+        self.clock = clock
         self.metrics = Metrics("registry")
         versions = Versions(store)
         self.environments = Environments(store, versions, StoredGalleries(store), now)
@@ -141,25 +142,29 @@ class Actor:
 
 @dataclass
 class Fleet:
-    """Devices that report each second, each to any copy."""
+    """Devices that report each second, each to any copy. pool: None: the copies do their rounds one after the other."""
 
     clock: Clock
     actors: list[Actor]
+    pool: ThreadPoolExecutor | None = None
     dice: random.Random = field(default_factory=lambda: random.Random(7))
 
-    def second(self, *copies: Copy) -> None:
-        """Every device reports, then every copy does its round."""
-        self.clock.seconds += 1
+    def second(self, *copies: Copy, step: float = 1.0) -> None:
+        """Some time passes, every device reports, then every copy does its round."""
+        self.clock.seconds += step
         for actor in self.actors:
             copy = self.dice.choice(copies)
             copy.sheets.report(actor.report(copy.pointer))
-        for copy in copies:
-            copy.round()
+        if self.pool is None:
+            for copy in copies:
+                copy.round()
+        else:
+            list(self.pool.map(Copy.round, copies))
 
-    def until_over(self, *copies: Copy) -> Pointer:
+    def until_over(self, *copies: Copy, step: float = 1.0) -> Pointer:
         """Until no rollout is open."""
         for _ in range(200):
-            self.second(*copies)
+            self.second(*copies, step=step)
             if copies[0].pointer.rollout is None:
                 return copies[0].pointer
         pytest.fail(f"it never ended: {copies[0].rollouts.get(*PLACE, '').explanation}")
@@ -170,25 +175,32 @@ def clock() -> Clock:
     return Clock()
 
 
+@pytest.fixture(scope="session")
+def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the store of `published` lies once it was made."""
+    return tmp_path_factory.mktemp("published") / "store"
+
+
 @pytest.fixture
 def published(
+    template: Path,
     start: Callable[..., RegistryServer],
     connect: Callable[..., RegistryClient],
     make_bundle: Callable[..., Bundle],
     tmp_path: Path,
 ) -> Callable[[], LocalStore]:
     """A fresh store each time, with 1.0.0 in production, and 2.0.0 and 3.0.0 published."""
-    server = start(store=tmp_path / "published")
-    with connect(server) as client:
-        for version in ("1.0.0", "2.0.0", "3.0.0"):
-            client.publish(make_bundle(version, version.encode()).path)
-        client.promote(*PLACE[:1], "1.0.0", PLACE[1])
-    server.stop(0)
-    shutil.rmtree(tmp_path / "published" / "fleet", ignore_errors=True)
+    if not template.exists():
+        server = start(store=template)
+        with connect(server) as client:
+            for version in ("1.0.0", "2.0.0", "3.0.0"):
+                client.publish(make_bundle(version, version.encode()).path)
+            client.promote(TASK, "1.0.0", "production")
+        server.stop(0)
 
     def fresh() -> LocalStore:
         folder = tmp_path / f"store-{len(list(tmp_path.glob('store-*')))}"
-        shutil.copytree(tmp_path / "published", folder)
+        shutil.copytree(template, folder)
         return LocalStore(folder)
 
     return fresh

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from pipit.bundle import Manifest
 from pipit.errors import NotFound
 from pipit.training.run import Run
 from pipit.training.sides import ITEMS_FILE
@@ -21,6 +22,11 @@ class Clip:
 
     path: Path
     category: str
+
+    def expected(self, manifest: Manifest) -> str:
+        """The label that it stands for in this bundle; the background, where it is none of them."""
+        background = manifest.decision.background
+        return self.category if self.category in manifest.labels or background is None else background
 
 
 def unseen_clips(run: Run, trainer: Trainer, labels: Sequence[str], each: int) -> list[Clip]:

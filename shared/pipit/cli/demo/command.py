@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated
 
@@ -10,12 +11,14 @@ import typer
 from rich.markup import escape
 
 from pipit.cli.demo.processes import terminated_like_interrupted
-from pipit.cli.demo.result import DemoResult
+from pipit.cli.demo.result import DemoResult, RolloutResult
 from pipit.cli.demo.run import DemoOptions, run_demo
 from pipit.cli.output import JsonOption, mark, plain, print_json, print_line, print_table
 from pipit.cli.registry import print_gates
+from pipit.cli.rollout_follow import show
 from pipit.cli.settings import CliSettings
 from pipit.cli.training import parse_overrides
+from pipit.fleet import RolloutView
 from pipit.settings import load_settings
 from pipit.training.progress import RichProgress
 
@@ -36,6 +39,9 @@ def demo(
     set_: Annotated[
         list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change a value of the recipe.")
     ] = None,
+    rollout: Annotated[
+        bool, typer.Option("--rollout", help="In the end promote a bad version to three servers, and see it stopped.")
+    ] = False,
     each: Annotated[int, typer.Option(min=1, help="Clips of each class to classify.")] = 2,
     serve_python: Annotated[
         Path, typer.Option(help="Interpreter of the environment that serves. (default: this one)")
@@ -57,6 +63,7 @@ def demo(
     For example:
       pipit demo
       pipit demo --synthetic --json | jq .right
+      pipit demo --rollout
     """
     settings = load_settings(CliSettings)
     options = DemoOptions(
@@ -69,13 +76,19 @@ def demo(
         serve_python=serve_python,
         registry_python=registry_python,
         each=each,
+        rollout=rollout,
     )
     with terminated_like_interrupted():
-        result = run_demo(options, RichProgress())
+        result = run_demo(options, RichProgress(), _last if json else show)
     if json:
         print_json({**plain(result), "right": result.right})
     else:
         _show(result, options, shell)
+
+
+def _last(views: Iterator[RolloutView]) -> RolloutView:
+    *_, last = views
+    return last
 
 
 def _show(result: DemoResult, options: DemoOptions, shell: str) -> None:
@@ -105,11 +118,26 @@ def _show(result: DemoResult, options: DemoOptions, shell: str) -> None:
         f"[bold]{result.right} of {len(result.answers)} right[/bold]: an alarm is detected where there is one, "
         "and none where there is none. These are a few clips; the report measures"
     )
+    if result.rollout is not None:
+        _show_rollout(result.rollout, result.version)
     took = ", ".join(f"{act} {seconds:.1f} s" for act, seconds in result.seconds.items())
     print_line(f"took {sum(result.seconds.values()):.0f} s: {took}")
     print_line(f"report: {escape(_short(result.bundle / 'report'))}")
     for line in next_steps(result, options, shell):
         print_line(escape(line))
+
+
+def _show_rollout(rollout: RolloutResult, version: str) -> None:
+    reached = ", ".join(f"{count} by {device}" for device, count in rollout.reached.items())
+    print_line(f"[bold red]{escape(rollout.version)} was stopped by the rule {escape(rollout.rule)}[/bold red]")
+    print_line(f"  {escape(rollout.sentence)}")
+    back = f"{rollout.seconds_back:g} s later" if rollout.seconds_back else "from then on"
+    print_line(
+        f"  {rollout.seconds:g} s after it was promoted; {back} every device answered with {escape(version)} again"
+    )
+    given = sum(rollout.reached.values())
+    print_line(f"  {given} of {rollout.asked} answers were given with it{f': {escape(reached)}' if reached else ''}")
+    print_line(f"  {rollout.failed} questions failed")
 
 
 def shorten(name: str, longest: int) -> str:

@@ -26,8 +26,29 @@ class AnsweredClip:
 
 
 @dataclass(frozen=True, slots=True)
+class RolloutResult:
+    """How a bad version was stopped. rule, sentence: what stopped it. seconds: from its promotion to the stop.
+
+    seconds_back: from the stop until no device answered with it any more. reached: how many answers it gave, by device.
+    asked, failed: questions to all devices meanwhile.
+    """
+
+    version: str
+    rule: str
+    sentence: str
+    seconds: float
+    seconds_back: float
+    reached: Mapping[str, int]
+    asked: int
+    failed: int
+
+
+@dataclass(frozen=True, slots=True)
 class DemoResult:
-    """synthetic: trained on what a program made. trained_on: in words. seconds: of each act, by name."""
+    """synthetic: trained on what a program made. trained_on: in words. seconds: of each act, by name.
+
+    rollout: None: it was not asked for.
+    """
 
     synthetic: bool
     trained_on: str
@@ -42,6 +63,7 @@ class DemoResult:
     answers: tuple[AnsweredClip, ...]
     bundle: Path
     seconds: Mapping[str, float]
+    rollout: RolloutResult | None = None
 
     @property
     def right(self) -> int:

@@ -1,6 +1,6 @@
 """The acts of the demo, one after the other.
 
-    data -> train -> registry -> publish, promote -> server -> classify
+    data -> train -> registry -> publish, promote -> server -> classify [-> rollout]
 
 What training made stays in the state folder, so that a second demo begins with the registry.
 """
@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,14 +20,16 @@ from pipit.bundle import Bundle, open_bundle
 from pipit.cli.demo.clips import Clip, unseen_clips
 from pipit.cli.demo.processes import Servers, free_port, wait_until_serving
 from pipit.cli.demo.result import AnsweredClip, DemoResult
+from pipit.cli.demo.rollout import DEVICES, run_rollout
 from pipit.cli.demo.subject import Subject, choose_subject
 from pipit.cli.settings import CliSettings
 from pipit.cli.signing import make_key, publish_signed
 from pipit.cli.training import published_versions, run_training
 from pipit.client import Answer, Client
 from pipit.errors import GatesFailed, Unavailable
+from pipit.fleet import FleetClient, RolloutView
 from pipit.registry import RegistryClient
-from pipit.registry.types import Promotion
+from pipit.registry.types import GateResult
 from pipit.training.progress import Progress
 from pipit.training.run import open_run
 from pipit.types import said
@@ -43,6 +46,7 @@ class DemoOptions:
     task: empty for the one that is installed. synthetic: take synthesised data though there are real ones. recipe:
     empty for one that fits the data.
     serve_python, registry_python: interpreters of those environments. each: clips of each class to classify.
+    rollout: at the end a bad version is promoted, and stops itself.
     """
 
     task: str
@@ -54,9 +58,14 @@ class DemoOptions:
     serve_python: Path = Path(sys.executable)
     registry_python: Path = Path(sys.executable)
     each: int = 2
+    rollout: bool = False
 
 
-def run_demo(options: DemoOptions, progress: Progress) -> DemoResult:
+Show = Callable[[Iterator[RolloutView]], RolloutView]
+"""Takes what can be seen of a rollout, until it has ended; gives the last."""
+
+
+def run_demo(options: DemoOptions, progress: Progress, show: Show) -> DemoResult:
     """Runs every act and ends every process that it started. Raises what goes wrong in any of them."""
     stopwatch = _Stopwatch()
     with stopwatch.time("data"):
@@ -71,14 +80,24 @@ def run_demo(options: DemoOptions, progress: Progress) -> DemoResult:
         with stopwatch.time("train"):
             bundle, clips = _train(options, subject, registry, progress)
         with stopwatch.time("publish and promote"):
-            promotion, overridden = _publish(bundle, registry, subject, options.state / "signing.pem")
+            gates, overridden = _publish(bundle, registry, subject, options.state / "signing.pem")
         progress.say(f"registry: {bundle.manifest.name} published, {_ENVIRONMENT} points to it")
         with stopwatch.time("start the server"):
-            server = _start_server(servers, options, subject.task, registry)
+            server = _start_servers(servers, options, subject.task, registry, DEVICES[:1])[DEVICES[0]]
             _wait_for_bundle(server, bundle.digest)
         progress.say(f"server: SERVING at {server}, with {options.serve_python}")
         with stopwatch.time("classify"):
             answers, variant = _classify(server, subject.task, bundle, clips)
+        rollout = None
+        if options.rollout:
+            with stopwatch.time("rollout"):
+                addresses = _start_servers(servers, options, subject.task, registry, DEVICES[1:])
+                for address in addresses.values():
+                    _wait_for_bundle(address, bundle.digest)
+                addresses = {DEVICES[0]: server, **addresses}
+                rollout = run_rollout(
+                    registry, addresses, bundle, clips, _ENVIRONMENT, options.state, progress.say, show
+                )
     return DemoResult(
         synthetic=subject.synthetic,
         trained_on=subject.trained_on,
@@ -87,12 +106,13 @@ def run_demo(options: DemoOptions, progress: Progress) -> DemoResult:
         version=str(bundle.manifest.version),
         digest=bundle.digest,
         variant=variant,
-        gates=promotion.gates,
+        gates=gates,
         gates_overridden=overridden,
         metrics={name: metric.value for name, metric in bundle.manifest.metrics.items()},
         answers=tuple(answers),
         bundle=bundle.path,
         seconds=stopwatch.seconds,
+        rollout=rollout,
     )
 
 
@@ -132,36 +152,47 @@ def _train(options: DemoOptions, subject: Subject, registry: str, progress: Prog
         return bundle, unseen_clips(run, trainer, bundle.manifest.labels, options.each)
 
 
-def _publish(bundle: Bundle, registry: str, subject: Subject, key: Path) -> tuple[Promotion, bool]:
+def _publish(bundle: Bundle, registry: str, subject: Subject, key: Path) -> tuple[tuple[GateResult, ...], bool]:
     """key: of the demo's own, made where it is missing."""
     if not key.exists():
         make_key(key)
     task, version = bundle.manifest.task, str(bundle.manifest.version)
     with RegistryClient(registry) as client:
         publish_signed(client, bundle.path, CliSettings(signing_key=key))
+    with FleetClient(registry) as fleet:
+        # At once, for nobody is there to be watched; and in place of what a demo before may have left open.
+        promote = partial(fleet.start_rollout, task, version, _ENVIRONMENT, profile="now", supersede=True)
         try:
-            return client.promote(task, version, _ENVIRONMENT, reason="demo"), False
+            return promote(reason="demo").gates, False
         except GatesFailed as refusal:
             reason = f"demo, on {subject.description}; the gates say: {refusal}"[:500]
-            return client.promote(task, version, _ENVIRONMENT, reason=reason, override_gates=True), True
+            return promote(reason=reason, override_gates=True).gates, True
 
 
-def _start_server(servers: Servers, options: DemoOptions, task: str, registry: str) -> str:
-    port = free_port()
-    environment = {
-        "PIPIT_SERVING_REGISTRY": registry,
-        # The demo's own registry asks for neither, whatever others do.
-        **dict.fromkeys(("PIPIT_CA", "PIPIT_CERTIFICATE", "PIPIT_KEY", "PIPIT_TOKEN"), ""),
-        "PIPIT_SERVING_TASKS": task,
-        "PIPIT_SERVING_ENVIRONMENT": _ENVIRONMENT,
-        "PIPIT_SERVING_CACHE_DIR": str(options.state / "cache"),
-        "PIPIT_SERVING_PORT": str(port),
-        "PIPIT_SERVING_METRICS_PORT": "0",
-        "PIPIT_SERVING_LOG_FORMAT": "console",
-    }
-    server = servers.start("inference server", [str(options.serve_python), "-m", "pipit.serving"], environment)
-    wait_until_serving(server, f"127.0.0.1:{port}", task, _START_SECONDS)
-    return f"127.0.0.1:{port}"
+def _start_servers(
+    servers: Servers, options: DemoOptions, task: str, registry: str, devices: Sequence[str]
+) -> dict[str, str]:
+    """host:port of a server for each device, once all of them serve."""
+    started = {}
+    for device in devices:
+        port = free_port()
+        environment = {
+            "PIPIT_SERVING_REGISTRY": registry,
+            # The demo's own registry asks for neither, whatever others do.
+            **dict.fromkeys(("PIPIT_CA", "PIPIT_CERTIFICATE", "PIPIT_KEY", "PIPIT_TOKEN"), ""),
+            "PIPIT_SERVING_TASKS": task,
+            "PIPIT_SERVING_ENVIRONMENT": _ENVIRONMENT,
+            "PIPIT_SERVING_DEVICE_ID": device,
+            "PIPIT_SERVING_CACHE_DIR": str(options.state / "cache" / device),
+            "PIPIT_SERVING_PORT": str(port),
+            "PIPIT_SERVING_METRICS_PORT": "0",
+            "PIPIT_SERVING_LOG_FORMAT": "console",
+        }
+        command = [str(options.serve_python), "-m", "pipit.serving"]
+        started[device] = f"127.0.0.1:{port}", servers.start(f"server of {device}", command, environment)
+    for address, server in started.values():
+        wait_until_serving(server, address, task, _START_SECONDS)
+    return {device: address for device, (address, _) in started.items()}
 
 
 def _wait_for_bundle(server: str, digest: str) -> None:
@@ -190,7 +221,7 @@ def _classify(server: str, task: str, bundle: Bundle, clips: list[Clip]) -> tupl
 def _judge(clip: Clip, answer: Answer, bundle: Bundle, seconds: float) -> AnsweredClip:
     """A clip of several windows says what `pipit.answers` makes of them; unknown ones show their best score."""
     background = bundle.manifest.decision.background
-    expected = clip.category if clip.category in bundle.manifest.labels or background is None else background
+    expected = clip.expected(bundle.manifest)
     top = said(answer.predictions)
     shown = answer.predictions[0].scores[0] if top is None else top
     return AnsweredClip(
