@@ -58,10 +58,13 @@ def _rounded(seconds: float | None) -> object:
     return "" if seconds is None else round(seconds, 2)
 
 
-def now(fleet: Fleet, version: str, limit: float = 120.0) -> Outcome:
-    """Moves the environment at once."""
+def now(fleet: Fleet, version: str, move: Callable[[], object] | None = None, limit: float = 120.0) -> Outcome:
+    """Moves the environment at once. move: how; None: by a promotion."""
     at, begun = time.time(), time.monotonic()
-    fleet.client.promote(TASK, version, ENVIRONMENT, "prove", override_gates=True)
+    if move is not None:
+        move()
+    else:
+        fleet.client.promote(TASK, version, ENVIRONMENT, "prove", override_gates=True)
     fleet.wait_until(lambda: fleet.all_serve(version), limit, f"not all devices serve {version}")
     outcome = Outcome("all serve", time.monotonic() - begun, reached=set(fleet.versions()))
     return _count(fleet, outcome, version, at)

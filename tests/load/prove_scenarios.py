@@ -4,27 +4,33 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from prove_bundles import FAULTS
+from prove_bundles import FAULTS, TASK
 from prove_lead import lead, now
 from prove_lies import lies
-from prove_options import Options, Rows, begin, publish
-from prove_troubles import aborted, away, clocks, damaged, killed, month, night, operators
+from prove_options import FIRST, Options, Rows, begin, publish
+from prove_processes import ENVIRONMENT
+from prove_troubles import abort, aborted, away, clocks, damaged, is_paused, killed, month, night, operators
 
 
 def promote_now(options: Options) -> Rows:
-    """A good version that goes everywhere at once."""
+    """A good version that goes everywhere at once, and the way back, which each device has on its disk."""
     with options.fleet() as fleet:
         begin(fleet)
         for run in range(1, options.runs + 1):
             outcome = now(fleet, publish(fleet, f"2.0.{run}"))
             assert outcome.failed == 0, f"{outcome.failed} requests failed"
             yield outcome.row("now", run, options.devices)
+            outcome = now(fleet, FIRST, lambda: fleet.client.rollback(TASK, ENVIRONMENT, "prove"))
+            assert outcome.failed == 0, f"{outcome.failed} requests failed"
+            yield outcome.row("roll back of a whole fleet", run, options.devices)
 
 
 def promote_fast(options: Options) -> Rows:
     """A good version that goes to one device, to some, to all."""
     with options.fleet() as fleet:
         begin(fleet)
+        # As on any day: each device has inputs that it may try a version on.
+        fleet.wait_for_answers(35)
         for run in range(1, options.runs + 1):
             outcome = lead(fleet, publish(fleet, f"2.0.{run}"))
             assert (outcome.ended, outcome.failed) == ("all serve", 0), f"{outcome}"
@@ -35,9 +41,13 @@ def bad_bundles(options: Options) -> Rows:
     """One for each way to be bad."""
     with options.fleet() as fleet:
         begin(fleet)
+        fleet.wait_for_answers(35)
         for number, (name, fault) in enumerate(FAULTS.items(), start=3):
             for run in range(1, options.bad_runs + 1):
-                outcome = lead(fleet, publish(fleet, f"{number}.0.{run}", fault))
+                outcome = lead(fleet, publish(fleet, f"{number}.0.{run}", fault), look=is_paused)
+                if outcome.ended == "paused":
+                    # Somebody has looked, and says no.
+                    outcome.back_seconds = abort(fleet, FIRST)
                 yield outcome.row(name, run, options.devices)
 
 

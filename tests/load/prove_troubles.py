@@ -68,6 +68,12 @@ def is_paused(view: RolloutView | None) -> bool:
     return view is not None and view.rollout.state is RolloutState.PAUSED
 
 
+def abort(fleet: Fleet, before: str) -> float:
+    """As an operator; gives the seconds until every device is back."""
+    fleet.rollouts.abort_rollout(TASK, ENVIRONMENT, "prove")
+    return fleet.wait_until(lambda: fleet.all_serve(before), 60, "not all are back", 0.05)
+
+
 def away(options: Options) -> Rows:
     """Half of the devices are off; a canary says nothing any more."""
     with options.fleet() as fleet:
@@ -246,13 +252,13 @@ def aborted(options: Options) -> Rows:
         for run in range(1, options.runs + 1):
             version = publish(fleet, f"2.0.{run}")
 
-            def abort(view: RolloutView | None, version: str = version) -> bool:
+            def stop(view: RolloutView | None, version: str = version) -> bool:
                 if view is not None and view.rollout.is_open and view.rollout.stage == 1:
                     serving = sum(serves == version for serves in fleet.versions().values())
                     if serving == len(view.rollout.canaries):
                         fleet.rollouts.abort_rollout(TASK, ENVIRONMENT, "prove")
                 return False
 
-            outcome = lead(fleet, version, look=abort)
+            outcome = lead(fleet, version, look=stop)
             assert (outcome.ended, outcome.rule, outcome.failed) == ("aborted", "operator", 0), outcome
             yield outcome.row("an operator aborts", run, options.devices)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from pipit.errors import NotFound
@@ -17,6 +17,14 @@ from model_registry.fleet.seen import Heard, Seen
 from model_registry.fleet.sheets import Sheets
 from model_registry.fleet.tokens import DeviceTokens
 from model_registry.rollouts.seen import Fleet, SeenDevice, SeenProcess
+
+
+@dataclass(frozen=True, slots=True)
+class Presence:
+    """Whether a device is there. seconds: since its last report; None: it never sent one."""
+
+    online: bool
+    seconds: float | None
 
 
 class Devices:
@@ -108,10 +116,15 @@ class Devices:
             if one.environment == environment and task in one.tasks and task not in self._records.get(device_id).pins
         }
 
-    def ages(self) -> dict[str, tuple[float, bool]]:
-        """Of each device of the last day: seconds since it was seen, and whether it is online."""
+    def present(self) -> dict[str, Presence]:
+        """The devices of the last day, by id."""
         now = self._sheets.clock()
-        return {device_id: (max(0.0, now - one.at), one.is_online(now)) for device_id, one in self._seen().items()}
+        return {
+            device_id: Presence(
+                one.is_online(now), max(0.0, now - max(heard.at for heard in one.heard)) if one.heard else None
+            )
+            for device_id, one in self._seen().items()
+        }
 
     def _check_known(self, device_id: str) -> None:
         if not self._records.get(device_id).is_known and device_id not in self._seen():

@@ -18,7 +18,7 @@ from model_registry.fleet.moments import Moments
 from model_registry.fleet.stands import Stands
 from model_registry.pointer import Pointer
 from model_registry.promotions import Checked, check_reason
-from model_registry.rollouts.document import RolloutRecord, WhenSilent, new_id, stages_of
+from model_registry.rollouts.document import RolloutRecord, WhenSilent, new_id
 from model_registry.rollouts.expected import Expected, expected_of
 from model_registry.rollouts.explain import ended_for_people, view_for_people
 from model_registry.rollouts.order import canaries, order_of, salt_of
@@ -86,7 +86,7 @@ class Rollouts:
         """
         layout.check_environment(wish.environment)
         profile, when_silent = wish.profile or "fast", _when_silent(wish.when_silent)
-        stages = () if profile == NOW else stages_of(profile)
+        stages = () if profile == NOW else self._rules.of(wish.task).stages_of(profile)
         if len(wish.first) > _MOST_FIRST:
             raise InvalidInput(f"{len(wish.first)} devices to begin with; name at most {_MOST_FIRST}")
         checked = self._environments.promotions.check(

@@ -9,6 +9,8 @@ from typing import Annotated, Any
 from pipit.errors import InvalidInput
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from model_registry.rollouts.document import Profile, StageRecord, stages_of
+
 Share = Annotated[float, Field(ge=0.0, le=1.0)]
 Seconds = Annotated[float, Field(ge=0.0, allow_inf_nan=False)]
 Ratios = Annotated[tuple[Annotated[float, Field(gt=1.0, allow_inf_nan=False)], ...], Field(min_length=1)]
@@ -41,6 +43,16 @@ class Rules(BaseModel):
     """How many times as many errors are looked for."""
     error_limit: Limit = 100.0
     """E-value that stops."""
+    burst_seconds: Seconds = 10.0
+    """Seconds' worth of requests that may fail on each device for reasons of its own…"""
+    burst_likely_seconds: Annotated[float, Field(ge=120.0)] = 600.0
+    """…in a stage of this length or longer; in a shorter one less…"""
+    burst_from_seconds: Annotated[float, Field(ge=0.0, le=60.0)] = 60.0
+    """…and none in one of this length."""
+    burst_alone_seconds: Seconds = 15.0
+    """The same of one device, whatever the length…"""
+    burst_alone_devices: Annotated[int, Field(ge=2)] = 3
+    """…where so many or more try the version."""
     assumed_errors: Annotated[float, Field(gt=0.0, lt=0.05)] = 0.02
     """Share of errors that is taken for usual where nothing is known of the version before."""
     enough_to_compare: Number = 20
@@ -59,12 +71,18 @@ class Rules(BaseModel):
 
     scores_predictions: Number = 200
     """Predictions below which the scores are not compared: chance alone moves them too far."""
+    scores_seconds: Seconds = 60.0
+    """Seconds that a device must have served it before its live scores count, lest it saw one scene only."""
     scores_psi: Annotated[float, Field(gt=0.0)] = 0.25
     """Population stability index that pauses."""
     unknown_ratios: Ratios = (2.0, 5.0, 20.0)
     """How many times as many, or as few, unknown predictions are looked for."""
     unknown_limit: Limit = 100.0
     """E-value that pauses."""
+    assumed_clustering: Share = 0.10
+    """How alike the predictions of one device are within a minute at least: 0, each for itself, to 1."""
+    unknown_predictions: Number = 100
+    """Predictions of the version before from which on unknown ones are compared."""
     feedback_ratios: Ratios = (2.0, 5.0)
     """How many times as many answers that people corrected are looked for."""
     feedback_limit: Limit = 100.0
@@ -80,8 +98,14 @@ class Rules(BaseModel):
     """…but never sooner than this."""
     prefetch_seconds: Seconds = 120.0
     """How long devices after the first stage's are waited for while they fetch."""
+    stages: Mapping[Profile, Annotated[tuple[StageRecord, ...], Field(min_length=1)]] = {}
+    """Of a profile, in place of its own: `{"fast": [{"devices": 1, "bake_seconds": 60}, {"share": 1.0}]}`."""
     settle_seconds: Seconds = 1.0
     """The shortest time of a stage, so that what was counted before it does not decide it."""
+
+    def stages_of(self, profile: str) -> tuple[StageRecord, ...]:
+        """The stages of a rollout with that profile. Raises InvalidInput."""
+        return next((stages for name, stages in self.stages.items() if name == profile), ()) or stages_of(profile)
 
 
 class RuleBook(BaseModel):

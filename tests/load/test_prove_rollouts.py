@@ -1,0 +1,46 @@
+"""Three real servers and a real registry, asked all the time: a good version reaches all of them, a bad one stops."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+pytestmark = pytest.mark.slow
+STAGES = '{"*": {"answers": 10, "stages": {"fast": [{"devices": 1, "bake_seconds": 1}, {"share": 1.0}]}}}'
+SHORT = {"PIPIT_REGISTRY_ROLLOUT_REPORT_SECONDS": "0.5", "PIPIT_REGISTRY_ROLLOUT_RULES": STAGES}
+"""Stages and the time between reports, in place of those that suit real devices."""
+DEVICES, RATE = 3, 10.0
+
+
+@pytest.fixture
+def harness(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    """`prove_options`, which lies beside this file and in no package."""
+    monkeypatch.syspath_prepend(str(Path(__file__).parent))
+    return importlib.import_module("prove_options")
+
+
+@pytest.fixture
+def fleet(harness: ModuleType, tmp_path: Path) -> Iterator[Any]:
+    bundles = importlib.import_module("prove_bundles")
+    options = harness.Options(tmp_path, bundles.make_site(tmp_path / "site"), DEVICES, RATE, 1, 1)
+    with options.fleet(SHORT) as started:
+        harness.begin(started)
+        yield started
+
+
+def test_a_good_version_reaches_every_server_and_one_that_raises_stops_itself(harness: ModuleType, fleet: Any) -> None:
+    lead, bundles = importlib.import_module("prove_lead").lead, importlib.import_module("prove_bundles")
+    good = lead(fleet, harness.publish(fleet, "2.0.0"))
+    assert (good.ended, good.failed, len(good.reached)) == ("all serve", 0, DEVICES)
+    assert [what for _, what in good.steps if "stage 0" in what] == ["running stage 0, 1 devices"]
+
+    bad = lead(fleet, harness.publish(fleet, "3.0.0", bundles.FAULTS["raises on 100 %"]))
+    assert (bad.ended, bad.rule) == ("aborted", "errors")
+    assert len(bad.reached) <= 1
+    assert set(fleet.versions().values()) == {"2.0.0"}
+    assert "3.0.0" in bad.sentence or "error" in bad.sentence
