@@ -279,14 +279,15 @@ def test_the_steps_of_a_rollout_are_followed_and_a_start_without_the_registry_kn
     registry.stop()
     canary = replace(at, version="2.0.0", digest=new.digest, revision=3, stage=1, standby=Target("1.0.0", old.digest))
     source._told(canary)
-    until(lambda: version(running) == "2.0.0" and host.report().standby)
+    until(lambda: version(running) == "2.0.0")
+    until(lambda: host.report().standby)
     assert (host.part.stage, host.part.rollout) == (1, "r-1")
     assert is_held(tmp_path, old)
     # Where the server dies of what the rollout brought, there is something to go back to.
     until(lambda: [one.version for one in source._cache.remembered(TASK, "production")] == ["2.0.0", "1.0.0"])
     source._told(Assignment(TASK, "production", "2.0.0", new.digest, 4))
     until(lambda: not is_held(tmp_path, old))
-    assert not host.report().standby
+    until(lambda: not host.report().standby)
     running.server.stop(1.0)
     again = follow()
     until(lambda: version(again) == "2.0.0")

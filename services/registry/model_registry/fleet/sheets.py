@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import secrets
 import threading
+from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Sized
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -34,7 +35,11 @@ _ALIVE_SECONDS = 90.0
 _QUIET_SECONDS = 30.0
 _SHORTEST_PAUSE_SECONDS = 1.0
 _WRITING_SHARE = 10
-"""A sheet that takes long to write is written less often: a tenth of the time at most goes into it."""
+"""A sheet that takes long to write is written less often: a tenth of the time goes into it…"""
+_LONGEST_PAUSE_SECONDS = 10.0
+"""…but never so rarely that a device on it seems to be silent."""
+_BYTES_PER_PROCESS = 8 * 1024
+"""What reports may hold on average; a few may hold much more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +71,7 @@ class Sheets:
         self._key = layout.sheet(self.replica)
         self._lock = threading.Lock()
         self._heard: dict[tuple[str, int], Heard] = {}
+        self._sizes: Counter[tuple[str, int]] = Counter()
         self._watched: dict[str, Watched] = {}
         self._followed = Followed(store, layout.FLEET, parsed, lambda one, other: True, lambda key: key != self._key)
         self._others: dict[str, _Read] = {}
@@ -90,13 +96,17 @@ class Sheets:
         """The store did not answer: what devices say to other copies is not heard now."""
         self._listening_since = self.clock()
 
-    def report(self, report: DeviceReport) -> None:
-        """Takes a report; one that came late, after a newer one of its boot, changes nothing. Raises QueueFull."""
+    def report(self, report: DeviceReport, size: int = 0) -> None:
+        """Takes a report of so many bytes. One that came late, after a newer one of its boot, changes nothing.
+
+        Raises QueueFull.
+        """
         key, now = (report.device_id, report.process), self.clock()
         with self._lock:
             known = self._heard.get(key)
             if known is None:
                 self._check_room(self._heard)
+            self._check_size(key, size)
             heard = Heard(report, now)
             if known is not None and known.report.boot_id == report.boot_id:
                 if known.report.sequence >= report.sequence:
@@ -104,7 +114,7 @@ class Sheets:
                 heard = replace(heard, before=known.before, before_at=known.before_at)
             elif known is not None:
                 heard = replace(heard, before=known.report, before_at=known.at)
-            self._heard[key] = heard
+            self._heard[key], self._sizes[key] = heard, size
             self._reported.add(report.environment)
             self._changed |= known is None or _state(known.report) != _state(report)
 
@@ -131,6 +141,16 @@ class Sheets:
             raise QueueFull(
                 f"this copy of the registry listens to {self._max_devices} devices already; add another copy, or raise "
                 "PIPIT_REGISTRY_MAX_DEVICES"
+            )
+
+    def _check_size(self, key: tuple[str, int], size: int) -> None:
+        """Large reports count, or a caller with many names could fill the memory."""
+        if size > _BYTES_PER_PROCESS and self._sizes.total() - self._sizes[key] + size > (
+            _BYTES_PER_PROCESS * self._max_devices
+        ):
+            raise QueueFull(
+                f"the reports that this copy of the registry keeps are too large together; send less than "
+                f"{_BYTES_PER_PROCESS} bytes, or raise PIPIT_REGISTRY_MAX_DEVICES"
             )
 
     def seen(self) -> dict[str, Seen]:
@@ -189,7 +209,8 @@ class Sheets:
                 self._reported |= reported
             raise
         self._written_at = self.clock()
-        self._pause = max(_SHORTEST_PAUSE_SECONDS, _WRITING_SHARE * (self._written_at - began))
+        took = self._written_at - began
+        self._pause = min(max(_SHORTEST_PAUSE_SECONDS, _WRITING_SHARE * took), _LONGEST_PAUSE_SECONDS)
         return True
 
     def close(self) -> None:
@@ -226,6 +247,7 @@ class Sheets:
 
     def _forget(self, now: float) -> None:
         self._heard = {key: heard for key, heard in self._heard.items() if now - heard.at < DAY}
+        self._sizes = Counter({key: self._sizes[key] for key in self._heard})
         self._watched = {
             name: watched for name, watched in self._watched.items() if watched.streams or now - watched.at < DAY
         }
