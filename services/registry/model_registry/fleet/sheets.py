@@ -15,8 +15,9 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Sized
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
+from itertools import chain
 from time import monotonic
 
 from pipit.errors import AlreadyExists, Conflict, NotFound, QueueFull
@@ -24,14 +25,10 @@ from pipit.fleet import DeviceReport
 from pipit.storage import ObjectStore
 
 from model_registry import layout
-from model_registry.fleet.followed import Followed
+from model_registry.fleet.other_sheets import DAY, OtherSheets
 from model_registry.fleet.seen import Heard, Seen, Watched, merged
-from model_registry.fleet.sheet import HeardRecord, Sheet, WatchedRecord, parsed
+from model_registry.fleet.sheet import HeardRecord, Sheet, WatchedRecord
 
-DAY = 86_400.0
-"""Seconds; who was not seen for longer takes part in nothing."""
-_ALIVE_SECONDS = 90.0
-"""A copy writes three times as often; watches on the sheet of one that does not have ended."""
 _QUIET_SECONDS = 30.0
 _SHORTEST_PAUSE_SECONDS = 1.0
 _WRITING_SHARE = 10
@@ -40,15 +37,6 @@ _LONGEST_PAUSE_SECONDS = 10.0
 """…but never so rarely that a device on it seems to be silent."""
 _BYTES_PER_PROCESS = 8 * 1024
 """What reports may hold on average; a few may hold much more."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Read:
-    """A sheet of another copy. at: when its content was written, read_at: when it was read, by our own clock."""
-
-    sheet: Sheet
-    at: float
-    read_at: float
 
 
 class Sheets:
@@ -73,8 +61,7 @@ class Sheets:
         self._heard: dict[tuple[str, int], Heard] = {}
         self._sizes: Counter[tuple[str, int]] = Counter()
         self._watched: dict[str, Watched] = {}
-        self._followed = Followed(store, layout.FLEET, parsed, lambda one, other: True, lambda key: key != self._key)
-        self._others: dict[str, _Read] = {}
+        self._others = OtherSheets(store, self._key, now, clock)
         self._etag: str | None = None
         self._changed = False
         self._reported: set[str] = set()
@@ -157,34 +144,12 @@ class Sheets:
         """Devices of the last 24 hours, as all copies know them, by id."""
         now = self.clock()
         with self._lock:
-            heard = [(key, one) for key, one in self._heard.items()]
-            watched = list(self._watched.items())
-        for read in self._others.values():
-            heard += [record.heard_at(read.at) for record in read.sheet.heard]
-            alive = now - read.at < _ALIVE_SECONDS
-            watched += [record.watched_at(read.at, alive) for record in read.sheet.watched]
-        return merged(heard, watched, now, DAY)
+            heard, watched = list(self._heard.items()), list(self._watched.items())
+        return merged(chain(heard, self._others.heard()), chain(watched, self._others.watched()), now, DAY)
 
     def look(self) -> None:
-        """Reads what other copies wrote since the last look, and deletes sheets of which nothing counts any more.
-
-        Raises Unavailable.
-        """
-        first = not self._followed.complete
-        changed = set(self._followed.look())
-        now, read = self.clock(), {}
-        for key, sheet in self._followed.all().items():
-            before = self._others.get(key)
-            if first:
-                age = max(0.0, (self._now() - sheet.written_at).total_seconds())
-                read[key] = _Read(sheet, now - age, now)
-            else:
-                read[key] = _Read(sheet, now, now) if before is None or key in changed else before
-            # The date alone proves nothing: a copy that lives writes meanwhile.
-            if now - read[key].at > DAY and now - read[key].read_at > _ALIVE_SECONDS:
-                self._store.delete(key)
-                del read[key]
-        self._others = read
+        """Reads what other copies wrote since the last look. Raises Unavailable."""
+        self._others.look()
 
     def write(self, rushing: Collection[str] = ()) -> bool:
         """Writes this copy's sheet if it is due; gives whether it did. Raises Unavailable.
