@@ -510,7 +510,7 @@ def test_without_memory_a_candidate_is_proven_and_not_opened(
     site: Site, until: Until, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     site.host._loaded.on_trial = None
-    monkeypatch.setattr("pipit.serving.host.memory_is_short", lambda: True)
+    monkeypatch.setattr("pipit.serving.ways.memory_is_short", lambda: True)
     site.waits(shadow=True)
     until(lambda: site.candidate == ("2.0.0", State.PREFETCHED, "memory"))
     assert (site.shadows, site.opened) == ([], [])

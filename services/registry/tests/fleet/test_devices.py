@@ -336,3 +336,14 @@ def test_a_copy_listens_to_so_many_devices(start: Start, fleet_of: Connect) -> N
     with pytest.raises(QueueFull, match="PIPIT_REGISTRY_MAX_DEVICES"):
         fleet.report(report("pi-2"))
     fleet.report(report("pi-1", 2))
+
+
+def test_large_reports_do_not_fill_the_memory(start: Start, fleet_of: Connect) -> None:
+    fleet = fleet_of(start(max_devices=15))
+    large = Window(WindowKind.LIVE, TASK, "1.0.0", label_counts={f"{n:0150}": n for n in range(500)})
+    fleet.report(report("pi-1", windows=(large,)))
+    fleet.report(report("pi-1", 2, windows=(large,)))
+    with pytest.raises(QueueFull, match="send less than 8192 bytes"):
+        fleet.report(report("pi-2", windows=(large,)))
+    fleet.report(report("pi-2"))
+    assert len(fleet.list_devices()) == 2
