@@ -44,6 +44,7 @@ _LONGEST = 4 * 3600.0
 _LOOK = 0.5
 VERSIONS = {
     "good": Behaviour(),
+    "flawless": Behaviour(errors=0.0, over_budget=0.0),
     "errors100": Behaviour(errors=1.0),
     "errors20": Behaviour(errors=0.2),
     "errors5": Behaviour(errors=0.05),
@@ -65,6 +66,7 @@ class Simulated:
     devices: list[SimulatedDevice]
     over_share: int = 0
     """Devices beyond the stage's share, at most, whenever it was looked."""
+    looks: int = 0
 
     @property
     def pointer(self) -> Pointer:
@@ -80,6 +82,7 @@ class Simulated:
         """At how many serve the new version while a rollout is open."""
         rollout = self.pointer.rollout
         if rollout is not None:
+            self.looks += 1
             self.over_share = max(self.over_share, self.serving(NEW) - len(canaries(rollout)))
 
     def spent(self) -> Counter[str]:
@@ -300,7 +303,7 @@ def main() -> None:
         chosen.devices, chosen.copies, chosen.profile, chosen.version, range(chosen.runs)
     ):
         with tempfile.TemporaryDirectory() as folder:
-            settings = _settings(Path(folder) / "store", s3=chosen.s3)
+            settings = settings_of(Path(folder) / "store", s3=chosen.s3)
             rows.append(simulate(settings, Path(folder), devices, copies, profile, version, pace=pace, seed=seed))
         for name, value in rows[-1].items():
             print(f"{name:>32}  {value}")  # noqa: T201
@@ -309,7 +312,8 @@ def main() -> None:
         write_csv(chosen.csv, rows, ("pydantic", "grpcio"))
 
 
-def _settings(store: Path, *, s3: bool) -> RegistrySettings:
+def settings_of(store: Path, *, s3: bool) -> RegistrySettings:
+    """Of a copy on that folder, or on an S3 server."""
     given: dict[str, object] = {"store": store, "host": "127.0.0.1", "port": 0, "metrics_port": 0, "max_devices": 10**6}
     if s3:
         given |= {

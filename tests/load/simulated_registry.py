@@ -250,6 +250,8 @@ class Views:
         self._agenda, self._random = agenda, chance
         self._latest: dict[tuple[str, str], int] = {}
         self._watchers: dict[str, tuple[DeviceView, SimulatedDevice]] = {}
+        self._latest_at: dict[str, float] = {}
+        """When the last message comes to each."""
 
     def add(self, view: DeviceView, device: SimulatedDevice) -> None:
         """Watches from now on."""
@@ -269,4 +271,8 @@ class Views:
         for message in view.told(item):
             if isinstance(message, Assignment):
                 self.messages += 1
-                self._agenda.after(self._random.uniform(*_ON_ITS_WAY), partial(device.assigned, message))
+                # A stream keeps its order.
+                now = self._agenda.time()
+                comes = max(now + self._random.uniform(*_ON_ITS_WAY), self._latest_at.get(device_id, 0.0))
+                self._latest_at[device_id] = comes
+                self._agenda.after(comes - now, partial(device.assigned, message))

@@ -58,6 +58,8 @@ FAULT = "fault"
 """Named in their place where no step failed, but the server itself."""
 _KEPT_PROOFS = 64
 """Of all tasks together; a server has two of each that matter."""
+_LOOK_SECONDS = 0.05
+"""Between looks of a candidate that waits for its turn at whether it is wanted still."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +110,9 @@ class ModelLoader:
         self._prover = prover or prove_here(pipelines)
         self._lock = threading.Lock()
         self._proofs: OrderedDict[str, Proof] = OrderedDict()
+        self._turns = threading.Condition()
         self._patient: set[Attempt] = set()
+        self._urgent = 0
 
     def prepare(self, task: str, attempt: Attempt) -> tuple[LoadedModel, Proof]:
         """Goes all the steps; gives the model, and what its proof found. Raises StepFailed, Overtaken."""
@@ -165,18 +169,28 @@ class ModelLoader:
 
     @contextmanager
     def _queued(self, attempt: Attempt) -> Iterator[None]:
-        """One proof goes on at a time. What is wanted at once does not wait for what is proven for later."""
-        with self._lock:
-            if attempt.purpose is Purpose.ANSWER:
+        """One proof goes on at a time. What is wanted at once does not wait for what is proven for later.
+
+        Raises Overtaken where that is wanted no more before its turn came.
+        """
+        is_urgent = attempt.purpose is Purpose.ANSWER
+        with self._turns:
+            if is_urgent:
+                self._urgent += 1
                 for patient in self._patient:
                     patient.interrupted.set()
             else:
+                while self._urgent and not attempt.interrupted.is_set():
+                    self._turns.wait(_LOOK_SECONDS)
+                attempt.enter("prove")
                 self._patient.add(attempt)
         try:
             yield
         finally:
-            with self._lock:
+            with self._turns:
+                self._urgent -= is_urgent
                 self._patient.discard(attempt)
+                self._turns.notify_all()
 
     def _step(self, task: str, step: str, attempt: Attempt, run: Callable[[], T]) -> T:
         attempt.enter(step)

@@ -17,7 +17,7 @@ from pipit._pb.pipit.inference.v1 import inference_pb2 as pb
 from pipit.errors import IntegrityError, Unavailable
 from pipit.fleet import State
 from pipit.metrics import Metrics
-from pipit.proving import Overtaken, Proof, ProofRequest
+from pipit.proving import MemoryLimit, Overtaken, Proof, ProofRequest
 from pipit.serving.agenda import Agenda
 from pipit.serving.attempts import Attempt, Desired, Part, Purpose
 from pipit.serving.host import ModelHost
@@ -356,32 +356,51 @@ def test_the_shadow_ends_with_its_rollout_and_holds_nothing_against_the_version(
 
 
 def test_a_patient_proof_gives_way_to_one_that_is_needed_at_once(site: Site, make_bundle: MakeBundle) -> None:
-    loader, begun = site.host._loader, threading.Event()
+    loader, begun, ends = site.host._loader, {"2.0.0": threading.Event(), "3.0.0": threading.Event()}, threading.Event()
+    third, order = make_bundle("3.0.0"), list[str]()
 
     def prove(request: ProofRequest, at_step: Any, interrupted: threading.Event) -> Proof:
+        version = str(request.bundle.manifest.version)
+        order.append(version)
+        begun[version].set()
         if not request.patient:
-            return Proof(0.0)
-        begun.set()
-        assert interrupted.wait(30)
-        raise Overtaken
+            assert ends.wait(30)
+        elif len(order) == 1:
+            assert interrupted.wait(30)
+            raise Overtaken
+        return Proof(0.0)
+
+    def run(attempt: Attempt) -> threading.Thread:
+        def go() -> None:
+            try:
+                loader.prove(TASK, attempt)
+            except Overtaken:
+                order.append("overtaken")
+
+        thread = threading.Thread(target=go)
+        thread.start()
+        return thread
 
     loader._prover = prove
-    patient = Attempt(desired(site.new), Purpose.PREFETCH)
-    ended: list[type[BaseException]] = []
-
-    def prefetch() -> None:
-        try:
-            loader.prove(TASK, patient)
-        except Overtaken as error:
-            ended.append(type(error))
-
-    thread = threading.Thread(target=prefetch)
-    thread.start()
-    assert begun.wait(30)
-    loader.prove(TASK, Attempt(desired(make_bundle("3.0.0"))))
-    thread.join(30)
-    assert ended == [Overtaken]
-    assert not patient.cancelled.is_set()
+    first = Attempt(desired(site.new), Purpose.PREFETCH)
+    threads = [run(first)]
+    assert begun["2.0.0"].wait(30)
+    threads.append(run(Attempt(desired(third))))
+    assert begun["3.0.0"].wait(30)
+    threads[0].join(30)
+    assert not first.cancelled.is_set()
+    # Taken up again, it waits for the end of that one; another one is wanted no more meanwhile.
+    threads.append(run(Attempt(desired(site.new), Purpose.PREFETCH)))
+    dropped = Attempt(desired(site.old), Purpose.PREFETCH)
+    loader._proofs.clear()
+    waiting = run(dropped)
+    dropped.cancel()
+    waiting.join(30)
+    ends.set()
+    for thread in threads:
+        thread.join(30)
+    assert sorted(order[:3]) == ["2.0.0", "3.0.0", "overtaken"]
+    assert order[3:] == ["overtaken", "2.0.0"]
 
 
 def test_what_is_wanted_and_on_the_disk_goes_before_what_served_last(
@@ -467,3 +486,33 @@ def test_whatever_was_told_in_between_the_last_word_counts_and_nothing_is_left_l
     assert loaded.version == "3.0.0"
     assert site.shadows.count("") * 2 == len(site.shadows)
     assert site.loads("fault") == 0.0
+
+
+def test_a_kept_proof_says_how_much_memory_it_takes_to_open(
+    site: Site, until: Until, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loader = site.host._loader
+    loader._keep(site.new.digest, Proof(0.0, peak_bytes=300 << 20))
+    free = [200, 400]
+    monkeypatch.setattr(
+        "pipit.serving.loading.memory_limit", lambda: MemoryLimit(free[0] << 20, "what was free here", passing=True)
+    )
+    site.canary()
+    until(lambda: "found too little memory here and will be tried again" in site.host.report().reason)
+    assert "its proof took 300 MiB, 200 MiB are what was free here" in site.host.report().reason
+    assert (version(site.running), site.host.report().failed_step, site.loads("memory")) == ("1.0.0", "", 1.0)
+    free.pop(0)
+    until(lambda: version(site.running) == "2.0.0")
+    until(lambda: site.host.report().reason == "")
+
+
+def test_without_memory_a_candidate_is_proven_and_not_opened(
+    site: Site, until: Until, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    site.host._loaded.on_trial = None
+    monkeypatch.setattr("pipit.serving.ways.memory_is_short", lambda: True)
+    site.waits(shadow=True)
+    until(lambda: site.candidate == ("2.0.0", State.PREFETCHED, "memory"))
+    assert (site.shadows, site.opened) == ([], [])
+    monkeypatch.undo()
+    until(lambda: site.shadows == ["2.0.0"])

@@ -43,6 +43,16 @@ class Rules(BaseModel):
     """How many times as many errors are looked for."""
     error_limit: Limit = 100.0
     """E-value that stops."""
+    burst_seconds: Seconds = 10.0
+    """Seconds' worth of requests that may fail on each device for reasons of its own…"""
+    burst_likely_seconds: Annotated[float, Field(ge=120.0)] = 600.0
+    """…in a stage of this length or longer; in a shorter one less…"""
+    burst_from_seconds: Annotated[float, Field(ge=0.0, le=60.0)] = 60.0
+    """…and none in one of this length."""
+    burst_alone_seconds: Seconds = 15.0
+    """The same of one device, whatever the length…"""
+    burst_alone_devices: Annotated[int, Field(ge=2)] = 3
+    """…where so many or more try the version."""
     assumed_errors: Annotated[float, Field(gt=0.0, lt=0.05)] = 0.02
     """Share of errors that is taken for usual where nothing is known of the version before."""
     enough_to_compare: Number = 20
@@ -61,12 +71,18 @@ class Rules(BaseModel):
 
     scores_predictions: Number = 200
     """Predictions below which the scores are not compared: chance alone moves them too far."""
+    scores_seconds: Seconds = 60.0
+    """Seconds that a device must have served it before its live scores count, lest it saw one scene only."""
     scores_psi: Annotated[float, Field(gt=0.0)] = 0.25
     """Population stability index that pauses."""
     unknown_ratios: Ratios = (2.0, 5.0, 20.0)
     """How many times as many, or as few, unknown predictions are looked for."""
     unknown_limit: Limit = 100.0
     """E-value that pauses."""
+    assumed_clustering: Share = 0.05
+    """How alike the predictions of one device are within a minute at least: 0, each for itself, to 1."""
+    unknown_predictions: Number = 100
+    """Predictions of the version before from which on unknown ones are compared."""
     feedback_ratios: Ratios = (2.0, 5.0)
     """How many times as many answers that people corrected are looked for."""
     feedback_limit: Limit = 100.0

@@ -111,6 +111,12 @@ class View:
         return total(seat.live for seat in self.controls)
 
     @property
+    def is_watched(self) -> bool:
+        """Whether this stage takes any time at all."""
+        stage = self.rollout.current
+        return self.rollout.phase == "prefetching" or stage.holds or stage.bake_seconds > 0.0
+
+    @property
     def stage_seconds(self) -> float:
         """Since this stage began, by the registry's clock; infinite where that clock was wrong once."""
         return elapsed(self.now, self.rollout.stage_since)

@@ -156,7 +156,7 @@ def test_a_stop_comes_before_everything_else(state: str) -> None:
 
 
 def test_a_waived_rule_pauses_no_more_but_goes_on_to_stop() -> None:
-    drifted = {"answered": 300, "predictions": 300, "score_counts": (300, *[0] * 9)}
+    drifted = {"answered": 300, "predictions": 300, "score_counts": (300, *[0] * 9), "seconds": 60.0}
     usual = {"answered": 300, "predictions": 300, "score_counts": (*[0] * 9, 300)}
     rollout = running()
     fleet = fleet_of(rollout, canary=drifted, control=usual)

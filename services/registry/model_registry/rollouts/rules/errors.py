@@ -9,11 +9,13 @@ The smaller of the two counts. Where there is nothing to compare with on one sid
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from pipit.fleet.types import Evidence
 
 from model_registry.rollouts.counts import NOTHING, Counts, total
-from model_registry.rollouts.rules.evalues import Pair, dispersion_of, log_e, log_e_assumed
+from model_registry.rollouts.rules.bursts import Bursts
+from model_registry.rollouts.rules.evalues import Pair, clustering_of, dispersion_of, log_e, log_e_assumed
 from model_registry.rollouts.rules.found import found_e
 from model_registry.rollouts.view import Seat, View
 from model_registry.rollouts.words import listed, of, seconds
@@ -65,25 +67,31 @@ def _worse(
     then: str,
     words: str,
 ) -> Evidence:
-    seats = [seat for seat in tried_at(view) if measure(seat.tried)[1]]
+    pauses = then == "pause"
+    seats = [seat for seat in (replayed_at(view) if pauses else tried_at(view)) if measure(seat.tried)[1]]
     events, trials = measure(total(seat.tried for seat in seats))
     to, old = view.rollout.to_version, view.rollout.from_version
     if not trials:
         return found_e(rule, 0.0, limit, then, f"Nothing is known yet of how many {words} with {to}")
-    enough = view.rules.enough_to_compare
+    enough = view.rules.unknown_predictions if pauses else view.rules.enough_to_compare
     found: list[float] = []
     told: list[str] = []
     others = [measure(seat.live) for seat in view.controls]
     peers = sum(one[0] for one in others), sum(one[1] for one in others)
+    usual = others if peers[1] else [measure(seat.before) for seat in seats]
+    clustering = max(clustering_of(usual), _assumed(view, seats) if pauses else 0.0)
+    dispersion = dispersion_of(clustering, [measure(seat.tried)[1] for seat in seats])
+    bursts = Bursts(view.rules, seats, measure is failed)
     if peers[1] >= enough:
-        found.append(log_e([Pair(events, trials, *peers)], ratios, dispersion_of(others)))
+        counted = Pair(max(0.0, events - bursts.all_forgiven - bursts.alone), trials, *peers)
+        found.append(log_e([counted], ratios, dispersion))
         told.append(f"{of(*peers)} with {old} on {sum(bool(one[1]) for one in others)} other devices")
-    pairs = [Pair(*measure(seat.tried), *before) for seat in seats if (before := measure(seat.before))[1] >= enough]
-    if pairs:
-        found.append(log_e(pairs, ratios))
-        usual = sum(pair.other_events for pair in pairs), sum(pair.other_trials for pair in pairs)
-        told.append(f"{of(*usual)} there before")
-    if not found and then == "abort":
+    before = [seat for seat in seats if measure(seat.before)[1] >= enough]
+    # Another hour is another world: what pauses waits for peers where there are any.
+    if before and (not pauses or found or (not view.controls and view.is_watched)):
+        found.append(_log_e_before(before, measure, bursts, ratios, dispersion))
+        told.append(f"{of(*measure(total(seat.before for seat in before)))} there before")
+    if not found and not pauses:
         found.append(log_e_assumed(events, trials, [one for one in ratios if one > 1.0], view.rules.assumed_errors))
         told.append(f"nothing is known of {old}")
     affected = sorted(seats, key=lambda seat: -measure(seat.tried)[0])
@@ -96,8 +104,36 @@ def _worse(
     return found_e(rule, min(found, default=0.0), limit, then, sentence, devices)
 
 
+def _log_e_before(
+    seats: Sequence[Seat], measure: Measure, bursts: Bursts, ratios: Sequence[float], dispersion: float
+) -> float:
+    """Each device against itself."""
+    pairs = {}
+    for seat in seats:
+        events, trials = measure(seat.tried)
+        pairs[seat.device_id] = Pair(max(0.0, events - bursts.forgiven(seat)), trials, *measure(seat.before))
+    found = [log_e(pairs.values(), ratios, dispersion)]
+    for seat in bursts.suspects:
+        pair = pairs.get(seat.device_id)
+        if pair is not None:
+            without = replace(pair, events=max(0.0, pair.events - bursts.of_one(seat)))
+            found.append(log_e({**pairs, seat.device_id: without}.values(), ratios, dispersion))
+    return min(found)
+
+
+def _assumed(view: View, seats: Sequence[Seat]) -> float:
+    """Predictions of a minute see the same scene; in a longer time there are more of them."""
+    longest = max((seat.live.seconds for seat in seats), default=0.0)
+    return view.rules.assumed_clustering * min(1.0, 60.0 / max(1.0, longest))
+
+
 def tried_at(view: View) -> tuple[Seat, ...]:
     """Devices on which the version had something to answer; while it is prefetched, all that replay."""
     if view.rollout.phase == "running":
         return tuple(seat for seat in view.canaries if seat.tried is not NOTHING)
     return tuple(seat for seat in view.seats if not seat.pinned and seat.replay is not NOTHING)
+
+
+def replayed_at(view: View) -> tuple[Seat, ...]:
+    """Devices on which the version had something to answer, with those that only replay."""
+    return tuple(seat for seat in view.seats if not seat.pinned and seat.tried is not NOTHING)

@@ -3,7 +3,8 @@
     PSI = sum over bins of (here - there) ln(here / there)
 
 Against the bundle's own test split, and against what the version before gives now. The smaller counts: scores unlike
-the test split's that the version before gives as well are the world's doing.
+the test split's that the version before gives as well are the world's doing. And where single devices differ from each
+other by more than the limit, so may those that try the version.
 """
 
 from __future__ import annotations
@@ -15,38 +16,51 @@ from pipit.fleet.types import SCORE_BINS, Evidence
 
 from model_registry.rollouts.counts import Counts, total
 from model_registry.rollouts.expected import Expected
-from model_registry.rollouts.rules.errors import tried_at
+from model_registry.rollouts.rules.errors import replayed_at
 from model_registry.rollouts.rules.found import found
-from model_registry.rollouts.view import View
+from model_registry.rollouts.view import Seat, View
 
+_FEWEST = 5
+"""Devices below which nothing is known of how they differ."""
 _HALF = 0.5
 """Added to each bin, so that an empty one is no infinity."""
 
 
 def scores(view: View, expected: Expected) -> Evidence:
     """Pauses where they are spread otherwise than in both."""
-    to, limit, enough = view.rollout.to_version, view.rules.scores_psi, view.rules.scores_predictions
-    seats = tried_at(view)
-    here = total(seat.tried for seat in seats)
+    rules, to, old = view.rules, view.rollout.to_version, view.rollout.from_version
+    limit, enough = rules.scores_psi, rules.scores_predictions
+    seats = [(seat, counts) for seat in replayed_at(view) if sum((counts := _counted(seat, view)).scores)]
+    here = total(counts for _, counts in seats)
     if sum(here.scores) < enough:
         missing = f"{sum(here.scores):,} of the {enough:,} predictions that comparing scores takes"
         return found("scores", 0.0, limit, "pause", f"{to} gave {missing}")
-    compared: list[float] = []
-    told: list[str] = []
+    other = _control(view)
+    if sum(other.scores) < enough:
+        return found("scores", 0.0, limit, "pause", f"There are too few scores of {old} to compare those of {to} with")
+    compared = [psi(here.scores, [count + _HALF for count in other.scores])]
+    told = [f"the scores of {old} ({compared[-1]:.2f})"]
     if expected.scores is not None:
         compared.append(psi(here.scores, expected.scores))
         told.append(f"its test split ({compared[-1]:.2f})")
-    other = _control(view)
-    if sum(other.scores) >= enough:
-        compared.append(psi(here.scores, [count + _HALF for count in other.scores]))
-        told.append(f"the scores of {view.rollout.from_version} ({compared[-1]:.2f})")
-    sentence = (
-        f"The scores of {sum(here.scores):,} predictions of {to} differ from {' and '.join(told)}, where {limit:.2f} "
-        "is too much"
-        if compared
-        else f"There is nothing to compare the scores of {to} with"
-    )
-    return found("scores", min(compared, default=0.0), limit, "pause", sentence, [seat.device_id for seat in seats])
+    usual = _usual(view, other)
+    limit = max(limit, usual)
+    why = f"{limit:.2f} is too much" if limit > usual else f"other devices differ by {usual:.2f} from each other"
+    sentence = f"The scores of {sum(here.scores):,} predictions of {to} differ from {' and '.join(told)}, where {why}"
+    return found("scores", min(compared), limit, "pause", sentence, [seat.device_id for seat, _ in seats])
+
+
+def _counted(seat: Seat, view: View) -> Counts:
+    """What it replayed, and what it answered if that went on for long enough."""
+    long = seat.canary and seat.live.seconds >= view.rules.scores_seconds
+    return seat.tried if long else seat.replay
+
+
+def _usual(view: View, other: Counts) -> float:
+    """By how much single devices differ from all, one of ten more: they see other things. 0 where few can tell."""
+    enough = view.rules.scores_predictions
+    found = sorted(psi(seat.live.scores, other.scores) for seat in view.controls if sum(seat.live.scores) >= enough)
+    return found[int(0.9 * (len(found) - 1))] if len(found) >= _FEWEST else 0.0
 
 
 def psi(counts: Sequence[int], other: Sequence[float]) -> float:
@@ -59,8 +73,8 @@ def psi(counts: Sequence[int], other: Sequence[float]) -> float:
 
 
 def _control(view: View) -> Counts:
-    """What the version before gives now, or gave in the hour before where no device serves it any more."""
+    """What the version before gives now, or gave in the hour before where all devices try the new one."""
     now = view.control
-    if sum(now.scores) >= view.rules.scores_predictions:
+    if view.controls or not view.is_watched:
         return now
     return total(seat.before for seat in view.seats if len(seat.before.scores) == SCORE_BINS)
