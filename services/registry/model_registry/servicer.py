@@ -183,7 +183,8 @@ class RegistryServicer(registry_pb2_grpc.RegistryServiceServicer):  # type: igno
         # Whose signatures are good a device has to know before it is told of a bundle; its pins, before of a version.
         keys = [KEYS] * request.keys + ([device_key(device)] if device else [])
         keys += [(task, request.environment) for task in request.tasks]
-        view = DeviceView(self._devices.record(device) if device else None)
+        record = self._devices.record(device) if device else None
+        view = DeviceView(record, record.token if record is not None and caller().device else "")
         self._hub.watch(
             keys,
             context,

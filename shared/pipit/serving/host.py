@@ -1,25 +1,18 @@
 """One task of the server: which version answers, and how the next one takes its place.
 
-    desire ──> fetch ──> verify ──> trial ──> prove ──> open ──> replay ──> swap pointer ──> drain old ──> free
-                 │          │         │         │        │                    │    └─a minute──> good
-                 │          └─────────┴─refused─┴────────┘                    └─or: old stands by, and is swapped back
-                 │                        └──> the old version goes on serving; the reason is kept
-                 └──out of reach──> the old version goes on; tried again, ever less often
-    too little memory is free, or a fault of the server's own, at whatever step: the same
-
-    candidate ──> fetch ──> verify ──> trial ──> prove: its proof is kept ──> open, where it is to run in the shadow
-                  while nothing else is to be done; a newer wish ends it, unless it is for this very version
+orders    what it was told, and what goes on about that
+agenda    what of it comes next
+ways      from a wish to a version that answers, is proven for later, or runs in the shadow
+loading   the steps of these ways
+loaded    what is open: what answers, what stands by, what is freed with its last lease
 
 What a key signed that is trusted no more is loaded anew, for another key may have signed it since; if that fails, it
 goes on answering with an alarm, or stops, as the settings say.
 
-What a step raises is a StepFailed; any other error is a fault of the server's own. What is told to others (that the
-version changed, that files are free) is told and not asked: if they fail, it is logged, and the task goes on.
-
 A newer desire overtakes an older one, whether that waits to be tried again or is under way: a download is cancelled, a
-proof ends with its process. What the server starts with, from its disk, is not overtaken while nothing answers.
-Requests take a lease on the version that answers them, so that none fails because of a swap: who began with the old
-version ends with it.
+proof ends with its process. What the server starts with, from its disk, is overtaken while nothing answers only by what
+lies there as well. Requests take a lease on the version that answers them, so that none fails because of a swap: who
+began with the old version ends with it.
 """
 
 from __future__ import annotations
@@ -31,20 +24,17 @@ from time import monotonic
 from typing import TYPE_CHECKING
 
 from pipit.errors import NotFound, Unavailable
-from pipit.logging import get_logger
 from pipit.metrics import Metrics
-from pipit.proving import MEMORY, Overtaken, StepFailed, memory_is_short
-from pipit.rpc.server import status_of
-from pipit.serving.attempts import Attempt, Desired, Part, Purpose
-from pipit.serving.beside import Kept
-from pipit.serving.host_meters import OVERTAKEN, PREFETCHED, HostMeters
+from pipit.proving import MEMORY, memory_is_short
+from pipit.serving.attempts import Attempt, Desired, Part
+from pipit.serving.host_meters import HostMeters
 from pipit.serving.loaded import LoadedVersions, nothing, tell
-from pipit.serving.loading import FAULT, ModelLoader
+from pipit.serving.loading import ModelLoader
 from pipit.serving.model import LoadedModel
 from pipit.serving.orders import Orders
 from pipit.serving.trust import TrustAlarm
 from pipit.serving.types import ModelState, ModelStatus
-from pipit.serving.wishes import is_tried_again, told
+from pipit.serving.ways import Ways
 
 if TYPE_CHECKING:
     from pipit.fleet import TaskReport
@@ -53,9 +43,6 @@ _LAST_LEASES = 5.0
 """Seconds that a stop waits for requests that still hold the network."""
 _LOOK_AT_MEMORY = 5.0
 """Seconds between looks at what is free, while something is kept loaded that does not answer."""
-
-_log = get_logger(__name__)
-
 
 _NO_PART = Part()
 
@@ -112,6 +99,7 @@ class ModelHost:
             trial_seconds,
             keeps_standby=keeps_standby,
         )
+        self._ways = Ways(task, loader, self._loaded, self._orders, self._meters, self._tell_change, self._replay)
         self._stops_untrusted = stops_untrusted
         self._thread = threading.Thread(target=self._work, name=f"host {task}", daemon=True)
 
@@ -233,43 +221,17 @@ class ModelHost:
 
     def _work(self) -> None:
         while (attempt := self._next()) is not None:
-            try:
-                self._go(attempt)
-            except BaseException as error:  # Even what would end a thread: this one must go on.
-                self._fail(attempt, error)
-            finally:
-                self._orders.end(attempt, is_serving=self.is_serving)
+            self._ways.go(attempt)
         self._loaded.drop_beside(())
-        self._swap_pointer(None)
+        self._ways.stop_answering()
         self._loaded.replaced.wait_all_drained(_LAST_LEASES)
         self._loaded.free_drained()
 
-    def _go(self, attempt: Attempt) -> None:
-        if attempt.purpose is Purpose.ANSWER:
-            self._swap_in(attempt)
-        elif attempt.purpose is Purpose.PREFETCH:
-            self._prefetch(attempt)
-        else:
-            self._open_shadow(attempt)
-
-    def _fail(self, attempt: Attempt, error: BaseException) -> None:
-        desired = attempt.desired
-        if attempt.cancelled.is_set() or isinstance(error, Overtaken):
-            self._meters.count_load(OVERTAKEN)
-            _log.info("model_overtaken", task=self.task, version=desired.version)
-        elif isinstance(error, StepFailed):
-            self._keep_reason(attempt, error.step, error.error)
-        else:
-            self._keep_reason(attempt, FAULT, error)
-        self._let_go(desired)
-
-    def _let_go(self, desired: Desired) -> None:
-        """Says that its files are needed no more, unless it is loaded: one that was loaded anew may be the same."""
-        if not self._loaded.has(desired.digest):
-            self._tell(desired.on_freed, desired.version)
-
     def _tell_change(self) -> None:
         self._on_change()
+
+    def _replay(self, model: LoadedModel, cancelled: threading.Event) -> None:
+        self.before_swap(model, cancelled)
 
     def _tell_shadow(self, model: LoadedModel | None) -> None:
         self.on_shadow(model)
@@ -328,69 +290,11 @@ class ModelHost:
             if wish is not None and wish.desired.digest == model.identity.digest:
                 self._orders.refuse("")
         elif self._stops_untrusted:
-            self._swap_pointer(None)
+            self._ways.stop_answering()
             self._orders.refuse(
                 f"version {model.identity.version} was stopped: nobody who is trusted here signed it "
                 f"({model.signed_by}); sign it with another key (pipit keys sign), or publish another version"
             )
-
-    def _prefetch(self, attempt: Attempt) -> None:
-        desired = attempt.desired
-        _, proof = self._loader.prove(self.task, attempt)
-        self._orders.fulfil(attempt)
-        self._meters.count_load(PREFETCHED)
-        _log.info("model_prefetched", task=self.task, version=desired.version, deviation=proof.deviation)
-        self._let_go(desired)
-        self._tell(self._on_change, desired.version)
-
-    def _open_shadow(self, attempt: Attempt) -> None:
-        desired = attempt.desired
-        if memory_is_short():
-            raise StepFailed(MEMORY, Unavailable("too little is free to keep a second version loaded; free some"))
-        model, _ = self._loader.prepare(self.task, attempt)
-        if attempt.cancelled.is_set():
-            self._loaded.close(model)
-            raise Overtaken
-        _log.info("model_in_shadow", task=self.task, version=desired.version)
-        self._loaded.put(Kept(model, desired.on_freed, shadow=True))
-
-    def _swap_in(self, attempt: Attempt) -> None:
-        desired = attempt.desired
-        kept = self._loaded.take(desired.digest)
-        proof = self._loader.proof(desired.digest)
-        if kept is None:
-            model, proof = self._loader.prepare(self.task, attempt)
-        else:
-            model = kept.model
-        agenda = self._orders.agenda
-        if self.is_serving and agenda.part.rollout and not agenda.is_returning:
-            self._tell(partial(self.before_swap, model, attempt.cancelled), desired.version)
-        if attempt.cancelled.is_set():
-            if kept is None:
-                self._loaded.close(model)
-            else:
-                self._loaded.put(kept)
-            raise Overtaken
-        self._loaded.end_trial()
-        self._swap_pointer(model, desired.on_freed)
-        # It answers from here on, whatever fails: at most, after a start without the registry, the one before it would.
-        self._loaded.begin_trial(desired, opened=kept is None)
-        self._orders.fulfil(attempt)
-        self._tell(partial(self._meters.count_swap, proof), desired.version)
-        _log.info(
-            "model_active",
-            task=self.task,
-            version=desired.version,
-            digest=desired.digest,
-            deviation=None if proof is None else proof.deviation,
-            stood_by=kept is not None,
-        )
-        self._tell(desired.on_active, desired.version)
-
-    def _swap_pointer(self, model: LoadedModel | None, on_freed: Callable[[], None] = nothing) -> None:
-        """From here on `model` answers."""
-        standby = self._orders.answers(by_anything=model is not None)
-        self._loaded.swap(model, on_freed, standby)
 
     def _drop_beside(self) -> None:
         """Frees what stands beside and need not; where memory is short, all but what is to answer next."""
@@ -402,14 +306,3 @@ class ModelHost:
                 if agenda.candidate is not None:
                     agenda.candidate.fail(MEMORY, "too little memory is free to keep a second version loaded")
         self._loaded.drop_beside(stays)
-
-    def _keep_reason(self, attempt: Attempt, step: str, error: BaseException) -> None:
-        desired = attempt.desired
-        _, message = status_of(error, f"{self.task} {step}")
-        self._orders.fail(attempt, step, told(desired, step, message), error)
-        self._meters.count_load(step)
-        event = "model_not_loaded" if is_tried_again(step) else "model_refused"
-        _log.warning(
-            event, task=self.task, version=desired.version, step=step, reason=message, purpose=attempt.purpose.value
-        )
-        self._tell(self._on_change, desired.version)

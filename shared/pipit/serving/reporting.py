@@ -29,6 +29,8 @@ from pipit.serving.tally import TaskTally
 
 TOGETHER = 0.1
 """Seconds that changes wait for others, which then go in one report."""
+SHORTEST_PAUSE = 0.2
+"""Seconds between two reports, whatever a registry asks for."""
 FIRST_PAUSE = 1.0
 LONGEST_PAUSE = 15.0
 REFUSED_PAUSE = 60.0
@@ -149,7 +151,7 @@ class Reporter:
             return self._failed(error)
         self._count("taken", "reports are taken again")
         self._failures = 0
-        return seconds
+        return min(max(seconds, SHORTEST_PAUSE), UNKNOWN_PAUSE)
 
     def _failed(self, error: PipitError) -> float:
         if self._stopped.is_set():

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from time import monotonic
 from typing import TYPE_CHECKING
@@ -26,6 +26,8 @@ HOUR = 3600.0
 """Seconds before a rollout that count as what a version did before."""
 STEP = 300.0
 """Seconds between two readings that are kept for that."""
+MOST_LABELS = 100
+"""Of a window, those that were said most often: a report is to stay small, also of a task with thousands."""
 _MOST_VERSIONS = 3
 """That are kept although they have said nothing for an hour."""
 _NONE = Totals()
@@ -106,7 +108,8 @@ class TaskTally:
         return self._window(WindowKind.BEFORE, version, totals, now.at - self._past[0].at) if totals else None
 
     def _window(self, kind: WindowKind, version: str, totals: Totals, seconds: float) -> Window:
-        return Window(kind, self.task, version, self._rollout, self._stage, seconds, **totals.as_fields())
+        counted = totals.as_fields() | {"label_counts": _most_said(totals.label_counts)}
+        return Window(kind, self.task, version, self._rollout, self._stage, seconds, **counted)
 
     def _keep(self, now: _Reading) -> None:
         """Keeps a reading now and then, for an hour; and forgets versions that have said nothing in all of it."""
@@ -123,6 +126,10 @@ class TaskTally:
 
     def _kept(self) -> tuple[_Reading, ...]:
         return self._base, *self._past
+
+
+def _most_said(counts: Mapping[str, int]) -> dict[str, int]:
+    return dict(sorted(counts.items(), key=lambda pair: -pair[1])[:MOST_LABELS])
 
 
 def _between(version: str, then: _Reading, now: _Reading) -> Totals:

@@ -195,6 +195,29 @@ def test_one_of_several_callers_gets_three_of_four_places() -> None:
     assert [each.share(16) for each in (alone, Tokens(None))] == [16, 16]
 
 
+def test_tokens_may_be_known_elsewhere() -> None:
+    anna, pi = Caller("anna", frozenset(Role)), Caller("device:pi-7", frozenset({Role.DEVICE}), device="pi-7")
+    tokens, open_to_all = Tokens({hash_token("anna"): anna}), Tokens(None)
+    for each in (tokens, open_to_all):
+        each.look_elsewhere({"of-pi-7": pi}.get)
+
+    assert tokens.caller([("authorization", "Bearer anna")]) is anna
+    assert tokens.caller([("authorization", "Bearer of-pi-7")]) is pi
+    with pytest.raises(Unauthenticated, match="does not know the token"):
+        tokens.caller([("authorization", "Bearer of-pi-8")])
+    assert open_to_all.caller([]) is ANYBODY
+    assert (tokens.share(16), open_to_all.share(16)) == (12, 16)
+
+
+def test_a_device_speaks_for_itself_alone() -> None:
+    pi = Caller("device:pi-7", frozenset({Role.DEVICE}), device="pi-7")
+    pi.check_device("pi-7")
+    ANYBODY.check_device("pi-8")
+    for other in ("pi-8", ""):
+        with pytest.raises(PermissionDenied, match=f"for device pi-7, and can't speak for {other or 'none'}"):
+            pi.check_device(other)
+
+
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(InvalidInput, match=r"tokens\.yaml can't be read"):
         read_tokens(tmp_path / "tokens.yaml")

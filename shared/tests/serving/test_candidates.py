@@ -17,7 +17,7 @@ from pipit._pb.pipit.inference.v1 import inference_pb2 as pb
 from pipit.errors import IntegrityError, Unavailable
 from pipit.fleet import State
 from pipit.metrics import Metrics
-from pipit.proving import Overtaken, Proof, ProofRequest
+from pipit.proving import MemoryLimit, Overtaken, Proof, ProofRequest
 from pipit.serving.agenda import Agenda
 from pipit.serving.attempts import Attempt, Desired, Part, Purpose
 from pipit.serving.host import ModelHost
@@ -486,3 +486,33 @@ def test_whatever_was_told_in_between_the_last_word_counts_and_nothing_is_left_l
     assert loaded.version == "3.0.0"
     assert site.shadows.count("") * 2 == len(site.shadows)
     assert site.loads("fault") == 0.0
+
+
+def test_a_kept_proof_says_how_much_memory_it_takes_to_open(
+    site: Site, until: Until, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loader = site.host._loader
+    loader._keep(site.new.digest, Proof(0.0, peak_bytes=300 << 20))
+    free = [200, 400]
+    monkeypatch.setattr(
+        "pipit.serving.loading.memory_limit", lambda: MemoryLimit(free[0] << 20, "what was free here", passing=True)
+    )
+    site.canary()
+    until(lambda: "found too little memory here and will be tried again" in site.host.report().reason)
+    assert "its proof took 300 MiB, 200 MiB are what was free here" in site.host.report().reason
+    assert (version(site.running), site.host.report().failed_step, site.loads("memory")) == ("1.0.0", "", 1.0)
+    free.pop(0)
+    until(lambda: version(site.running) == "2.0.0")
+    until(lambda: site.host.report().reason == "")
+
+
+def test_without_memory_a_candidate_is_proven_and_not_opened(
+    site: Site, until: Until, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    site.host._loaded.on_trial = None
+    monkeypatch.setattr("pipit.serving.ways.memory_is_short", lambda: True)
+    site.waits(shadow=True)
+    until(lambda: site.candidate == ("2.0.0", State.PREFETCHED, "memory"))
+    assert (site.shadows, site.opened) == ([], [])
+    monkeypatch.undo()
+    until(lambda: site.shadows == ["2.0.0"])

@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from pipit._pb.pipit.inference.v1 import inference_pb2 as pb
 from pipit.bundle.keys import SigningKey, raw_key
 from pipit.errors import Unavailable
-from pipit.fleet import State
+from pipit.fleet import FleetClient, State, TaskReport
 from pipit.locks import try_exclusive_lock
 from pipit.registry import Assignment, RegistryClient
 from pipit.registry.types import Target
@@ -98,6 +98,29 @@ def follow(serve: Serve, registry: Registry, tmp_path: Path) -> Callable[..., An
         return serve(**(defaults | settings))
 
     return start
+
+
+def test_a_device_tells_the_registry_what_it_does(
+    registry: Registry, follow: Callable[..., Any], make_bundle: MakeBundle, until: Until
+) -> None:
+    registry.publish(make_bundle("1.0.0"), make_bundle("2.0.0", golden_sign=-1.0))
+    registry.promote("1.0.0")
+    running = follow()
+    with FleetClient(registry.address) as fleet:
+
+        def told() -> Any:
+            tasks = [task for device in fleet.list_devices("production", TASK) for task in device.tasks]
+            return tasks[0] if tasks else TaskReport(TASK)
+
+        until(lambda: told().active_version == "1.0.0")
+        (device,) = fleet.list_devices()
+        assert (device.device_id, device.environment, device.online) == ("attic", "production", True)
+        assert (told().state, told().revision, told().failed_step) == (State.SERVING, 1, "")
+        # A refusal is told at once: the next report would be due in half a minute.
+        registry.promote("2.0.0")
+        until(lambda: told().failed_step == "golden")
+        assert (told().desired_version, told().active_version, told().revision) == ("2.0.0", "1.0.0", 2)
+    assert running.server.metrics.registry.get_sample_value("pipit_reports_total", {"result": "taken"}) >= 3.0
 
 
 def version(running: Any) -> str:
@@ -257,13 +280,14 @@ def test_the_steps_of_a_rollout_are_followed_and_a_start_without_the_registry_kn
     canary = replace(at, version="2.0.0", digest=new.digest, revision=3, stage=1, standby=Target("1.0.0", old.digest))
     source._told(canary)
     until(lambda: version(running) == "2.0.0")
-    assert (host.report().standby, host.part.stage, host.part.rollout) == (True, 1, "r-1")
+    until(lambda: host.report().standby)
+    assert (host.part.stage, host.part.rollout) == (1, "r-1")
     assert is_held(tmp_path, old)
     # Where the server dies of what the rollout brought, there is something to go back to.
     until(lambda: [one.version for one in source._cache.remembered(TASK, "production")] == ["2.0.0", "1.0.0"])
     source._told(Assignment(TASK, "production", "2.0.0", new.digest, 4))
     until(lambda: not is_held(tmp_path, old))
-    assert not host.report().standby
+    until(lambda: not host.report().standby)
     running.server.stop(1.0)
     again = follow()
     until(lambda: version(again) == "2.0.0")

@@ -19,7 +19,7 @@ from pipit.fleet import SCORE_BINS, Window, WindowKind
 from pipit.registry.types import Assignment, Target
 from pipit.serving.attempts import Desired
 from pipit.serving.counts import BINS, Counts, TaskCounts, Totals
-from pipit.serving.tally import HOUR, STEP, TaskTally
+from pipit.serving.tally import HOUR, MOST_LABELS, STEP, TaskTally
 from pipit.types import LabelScore, Prediction
 
 Serve = Callable[..., Any]
@@ -223,6 +223,16 @@ def test_other_counts_are_shown_until_another_rollout_comes() -> None:
     assert bench.windows()[WindowKind.REPLAY, "2.0.0"].answered == 1
     bench.assign("1.0.0", "r-2", 0, candidate=NEW)
     assert bench.windows() == {}
+
+
+def test_of_thousands_of_labels_a_window_has_those_that_were_said_most() -> None:
+    bench = Bench()
+    counts = Counts(None, [f"species {number}" for number in range(MOST_LABELS + 7)])
+    for number in range(MOST_LABELS + 7):
+        counts.answered(0.5, [said(f"species {number}", 0.5)] * (number + 1))
+    bench.tally.count_apart(WindowKind.SHADOW, "2.0.0", counts)
+    found = bench.windows()[WindowKind.SHADOW, "2.0.0"].label_counts
+    assert sorted(found.values()) == list(range(8, MOST_LABELS + 8))
 
 
 def test_versions_that_say_nothing_any_more_are_forgotten() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from pipit.errors import NotFound
@@ -17,6 +17,14 @@ from model_registry.fleet.seen import Heard, Seen
 from model_registry.fleet.sheets import Sheets
 from model_registry.fleet.tokens import DeviceTokens
 from model_registry.rollouts.seen import Fleet, SeenDevice, SeenProcess
+
+
+@dataclass(frozen=True, slots=True)
+class Presence:
+    """Whether a device is there. seconds: since its last report; None: it never sent one."""
+
+    online: bool
+    seconds: float | None
 
 
 class Devices:
@@ -47,10 +55,10 @@ class Devices:
         """Notes that it is there, for as long as the block runs. device_id: empty: nobody says who watches."""
         return self._sheets.watching(device_id, environment, tasks) if device_id else nullcontext()
 
-    def report(self, report: DeviceReport) -> None:
-        """Takes what a device says. Raises PermissionDenied for another device's name, QueueFull."""
+    def report(self, report: DeviceReport, size: int = 0) -> None:
+        """Takes what a device says, in so many bytes. Raises PermissionDenied for another device's name, QueueFull."""
         self._tokens.check_speaks_for(report.device_id)
-        self._sheets.report(report)
+        self._sheets.report(report, size)
 
     def add(self, device_id: str, tasks: Collection[str]) -> tuple[str, bool]:
         """Its own token, and whether it takes the place of another. Raises InvalidInput, Conflict, Unavailable."""
@@ -87,13 +95,13 @@ class Devices:
 
     def fleet(self, environment: str) -> Fleet:
         """The devices of an environment that were seen in the last day, as the rules of rollouts look at them."""
-        now, silent = self._sheets.clock(), self._sheets.listening_seconds
+        now, silent, records = self._sheets.clock(), self._sheets.listening_seconds, self._records.all()
         return {
             device_id: SeenDevice(
                 device_id,
                 one.is_online(now),
                 tuple(_process(heard, now, silent) for heard in one.heard),
-                frozenset(self._records.get(device_id).pins),
+                frozenset(records[device_id].pins) if device_id in records else frozenset(),
             )
             for device_id, one in self._seen().items()
             if one.environment == environment
@@ -101,17 +109,24 @@ class Devices:
 
     def having(self, environment: str, task: str) -> dict[str, bool]:
         """The devices of an environment that have this task, and no pin for it; and whether each is online."""
-        now = self._sheets.clock()
+        now, records = self._sheets.clock(), self._records.all()
         return {
             device_id: one.is_online(now)
             for device_id, one in self._seen().items()
-            if one.environment == environment and task in one.tasks and task not in self._records.get(device_id).pins
+            if one.environment == environment
+            and task in one.tasks
+            and not (device_id in records and task in records[device_id].pins)
         }
 
-    def ages(self) -> dict[str, tuple[float, bool]]:
-        """Of each device of the last day: seconds since it was seen, and whether it is online."""
+    def present(self) -> dict[str, Presence]:
+        """The devices of the last day, by id."""
         now = self._sheets.clock()
-        return {device_id: (max(0.0, now - one.at), one.is_online(now)) for device_id, one in self._seen().items()}
+        return {
+            device_id: Presence(
+                one.is_online(now), max(0.0, now - max(heard.at for heard in one.heard)) if one.heard else None
+            )
+            for device_id, one in self._seen().items()
+        }
 
     def _check_known(self, device_id: str) -> None:
         if not self._records.get(device_id).is_known and device_id not in self._seen():
@@ -119,10 +134,11 @@ class Devices:
 
     def _seen(self) -> dict[str, Seen]:
         """Without what was there before somebody removed it."""
+        records = self._records.all()
         return {
             device_id: one
             for device_id, one in self._sheets.seen().items()
-            if (record := self._records.known(device_id)) is None
+            if (record := records.get(device_id)) is None
             or record.removed_at is None
             or one.watching
             or self._at(one) > record.removed_at

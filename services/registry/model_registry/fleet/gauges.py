@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from time import monotonic
 
+from pipit.errors import PipitError
+from pipit.fleet import Evidence
 from pipit.metrics import Metrics
 from prometheus_client import Gauge
 
@@ -16,6 +18,7 @@ from model_registry.rollouts.document import RolloutRecord, VerdictRecord
 from model_registry.rollouts.explain import lanes_of
 from model_registry.rollouts.order import reached
 from model_registry.rollouts.rules import evidence_of
+from model_registry.rollouts.view import View
 
 _GIVES_UP_SECONDS = 600.0
 """A device that is not back by then is waited for no more: that time is counted, which raises an alert."""
@@ -90,11 +93,12 @@ class Gauges:
 
     def show_devices(self) -> None:
         """Those of the last day."""
-        ages = self._devices.ages()
-        online = sum(is_online for _, is_online in ages.values())
+        present = self._devices.present()
+        online = sum(one.online for one in present.values())
         self._online.labels("yes").set(online)
-        self._online.labels("no").set(len(ages) - online)
-        self._reports.show({(device_id,): seconds for device_id, (seconds, _) in ages.items()})
+        self._online.labels("no").set(len(present) - online)
+        silent: Series = {(name,): one.seconds for name, one in present.items() if one.seconds is not None}
+        self._reports.show(silent)
 
     def show_rollouts(self) -> None:
         """Those that are open, the last verdict of each environment, and how quickly devices came back."""
@@ -116,7 +120,7 @@ class Gauges:
             view = self._rollouts.view(pointer, rollout)
             for lane in lanes_of(view):
                 lanes[(*place, lane.lane)] = lanes.get((*place, lane.lane), 0.0) + 1.0
-            for one in evidence_of(view, self._rollouts.expected(pointer.task, rollout)):
+            for one in self._evidence_of(pointer, rollout, view):
                 evidence[(*place, one.rule)] = one.value / one.limit if one.limit else float(one.fires)
         for shown, values in (
             (self._info, info),
@@ -128,12 +132,18 @@ class Gauges:
             shown.show(values)
         self._time_way_back()
 
+    def _evidence_of(self, pointer: Pointer, rollout: RolloutRecord, view: View) -> tuple[Evidence, ...]:
+        try:
+            return evidence_of(view, self._rollouts.expected(pointer.task, rollout))
+        except PipitError:
+            return ()  # the steward says why
+
     def _time_way_back(self) -> None:
         for identity, (pointer, rollout, since) in list(self._going_back.items()):
             seats = {seat.device_id: seat for seat in self._rollouts.view(pointer, rollout).seats}
             there = [seats[name] for name in reached(rollout) if seats[name].reachable]
             passed = self._clock() - since
-            if passed >= _GIVES_UP_SECONDS or all(seat.serves(rollout.from_version) for seat in there):
+            if passed >= _GIVES_UP_SECONDS or (there and all(seat.serves(rollout.from_version) for seat in there)):
                 self._back.labels(pointer.task, pointer.name).observe(passed)
                 del self._going_back[identity]
 

@@ -79,7 +79,7 @@ class FleetServicer(fleet_pb2_grpc.FleetServiceServicer):  # type: ignore[misc] 
 
     def Report(self, request: pb.ReportRequest, context: grpc.ServicerContext) -> pb.ReportResponse:
         check_report(request)
-        self._devices.report(from_proto(request, DeviceReport))
+        self._devices.report(from_proto(request, DeviceReport), request.ByteSize())
         return pb.ReportResponse(next_seconds=self._heard(request.environment))
 
     def ListDevices(self, request: pb.ListDevicesRequest, context: grpc.ServicerContext) -> pb.ListDevicesResponse:

@@ -12,10 +12,12 @@ from __future__ import annotations
 
 import secrets
 import threading
+from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Sized
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
+from itertools import chain
 from time import monotonic
 
 from pipit.errors import AlreadyExists, Conflict, NotFound, QueueFull
@@ -23,27 +25,18 @@ from pipit.fleet import DeviceReport
 from pipit.storage import ObjectStore
 
 from model_registry import layout
-from model_registry.fleet.followed import Followed
+from model_registry.fleet.other_sheets import DAY, OtherSheets
 from model_registry.fleet.seen import Heard, Seen, Watched, merged
-from model_registry.fleet.sheet import HeardRecord, Sheet, WatchedRecord, parsed
+from model_registry.fleet.sheet import HeardRecord, Sheet, WatchedRecord
 
-DAY = 86_400.0
-"""Seconds; who was not seen for longer takes part in nothing."""
-_ALIVE_SECONDS = 90.0
-"""A copy writes three times as often; watches on the sheet of one that does not have ended."""
 _QUIET_SECONDS = 30.0
 _SHORTEST_PAUSE_SECONDS = 1.0
 _WRITING_SHARE = 10
-"""A sheet that takes long to write is written less often: a tenth of the time at most goes into it."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Read:
-    """A sheet of another copy. at: when its content was written, read_at: when it was read, by our own clock."""
-
-    sheet: Sheet
-    at: float
-    read_at: float
+"""A sheet that takes long to write is written less often: a tenth of the time goes into it…"""
+_LONGEST_PAUSE_SECONDS = 10.0
+"""…but never so rarely that a device on it seems to be silent."""
+_BYTES_PER_PROCESS = 8 * 1024
+"""What reports may hold on average; a few may hold much more."""
 
 
 class Sheets:
@@ -66,9 +59,9 @@ class Sheets:
         self._key = layout.sheet(self.replica)
         self._lock = threading.Lock()
         self._heard: dict[tuple[str, int], Heard] = {}
+        self._sizes: Counter[tuple[str, int]] = Counter()
         self._watched: dict[str, Watched] = {}
-        self._followed = Followed(store, layout.FLEET, parsed, lambda one, other: True, lambda key: key != self._key)
-        self._others: dict[str, _Read] = {}
+        self._others = OtherSheets(store, self._key, now, clock)
         self._etag: str | None = None
         self._changed = False
         self._reported: set[str] = set()
@@ -90,13 +83,17 @@ class Sheets:
         """The store did not answer: what devices say to other copies is not heard now."""
         self._listening_since = self.clock()
 
-    def report(self, report: DeviceReport) -> None:
-        """Takes a report; one that came late, after a newer one of its boot, changes nothing. Raises QueueFull."""
+    def report(self, report: DeviceReport, size: int = 0) -> None:
+        """Takes a report of so many bytes. One that came late, after a newer one of its boot, changes nothing.
+
+        Raises QueueFull.
+        """
         key, now = (report.device_id, report.process), self.clock()
         with self._lock:
             known = self._heard.get(key)
             if known is None:
                 self._check_room(self._heard)
+            self._check_size(key, size)
             heard = Heard(report, now)
             if known is not None and known.report.boot_id == report.boot_id:
                 if known.report.sequence >= report.sequence:
@@ -104,7 +101,7 @@ class Sheets:
                 heard = replace(heard, before=known.before, before_at=known.before_at)
             elif known is not None:
                 heard = replace(heard, before=known.report, before_at=known.at)
-            self._heard[key] = heard
+            self._heard[key], self._sizes[key] = heard, size
             self._reported.add(report.environment)
             self._changed |= known is None or _state(known.report) != _state(report)
 
@@ -133,38 +130,26 @@ class Sheets:
                 "PIPIT_REGISTRY_MAX_DEVICES"
             )
 
+    def _check_size(self, key: tuple[str, int], size: int) -> None:
+        """Large reports count, or a caller with many names could fill the memory."""
+        if size > _BYTES_PER_PROCESS and self._sizes.total() - self._sizes[key] + size > (
+            _BYTES_PER_PROCESS * self._max_devices
+        ):
+            raise QueueFull(
+                f"the reports that this copy of the registry keeps are too large together; send less than "
+                f"{_BYTES_PER_PROCESS} bytes, or raise PIPIT_REGISTRY_MAX_DEVICES"
+            )
+
     def seen(self) -> dict[str, Seen]:
         """Devices of the last 24 hours, as all copies know them, by id."""
         now = self.clock()
         with self._lock:
-            heard = [(key, one) for key, one in self._heard.items()]
-            watched = list(self._watched.items())
-        for read in self._others.values():
-            heard += [record.heard_at(read.at) for record in read.sheet.heard]
-            alive = now - read.at < _ALIVE_SECONDS
-            watched += [record.watched_at(read.at, alive) for record in read.sheet.watched]
-        return merged(heard, watched, now, DAY)
+            heard, watched = list(self._heard.items()), list(self._watched.items())
+        return merged(chain(heard, self._others.heard()), chain(watched, self._others.watched()), now, DAY)
 
     def look(self) -> None:
-        """Reads what other copies wrote since the last look, and deletes sheets of which nothing counts any more.
-
-        Raises Unavailable.
-        """
-        first = not self._followed.complete
-        changed = set(self._followed.look())
-        now, read = self.clock(), {}
-        for key, sheet in self._followed.all().items():
-            before = self._others.get(key)
-            if first:
-                age = max(0.0, (self._now() - sheet.written_at).total_seconds())
-                read[key] = _Read(sheet, now - age, now)
-            else:
-                read[key] = _Read(sheet, now, now) if before is None or key in changed else before
-            # The date alone proves nothing: a copy that lives writes meanwhile.
-            if now - read[key].at > DAY and now - read[key].read_at > _ALIVE_SECONDS:
-                self._store.delete(key)
-                del read[key]
-        self._others = read
+        """Reads what other copies wrote since the last look. Raises Unavailable."""
+        self._others.look()
 
     def write(self, rushing: Collection[str] = ()) -> bool:
         """Writes this copy's sheet if it is due; gives whether it did. Raises Unavailable.
@@ -189,7 +174,8 @@ class Sheets:
                 self._reported |= reported
             raise
         self._written_at = self.clock()
-        self._pause = max(_SHORTEST_PAUSE_SECONDS, _WRITING_SHARE * (self._written_at - began))
+        took = self._written_at - began
+        self._pause = min(max(_SHORTEST_PAUSE_SECONDS, _WRITING_SHARE * took), _LONGEST_PAUSE_SECONDS)
         return True
 
     def close(self) -> None:
@@ -226,6 +212,7 @@ class Sheets:
 
     def _forget(self, now: float) -> None:
         self._heard = {key: heard for key, heard in self._heard.items() if now - heard.at < DAY}
+        self._sizes = Counter({key: self._sizes[key] for key in self._heard})
         self._watched = {
             name: watched for name, watched in self._watched.items() if watched.streams or now - watched.at < DAY
         }

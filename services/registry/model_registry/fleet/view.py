@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from pipit.bundle.keys import KeyList
+from pipit.errors import Unauthenticated
 from pipit.registry.types import Assignment
 
 from model_registry.assignments import assignment_for
@@ -15,18 +16,21 @@ from model_registry.pointer import Pointer
 class DeviceView:
     """For one watch. Without a device it is told where the environment points."""
 
-    def __init__(self, record: DeviceRecord | None) -> None:
-        """record: what people made of the device."""
+    def __init__(self, record: DeviceRecord | None, token: str = "") -> None:
+        """record: what people made of the device. token: digest of that by which it came, if it is the device's own."""
         self._record = record
+        self._token = token
         self._pointers: dict[str, Pointer] = {}
         self._told: dict[str, Assignment] = {}
 
     def told(self, item: Pointer | DeviceRecord | KeyList) -> Iterator[Assignment | KeyList]:
-        """What is new for this watcher, now that this is known."""
+        """What is new for this watcher, now that this is known. Raises Unauthenticated once its token has ended."""
         if isinstance(item, KeyList):
             yield item
             return
         if isinstance(item, DeviceRecord):
+            if self._token not in {"", item.token}:
+                raise Unauthenticated(f"the token of device {item.device_id} was taken back, or another one was made")
             self._record = item
             concerned = list(self._pointers.values())
         else:

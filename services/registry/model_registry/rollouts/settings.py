@@ -79,7 +79,7 @@ class Rules(BaseModel):
     """How many times as many, or as few, unknown predictions are looked for."""
     unknown_limit: Limit = 100.0
     """E-value that pauses."""
-    assumed_clustering: Share = 0.10
+    assumed_clustering: Share = 0.05
     """How alike the predictions of one device are within a minute at least: 0, each for itself, to 1."""
     unknown_predictions: Number = 100
     """Predictions of the version before from which on unknown ones are compared."""

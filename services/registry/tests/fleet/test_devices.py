@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 import pytest
@@ -13,6 +13,7 @@ from pipit.audit import AuditClient, Record
 from pipit.bundle import Bundle
 from pipit.errors import InputTooLarge, InvalidInput, NotFound, PermissionDenied, QueueFull, Unauthenticated
 from pipit.fleet import DeviceReport, FleetClient, State, TaskReport, Window, WindowKind
+from pipit.galleries import RemoteGalleries
 from pipit.registry import Assignment, RegistryClient
 from pipit.rpc.auth import hash_token
 from pipit.storage import LocalStore
@@ -118,6 +119,39 @@ def test_a_token_is_kept_as_a_digest_and_counts_until_another_or_none_takes_its_
     eventually(lambda: not counts(there, second))
     assert not counts(here, "pipit-device.pi-9.guessed")
     assert not counts(here, "pipit-device.../..")
+
+
+def test_a_watch_ends_when_its_token_counts_no_more(
+    start: Start, fleet_of: Connect, connect: Callable[..., RegistryClient], tokens: Path, eventually: Wait
+) -> None:
+    here, there = start(tokens=tokens), start(tokens=tokens)
+    anna = fleet_of(here, "anna")
+    token, _ = anna.add_device("pi-7")
+
+    def is_known_there() -> bool:
+        with suppress(Unauthenticated):
+            fleet_of(there, token).list_devices()
+            return True
+        return False
+
+    eventually(is_known_there)
+    streams = [iter(connect(copy, token).watch((TASK,), "production", "pi-7")) for copy in (here, there)]
+    assert [next(stream).version for stream in streams] == ["", ""]
+    anna.remove_device("pi-7")
+    for stream in streams:
+        with pytest.raises(Unauthenticated, match="the token of device pi-7 was taken back"):
+            next(stream)
+
+
+def test_a_token_follows_a_gallery_as_its_device_alone(
+    start: Start, fleet_of: Connect, galleries_of: Callable[..., RemoteGalleries], tokens: Path
+) -> None:
+    server = start(tokens=tokens)
+    token, _ = fleet_of(server, "anna").add_device("pi-7")
+    galleries = galleries_of(server.port, token)
+    galleries.acknowledge("home", "pi-7", 0)
+    with pytest.raises(PermissionDenied, match="this token is for device pi-7, and can't speak for pi-8"):
+        galleries.acknowledge("home", "pi-8", 0)
 
 
 def test_a_token_may_be_for_some_tasks(start: Start, fleet_of: Connect, tokens: Path) -> None:
@@ -302,3 +336,14 @@ def test_a_copy_listens_to_so_many_devices(start: Start, fleet_of: Connect) -> N
     with pytest.raises(QueueFull, match="PIPIT_REGISTRY_MAX_DEVICES"):
         fleet.report(report("pi-2"))
     fleet.report(report("pi-1", 2))
+
+
+def test_large_reports_do_not_fill_the_memory(start: Start, fleet_of: Connect) -> None:
+    fleet = fleet_of(start(max_devices=15))
+    large = Window(WindowKind.LIVE, TASK, "1.0.0", label_counts={f"{n:0150}": n for n in range(500)})
+    fleet.report(report("pi-1", windows=(large,)))
+    fleet.report(report("pi-1", 2, windows=(large,)))
+    with pytest.raises(QueueFull, match="send less than 8192 bytes"):
+        fleet.report(report("pi-2", windows=(large,)))
+    fleet.report(report("pi-2"))
+    assert len(fleet.list_devices()) == 2

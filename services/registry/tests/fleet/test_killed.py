@@ -64,24 +64,39 @@ NEVER = 10**9
 BAD = frozenset({"2.0.0"})
 
 
-def lead(store: Any, copy_of: Callable[..., Any], devices: Any, act: Callable[[Any], object]) -> None:
+def lead(store: Any, copy_of: Callable[..., Any], devices: Any, act: Callable[[Any, Any], object]) -> None:
     """A copy's whole life: it hears of the devices, somebody starts a rollout, and it is led to its end."""
     copy = copy_of(store, "first")
     devices.second(copy, step=5)
-    act(copy)
+    act(copy, devices)
     devices.until_over(copy, step=5)
 
 
-def supersede(copy: Any) -> None:
+def start(copy: Any, devices: Any) -> None:
+    copy.start()
+
+
+def pause(copy: Any, devices: Any) -> None:
+    """It stands still for a while, in the midst of its first stage."""
+    copy.start()
+    for _ in range(2):
+        devices.second(copy, step=5)
+    copy.rollouts.pause(*PLACE, "anna", "lunch")
+    devices.second(copy, step=5)
+    copy.rollouts.resume(*PLACE, "anna", "", False)
+
+
+def supersede(copy: Any, devices: Any) -> None:
     """One takes the place of another, which leaves two to be written down."""
     copy.start("3.0.0")
     copy.clock.seconds += 1
     copy.start("2.0.0", supersede=True)
 
 
-ACTS: dict[str, tuple[Callable[[Any], object], frozenset[str], list[tuple[str, str]]]] = {
-    "good": (lambda copy: copy.start(), frozenset(), [("2.0.0", "succeeded")]),
-    "bad": (lambda copy: copy.start(), BAD, [("2.0.0", "aborted")]),
+ACTS: dict[str, tuple[Callable[[Any, Any], object], frozenset[str], list[tuple[str, str]]]] = {
+    "good": (start, frozenset(), [("2.0.0", "succeeded")]),
+    "paused": (pause, frozenset(), [("2.0.0", "succeeded")]),
+    "bad": (start, BAD, [("2.0.0", "aborted")]),
     "superseded": (supersede, BAD, [("2.0.0", "aborted"), ("3.0.0", "superseded")]),
 }
 
@@ -104,9 +119,12 @@ def test_another_copy_finishes(
         devices.second(other, step=5)
         pointer = other.pointer
         if pointer.rollout is None and pointer.last_rollout is None:
-            act(other)
+            act(other, devices)
         elif pointer.rollout is not None and pointer.rollout.to_version == "3.0.0":
+            devices.clock.seconds += 1
             other.start("2.0.0", supersede=True)
+        elif pointer.rollout is not None and pointer.rollout.state == "paused":
+            other.rollouts.resume(*PLACE, "anna", "", False)
         pointer = devices.until_over(other, step=5)
         other.round()
 
@@ -114,6 +132,6 @@ def test_another_copy_finishes(
         ended = [(rollout.to_version, str(rollout.state)) for rollout in other.rollouts.list(TASK, "", False, bool)]
         assert ended == expected, number
         assert sum(action in {"promote", "stop"} for action, _ in history) == 1 + len(expected), (number, history)
-        assert pointer.version == ("2.0.0" if name == "good" else "1.0.0")
+        assert pointer.version == ("1.0.0" if bad else "2.0.0")
         assert len(list(store.list(layout.rollouts(TASK)))) == len(expected)
         assert [record.revision for record in pointer.history] == sorted({move.revision for move in pointer.history})

@@ -7,7 +7,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from model_registry.fleet.sheets import DAY, Sheets
+from model_registry.fleet.other_sheets import DAY
+from model_registry.fleet.sheets import Sheets
 from pipit.errors import Unavailable
 from pipit.fleet import DeviceReport, State, TaskReport
 from pipit.storage import LocalStore

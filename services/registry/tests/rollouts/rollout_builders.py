@@ -71,16 +71,15 @@ def window(
     """failed: with INTERNAL."""
     errors = {"INTERNAL": failed, "INVALID_ARGUMENT": 3} if failed else {}
     place = {"rollout": rollout.id, "stage": rollout.stage, "seconds": 20.0}
-    return Window(kind, TASK, version, answered=answered, errors=errors, **{**place, **more})
+    return Window(kind, TASK, version, answered=answered, **{"errors": errors, **place, **more})
 
 
 def told(version: str = OLD, active_seconds: float = 20.0, **more: Any) -> TaskReport:
     """It serves that version."""
     return TaskReport(
         TASK,
-        desired_version=version,
         active_version=version,
-        **{"state": State.SERVING, "active_seconds": active_seconds, **more},
+        **{"desired_version": version, "state": State.SERVING, "active_seconds": active_seconds, **more},
     )
 
 
