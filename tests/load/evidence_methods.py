@@ -145,14 +145,15 @@ def forgiving(method: Method, dt: float) -> Method:
 
 
 def without_one(method: Method, dt: float, seconds: float = 15.0) -> Method:
-    """Of three canaries or more, the errors of any one in 15 s worth of its requests do not count."""
+    """Of three canaries or more, 15 s of errors of any one do not count in a stage of 60 s; in one of 30 s all do."""
 
     def found(stage: Counted, before: Counted, canary: NDArray[np.bool_]) -> Floats:
         if canary.sum() < 3:
             return method(stage, before, canary)
         after = (np.arange(len(stage.errors)) + 1.0)[:, None] * dt
+        part = seconds * np.clip(after / 30.0 - 1.0, 0.0, 1.0) / after
         summed = np.cumsum(stage.errors, axis=0)
-        left = np.maximum(0.0, summed - np.minimum(1.0, seconds / after) * np.cumsum(stage.requests, axis=0))
+        left = np.maximum(0.0, summed - part * np.cumsum(stage.requests, axis=0))
         changes = np.diff(left, axis=0, prepend=0.0)
         each = []
         for place in np.flatnonzero(canary):

@@ -168,7 +168,7 @@ def time_stops(runs: int) -> list[dict[str, object]]:
             for replays in (0, 32):
                 found = [
                     Simulated(world, version, [StageRecord(devices=2, bake_seconds=900.0)], seed, 1.0).run(
-                        1.0, 900.0, replays
+                        1.0, 300.0, replays
                     )
                     for seed in range(runs)
                 ]

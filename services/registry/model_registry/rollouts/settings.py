@@ -50,9 +50,11 @@ class Rules(BaseModel):
     burst_from_seconds: Annotated[float, Field(ge=0.0, le=60.0)] = 60.0
     """…and none in one of this length."""
     burst_alone_seconds: Seconds = 15.0
-    """The same of one device, whatever the length…"""
+    """The same of one device, in a stage of twice the following length or longer…"""
+    burst_alone_from_seconds: Annotated[float, Field(gt=0.0)] = 30.0
+    """…less in a shorter one, and none in one of this length…"""
     burst_alone_devices: Annotated[int, Field(ge=2)] = 3
-    """…where so many or more try the version."""
+    """…where so many devices or more try the version."""
     assumed_errors: Annotated[float, Field(gt=0.0, lt=0.05)] = 0.02
     """Share of errors that is taken for usual where nothing is known of the version before."""
     enough_to_compare: Number = 20

@@ -40,5 +40,8 @@ class Bursts:
     def of_one(self, seat: Seat) -> float:
         """And so many more where it is the one."""
         live = seat.live
-        worth = min(1.0, self._rules.burst_alone_seconds / live.seconds) if live.seconds > 0.0 else 1.0
+        from_on = self._rules.burst_alone_from_seconds
+        if live.seconds <= from_on:
+            return 0.0
+        worth = self._rules.burst_alone_seconds * min(1.0, live.seconds / from_on - 1.0) / live.seconds
         return min(float(live.failed) - self.forgiven(seat), worth * live.requests)
