@@ -32,7 +32,7 @@ help: ## show this list
 	@awk -F':.*## ' '/^##@ /{printf "\n%s\n", substr($$0, 5)} /^[a-z][a-z0-9-]*:.*## /{printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 	@printf '\nVariables: TASK=%s REGISTRY=%s ARGS="more options" PYTHON=python3.12\n' $(TASK) $(REGISTRY)
 
-demo: .venv/train-home_security/.ready .venv/serve-home_security/.ready .venv/registry/.ready ## train, register, serve and classify sounds, all on this machine
+demo: .venv/train-home_security/.ready .venv/serve-home_security/.ready .venv/registry/.ready ## train, register, serve and classify sounds, all on this machine; ARGS=--rollout: a bad version stops itself
 	$(TRAIN)/pipit demo --serve-python $(SERVE)/python --registry-python $(REGISTRY_BIN)/python --shell 'make shell' $(ARGS)
 
 train: ## train TASK: in the stack where it is up, which also publishes and promotes; else here, leaving a bundle under runs/

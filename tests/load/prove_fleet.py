@@ -59,7 +59,7 @@ class Traffic:
             for device, row in zip(self._devices, draw(self._random, len(self._devices)), strict=True):
                 due += 1.0 / (self.rate * len(self._devices))
                 self._stopped.wait(max(0.0, due - time.monotonic()))
-                if device.is_on:
+                if device.is_on and device.is_asked:
                     self._ask(device, row)
 
     def _ask(self, device: Device, row: Any) -> None:

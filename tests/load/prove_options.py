@@ -50,7 +50,11 @@ def publish(fleet: Fleet, version: str, fault: Fault | None = None) -> str:
     return version
 
 
-def begin(fleet: Fleet, rate: float | None = None) -> None:
-    """Every device answers with the first version. rate: None: the fleet's own."""
+def begin(fleet: Fleet, answers: int = 35, rate: float | None = None) -> None:
+    """Every device answers with the first version. rate: None: the fleet's own.
+
+    answers: that each device has given when it returns; as on any day, there are inputs to try a version on.
+    """
     fleet.client.promote(TASK, publish(fleet, FIRST), ENVIRONMENT, "prove")
     fleet.start_devices(FIRST, rate)
+    fleet.wait_for_answers(answers)

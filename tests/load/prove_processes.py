@@ -38,6 +38,8 @@ class Process:
         self._command = command
         self._log = log
         self.is_frozen = False
+        self.is_asked = True
+        """Whether callers ask it."""
         self._process: subprocess.Popen[bytes] | None = None
         self._ended_at = 0.0
 

@@ -15,7 +15,7 @@ from prove_troubles import abort, aborted, away, clocks, damaged, is_paused, kil
 def promote_now(options: Options) -> Rows:
     """A good version that goes everywhere at once, and the way back, which each device has on its disk."""
     with options.fleet() as fleet:
-        begin(fleet)
+        begin(fleet, 0)
         for run in range(1, options.runs + 1):
             outcome = now(fleet, publish(fleet, f"2.0.{run}"))
             assert outcome.failed == 0, f"{outcome.failed} requests failed"
@@ -29,8 +29,6 @@ def promote_fast(options: Options) -> Rows:
     """A good version that goes to one device, to some, to all."""
     with options.fleet() as fleet:
         begin(fleet)
-        # As on any day: each device has inputs that it may try a version on.
-        fleet.wait_for_answers(35)
         for run in range(1, options.runs + 1):
             outcome = lead(fleet, publish(fleet, f"2.0.{run}"))
             assert (outcome.ended, outcome.failed) == ("all serve", 0), f"{outcome}"
@@ -41,7 +39,6 @@ def bad_bundles(options: Options) -> Rows:
     """One for each way to be bad."""
     with options.fleet() as fleet:
         begin(fleet)
-        fleet.wait_for_answers(35)
         for number, (name, fault) in enumerate(FAULTS.items(), start=3):
             for run in range(1, options.bad_runs + 1):
                 outcome = lead(fleet, publish(fleet, f"{number}.0.{run}", fault), look=is_paused)

@@ -29,7 +29,7 @@ def fleet(harness: ModuleType, tmp_path: Path) -> Iterator[Any]:
     bundles = importlib.import_module("prove_bundles")
     options = harness.Options(tmp_path, bundles.make_site(tmp_path / "site"), DEVICES, RATE, 1, 1)
     with options.fleet(SHORT) as started:
-        harness.begin(started)
+        harness.begin(started, 0)
         yield started
 
 

@@ -14,7 +14,7 @@ from pipit.errors import InvalidInput, NotFound
 from pipit.metrics import Metrics
 from pipit.registry import wire
 from pipit.registry.types import Environment
-from pipit.rpc.callers import Role, caller
+from pipit.rpc.callers import ANYBODY, Role, caller
 from pipit.rpc.handlers import holds_no_thread
 from pipit.rpc.places import Places
 from pipit.rpc.timestamps import moment
@@ -183,8 +183,7 @@ class RegistryServicer(registry_pb2_grpc.RegistryServiceServicer):  # type: igno
         # Whose signatures are good a device has to know before it is told of a bundle; its pins, before of a version.
         keys = [KEYS] * request.keys + ([device_key(device)] if device else [])
         keys += [(task, request.environment) for task in request.tasks]
-        record = self._devices.record(device) if device else None
-        view = DeviceView(record, record.token if record is not None and caller().device else "")
+        view = DeviceView(self._devices.record(device) if device else None, caller() is ANYBODY)
         self._hub.watch(
             keys,
             context,

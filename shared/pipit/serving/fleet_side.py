@@ -81,6 +81,7 @@ class FleetSide:
             model = self._hosts[task].current
             if model is None or model.names_people:
                 recent.clear()
+                self._shadows[task].clear()
 
     def settle(self) -> None:
         """Begins to stop; once more before the source does, whose connection is used."""

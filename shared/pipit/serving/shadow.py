@@ -59,6 +59,11 @@ class Shadow:
             threading.Thread(target=self._work, args=(model, counts), name=name, daemon=True).start()
         return counts
 
+    def clear(self) -> None:
+        """Leaves out what waits."""
+        with self._changed:
+            self._queue.clear()
+
     @property
     def is_on(self) -> bool:
         """Whether a candidate answers beside."""

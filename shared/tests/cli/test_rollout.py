@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from io import StringIO
 from typing import Any
 
 import pytest
 from pipit._pb.pipit.fleet.v1 import fleet_pb2 as pb
 from pipit.cli.exit_codes import ExitCode
-from pipit.cli.rollout_follow import PATIENCE, RETURN_SECONDS, follow
+from pipit.cli.rollout_follow import PATIENCE, RETURN_SECONDS, follow, show
 from pipit.cli.rollout_view import lanes_by_stage, plan, table_of, what_matters
 from pipit.errors import DeadlineExceeded, NotFound, RolloutOpen, Unavailable
 from pipit.fleet import (
@@ -27,6 +28,7 @@ from pipit.fleet import (
 )
 from pipit.rpc.mirror import to_proto
 from rich.console import Console
+from rich.text import Text
 
 TASK = "test.loudness"
 BEGAN = datetime(2026, 11, 29, 6, 0, tzinfo=UTC)
@@ -323,3 +325,31 @@ def test_what_is_not_there_or_not_allowed(pipit: Any, fleet: Any) -> None:
     assert pipit("rollout", "explain", TASK).code == ExitCode.NOT_FOUND
     fleet.answers["ResumeRollout"] = RolloutOpen("another one is open")
     assert pipit("rollout", "resume", TASK).code == ExitCode.CONFLICT
+
+
+def test_a_terminal_gets_one_table_that_is_drawn_over_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    terminal = StringIO()
+    monkeypatch.setattr(terminal, "isatty", lambda: True)
+    monkeypatch.setattr("sys.stdout", terminal)
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv("COLUMNS", "140")
+    assert show(iter([FIRST, SECOND, BACK])) == BACK
+    shown = terminal.getvalue()
+    # The cursor is hidden while it is drawn; what stays is the last table.
+    assert (shown.startswith("\x1b[?25l"), shown.endswith("\x1b[?25h")) == (True, True)
+    last = Text.from_ansi(shown.rpartition("\x1b[1A\x1b[2K")[2]).plain
+    assert "131 of 100" in last
+    assert "pi-7 returned (64 answered)" in last
+
+
+def test_who_stops_watching_is_told_that_the_rollout_goes_on(capsys: pytest.CaptureFixture[str]) -> None:
+    def interrupted() -> Iterator[RolloutView]:
+        yield FIRST
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        show(interrupted())
+    assert capsys.readouterr().err == (
+        "pipit: the rollout goes on without you; "
+        f"pipit rollout watch {TASK} production shows it, pipit rollout abort {TASK} production stops it\n"
+    )

@@ -136,7 +136,7 @@ def test_who_is_forgotten_elsewhere_is_in_no_memory_here(
         assert here.people()[0].name == "Xanthippe"
         until(lambda: said(pi, pictures.of(1, variation=7)) == "Xanthippe")
         until(lambda: len(registry.devices()) == 2)
-        assert found_in(serve.servers[0]) == {"people", "keeper", "recent"}
+        assert found_in(serve.servers[0]) == {"people", "keeper", "recent", "inputs"}
         assert {one.acknowledged for one in there.forget("Xanthippe").devices} == {True}
         assert found_in(serve.servers[0]) == set()
 
@@ -162,6 +162,7 @@ def found_in(server: Any) -> set[str]:
         "people": str([person.name for _, person in server._faces.access.people._opened.values()]),
         "keeper": str([person.name for person in server.keeper.gallery.people]),
         "recent": str(list(server.plane.recent._answers.values())),
+        "inputs": str([kept.all() for kept in server._fleet._recent.values()]),
     }
     return {place for place, text in places.items() if "Xanthippe" in text}
 

@@ -216,6 +216,21 @@ def test_what_a_shadow_has_no_time_for_is_left_out(open_model: Open, beside: Bes
     assert counts.totals().answered == 1 + DEPTH
 
 
+def test_what_waits_for_a_shadow_can_be_left_out(open_model: Open, beside: Beside, until: Until) -> None:
+    serving, candidate = open_model("1.0.0"), open_model("2.0.0")
+    open_model.gate.close()
+    counts = beside.shadow.follow(candidate)
+    assert counts is not None
+    beside.shadow.offer(image(b"held", serving))
+    open_model.gate.wait_entered(1)
+    beside.shadow.offer(answered(serving, Landmarks(VALUES)))
+    beside.shadow.clear()
+    beside.shadow.offer(image(b"broken", serving))
+    open_model.gate.open()
+    until(lambda: counts.totals().errors == {"INTERNAL": 1})
+    assert counts.totals().answered == 1
+
+
 def test_one_shadow_takes_the_place_of_another(open_model: Open, beside: Beside, until: Until) -> None:
     serving, first, second = open_model("1.0.0"), open_model("2.0.0"), open_model("3.0.0")
     one = beside.shadow.follow(first)

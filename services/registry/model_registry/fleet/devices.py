@@ -99,7 +99,7 @@ class Devices:
         return {
             device_id: SeenDevice(
                 device_id,
-                one.is_online(now),
+                one.is_there(now),
                 tuple(_process(heard, now, silent) for heard in one.heard),
                 frozenset(records[device_id].pins) if device_id in records else frozenset(),
             )
@@ -108,10 +108,10 @@ class Devices:
         }
 
     def having(self, environment: str, task: str) -> dict[str, bool]:
-        """The devices of an environment that have this task, and no pin for it; and whether each is online."""
+        """The devices of an environment that have this task, and no pin for it; and whether each is there now."""
         now, records = self._sheets.clock(), self._records.all()
         return {
-            device_id: one.is_online(now)
+            device_id: one.is_there(now)
             for device_id, one in self._seen().items()
             if one.environment == environment
             and task in one.tasks

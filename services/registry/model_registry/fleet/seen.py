@@ -10,6 +10,8 @@ from pipit.fleet import DeviceReport, State, TaskReport
 
 ONLINE_SECONDS = 90.0
 """Three quiet reports."""
+_SPOKE_SECONDS = 20.0
+"""A little more than the longest pause between two reports while a rollout is open."""
 _LEFT_BEHIND_SECONDS = 300.0
 """A process that is silent for so long while others of its device speak is there no more."""
 _WORST_FIRST = (State.REFUSED, State.ROLLING_BACK, State.LOADING, State.SERVING)
@@ -58,6 +60,10 @@ class Seen:
     def is_online(self, now: float) -> bool:
         """It watches, or reported of late."""
         return self.watching or now - self.at < ONLINE_SECONDS
+
+    def is_there(self, now: float) -> bool:
+        """It can be told something: it watches, or spoke a moment ago."""
+        return self.watching or any(now - one.at < _SPOKE_SECONDS for one in self.heard)
 
     def task_reports(self) -> tuple[TaskReport, ...]:
         """One for each task, by name: of several processes the one that is worst off."""

@@ -16,20 +16,23 @@ from model_registry.pointer import Pointer
 class DeviceView:
     """For one watch. Without a device it is told where the environment points."""
 
-    def __init__(self, record: DeviceRecord | None, token: str = "") -> None:
-        """record: what people made of the device. token: digest of that by which it came, if it is the device's own."""
+    def __init__(self, record: DeviceRecord | None, open_to_all: bool = True) -> None:
+        """record: what people made of the device. open_to_all: nobody asks by which token it came."""
         self._record = record
-        self._token = token
+        self._token = None if record is None or open_to_all else record.token
         self._pointers: dict[str, Pointer] = {}
         self._told: dict[str, Assignment] = {}
 
     def told(self, item: Pointer | DeviceRecord | KeyList) -> Iterator[Assignment | KeyList]:
-        """What is new for this watcher, now that this is known. Raises Unauthenticated once its token has ended."""
+        """What is new for this watcher, now that this is known.
+
+        Raises Unauthenticated once the device's token is another one, or the first of its own: connect again with it.
+        """
         if isinstance(item, KeyList):
             yield item
             return
         if isinstance(item, DeviceRecord):
-            if self._token not in {"", item.token}:
+            if self._token not in {None, item.token}:
                 raise Unauthenticated(f"the token of device {item.device_id} was taken back, or another one was made")
             self._record = item
             concerned = list(self._pointers.values())

@@ -6,8 +6,10 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from operator import attrgetter
 
-from pipit.fleet.types import SCORE_BINS, Window
+from pipit.errors import InvalidInput
+from pipit.fleet.types import SCORE_BINS, Window, WindowKind
 
+_BESIDE = (WindowKind.REPLAY, WindowKind.SHADOW)
 _NO_SCORES = (0,) * SCORE_BINS
 
 
@@ -57,11 +59,15 @@ _SUMMED = attrgetter(
 
 
 def counts_of(window: Window, error_codes: Collection[str]) -> Counts:
-    """Of one window. error_codes: names of gRPC statuses that are the version's own failure."""
+    """Of one window. error_codes: names of gRPC statuses that are the version's own failure.
+
+    An input that the version before has answered was no mistake of whoever sent it: a candidate that refuses it fails.
+    """
+    own = {*error_codes, InvalidInput.status} if window.kind in _BESIDE else error_codes
     scores = window.score_counts if len(window.score_counts) == SCORE_BINS else _NO_SCORES
     return Counts(
         window.answered,
-        sum(count for code, count in window.errors.items() if code in error_codes),
+        sum(count for code, count in window.errors.items() if code in own),
         window.over_budget,
         window.predictions,
         window.unknown,

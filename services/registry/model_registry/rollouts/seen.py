@@ -28,7 +28,7 @@ class SeenProcess:
 
 @dataclass(frozen=True, slots=True)
 class SeenDevice:
-    """A device of the environment. online: it watches now, or reported of late. pinned: tasks that it has a pin for.
+    """A device of the environment. online: it watches now, or spoke a moment ago. pinned: tasks that it has a pin for.
 
     processes: those whose latest report is at most a day old; none: it watches, and has never reported.
     """

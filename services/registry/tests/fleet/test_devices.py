@@ -143,6 +143,19 @@ def test_a_watch_ends_when_its_token_counts_no_more(
             next(stream)
 
 
+def test_a_watch_by_a_shared_token_ends_when_the_device_gets_its_own(
+    start: Start, fleet_of: Connect, connect: Callable[..., RegistryClient], tokens: Path
+) -> None:
+    server = start(tokens=tokens)
+    shared = {name: iter(connect(server, "pis").watch((TASK,), "production", name)) for name in ("pi-7", "pi-8")}
+    assert [next(stream).version for stream in shared.values()] == ["", ""]
+    anna = fleet_of(server, "anna")
+    anna.add_device("pi-7")
+    with pytest.raises(Unauthenticated):
+        next(shared["pi-7"])
+    assert {device.device_id: device.online for device in anna.list_devices()}["pi-8"]
+
+
 def test_a_token_follows_a_gallery_as_its_device_alone(
     start: Start, fleet_of: Connect, galleries_of: Callable[..., RemoteGalleries], tokens: Path
 ) -> None:

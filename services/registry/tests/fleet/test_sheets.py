@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from model_registry.fleet.other_sheets import DAY
+from model_registry.fleet.seen import Heard, Seen
 from model_registry.fleet.sheets import Sheets
 from pipit.errors import Unavailable
 from pipit.fleet import DeviceReport, State, TaskReport
@@ -27,6 +28,18 @@ class Clock:
 
     def date(self) -> datetime:
         return datetime(2026, 11, 29, tzinfo=UTC) + timedelta(seconds=self.seconds)
+
+
+@pytest.mark.parametrize(
+    ("watching", "silent", "there", "online"),
+    [(True, 3600.0, True, True), (False, 10.0, True, True), (False, 30.0, False, True), (False, 100.0, False, False)],
+)
+def test_who_is_shown_to_be_online_may_be_too_far_away_to_be_told_anything(
+    watching: bool, silent: float, there: bool, online: bool
+) -> None:
+    heard = Heard(DeviceReport("pi-7", "boot-1", 1, "production"), 1000.0)
+    seen = Seen("pi-7", "production", 1000.0, watching, frozenset({TASK}), (heard,))
+    assert (seen.is_there(1000.0 + silent), seen.is_online(1000.0 + silent)) == (there, online)
 
 
 @dataclass

@@ -68,8 +68,9 @@ def pointer_of(rollout: RolloutRecord | None = None) -> Pointer:
 def window(
     kind: WindowKind, version: str, rollout: RolloutRecord, answered: int = 0, failed: int = 0, **more: Any
 ) -> Window:
-    """failed: with INTERNAL."""
-    errors = {"INTERNAL": failed, "INVALID_ARGUMENT": 3} if failed else {}
+    """failed: with INTERNAL; a few callers sent what nobody could answer."""
+    wrong = {"INVALID_ARGUMENT": 3} if kind in {WindowKind.LIVE, WindowKind.BEFORE} else {}
+    errors = {"INTERNAL": failed, **wrong} if failed else {}
     place = {"rollout": rollout.id, "stage": rollout.stage, "seconds": 20.0}
     return Window(kind, TASK, version, answered=answered, **{"errors": errors, **place, **more})
 
