@@ -82,7 +82,7 @@ class Rules(BaseModel):
     unknown_limit: Limit = 100.0
     """E-value that pauses."""
     assumed_clustering: Share = 0.05
-    """How alike the predictions of one device are within a minute at least: 0, each for itself, to 1."""
+    """How alike the predictions of one device are within a minute, where few peers show it: 0, not at all, to 1."""
     unknown_predictions: Number = 100
     """Predictions of the version before from which on unknown ones are compared."""
     feedback_ratios: Ratios = (2.0, 5.0)
