@@ -5,6 +5,7 @@ from __future__ import annotations
 from frame import YES_NO, add, board
 from grafana_foundation_sdk.builders.dashboard import Dashboard
 from panels import DASHED_RED, ORANGE, RED, graph, listing, number, query, steps, timeline
+from rollouts import reports, rollouts
 
 TO_DEVICE = "/d/pipit-device?var-instance=${__data.fields.Server}&${__url_time_range}"
 TO_TASK = "/d/pipit-task?var-task=${__data.fields.Task}&${__url_time_range}"
@@ -14,7 +15,8 @@ def fleet() -> Dashboard:
     """The overview."""
     made = board("pipit-fleet", "Pipit / Fleet", "All tasks on all devices.")
     add(made, "Answers", [*_numbers(), *_answers()])
-    add(made, "Devices", _devices())
+    add(made, "Rollouts", rollouts())
+    add(made, "Devices", [*reports(), *_devices()])
     add(made, "What the models see", _models())
     return made
 

@@ -6,9 +6,10 @@ from frame import YES_NO, add, board
 from grafana_foundation_sdk.builders.dashboard import Dashboard
 from panels import ORANGE, RED, graph, number, query, steps, timeline
 from process import process
+from trust import trust
 
 OF = 'job="registry"'
-CALLS = f'{OF}, grpc_service=~"pipit.(registry.v1.RegistryService|galleries.v1.GalleryService)"'
+CALLS = f'{OF}, grpc_service=~"pipit.(registry.v1.RegistryService|galleries.v1.GalleryService|fleet.v1.FleetService)"'
 
 
 def registry() -> Dashboard:
@@ -16,6 +17,7 @@ def registry() -> Dashboard:
     made = board("pipit-registry", "Pipit / Registry", "The registry: calls, store, devices that watch.")
     add(made, "Calls", [*_numbers(), *_calls()])
     add(made, "Versions and devices", _content())
+    add(made, "Trust", trust())
     add(made, "Processes", process(OF))
     return made
 
@@ -49,7 +51,7 @@ def _numbers() -> list[object]:
         ),
         number(
             "Moves",
-            "Promotions and rollbacks, since the start of each copy.",
+            "Promotions, rollbacks and stops, since the start of each copy.",
             "none",
             "sum(pipit_registry_moves_total) or vector(0)",
         ),

@@ -36,8 +36,8 @@ from pipit.serving.shadow import Shadow
 from pipit.serving.types import Selector
 from servers import arguments
 
-_CALLS = 1000
-"""Per round, of what takes microseconds."""
+_CALLS = 50
+"""Per round, of what takes microseconds: few enough for one turn of a busy processor."""
 
 
 def nanoseconds(model: LoadedModel, item: Input, rounds: int) -> list[dict[str, object]]:
@@ -145,7 +145,7 @@ def main() -> None:
         serving, candidate = loader.open(bundle), loader.open(bundle)
         stack.callback(serving.close)
         stack.callback(candidate.close)
-        rows = nanoseconds(serving, clips[0], options.rounds)
+        rows = nanoseconds(serving, clips[0], 20 * options.rounds)
         task = serving.identity.task
         plane = plane_of({task: serving}, metrics)
         shadow = Shadow(task, metrics, Budget(1 << 28), lambda: plane.admission.waiting > 0)

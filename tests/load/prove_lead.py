@@ -119,8 +119,10 @@ def lead(
             outcome.ended, outcome.seconds = "all serve", time.monotonic() - begun
             outcome.reached = set(fleet.versions())
         elif view.rollout.state is RolloutState.ABORTED:
-            before = view.rollout.from_version
-            outcome.back_seconds = fleet.wait_until(lambda: fleet.all_serve(before), limit, "not all are back", 0.05)
+            before, ended = view.rollout.from_version, view.rollout.ended_at
+            fleet.wait_until(lambda: fleet.all_serve(before), limit, "not all are back", 0.05)
+            # By the registry's clock, which is this machine's.
+            outcome.back_seconds = time.time() - ended.timestamp() if ended is not None else None
     return _count(fleet, outcome, version, at)
 
 

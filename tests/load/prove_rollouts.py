@@ -16,6 +16,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from measure import MEASURED, write_csv
+from pipit.cli.demo.processes import terminated_like_interrupted
 from prove_bundles import make_site
 from prove_lead import COLUMNS
 from prove_scenarios import SCENARIOS, Options
@@ -36,7 +37,7 @@ def main() -> None:
     options = parser.parse_args()
     failures = 0
     for name in options.only.split(","):
-        with _folder(options.keep) as folder:
+        with terminated_like_interrupted(), _folder(options.keep) as folder:
             site = make_site(folder / "site")
             made = Options(folder, site, options.devices, options.rate, options.runs, options.bad_runs)
             rows = list(_until_it_fails(name, made))

@@ -6,7 +6,7 @@ over a network. So seconds here are those of the fleet, and processor seconds th
 registry's part. What a copy's network carries is measured by `bench_watchers.py`.
 
     python tests/load/simulate_fleet.py --devices 20 200                    one good version, profile fast
-    python tests/load/simulate_fleet.py --devices 2000 --copies 3           three copies of the registry, one store
+    python tests/load/simulate_fleet.py --devices 2000/3                    over three copies of the registry
     python tests/load/simulate_fleet.py --devices 200 --version errors20    a version of which 20 % of requests fail
     PIPIT_TEST_S3_ENDPOINT=localhost:9000 python tests/load/simulate_fleet.py --devices 20 --s3
 """
@@ -19,8 +19,10 @@ import resource
 import secrets
 import tempfile
 from collections import Counter
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from itertools import product
+from multiprocessing import get_context
 from pathlib import Path
 from time import process_time
 
@@ -38,10 +40,12 @@ from simulated_devices import Behaviour, Pace, SimulatedDevice
 from simulated_registry import CountedStore, Replica, VirtualAgenda
 
 OLD, NEW = "1.0.0", "1.1.0"
-_SETTLING = 120.0
-_QUIET = 120.0
+_SETTLING = 60.0
+_QUIET = 60.0
+_AFTERWARDS = 300.0
 _LONGEST = 4 * 3600.0
 _LOOK = 0.5
+_SIZES = ["20", "200", "2000", "2000/3", "10000/5"]
 VERSIONS = {
     "good": Behaviour(),
     "flawless": Behaviour(errors=0.0, over_budget=0.0),
@@ -170,7 +174,7 @@ def settle(
         )
         copy.attach(device)
         fleet.devices.append(device)
-    agenda.run(lambda: fleet.serving(OLD) == devices, _SETTLING)
+    agenda.run(lambda: fleet.serving(OLD) == devices, _AFTERWARDS)
     agenda.run(lambda: False, _SETTLING)
     return fleet
 
@@ -209,7 +213,7 @@ def roll_out(fleet: Simulated, profile: str, limit: float = _LONGEST) -> tuple[s
     decided = agenda.time() - begun
     wanted = NEW if state in {"succeeded", "now"} else OLD
     if state != "paused":
-        agenda.run(lambda: fleet.serving(wanted) == len(fleet.devices), _SETTLING)
+        agenda.run(lambda: fleet.serving(wanted) == len(fleet.devices), _AFTERWARDS)
     return state or "open", decided, agenda.time() - begun
 
 
@@ -256,7 +260,7 @@ def simulate(
         **{f"rollout: {name}": value for name, value in _told(busy).items()},
         "pointer kB": round(len(fleet.pointer.to_bytes()) / 1000, 1),
         "sheets kB": round(_sheets(fleet) / 1000, 1),
-        "kB of memory a device": round(memory * 1.024 / devices, 1),
+        "memory MiB": round(memory / 1024),
         "processor s": round(process_time() - begun, 1),
     }
 
@@ -287,29 +291,40 @@ def main() -> None:
     """Simulates, and writes docs/measured/fleet_scale.csv."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     add = parser.add_argument
-    add("--devices", type=int, nargs="+", default=[20, 200, 2000, 10000], help="sizes of fleets (20 200 2000 10000)")
+    add("--devices", nargs="+", default=_SIZES, help=f"sizes of fleets, each over so many copies ({' '.join(_SIZES)})")
     add("--profile", nargs="+", default=["fast"], help="fast, careful, ab or now (fast)")
     add("--version", nargs="+", default=["good"], choices=list(VERSIONS), help="how the new version does (good)")
-    add("--copies", type=int, nargs="+", default=[1], help="of the registry, on one store (1)")
+    add("--jobs", type=int, default=2, help="simulations at once (2)")
     add("--requests", type=float, default=1.0, help="a second, on each device (1)")
     add("--runs", type=int, default=1, help="of each, with another seed (1)")
     add("--s3", action="store_true", help="over the S3 server of PIPIT_TEST_S3_ENDPOINT, in a bucket of its own")
     add("--csv", default="", help="name of the file under docs/measured; without it, rows are only printed")
     chosen = parser.parse_args()
-    configure_logging("WARNING")
     pace = Pace(requests=chosen.requests)
     rows = []
-    for devices, copies, profile, version, seed in product(
-        chosen.devices, chosen.copies, chosen.profile, chosen.version, range(chosen.runs)
-    ):
-        with tempfile.TemporaryDirectory() as folder:
-            settings = settings_of(Path(folder) / "store", s3=chosen.s3)
-            rows.append(simulate(settings, Path(folder), devices, copies, profile, version, pace=pace, seed=seed))
-        for name, value in rows[-1].items():
-            print(f"{name:>32}  {value}")  # noqa: T201
-        print(flush=True)  # noqa: T201
+    # A process for each, so that memory is told apart.
+    with ProcessPoolExecutor(chosen.jobs, get_context("spawn"), max_tasks_per_child=1) as processes:
+        waiting = [
+            processes.submit(_in_a_folder, fleet, profile, version, pace, seed, chosen.s3)
+            for fleet, profile, version, seed in product(
+                chosen.devices, chosen.profile, chosen.version, range(chosen.runs)
+            )
+        ]
+        for row in waiting:
+            rows.append(row.result())
+            for name, value in rows[-1].items():
+                print(f"{name:>32}  {value}")  # noqa: T201
+            print(flush=True)  # noqa: T201
     if chosen.csv:
         write_csv(chosen.csv, rows, ("pydantic", "grpcio"))
+
+
+def _in_a_folder(fleet: str, profile: str, version: str, pace: Pace, seed: int, s3: bool) -> dict[str, object]:
+    configure_logging("WARNING")
+    devices, _, copies = fleet.partition("/")
+    with tempfile.TemporaryDirectory() as folder:
+        settings = settings_of(Path(folder) / "store", s3=s3)
+        return simulate(settings, Path(folder), int(devices), int(copies or 1), profile, version, pace=pace, seed=seed)
 
 
 def settings_of(store: Path, *, s3: bool) -> RegistrySettings:

@@ -12,7 +12,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent))
 
 from prometheus_server import missing
-from running_stack import Stack, read_clips, run_traffic, running_stack, train, with_other_weights
+from running_stack import FIRST, Stack, as_version, read_clips, run_traffic, running_stack, train
 
 TRAFFIC_SECONDS = 12.0
 """Before the swap, and after it again; Prometheus looks each second."""
@@ -24,8 +24,8 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     if absent := missing("prometheus"):
         pytest.skip(absent)
     folder = tmp_path_factory.mktemp("monitoring")
-    first = train(folder, "1.0.0", epochs=3)
-    second = with_other_weights(first, "2.0.0", folder / "second")
+    first = train(folder, FIRST, epochs=3)
+    second = as_version(first, "2.0.0", folder / "second")
     with running_stack(folder / "stack", first, read_clips(folder)) as running:
         run_traffic(running, first.manifest.labels, second, lambda: time.sleep(TRAFFIC_SECONDS))
         running.wait_for('ALERTS{alertstate="firing"}')

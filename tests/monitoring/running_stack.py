@@ -1,6 +1,6 @@
 """A whole stack as processes on loopback, with callers that behave and callers that do not, and a Prometheus beside it.
 
-registry ──> kitchen, garage   `production`: one version, later the next
+registry ──> kitchen, garage   `production`: one version, later the next by a rollout, and a way back that is stopped
          └─> attic             `staging`: nothing is promoted there, so it has no model
 """
 
@@ -23,6 +23,7 @@ from pipit.cli.demo.processes import Servers, free_port, wait_until_serving
 from pipit.data.synthetic import SYNTHETIC_RECIPE, synthesise
 from pipit.faces.gallery import Consent, Person, Template
 from pipit.faces.sealing import GalleryKey, seal
+from pipit.fleet import FleetClient
 from pipit.galleries import RemoteGalleries
 from pipit.registry import RegistryClient
 from pipit.rpc.probe import LIVENESS
@@ -34,6 +35,7 @@ FACES = "home_security.faces"
 GALLERY = "home"
 DEVICES = {"kitchen": "production", "garage": "production", "attic": "staging"}
 """Environments by device."""
+FIRST = "1.0.0"
 REGISTRY = "registry:9460"
 START_SECONDS = 120.0
 
@@ -52,6 +54,16 @@ class Stack:
     def promote(self, version: str) -> None:
         """Points production there, whatever the gates say of a short training."""
         self.registry.promote(TASK, version, "production", "for the test", override_gates=True)
+
+    def lead(self, version: str) -> None:
+        """Begins a rollout there, whatever the gates say of a short training."""
+        with FleetClient(self.registry.address) as fleet:
+            fleet.start_rollout(TASK, version, "production", reason="for the test", override_gates=True)
+
+    def stop(self) -> None:
+        """Ends the rollout that is open; devices go back."""
+        with FleetClient(self.registry.address) as fleet:
+            fleet.abort_rollout(TASK, "production", "for the test")
 
     def wait_for(self, expression: str, seconds: float = START_SECONDS) -> None:
         """Until the query has a result."""
@@ -78,10 +90,9 @@ def _trained(task: str, folder: Path, *options: str) -> Bundle:
     return open_bundle(Path(json.loads(done.stdout)["run"]) / "publish/bundle")
 
 
-def with_other_weights(source: Bundle, version: str, folder: Path) -> Bundle:
-    """The same network as another version, which serves its float32 weights."""
-    changes = {"version": SemanticVersion(version), "default_variant": "float32"}
-    manifest = source.manifest.model_copy(update=changes)
+def as_version(source: Bundle, version: str, folder: Path) -> Bundle:
+    """The same network as another version: a rollout of anything else might rightly be stopped."""
+    manifest = source.manifest.model_copy(update={"version": SemanticVersion(version)})
     return write_bundle(folder, manifest, {name: source.file(name) for name in source.manifest.files})
 
 
@@ -137,16 +148,22 @@ def naming_server(folder: Path) -> Iterator[str]:
 
 
 def run_traffic(stack: Stack, labels: tuple[str, ...], second: Bundle, wait: Callable[[], None]) -> None:
-    """Traffic before, during and after a swap to `second`. wait: called twice; how long there is traffic."""
+    """Traffic before, during and after a rollout of `second`, and while one back is stopped. wait: called twice."""
     stack.registry.publish(second.path)
     production = [address for instance, address in stack.calls.items() if instance != "attic:9464"]
     with Traffic(production, stack.calls["attic:9464"], stack.registry.address, stack.clips, labels):
         wait()
         enrol_somebody(stack.registry.address)
         version = second.manifest.version
-        stack.promote(str(version))
+        stack.lead(str(version))
+        stack.wait_for('pipit_rollout_last_verdict_info{verdict="succeeded"}')
         stack.wait_for(f'count(pipit_model_active_info{{version="{version}"}}) == 2')
         wait()
+        stack.lead(FIRST)
+        stack.wait_for(f'count(pipit_model_active_info{{version="{FIRST}"}}) == 1')
+        stack.stop()
+        stack.wait_for(f'count(pipit_model_active_info{{version="{version}"}}) == 2')
+        stack.wait_for("pipit_rollback_seconds_count")
 
 
 def read_clips(folder: Path) -> list[Clip]:

@@ -11,6 +11,7 @@ from dashboard_queries import DASHBOARDS, choices, panels, query_of, selected, s
 from running_stack import DEVICES, TASK, Stack
 
 pytestmark = pytest.mark.slow
+LAST_REPORTS = "device:pipit_device_last_report_seconds:min"
 
 
 def numbers(series: list[dict[str, Any]]) -> list[float]:
@@ -61,12 +62,32 @@ def test_numbers_are_those_of_the_traffic(stack: Stack) -> None:
     assert 0 < value(f'task:pipit_requests_refused:ratio_rate5m{{task="{TASK}"}}') < 1
     assert 0 <= value(f"task_version:pipit_score:drift_1h{at}") <= 1
     assert value("sum(pipit_registry_published_total)") == 2
-    assert value("sum(pipit_registry_moves_total)") == 2
+    moves = stack.prometheus.query("sum by (action) (pipit_registry_moves_total)")
+    assert {series["metric"]["action"]: float(series["value"][1]) for series in moves} == {"promote": 2.0, "stop": 1.0}
     active = [series["metric"] for series in stack.prometheus.query("pipit_model_active_info")]
     assert {(one["device"], one["version"], one["variant"]) for one in active} == {
-        ("kitchen", "2.0.0", "float32"),
-        ("garage", "2.0.0", "float32"),
+        ("kitchen", "2.0.0", "int8"),
+        ("garage", "2.0.0", "int8"),
     }
+
+
+def test_rollouts_are_measured_as_they_went(stack: Stack) -> None:
+    asked = stack.prometheus.query("sum by (verdict, rule) (pipit_rollout_verdicts_total)")
+    counted = {(one["metric"]["verdict"], one["metric"]["rule"]): float(one["value"][1]) for one in asked}
+    assert counted == {("succeeded", "watched"): 1.0, ("aborted", "operator"): 1.0}
+    (last,) = (one["metric"] for one in stack.prometheus.query("pipit_rollout_last_verdict_info"))
+    assert (last["task"], last["environment"], last["verdict"], last["rule"]) == (
+        *(TASK, "production"),
+        *("aborted", "operator"),
+    )
+    assert last["sentence"].endswith("for the test")
+    # None is open any more, so that nothing is said of one.
+    assert not stack.prometheus.query("pipit_rollout_info or pipit_rollout_stage or pipit_rollout_devices")
+    silent = {one["metric"]["device"]: float(one["value"][1]) for one in stack.prometheus.query(LAST_REPORTS)}
+    assert silent.keys() == set(DEVICES)
+    assert max(silent.values()) < 60.0
+    (online,) = stack.prometheus.query('pipit_registry_devices{online="yes"}')
+    assert float(online["value"][1]) == len(DEVICES)
 
 
 def test_the_device_without_a_model_raises_its_alert_and_no_other(stack: Stack) -> None:

@@ -115,9 +115,10 @@ def list_(
         return
     now = datetime.now(UTC)
     print_table(
-        ("rollout", "task", "environment", "from", "to", "how far", "began", "took", "who", "why it ended or stands"),
+        ("rollout", "task", "environment", "from", "to", "how far", "began", "took", "who", "decided by"),
         [_row(rollout, now) for rollout in rollouts],
     )
+    print_line("pipit rollout explain TASK ENVIRONMENT --id ROLLOUT says why")
 
 
 def _row(rollout: Rollout, now: datetime) -> tuple[str, ...]:
@@ -131,7 +132,7 @@ def _row(rollout: Rollout, now: datetime) -> tuple[str, ...]:
         ago(rollout.started_at, now),
         duration(((rollout.ended_at or now) - rollout.started_at).total_seconds()),
         escape(rollout.by),
-        escape(" ".join(rollout.verdict.sentence.split())) if rollout.verdict else "",
+        escape(rollout.verdict.rule) if rollout.verdict else "",
     )
 
 

@@ -315,7 +315,7 @@ def test_lists_them(pipit: Any, fleet: Any) -> None:
     fleet.answers["ListRollouts"].rollouts.append(to_proto(STOPPED, pb.Rollout))
     row = next(line for line in pipit("rollout", "list").out.splitlines() if "r-0123456789ab" in line)
     assert "1.0.0   1.1.0   aborted" in row
-    assert "50 s   anna   12 of 40 failed on pi-7" in row
+    assert row.split()[-4:] == ["50", "s", "anna", "errors"]
     assert pipit("rollout", "list", "--json").json()[0]["state"] == "aborted"
 
 

@@ -41,6 +41,15 @@ class OtherSheets:
         self._followed = Followed(store, layout.FLEET, parsed, lambda one, other: True, lambda key: key != own_key)
         self._read: dict[str, _Read] = {}
 
+    def __len__(self) -> int:
+        return len(self._read)
+
+    @property
+    def any_alive(self) -> bool:
+        """Whether another copy writes, and so reads."""
+        now = self._clock()
+        return any(now - read.at < _ALIVE_SECONDS for read in self._read.values())
+
     def heard(self) -> Iterator[tuple[tuple[str, int], Heard]]:
         """What devices said to other copies, by device and process."""
         for read in self._read.values():

@@ -30,6 +30,8 @@ from model_registry.fleet.seen import Heard, Seen, Watched, merged
 from model_registry.fleet.sheet import HeardRecord, Sheet, WatchedRecord
 
 _QUIET_SECONDS = 30.0
+_ALONE_SECONDS = 300.0
+"""Where nobody reads it but the copy that comes after this one, a memory card need not be worn out."""
 _SHORTEST_PAUSE_SECONDS = 1.0
 _WRITING_SHARE = 10
 """A sheet that takes long to write is written less often: a tenth of the time goes into it…"""
@@ -159,9 +161,11 @@ class Sheets:
         began = self.clock()
         with self._lock:
             self._forget(began)
-            there = bool(self._heard or self._watched)
+            # One that heard nothing says that it reads.
+            there = bool(self._heard or self._watched or self._others)
             soon = self._changed or not self._reported.isdisjoint(rushing)
-            if not there or began - self._written_at < (self._pause if soon else _QUIET_SECONDS):
+            quiet = _QUIET_SECONDS if self._others.any_alive else _ALONE_SECONDS
+            if not there or began - self._written_at < (self._pause if soon else quiet):
                 return False
             changed, self._changed = self._changed, False
             reported, self._reported = self._reported, set()

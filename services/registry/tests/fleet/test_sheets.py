@@ -82,7 +82,7 @@ def test_within_a_boot_the_higher_number_counts_whatever_came_last(copies: Copie
     assert sequences(here) == {"pi-7": [("one", 5)]}
     there.report(report(6))
     copies.clock.seconds += 40
-    there.write()
+    there.write(rushing=("production",))
     here.look()
     assert sequences(here) == {"pi-7": [("one", 6)]}
 
@@ -140,6 +140,16 @@ def test_it_is_written_at_once_for_news_each_second_in_a_rush_and_else_now_and_t
     assert not sheets.write(rushing=("staging",))
     assert sheets.write(rushing=("production",))
     sheets.report(report(3))
+    copies.clock.seconds += 299
+    assert not sheets.write()
+    copies.clock.seconds += 1
+    assert sheets.write()
+    # Somebody reads it now, though they hear nothing.
+    other = copies.add("b")
+    assert not other.write()
+    other.look()
+    assert other.write()
+    sheets.look()
     copies.clock.seconds += 29
     assert not sheets.write()
     copies.clock.seconds += 1

@@ -18,7 +18,7 @@ from model_registry.rollouts.rules.bursts import Bursts
 from model_registry.rollouts.rules.evalues import Pair, clustering_of, dispersion_of, log_e, log_e_assumed
 from model_registry.rollouts.rules.found import found_e
 from model_registry.rollouts.view import Seat, View
-from model_registry.rollouts.words import listed, of, seconds
+from model_registry.rollouts.words import listed, of, percent, seconds
 
 _KNOWN_PEERS, _KNOWN_TRIALS = 8, 10
 """So many peers with so many predictions each show how alike those of one device are."""
@@ -96,7 +96,7 @@ def _worse(
         told.append(f"{of(*measure(total(seat.before for seat in before)))} there before")
     if not found and not pauses:
         found.append(log_e_assumed(events, trials, [one for one in ratios if one > 1.0], view.rules.assumed_errors))
-        told.append(f"nothing is known of {old}")
+        told.append(f"{percent(view.rules.assumed_errors)}, taken for usual as nothing is known of {old}")
     affected = sorted(seats, key=lambda seat: -measure(seat.tried)[0])
     devices = [seat.device_id for seat in affected if measure(seat.tried)[0]]
     after = seconds(max((seat.live.seconds for seat in seats), default=0.0))
