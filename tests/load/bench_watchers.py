@@ -55,6 +55,7 @@ def bundle(folder: Path, version: str, size: int = 100) -> Bundle:
             "default_variant": "float32",
             "metrics": {"accuracy": {"value": 0.9, "samples": 100}},
             "gates": [{"name": "good", "metric": "accuracy", "comparison": ">", "limit": 0.7}],
+            "expected": {"latency_budget_ms": 200.0},
             "golden": {"tolerance": {"float32": 1e-4}},
             "lineage": {
                 "dataset_digest": "a" * 64,

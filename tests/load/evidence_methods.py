@@ -5,12 +5,11 @@
 | totals | `rules.evalues.log_e` of the stage's totals |
 | windows | the same, as a product over reports, each with its own share of requests |
 | mle | a mixture over the shares of errors of both, over the largest likelihood of one share (universal inference) |
-| totals/dispersion | totals, divided by how much more than by chance the controls differ |
-| totals/clusters | the same, for canaries of so many requests, by how alike the errors of one control are |
+| clusters | totals, for less by how alike the errors of one control are |
 | forgiving | a burst of each canary does not count once the stage is long enough for one to be likely |
-| without one | of three canaries or more, 15 s of failing requests of any one do not count |
+| without one | of three canaries or more, 15 s of failing requests of any one do not count, from a minute on |
 
-Each against the peers, against the hour before, and as the smaller of the two.
+Against the peers, and each canary against its own hour before; where neither is named, the smaller of the two.
 """
 
 from __future__ import annotations
@@ -121,11 +120,6 @@ def clustered(stage: Counted, canary: NDArray[np.bool_]) -> Floats:
     return found
 
 
-def dispersed(method: Method) -> Method:
-    """Divided by the dispersion of the controls."""
-    return lambda stage, before, canary: method(stage, before, canary) / dispersion(stage, canary)
-
-
 def for_clusters(method: Method) -> Method:
     """Divided by the dispersion that canaries of so many requests should have."""
     return lambda stage, before, canary: method(stage, before, canary) / clustered(stage, canary)
@@ -145,14 +139,15 @@ def forgiving(method: Method, dt: float) -> Method:
 
 
 def without_one(method: Method, dt: float, seconds: float = 15.0) -> Method:
-    """Of three canaries or more, the errors of any one in 15 s worth of its requests do not count."""
+    """Of three canaries or more, 15 s of errors of any one do not count in a stage of 60 s; in one of 30 s all do."""
 
     def found(stage: Counted, before: Counted, canary: NDArray[np.bool_]) -> Floats:
         if canary.sum() < 3:
             return method(stage, before, canary)
         after = (np.arange(len(stage.errors)) + 1.0)[:, None] * dt
+        part = seconds * np.clip(after / 30.0 - 1.0, 0.0, 1.0) / after
         summed = np.cumsum(stage.errors, axis=0)
-        left = np.maximum(0.0, summed - np.minimum(1.0, seconds / after) * np.cumsum(stage.requests, axis=0))
+        left = np.maximum(0.0, summed - part * np.cumsum(stage.requests, axis=0))
         changes = np.diff(left, axis=0, prepend=0.0)
         each = []
         for place in np.flatnonzero(canary):
@@ -171,30 +166,15 @@ def smaller(one: Method, other: Method) -> Method:
 
 
 def methods(dt: float) -> dict[str, Method]:
-    """All of them by name. dt: seconds of a step."""
+    """All of them by name; the last is what the rules do. dt: seconds of a step."""
     both = for_clusters(totals_peers), for_clusters(totals_before)
     return {
-        **METHODS,
-        "totals/clusters of both, forgiving, the smaller": smaller(*(forgiving(one, dt) for one in both)),
-        "totals/clusters of both, without one, the smaller": smaller(*(without_one(one, dt) for one in both)),
-        "totals/clusters of both, without one, forgiving, the smaller": smaller(
-            *(without_one(forgiving(one, dt), dt) for one in both)
-        ),
+        "totals, peers": totals_peers,
+        "totals, before": totals_before,
+        "totals": smaller(totals_peers, totals_before),
+        "windows": smaller(windows_peers, totals_before),
+        "mle": smaller(mle_peers, mle_before),
+        "clusters": smaller(*both),
+        "clusters, forgiving": smaller(*(forgiving(one, dt) for one in both)),
+        "clusters, forgiving, without one": smaller(*(without_one(forgiving(one, dt), dt) for one in both)),
     }
-
-
-METHODS: dict[str, Method] = {
-    "totals, peers": totals_peers,
-    "windows, peers": windows_peers,
-    "mle, peers": mle_peers,
-    "totals/dispersion, peers": dispersed(totals_peers),
-    "totals, before": totals_before,
-    "mle, before": mle_before,
-    "totals, the smaller": smaller(totals_peers, totals_before),
-    "windows, the smaller": smaller(windows_peers, totals_before),
-    "mle, the smaller": smaller(mle_peers, mle_before),
-    "totals/dispersion, the smaller": smaller(dispersed(totals_peers), totals_before),
-    "totals/dispersion of both, the smaller": smaller(dispersed(totals_peers), dispersed(totals_before)),
-    "totals/clusters, peers": for_clusters(totals_peers),
-    "totals/clusters of both, the smaller": smaller(for_clusters(totals_peers), for_clusters(totals_before)),
-}

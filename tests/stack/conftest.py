@@ -25,6 +25,7 @@ import pytest
 from pipit._pb.pipit.inference.v1 import inference_pb2 as pb
 from pipit._pb.pipit.inference.v1 import inference_pb2_grpc
 from pipit.client import Client
+from pipit.fleet import FleetClient
 from pipit.registry import RegistryClient
 from pipit.rpc.certificates import Access
 from pipit.rpc.client import open_channel
@@ -154,6 +155,9 @@ class Stack:
 
     def registry(self, caller: str = "operator") -> RegistryClient:
         return RegistryClient(f"127.0.0.1:{self.ports['PIPIT_REGISTRY_PORT']}", timeout=10.0, **self.access(caller))
+
+    def fleet(self, caller: str = "operator") -> FleetClient:
+        return FleetClient(f"127.0.0.1:{self.ports['PIPIT_REGISTRY_PORT']}", timeout=10.0, **self.access(caller))
 
     def server(self, port: str = "PIPIT_HOME_SECURITY_PORT", task: str = TASK) -> Client:
         return Client(f"127.0.0.1:{self.ports[port]}", task=task, timeout=20.0, **self.access("caller"))

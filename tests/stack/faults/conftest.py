@@ -22,8 +22,12 @@ SERVER = "PIPIT_HOME_SECURITY_PORT"
 
 @pytest.fixture(scope="session")
 def digests(stack: Any, trained: str, training: tuple[str, ...]) -> dict[str, str]:
-    """Two published versions and their digests. The second is the same network under another number."""
+    """Two published versions and their digests. The second is the same network under another number, and serves."""
     stack.train(*training, "--version", "1.1.0")
+    # The training has begun a rollout, which waits for requests.
+    with stack.fleet() as fleet:
+        now = {"profile": "now", "supersede": True, "override_gates": True}
+        fleet.start_rollout(TASK, "1.1.0", "production", reason="a test", **now)
     with stack.registry() as registry:
         found = {version.version: version.digest for version in registry.list_versions(TASK).versions}
     assert set(found) == {"1.0.0", "1.1.0"}
@@ -73,17 +77,17 @@ def known(stack: Any) -> tuple[Any, Any]:
 
 
 @pytest.fixture
-def answering(stack: Any, clip: Path, digests: dict[str, str]) -> Callable[[], AbstractContextManager[None]]:
+def answering(stack: Any, clip: Path, digests: dict[str, str]) -> Callable[..., AbstractContextManager[None]]:
     """While it is open the server is asked all the time, and no call may fail."""
 
     @contextmanager
-    def ask_all_the_time() -> Iterator[None]:
+    def ask_all_the_time(port: str = SERVER) -> Iterator[None]:
         failures: list[PipitError] = []
         answers: list[str] = []
         stop = threading.Event()
 
         def ask() -> None:
-            with stack.server() as server:
+            with stack.server(port) as server:
                 while not stop.is_set():
                     try:
                         answers.append(server.classify(clip).model.digest)

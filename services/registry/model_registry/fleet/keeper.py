@@ -99,21 +99,25 @@ class Keeper:
             self._polled_at = now
             for record in self._records.look():
                 self._offer(device_key(record.device_id), record)
-            self._pass_on(self._stands.look())
+            self._stands.look()
         if rush:
             self._rushed_at = now
             self._sheets.look()
             if not full:
-                self._pass_on(self._stands.look_at_open())
+                self._stands.look_at_open()
+        self._pass_on()
         self._sheets.write(self._stands.open_names())
         self._steward.step()
+        # Who came too late to change something has read what another copy made of it.
+        self._pass_on()
         if rush:
             self._gauges.show_rollouts()
         if full:
             self._gauges.show_devices()
 
-    def _pass_on(self, pointers: list[Pointer]) -> None:
-        for pointer in pointers:
+    def _pass_on(self) -> None:
+        """All that is known here, however it came to be; those who watch are told what is new to them."""
+        for pointer in self._stands.all():
             self._offer((pointer.task, pointer.name), pointer)
 
     def _pause(self) -> float:

@@ -50,9 +50,11 @@ class Rules(BaseModel):
     burst_from_seconds: Annotated[float, Field(ge=0.0, le=60.0)] = 60.0
     """…and none in one of this length."""
     burst_alone_seconds: Seconds = 15.0
-    """The same of one device, whatever the length…"""
+    """The same of one device, in a stage of twice the following length or longer…"""
+    burst_alone_from_seconds: Annotated[float, Field(gt=0.0)] = 30.0
+    """…less in a shorter one, and none in one of this length…"""
     burst_alone_devices: Annotated[int, Field(ge=2)] = 3
-    """…where so many or more try the version."""
+    """…where so many devices or more try the version."""
     assumed_errors: Annotated[float, Field(gt=0.0, lt=0.05)] = 0.02
     """Share of errors that is taken for usual where nothing is known of the version before."""
     enough_to_compare: Number = 20
@@ -80,7 +82,7 @@ class Rules(BaseModel):
     unknown_limit: Limit = 100.0
     """E-value that pauses."""
     assumed_clustering: Share = 0.05
-    """How alike the predictions of one device are within a minute at least: 0, each for itself, to 1."""
+    """How alike the predictions of one device are within a minute, where few peers show it: 0, not at all, to 1."""
     unknown_predictions: Number = 100
     """Predictions of the version before from which on unknown ones are compared."""
     feedback_ratios: Ratios = (2.0, 5.0)

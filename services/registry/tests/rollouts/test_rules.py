@@ -196,6 +196,17 @@ def test_a_burst_on_one_device_is_its_own_affair_where_others_try_it_too() -> No
     assert errors(at(rollout, {**fleet, one: broken[one], two: broken[two]}, 200.0)).fires
 
 
+def test_one_device_of_five_that_fails_stops_a_short_stage() -> None:
+    """A burst is unlikely in ten seconds, and the version may be wrong on one kind of board."""
+    rollout = running(1)
+    short = {"answered": 10, "seconds": 10.0}
+    fleet = dict(fleet_of(rollout, canary=short, control=short, before={"answered": 3600}))
+    one = rollout.order[0]
+    broken = fleet_of(rollout, canary={"failed": 10, "seconds": 10.0}, before={"answered": 3600})
+    found = errors(at(rollout, {**fleet, one: broken[one]}, 10.0))
+    assert (found.fires, found.devices) == (True, (one,))
+
+
 def test_an_error_of_a_boot_before_counts_still() -> None:
     """Or a version that crashes would hide its errors."""
     rollout = running()

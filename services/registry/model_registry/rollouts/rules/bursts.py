@@ -8,8 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from model_registry.rollouts.settings import Rules
-from model_registry.rollouts.view import Seat
+from model_registry.rollouts.view import Seat, View
 
 _SUSPECTS = 3
 """Devices of which each in turn is taken to be the one with a burst."""
@@ -18,11 +17,11 @@ _SUSPECTS = 3
 class Bursts:
     """What is forgiven to the devices that try a version."""
 
-    def __init__(self, rules: Rules, seats: Sequence[Seat], of_errors: bool) -> None:
+    def __init__(self, view: View, seats: Sequence[Seat], of_errors: bool) -> None:
         """of_errors: else nothing is forgiven."""
-        self._rules, self._of_errors = rules, of_errors
+        self._rules, self._of_errors, self._is_watched = view.rules, of_errors, view.is_watched
         self.all_forgiven = sum(self.forgiven(seat) for seat in seats)
-        many = of_errors and len(seats) >= rules.burst_alone_devices
+        many = of_errors and len(seats) >= view.rules.burst_alone_devices
         alone = sorted(seats, key=lambda seat: (-self.of_one(seat), seat.device_id))[:_SUSPECTS] if many else ()
         self.suspects = tuple(alone)
         self.alone = self.of_one(alone[0]) if alone else 0.0
@@ -40,5 +39,11 @@ class Bursts:
     def of_one(self, seat: Seat) -> float:
         """And so many more where it is the one."""
         live = seat.live
-        worth = min(1.0, self._rules.burst_alone_seconds / live.seconds) if live.seconds > 0.0 else 1.0
+        if not self._is_watched:
+            # The last stage is over as soon as all serve it; what one device then meets is no version's fault.
+            return float(live.failed) - self.forgiven(seat)
+        from_on = self._rules.burst_alone_from_seconds
+        if live.seconds <= from_on:
+            return 0.0
+        worth = self._rules.burst_alone_seconds * min(1.0, live.seconds / from_on - 1.0) / live.seconds
         return min(float(live.failed) - self.forgiven(seat), worth * live.requests)

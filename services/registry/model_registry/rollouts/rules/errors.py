@@ -20,6 +20,8 @@ from model_registry.rollouts.rules.found import found_e
 from model_registry.rollouts.view import Seat, View
 from model_registry.rollouts.words import listed, of, percent, seconds
 
+_KNOWN_PEERS, _KNOWN_TRIALS = 8, 10
+"""So many peers with so many predictions each show how alike those of one device are."""
 Measure = Callable[[Counts], tuple[int, int]]
 """Events and trials."""
 
@@ -79,16 +81,17 @@ def _worse(
     others = [measure(seat.live) for seat in view.controls]
     peers = sum(one[0] for one in others), sum(one[1] for one in others)
     usual = others if peers[1] else [measure(seat.before) for seat in seats]
-    clustering = max(clustering_of(usual), _assumed(view, seats) if pauses else 0.0)
+    clustering = max(clustering_of(usual), _assumed(view, seats, others) if pauses else 0.0)
     dispersion = dispersion_of(clustering, [measure(seat.tried)[1] for seat in seats])
-    bursts = Bursts(view.rules, seats, measure is failed)
+    bursts = Bursts(view, seats, measure is failed)
     if peers[1] >= enough:
         counted = Pair(max(0.0, events - bursts.all_forgiven - bursts.alone), trials, *peers)
         found.append(log_e([counted], ratios, dispersion))
         told.append(f"{of(*peers)} with {old} on {sum(bool(one[1]) for one in others)} other devices")
     before = [seat for seat in seats if measure(seat.before)[1] >= enough]
     # Another hour is another world: what pauses waits for peers where there are any.
-    if before and (not pauses or found or (not view.controls and view.is_watched)):
+    covers = 2 * sum(measure(seat.tried)[1] for seat in before) >= trials
+    if before and (not pauses or (found and covers) or (not view.controls and view.is_watched)):
         found.append(_log_e_before(before, measure, bursts, ratios, dispersion))
         told.append(f"{of(*measure(total(seat.before for seat in before)))} there before")
     if not found and not pauses:
@@ -121,8 +124,10 @@ def _log_e_before(
     return min(found)
 
 
-def _assumed(view: View, seats: Sequence[Seat]) -> float:
-    """Predictions of a minute see the same scene; in a longer time there are more of them."""
+def _assumed(view: View, seats: Sequence[Seat], others: Sequence[tuple[int, int]]) -> float:
+    """Predictions of a minute see the same scene, unless many peers show that they do not; later there are more."""
+    if sum(trials >= _KNOWN_TRIALS for _, trials in others) >= _KNOWN_PEERS:
+        return 0.0
     longest = max((seat.live.seconds for seat in seats), default=0.0)
     return view.rules.assumed_clustering * min(1.0, 60.0 / max(1.0, longest))
 
