@@ -33,14 +33,15 @@ class Fault:
     unknown: float = _UNKNOWN_SHARE
 
 
+DRIFTED, UNKNOWN = Fault(sharpness=_BLUNT), Fault(unknown=2 * _UNKNOWN_SHARE)
 FAULTS = {
     "wrong arithmetic on one board": Fault({"wrong_on": "odd"}),
     "raises on 100 %": Fault({"raises": 1.0}),
     "raises on 20 %": Fault({"raises": 0.2}),
     "raises on 5 %": Fault({"raises": 0.05}),
     "slow": Fault({"slow": 0.5, "seconds": 0.4}),
-    "scores drifted": Fault(sharpness=_BLUNT),
-    "twice as many unknown": Fault(unknown=2 * _UNKNOWN_SHARE),
+    "scores drifted": DRIFTED,
+    "twice as many unknown": UNKNOWN,
     "ends the process, on 10 % of inputs": Fault({"dies": 0.1}),
     "ends the process, at its 45th input": Fault({"dies_at": 45}),
 }

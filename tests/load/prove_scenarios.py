@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from prove_bundles import FAULTS, TASK
+from prove_bundles import DRIFTED, FAULTS, TASK, UNKNOWN, Fault
+from prove_fleet import Fleet
 from prove_lead import lead, now
 from prove_lies import lies
 from prove_options import FIRST, Options, Rows, begin, publish
@@ -36,22 +37,43 @@ def promote_fast(options: Options) -> Rows:
 
 
 def bad_bundles(options: Options) -> Rows:
-    """One for each way to be bad."""
+    """One for each way to be bad that a rollout of half a minute finds."""
     with options.fleet() as fleet:
         begin(fleet)
         for number, (name, fault) in enumerate(FAULTS.items(), start=3):
-            for run in range(1, options.bad_runs + 1):
-                outcome = lead(fleet, publish(fleet, f"{number}.0.{run}", fault), look=is_paused)
-                if outcome.ended == "paused":
-                    # Somebody has looked, and says no.
-                    outcome.back_seconds = abort(fleet, FIRST)
-                yield outcome.row(name, run, options.devices)
+            if fault not in (DRIFTED, UNKNOWN):
+                yield from _bad(fleet, options, name, fault, number)
+
+
+def drifted(options: Options) -> Rows:
+    """Other scores and more unknown: with `fast`, and where a quarter of the fleet is watched for longer."""
+    stages = '{"*": {"stages": {"careful": [{"devices": 1, "bake_seconds": 15}, '
+    stages += '{"share": 0.25, "bake_seconds": 300}, {"share": 1.0}]}}}'
+    with options.fleet({"PIPIT_REGISTRY_ROLLOUT_RULES": stages}) as fleet:
+        begin(fleet)
+        for number, (name, fault) in enumerate(
+            (("scores drifted", DRIFTED), ("twice as many unknown", UNKNOWN)), start=3
+        ):
+            yield from _bad(fleet, options, f"{name}, fast", fault, number)
+            yield from _bad(fleet, options, f"{name}, 25 % for 5 min", fault, number + 2, profile="careful")
+
+
+def _bad(fleet: Fleet, options: Options, name: str, fault: Fault, number: int, **more: str) -> Rows:
+    for run in range(1, options.bad_runs + 1):
+        outcome = lead(fleet, publish(fleet, f"{number}.0.{run}", fault), 480.0, is_paused, **more)
+        if outcome.ended == "paused":
+            # Somebody has looked, and says no.
+            outcome.back_seconds = abort(fleet, FIRST)
+        elif outcome.ended == "all serve":
+            now(fleet, FIRST)
+        yield outcome.row(name, run, options.devices)
 
 
 SCENARIOS: dict[str, Callable[[Options], Rows]] = {
     "now": promote_now,
     "fast": promote_fast,
     "bad": bad_bundles,
+    "drifted": drifted,
     "damaged": damaged,
     "aborted": aborted,
     "night": night,
