@@ -74,7 +74,8 @@ def _watched(view: View) -> float:
 
 
 def _served(seat: Seat) -> float:
-    return max(told.active_seconds + process.seconds for process, told in seat.processes) if seat.processes else 0.0
+    # As it said itself: one that has died since has not served on.
+    return max(told.active_seconds for _, told in seat.processes) if seat.processes else 0.0
 
 
 def _names(seats: Sequence[Seat]) -> str:
