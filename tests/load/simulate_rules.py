@@ -3,6 +3,8 @@
 simulate_rules.py methods    ways to weigh errors, side by side: docs/measured/rollout_evidence.csv
 simulate_rules.py stops      `decide` itself on bad versions: docs/measured/rollout_stops.csv
 simulate_rules.py false      `decide` itself on good ones: docs/measured/rollout_false_stops.csv
+
+The rules were made while looking at the seeds from 0 on; `--seed` begins at another one, which they have not seen.
 """
 
 from __future__ import annotations
@@ -43,14 +45,14 @@ def canary_mask(count: int) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
     return np.arange(DEVICES) < count
 
 
-def compare_methods(runs: int) -> list[dict[str, object]]:
+def compare_methods(runs: int, first: int) -> list[dict[str, object]]:
     """False stops by world and method, and time to stop by share of errors; 2 canaries of 20."""
     rows: list[dict[str, object]] = []
     plans = [(world, 2, 120.0, 2.0) for world in WORLDS] + [(world, 5, HOUR, 20.0) for world in WORLDS]
     for world, count, seconds, dt in plans:
         fired = Counter(dict.fromkeys(methods(dt), 0))
         some = runs if seconds < HOUR else runs // 5
-        for seed in range(some):
+        for seed in range(first, first + some):
             fleet, canary = Fleet(world, DEVICES, np.random.default_rng(seed)), canary_mask(count)
             before = fleet.count(180, 20.0, canary, Version(), before=True)
             stage = fleet.count(int(seconds / dt), dt, canary, Version())
@@ -60,7 +62,7 @@ def compare_methods(runs: int) -> list[dict[str, object]]:
             rows.append({"method": name, **place, "runs": some, "stopped": times, "share": round(times / some, 4)})
     for version in BAD:
         after: dict[str, list[float]] = {name: [] for name in methods(1.0)}
-        for seed in range(runs // 5):
+        for seed in range(first, first + runs // 5):
             fleet, canary = Fleet(CALM, DEVICES, np.random.default_rng(seed)), canary_mask(2)
             before = fleet.count(180, 20.0, canary, Version(), before=True)
             stage = fleet.count(300, 1.0, canary, version)
@@ -160,7 +162,7 @@ def _window(kind: WindowKind, version: str, sums: Counted, place: int, stage: in
     )  # fmt: skip
 
 
-def time_stops(runs: int) -> list[dict[str, object]]:
+def time_stops(runs: int, first: int) -> list[dict[str, object]]:
     """Bad versions: 2 canaries of 20 with 1 request a second each; first without replayed inputs, then with."""
     rows: list[dict[str, object]] = []
     for version in (*BAD, *OTHERS):
@@ -170,7 +172,7 @@ def time_stops(runs: int) -> list[dict[str, object]]:
                     Simulated(world, version, [StageRecord(devices=2, bake_seconds=900.0)], seed, 1.0).run(
                         1.0, 200.0, replays
                     )
-                    for seed in range(runs)
+                    for seed in range(first, first + runs)
                 ]
                 ended = [
                     (verdict, rule, seconds, asked) for verdict, rule, seconds, asked in found if rule != "watched"
@@ -186,13 +188,14 @@ def time_stops(runs: int) -> list[dict[str, object]]:
     return rows
 
 
-def count_false_stops(runs: int) -> list[dict[str, object]]:
+def count_false_stops(runs: int, first: int) -> list[dict[str, object]]:
     """Good versions over 20 devices, by profile and world."""
     rows: list[dict[str, object]] = []
     for profile, dt, longest, some in (("fast", 3.0, 90.0, runs), ("careful", 60.0, 2 * HOUR, max(1, runs // 10))):
         for world in WORLDS:
             found = [
-                Simulated(world, Version(), stages_of(profile), seed, 1.0).run(dt, longest) for seed in range(some)
+                Simulated(world, Version(), stages_of(profile), seed, 1.0).run(dt, longest)
+                for seed in range(first, first + some)
             ]
             ended = Counter(verdict for verdict, *_ in found)
             stops = Counter(rule for verdict, rule, *_ in found if verdict == "aborted")
@@ -215,13 +218,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("part", choices=("methods", "stops", "false"))
     parser.add_argument("--runs", type=int, default=2000)
+    parser.add_argument("--seed", type=int, default=0, help="of the first run")
     chosen = parser.parse_args()
     if chosen.part == "methods":
-        write_csv("rollout_evidence", compare_methods(chosen.runs), PACKAGES)
+        write_csv("rollout_evidence", compare_methods(chosen.runs, chosen.seed), PACKAGES)
     elif chosen.part == "stops":
-        write_csv("rollout_stops", time_stops(chosen.runs), PACKAGES)
+        write_csv("rollout_stops", time_stops(chosen.runs, chosen.seed), PACKAGES)
     else:
-        write_csv("rollout_false_stops", count_false_stops(chosen.runs), PACKAGES)
+        write_csv("rollout_false_stops", count_false_stops(chosen.runs, chosen.seed), PACKAGES)
 
 
 if __name__ == "__main__":

@@ -99,9 +99,10 @@ def _worse(
         told.append(f"{percent(view.rules.assumed_errors)}, taken for usual as nothing is known of {old}")
     affected = sorted(seats, key=lambda seat: -measure(seat.tried)[0])
     devices = [seat.device_id for seat in affected if measure(seat.tried)[0]]
-    after = seconds(max((seat.live.seconds for seat in seats), default=0.0))
+    longest = max((seat.live.seconds for seat in seats if seat.live.requests), default=0.0)
+    place = f"in {seconds(longest)}" if longest else "on replayed inputs"
     sentence = (
-        f"{of(events, trials)} {words} with {to} on {listed(devices or [seat.device_id for seat in seats])} in {after}"
+        f"{of(events, trials)} {words} with {to} on {listed(devices or [seat.device_id for seat in seats])} {place}"
         f"; compared with {' and '.join(told) or 'nothing yet'}"
     )
     return found_e(rule, min(found, default=0.0), limit, then, sentence, devices)
