@@ -191,7 +191,7 @@ def time_stops(runs: int, first: int) -> list[dict[str, object]]:
 def count_false_stops(runs: int, first: int) -> list[dict[str, object]]:
     """Good versions over 20 devices, by profile and world."""
     rows: list[dict[str, object]] = []
-    for profile, dt, longest, some in (("fast", 3.0, 90.0, runs), ("careful", 60.0, 2 * HOUR, max(1, runs // 10))):
+    for profile, dt, longest, some in (("fast", 3.0, 600.0, runs), ("careful", 60.0, 2 * HOUR, max(1, runs // 10))):
         for world in WORLDS:
             found = [
                 Simulated(world, Version(), stages_of(profile), seed, 1.0).run(dt, longest)
