@@ -71,6 +71,10 @@ class Rules(BaseModel):
     latency_beta: Annotated[float, Field(gt=0.0, lt=0.5)] = 0.05
     """Chance to let one pass that is as slow as is looked for."""
 
+    hot_seconds: Seconds = 20.0
+    """Seconds' worth of answers that may be late on each device, in a stage that is to last `burst_likely_seconds`, and
+    none in one of `burst_from_seconds`: a board that is too hot for a minute is no version's fault."""
+
     scores_predictions: Number = 200
     """Predictions below which the scores are not compared: chance alone moves them too far."""
     scores_seconds: Seconds = 60.0

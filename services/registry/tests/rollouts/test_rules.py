@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from model_registry.rollouts.document import RolloutRecord
+from model_registry.rollouts.document import RolloutRecord, StageRecord
 from model_registry.rollouts.expected import Expected, expected_of
 from model_registry.rollouts.rules.at_once import golden, refused, restarted, silent
 from model_registry.rollouts.rules.errors import errors, feedback, unknowns
@@ -269,6 +269,21 @@ def test_the_latency_rule_is_walds() -> None:
     assert found.value == pytest.approx(10.069, abs=1e-3)
     assert found.limit == pytest.approx(log(95))
     assert f"12 of 40 (30 %) answers of 1.1.0 took longer than 100 ms on {rollout.order[0]}" in found.sentence
+
+
+def test_a_board_that_is_hot_for_a_minute_stops_no_stage_of_ten() -> None:
+    """18 of 120 answers were late, in one of two minutes: 20 seconds' worth of answers are forgiven."""
+    hot = {**late(120, 18), "seconds": 120.0}
+    short, long = (running(stages=(StageRecord(devices=1, bake_seconds=bake),)) for bake in (15.0, 600.0))
+    values = [latency(at(one, fleet_of(one, canary=hot)), BUDGET).value for one in (short, long)]
+    assert values[0] == pytest.approx(18 * log(3) + 102 * log(0.85 / 0.95), abs=1e-6)
+    assert values[1] == 0.0
+    # A version that is slow is stopped there as well.
+    slow = {**late(120, 60), "seconds": 120.0}
+    found = latency(at(long, fleet_of(long, canary=slow)), BUDGET)
+    assert found.fires
+    assert found.value == pytest.approx(40 * log(3) + 80 * log(0.85 / 0.95), abs=1e-6)
+    assert "60 of 120 (50 %) answers" in found.sentence
 
 
 FLAT = (20,) * 10

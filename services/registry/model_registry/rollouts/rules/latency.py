@@ -2,6 +2,7 @@
 
 allowed:    p0 = the larger of 5 %, the device's own share before + 2 %, and its peers' share now + 2 %
 looked for: p1 = p0 + 10 %
+forgiven:   a few seconds' worth of answers a device in a stage that is long, for boards get too hot for a while
 """
 
 from __future__ import annotations
@@ -36,9 +37,9 @@ def latency(view: View, expected: Expected) -> Evidence:
             continue
         p0 = _allowed(seat, peers, view)
         p1 = p0 + rules.latency_worse
-        over = min(counts.over_budget, counts.answered)
+        over = max(0.0, min(counts.over_budget, counts.answered) - _forgiven(seat, view))
         own = over * log(p1 / p0) + (counts.answered - over) * log((1.0 - p1) / (1.0 - p0))
-        summed, late, answered = summed + own, late + over, answered + counts.answered
+        summed, late, answered = summed + own, late + counts.over_budget, answered + counts.answered
         allowed += p0 * counts.answered
         if own > 0.0:
             slow.append((own, seat.device_id))
@@ -57,6 +58,19 @@ def _measured(seat: Seat, view: View) -> Counts:
     """Replayed inputs run beside the requests, and take longer for that; they count only for want of others."""
     enough = seat.canary and seat.live.answered >= view.rules.answers
     return seat.live if enough else total((seat.replay, seat.live)) if seat.canary else seat.replay
+
+
+def _forgiven(seat: Seat, view: View) -> float:
+    """Late answers of that device that count for none: by how long the stage is meant to be, not how long it has been.
+
+    A board that is hot for a minute is as likely to be so at the beginning of an hour as at its end.
+    """
+    live, rules = seat.live, view.rules
+    long = view.rollout.current.bake_seconds - rules.burst_from_seconds
+    if long <= 0.0 or not live.seconds:
+        return 0.0
+    likely = min(1.0, long / (rules.burst_likely_seconds - rules.burst_from_seconds))
+    return min(float(live.over_budget), rules.hot_seconds * likely * live.answered / live.seconds)
 
 
 def _allowed(seat: Seat, peers: Counts, view: View) -> float:
