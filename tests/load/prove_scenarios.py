@@ -45,17 +45,27 @@ def bad_bundles(options: Options) -> Rows:
                 yield from _bad(fleet, options, name, fault, number)
 
 
+_LONGER = '{"*": {"stages": {"careful": [{"devices": 1, "bake_seconds": 15}, '
+_LONGER += '{"share": 0.25, "bake_seconds": 300}, {"share": 1.0}]}}}'
+
+
 def drifted(options: Options) -> Rows:
     """Other scores and more unknown: with `fast`, and where a quarter of the fleet is watched for longer."""
-    stages = '{"*": {"stages": {"careful": [{"devices": 1, "bake_seconds": 15}, '
-    stages += '{"share": 0.25, "bake_seconds": 300}, {"share": 1.0}]}}}'
-    with options.fleet({"PIPIT_REGISTRY_ROLLOUT_RULES": stages}) as fleet:
+    with options.fleet({"PIPIT_REGISTRY_ROLLOUT_RULES": _LONGER}) as fleet:
         begin(fleet)
         for number, (name, fault) in enumerate(
             (("scores drifted", DRIFTED), ("twice as many unknown", UNKNOWN)), start=3
         ):
             yield from _bad(fleet, options, f"{name}, fast", fault, number)
             yield from _bad(fleet, options, f"{name}, 25 % for 5 min", fault, number + 2, profile="careful")
+
+
+def known(options: Options) -> Rows:
+    """More unknown, where each device has answered for a quarter of an hour before: the rule compares with that too."""
+    with options.fleet({"PIPIT_REGISTRY_ROLLOUT_RULES": _LONGER}) as fleet:
+        begin(fleet, answers=int(900 * options.rate))
+        name = "twice as many unknown, 25 % for 5 min, after 15 min"
+        yield from _bad(fleet, options, name, UNKNOWN, 3, profile="careful")
 
 
 def _bad(fleet: Fleet, options: Options, name: str, fault: Fault, number: int, **more: str) -> Rows:
@@ -74,6 +84,7 @@ SCENARIOS: dict[str, Callable[[Options], Rows]] = {
     "fast": promote_fast,
     "bad": bad_bundles,
     "drifted": drifted,
+    "known": known,
     "damaged": damaged,
     "aborted": aborted,
     "night": night,

@@ -220,6 +220,15 @@ def test_an_error_of_a_boot_before_counts_still() -> None:
     assert errors(at(rollout, fleet)).fires
 
 
+def test_corrections_alone_say_nothing_where_nobody_judged_the_version_before() -> None:
+    rollout = running()
+    corrected = fleet_of(rollout, canary={"answered": 40, "feedback_wrong": 8}, control={"answered": 400})
+    found = feedback(at(rollout, corrected))
+    assert (found.value, found.fires) == (0.0, False)
+    assert "8 of 8 (100 %) judged answers were wrong with 1.1.0" in found.sentence
+    assert "compared with nothing yet" in found.sentence
+
+
 def test_feedback_stops_and_unknown_pauses_both_ways() -> None:
     rollout = running(1)
     judged = fleet_of(

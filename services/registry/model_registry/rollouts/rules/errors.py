@@ -94,7 +94,8 @@ def _worse(
     if before and (not pauses or (found and covers) or (not view.controls and view.is_watched)):
         found.append(_log_e_before(before, measure, bursts, ratios, dispersion))
         told.append(f"{of(*measure(total(seat.before for seat in before)))} there before")
-    if not found and not pauses:
+    # People correct what is wrong and say little of what is right: no share of that is usual.
+    if not found and measure is failed:
         found.append(log_e_assumed(events, trials, [one for one in ratios if one > 1.0], view.rules.assumed_errors))
         told.append(f"{percent(view.rules.assumed_errors)}, taken for usual as nothing is known of {old}")
     affected = sorted(seats, key=lambda seat: -measure(seat.tried)[0])
