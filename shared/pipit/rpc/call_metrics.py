@@ -1,4 +1,8 @@
-"""The `grpc_server_*` metrics of a server, for all four shapes of call."""
+"""The `grpc_server_*` metrics of a server, for all four shapes of call.
+
+A client that leaves while a servicer waits for its next message may look, to grpcio, like one that has sent its last:
+if the servicer then ends without an error, the call counts as OK.
+"""
 
 from __future__ import annotations
 

@@ -71,16 +71,28 @@ def test_failures_are_counted_by_their_final_status(echo: Echo, call_shape: Call
     assert value(metrics, "grpc_server_handled_total", *at, grpc_code="OK") == 0.0
 
 
-def test_a_stream_whose_client_leaves_is_cancelled(echo: Echo, metrics: Metrics) -> None:
-    channel = echo(lambda request, context: request, observers=[CallMetrics(metrics)])
+def test_a_stream_whose_client_leaves_while_it_is_answered_is_cancelled(echo: Echo, metrics: Metrics) -> None:
+    asked, left = threading.Event(), threading.Event()
+
+    def behave(request: bytes, context: grpc.ServicerContext) -> bytes:
+        if request == b"y":
+            context.add_callback(left.set)
+            asked.set()
+            assert left.wait(30)
+        return request
+
+    channel = echo(behave, observers=[CallMetrics(metrics)])
     requests: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
     stream = channel.stream_stream("/test.Echo/stream_stream")(iter(requests.get, None))
     requests.put(b"x")
     assert next(stream) == b"x"
+    requests.put(b"y")
+    assert asked.wait(30)
     stream.cancel()
     requests.put(None)
     at = ("bidi_stream", "test.Echo", "stream_stream")
     becomes(lambda: value(metrics, "grpc_server_handled_total", *at, grpc_code="CANCELLED"), 1.0)
+    assert value(metrics, "grpc_server_handled_total", *at, grpc_code="OK") == 0.0
 
 
 def test_methods_that_nobody_serves_make_no_series(echo: Echo, metrics: Metrics) -> None:
