@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Callable
+from itertools import count
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -16,9 +17,14 @@ Settled = Callable[..., Any]
 
 @pytest.fixture
 def simulation(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
-    """`simulate_fleet`, which lies beside this file and in no package."""
+    """`simulate_fleet`, which lies beside this file and in no package; what happens depends on its seed alone."""
     monkeypatch.syspath_prepend(str(Path(__file__).parent))
-    return importlib.import_module("simulate_fleet")
+    simulate_fleet = importlib.import_module("simulate_fleet")
+    # How long the registry's turns take here, and the order of the devices, which a rollout's id gives.
+    monkeypatch.setattr("simulated_registry.process_time", lambda: 0.0)
+    numbers = count(1)
+    monkeypatch.setattr("model_registry.fleet.rollouts.new_id", lambda at: f"r-{next(numbers):020x}")
+    return simulate_fleet
 
 
 @pytest.fixture

@@ -320,6 +320,13 @@ def until() -> Callable[[Callable[[], bool]], None]:
 
 
 @pytest.fixture
+def enough_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A second version may stay loaded, whatever else runs on this machine."""
+    for module in ("host", "loaded", "ways"):
+        monkeypatch.setattr(f"pipit.serving.{module}.memory_is_short", lambda: False)
+
+
+@pytest.fixture
 def serve(make_bundle: MakeBundle, tmp_path: Path) -> Iterator[Serve]:
     """Starts servers; without settings, of one good bundle. Waits until they serve, unless wait=False."""
     running: list[Running] = []

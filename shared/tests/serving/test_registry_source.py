@@ -120,7 +120,9 @@ def test_a_device_tells_the_registry_what_it_does(
         registry.promote("2.0.0")
         until(lambda: told().failed_step == "golden")
         assert (told().desired_version, told().active_version, told().revision) == ("2.0.0", "1.0.0", 2)
-    assert running.server.metrics.registry.get_sample_value("pipit_reports_total", {"result": "taken"}) >= 3.0
+    value = running.server.metrics.registry.get_sample_value
+    # What changes while a report is on its way goes into the next one with what follows: there were two at least.
+    until(lambda: value("pipit_reports_total", {"result": "taken"}) >= 2.0)
 
 
 def version(running: Any) -> str:
@@ -262,6 +264,7 @@ def is_held(tmp_path: Path, bundle: Any) -> bool:
         return not alone
 
 
+@pytest.mark.usefixtures("enough_memory")
 def test_the_steps_of_a_rollout_are_followed_and_a_start_without_the_registry_knows_only_what_served(
     follow: Callable[..., Any], registry: Registry, make_bundle: MakeBundle, until: Until, tmp_path: Path
 ) -> None:

@@ -11,7 +11,7 @@ import pytest
 from pipit.inputs import EncodedImage, InputSequence, Landmarks, PcmAudio
 from pipit.inputs.memory import Budget
 from pipit.metrics import Metrics
-from pipit.serving.counts import Totals, counts_of
+from pipit.serving.counts import Counts, Totals, counts_of
 from pipit.serving.model import LoadedModel
 from pipit.serving.replay import RecentInputs, Replayer, Sample, answer_beside, sample_of
 from pipit.serving.shadow import DEPTH, Shadow
@@ -117,10 +117,20 @@ def test_a_part_of_a_recording_is_for_the_same_pipeline_alone(open_model: Open) 
     assert run.run(other, [answered(serving, Landmarks(VALUES))], threading.Event()).totals().answered == 1
 
 
-def test_a_replay_ends_in_time_with_an_input_that_does_not(open_model: Open, until: Until) -> None:
+def test_a_replay_ends_in_time_with_an_input_that_does_not(
+    open_model: Open, until: Until, monkeypatch: pytest.MonkeyPatch
+) -> None:
     serving, candidate = open_model("1.0.0"), open_model("2.0.0")
+    now = [0.0]
+    monkeypatch.setattr("pipit.serving.replay.monotonic", lambda: now[0])
     open_model.gate.close()
-    run, metrics = replayer(0.1)
+    run, metrics = replayer()
+
+    def pass_time() -> None:
+        open_model.gate.wait_entered(1)
+        now[0] = 11.0
+
+    threading.Thread(target=pass_time).start()
     totals = run.run(candidate, [answered(serving, Landmarks(VALUES)), image(b"held", serving)], threading.Event())
     assert (totals.totals().answered, totals.totals().errors) == (1, {"DEADLINE_EXCEEDED": 1})
     assert replayed(metrics, "failed") == 1.0
@@ -150,14 +160,25 @@ def test_a_replay_of_what_is_wanted_no_more_ends_at_once(open_model: Open, until
     until(lambda: candidate.is_drained)
 
 
-def test_time_is_for_the_newest(open_model: Open) -> None:
+def test_time_is_for_the_newest(open_model: Open, monkeypatch: pytest.MonkeyPatch) -> None:
     serving, candidate = open_model("1.0.0"), open_model("2.0.0")
     recent = RecentInputs(32, 1 << 20)
     for number in range(1, 4):
         recent.remember(answered(serving, Landmarks(VALUES * number)))
-    run, _ = replayer(0.0)
-    # No time at all: the first look at the clock ends it.
-    assert run.run(candidate, recent.all(), threading.Event()).totals().answered <= 1
+    now, ran = [0.0], list[Sample]()
+
+    def answer(model: LoadedModel, sample: Sample, counts: Counts) -> str:
+        """Takes three of the five seconds."""
+        ran.append(sample)
+        now[0] += 3.0
+        return answer_beside(model, sample, counts)
+
+    monkeypatch.setattr("pipit.serving.replay.monotonic", lambda: now[0])
+    monkeypatch.setattr("pipit.serving.replay.answer_beside", answer)
+    run, _ = replayer()
+    assert run.run(candidate, recent.all(), threading.Event()).totals().answered == 2
+    third, second, _ = recent.all()
+    assert ran == [third, second]
 
 
 class Beside:

@@ -176,6 +176,15 @@ def test_a_token_may_be_for_some_tasks(start: Start, fleet_of: Connect, tokens: 
         fleet_of(server, "bert").add_device("pi-8")
 
 
+def test_a_token_is_for_so_many_tasks(registry: RegistryServer, fleet_of: Connect) -> None:
+    fleet = fleet_of(registry)
+    tasks = [f"test.task{number}" for number in range(101)]
+    with pytest.raises(InvalidInput, match="a token for 101 tasks; name at most 100"):
+        fleet.add_device("pi-7", tasks)
+    assert fleet.list_devices() == ()
+    fleet.add_device("pi-7", tasks[:100])
+
+
 def test_without_tokens_everybody_may(registry: RegistryServer, fleet_of: Connect) -> None:
     fleet = fleet_of(registry)
     fleet.add_device("pi-7")
@@ -259,8 +268,9 @@ def test_pins_reach_their_device_alone_and_it_is_told_nothing_twice(
         fleet.unpin("pi-7", TASK)
 
     fleet.pin("pi-7", TASK, "1.0.0")
-    fleet.remove_device("pi-7")
+    # Read before the next change comes: a stream gives what stands now, and not each step to it.
     assert next(streams["pi-7", here.port]).revision == 5
+    fleet.remove_device("pi-7")
     assert next(streams["pi-7", here.port]) == Assignment(TASK, "production", "1.2.0", digests["1.2.0"], 6)
 
 
@@ -319,6 +329,11 @@ def test_what_operators_do_stands_in_the_log(registry: RegistryServer, fleet_of:
             report(windows=(Window(WindowKind.LIVE, TASK, "1", errors=dict.fromkeys(map(str, range(33)), 1)),)),
             InvalidInput,
             "33 kinds of errors",
+        ),
+        (
+            report(windows=(Window(WindowKind.LIVE, TASK, "1", label_counts=dict.fromkeys(map(str, range(2001)), 1)),)),
+            InvalidInput,
+            "2001 labels; 2000 at most",
         ),
         (report(board="b" * 201), InvalidInput, "201 characters"),
         (report(up_seconds=float("inf")), InvalidInput, "a number that is none"),

@@ -8,7 +8,9 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
+from model_registry.fleet.servicer import METHOD_ROLES
 from model_registry.server import RegistryServer
+from pipit._pb.pipit.fleet.v1 import fleet_pb2
 from pipit.bundle import Bundle
 from pipit.errors import Conflict, GatesFailed, InvalidInput, NotFound, PermissionDenied, RolloutOpen
 from pipit.fleet import DeviceReport, FleetClient, RolloutState, State, TaskReport
@@ -149,6 +151,9 @@ def test_operators_lead_and_others_look(
             lambda: stranger.resume_rollout(*PLACE),  # noqa: B023
             lambda: stranger.abort_rollout(*PLACE),  # noqa: B023
             lambda: stranger.pin("pi-0", TASK, "2.0.0"),  # noqa: B023
+            lambda: stranger.unpin("pi-0", TASK),  # noqa: B023
+            lambda: stranger.add_device("pi-0"),  # noqa: B023
+            lambda: stranger.remove_device("pi-0"),  # noqa: B023
         ):
             with pytest.raises(PermissionDenied):
                 call()
@@ -159,6 +164,31 @@ def test_operators_lead_and_others_look(
     with pytest.raises(PermissionDenied):
         cid.get_rollout(*PLACE)
     assert anna.abort_rollout(*PLACE, "enough").verdict.sentence == "anna decided so: enough"
+
+
+def test_every_method_has_roles() -> None:
+    service = fleet_pb2.DESCRIPTOR.services_by_name["FleetService"]
+    assert set(METHOD_ROLES) == {f"/{service.full_name}/{method.name}" for method in service.methods}
+    assert all(METHOD_ROLES.values())
+
+
+def test_an_id_leads_to_nothing_but_a_rollout(
+    registry: RegistryServer, fleet_of: Callable[..., FleetClient], digests: dict[str, str]
+) -> None:
+    assert digests
+    with pytest.raises(InvalidInput, match="is not the id of a rollout"):
+        fleet_of(registry).get_rollout(*PLACE, "../versions/1")
+
+
+def test_a_rollout_begins_with_so_many_that_are_named(
+    registry: RegistryServer, fleet_of: Callable[..., FleetClient], digests: dict[str, str]
+) -> None:
+    assert digests
+    fleet = fleet_of(registry)
+    names = tuple(f"pi-{number}" for number in range(101))
+    with pytest.raises(InvalidInput, match="101 devices to begin with; name at most 100"):
+        fleet.start_rollout(TASK, "2.0.0", "production", first=names)
+    assert fleet.list_rollouts() == ()
 
 
 def test_a_pinned_device_takes_no_part(

@@ -1,0 +1,48 @@
+"""What people made of devices, in a store that others write to as well."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from model_registry.fleet.records import DeviceRecord, DeviceRecords
+from pipit.errors import Conflict, IntegrityError
+from pipit.storage import LocalStore
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> LocalStore:
+    return LocalStore(tmp_path / "store")
+
+
+def test_what_can_not_be_read_is_said_and_not_written_over(store: LocalStore) -> None:
+    records = DeviceRecords(store)
+    records.change("pi-8", lambda record: record.with_token("8" * 64, ()))
+    store.create("devices/pi-7.json", b"rotten")
+
+    with pytest.raises(
+        IntegrityError, match=r"devices/pi-7\.json in the store can't be read; restore it from a backup"
+    ):
+        records.get("pi-7")
+    with pytest.raises(IntegrityError, match=r"devices/pi-7\.json"):
+        records.change("pi-7", lambda record: record.with_token("7" * 64, ()))
+    assert store.read("devices/pi-7.json").data == b"rotten"
+
+    # The others are known all the same.
+    later = DeviceRecords(store)
+    assert [record.device_id for record in later.look()] == ["pi-8"]
+    assert later.known("pi-8") == records.known("pi-8")
+
+
+def test_who_is_always_too_late_gives_up(store: LocalStore) -> None:
+    tries: list[int] = []
+
+    def overtaken(record: DeviceRecord) -> DeviceRecord:
+        tries.append(record.revision)
+        DeviceRecords(store).change("pi-7", lambda other: other.with_token("b" * 64, ()))
+        return record.with_token("a" * 64, ())
+
+    with pytest.raises(Conflict, match="device pi-7 is being changed by many at once"):
+        DeviceRecords(store).change("pi-7", overtaken)
+    assert tries == list(range(16))
+    assert DeviceRecords(store).get("pi-7").token == "b" * 64
