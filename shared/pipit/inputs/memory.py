@@ -4,7 +4,8 @@
         with room_for(peak, kept): decode       a decoder, once it knows what a file will take
 
     request ──nothing held yet──> waits in line until there is room, or its time is over ──> QueueFull
-       └──holds something───────> has room at once, or QueueFull: two that wait for each other would wait for ever
+       ├──holds something───────> has room at once, or QueueFull: two that wait for each other would wait for ever
+       └──is one nobody waits for─> the same: it stands in nobody's way
 
 What a decoder leaves, `kept` bytes, counts until its request ends. Outside of a request, as in training, nothing is
 counted: there one file is decoded after the other.
@@ -47,9 +48,12 @@ class Budget:
         return len(self._line)
 
     @contextmanager
-    def request(self, deadline: float | None = None) -> Iterator[None]:
-        """What this thread decodes within counts to the budget. deadline: of the monotonic clock, in seconds."""
-        request = _Request(self, deadline)
+    def request(self, deadline: float | None = None, *, waits: bool = True) -> Iterator[None]:
+        """What this thread decodes within counts to the budget. deadline: of the monotonic clock, in seconds.
+
+        waits: in the line, for what others hold; False: QueueFull is raised at once, and nobody comes later for it.
+        """
+        request = _Request(self, deadline, waits=waits)
         token = _REQUEST.set(request)
         try:
             yield
@@ -104,14 +108,15 @@ class Budget:
 class _Request:
     """What one request holds. For one thread."""
 
-    def __init__(self, budget: Budget, deadline: float | None) -> None:
+    def __init__(self, budget: Budget, deadline: float | None, *, waits: bool) -> None:
         self.budget = budget
         self.deadline = deadline
+        self.waits = waits
         self.held = 0
 
     def take(self, size: int) -> None:
         until = None
-        if not self.held:
+        if self.waits and not self.held:
             until = monotonic() + LONGEST_WAIT
             until = until if self.deadline is None else min(until, self.deadline)
         self.budget.take(size, until)

@@ -77,7 +77,7 @@ class Agenda:
         """What to do now.
 
         active: digest of what answers, empty where it should not go on as it is; None: nothing answers.
-        has_shadow: the candidate is loaded. may_shadow: nothing forbids it.
+        has_shadow: the candidate is loaded, beside what answers or as that. may_shadow: nothing forbids it.
         """
         if self.is_settled:
             return None

@@ -202,7 +202,10 @@ class DataPlane:
         code = error.status if isinstance(error, PipitError) else PipitError.status
         # No series under names that callers think up.
         known = task if task in self.hosts else ""
-        if not task and len(self.hosts) == 1:
+        if model is not None:
+            # Who may ask one task of several need not name it.
+            known = model.identity.task
+        elif not task and len(self.hosts) == 1:
             known = next(iter(self.hosts))
         self._requests.labels(known, "", code).inc()
         model = model or (self.hosts[known].current if known else None)

@@ -271,7 +271,8 @@ class ModelHost:
         active = None
         if current is not None:
             active = current.identity.digest if self._loader.trusts(current) else ""
-        has_shadow = candidate is not None and candidate.desired.digest in self._loaded.beside
+        # A candidate may answer already: after another version than it was promoted, and was refused here.
+        has_shadow = candidate is not None and self._loaded.has(candidate.desired.digest)
         # The disk keeps one version that has yet to show that the server lives with it.
         return self._orders.agenda.next(active, has_shadow=has_shadow, may_shadow=self._loaded.on_trial is None)
 

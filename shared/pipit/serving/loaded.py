@@ -104,7 +104,8 @@ class LoadedVersions:
             is_other = old is not None and old.identity.digest != self.digest
             if old is not None and is_other:
                 self.before = old.identity.digest
-            stands_by = is_other and self._keeps_standby and not is_short and self.before == standby
+            may_stand_by = self._keeps_standby and not is_short and model is not None
+            stands_by = is_other and may_stand_by and self.before == standby
         on_trial, self.on_trial = self.on_trial, None
         if on_trial is not None and is_other and model is not None and self.before == standby:
             # Too short to call it good, but a start after a crash of what follows has nothing better.
@@ -112,11 +113,11 @@ class LoadedVersions:
         if old is not None and is_other:
             # It goes in order.
             self._leave_trial(old)
-        if old is not None and stands_by and model is not None:
+        if old is not None and stands_by:
             self.beside.put(Kept(old, old_files))
         self._tell(partial(self._meters.show_active, model), self.version)
         self._tell(self._on_change, self.version)
-        if old is not None and old.identity.digest not in self.beside:
+        if old is not None and not stands_by:
             self.replaced.add(old, old_files)
 
     def begin_trial(self, desired: Desired, *, opened: bool) -> None:

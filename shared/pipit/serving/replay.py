@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 from numpy.typing import NDArray
 
 from pipit.bundle.manifest import Manifest
-from pipit.errors import DeadlineExceeded, PipitError
+from pipit.errors import DeadlineExceeded, PipitError, QueueFull
 from pipit.inputs import EncodedAudio, EncodedImage, Input, InputSequence, Landmarks, PcmAudio, TensorInput
 from pipit.inputs.memory import Budget
 from pipit.logging import get_logger
@@ -110,12 +110,17 @@ def _size(given: Input | Decoded) -> int:
 
 
 def answer_beside(model: LoadedModel, sample: Sample, counts: Counts) -> str:
-    """Has a model that doesn't serve answer, and counts it; gives agreed, disagreed or failed."""
+    """Has a model that doesn't serve answer, and counts it; gives agreed, disagreed or failed.
+
+    Empty, and nothing counted: real requests have all the memory to decode with, which says nothing of the model.
+    """
     begun = perf_counter()
     try:
         decoded = sample.given if isinstance(sample.given, Decoded) else model.decode(sample.given)
         outputs: dict[str, NDArray[Any]] = model.runtime.run(decoded.tensors) if decoded.regions else {}
         predictions = model.pipeline.interpret(outputs, decoded)
+    except QueueFull:
+        return ""
     except Exception as error:
         counts.failed(error.status if isinstance(error, PipitError) else PipitError.status)
         return "failed"
@@ -157,9 +162,10 @@ class Replayer:
                 for sample in suitable:
                     if given_up.is_set() or cancelled.is_set() or monotonic() - begun > self._longest:
                         return
-                    with self._memory.request():
+                    with self._memory.request(waits=False):
                         result = answer_beside(candidate, sample, counts)
-                    self._count(candidate, result)
+                    if result:
+                        self._count(candidate, result)
             finally:
                 candidate.release()
                 done.set()

@@ -1,7 +1,7 @@
 """A candidate answers beside the version that serves, on what it answered, and nobody waits for it.
 
 answer ──> queue ──a thread of its own, of low priority──> the candidate ──> counts, agreed or disagreed
-└──full, or somebody waits for a turn──> left out
+└──full, somebody waits for a turn, or no memory to decode it is left──> left out
 """
 
 from __future__ import annotations
@@ -91,11 +91,11 @@ class Shadow:
             if not model.acquire():
                 break
             try:
-                with self._memory.request():
+                with self._memory.request(waits=False):
                     result = answer_beside(model, sample, counts)
             finally:
                 model.release()
-            answers.inc(result != "failed")
+            answers.inc(result in {"agreed", "disagreed"})
             disagreements.inc(result == "disagreed")
         totals = counts.totals()
         _log.info(

@@ -53,6 +53,17 @@ def test_who_holds_something_does_not_wait() -> None:
     assert budget.used == 40
 
 
+def test_who_does_not_wait_stands_in_no_line() -> None:
+    budget = Budget(100)
+    budget.take(40, until=None)
+    with budget.request(waits=False):
+        with room_for(60, 0):
+            pass
+        with pytest.raises(QueueFull), room_for(61, 0):
+            pass
+    assert (budget.waiting, budget.used) == (0, 40)
+
+
 def test_a_deadline_ends_the_wait() -> None:
     budget = Budget(100)
     budget.take(100, until=None)

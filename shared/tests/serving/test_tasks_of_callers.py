@@ -104,6 +104,8 @@ def test_who_has_one_task_need_not_name_it(callers: tuple[Caller, Caller]) -> No
     doorbell, anna = callers
     assert doorbell.classify().model.task == MINE
     assert outcome(anna.classify) == "INVALID_ARGUMENT"
+    short = pb.ClassifyRequest(input=pb.Input(landmarks=pb.Landmarks(values=[1.0])))
+    assert outcome(lambda: doorbell.own.Classify(short, timeout=30)) == "INVALID_ARGUMENT"
 
 
 def test_answers_of_other_tasks_are_not_theirs_to_judge(callers: tuple[Caller, Caller]) -> None:
