@@ -24,9 +24,10 @@ from pipit.serving.loading import LoaderOptions, ModelLoader
 # Where this file is lent to other tests, its modules are found too.
 sys.path.insert(0, str(Path(__file__).parent))
 
+from candidate_site import Site
 from serving_process import PIPELINE, Process
 from tiny import LABELS, PIPELINES, TASK, Gate, TinyPipeline, network, scores_of
-from tiny_server import MakeBundle, OpenModel, Running, Serve, wait_until
+from tiny_server import MakeBundle, OpenModel, Running, Serve, Until, wait_until
 
 
 @pytest.fixture
@@ -89,7 +90,7 @@ def open_model(make_bundle: MakeBundle, tmp_path: Path) -> Iterator[OpenModel]:
 
 
 @pytest.fixture
-def until() -> Callable[[Callable[[], bool]], None]:
+def until() -> Until:
     return wait_until
 
 
@@ -133,7 +134,16 @@ def serve(make_bundle: MakeBundle, tmp_path: Path) -> Iterator[Serve]:
 
 
 @pytest.fixture
-def site(tmp_path: Path) -> Path:
+def site(serve: Serve, make_bundle: MakeBundle, until: Until, enough_memory: None) -> Site:
+    old, new = make_bundle("1.0.0"), make_bundle("2.0.0", -1.0)
+    site = Site(serve(bundle=(old.path,), queue=64), old, new)
+    # A server is ready before it has counted the swap: until then its trial has not begun either.
+    until(lambda: site.loads("swapped") == 1.0)
+    return site
+
+
+@pytest.fixture
+def tiny_site(tmp_path: Path) -> Path:
     """A folder with an installed package that brings the tiny task's pipeline."""
     folder = tmp_path / "site"
     package = folder / "tiny_task-1.0.dist-info"
@@ -147,12 +157,12 @@ def site(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def start(site: Path, tmp_path: Path, popen: Callable[..., Any]) -> Callable[..., Process]:
+def start(tiny_site: Path, tmp_path: Path, popen: Callable[..., Any]) -> Callable[..., Process]:
     def start_one(*arguments: str) -> Process:
         environment = {key: value for key, value in os.environ.items() if not key.startswith("PIPIT_")}
         command = [sys.executable, "-m", "pipit.serving", "--port=0", "--metrics-port=0", "--log-format=json"]
         command.append(f"--cache-dir={tmp_path / 'cache'}")
-        environment |= {"PYTHONPATH": str(site)}
+        environment |= {"PYTHONPATH": str(tiny_site)}
         return Process(popen([*command, *arguments], stderr=subprocess.PIPE, text=True, env=environment))
 
     return start_one

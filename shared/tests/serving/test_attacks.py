@@ -87,10 +87,10 @@ def never_ends() -> bytes:
 
 @pytest.fixture
 def server(
-    make_bundle: MakeBundle, site: Path, tmp_path: Path, until: Until, monkeypatch: pytest.MonkeyPatch
+    make_bundle: MakeBundle, tiny_site: Path, tmp_path: Path, until: Until, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[InferenceServer]:
     """Serves 1.0.0."""
-    monkeypatch.syspath_prepend(str(site))
+    monkeypatch.syspath_prepend(str(tiny_site))
     settings = ServingSettings(
         bundle=(make_bundle("1.0.0").path,),
         port=0,

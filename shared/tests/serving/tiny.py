@@ -9,6 +9,7 @@ import numpy as np
 import onnx
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
+from pipit._pb.pipit.inference.v1 import inference_pb2 as pb
 from pipit.answers import predict
 from pipit.bundle import Manifest
 from pipit.errors import InputTooLarge, InvalidInput
@@ -16,6 +17,7 @@ from pipit.inputs import EncodedImage, Input, InputSequence, Landmarks, PcmAudio
 from pipit.types import Decoded, Prediction, Tensors, TimeSpan
 
 TASK = "test.tiny"
+REQUEST = pb.ClassifyRequest(input=pb.Input(landmarks=pb.Landmarks(values=[0.1, 0.2, 0.3, 0.4])))
 LABELS = ("low", "middle", "high")
 RATE = 8
 """Hz: a window is four samples, half a second."""

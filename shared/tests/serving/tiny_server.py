@@ -13,11 +13,18 @@ from pipit._pb.open_inference.v2 import open_inference_pb2_grpc
 from pipit._pb.pipit.inference.v1 import inference_pb2_grpc
 from pipit.bundle import Bundle
 from pipit.serving import InferenceServer
+from pipit.serving.attempts import Desired
 from pipit.serving.loading import ModelLoader
 from pipit.serving.model import LoadedModel
-from tiny import Gate
+from tiny import REQUEST, Gate
 
 MakeBundle = Callable[..., Bundle]
+Until = Callable[[Callable[[], bool]], None]
+
+
+def desired(bundle: Bundle, **more: Any) -> Desired:
+    """What a host is told to run: a bundle that is on the disk already. more: other fields."""
+    return Desired(str(bundle.manifest.version), bundle.digest, lambda: bundle.path, **more)
 
 
 class OpenModel:
@@ -61,6 +68,11 @@ class Running:
 
 
 Serve = Callable[..., Running]
+
+
+def version(running: Running) -> str:
+    """Of the model that answers."""
+    return str(running.calls.Classify(REQUEST, timeout=30).model.version)
 
 
 def wait_until(condition: Callable[[], bool], seconds: float = 30.0) -> None:
