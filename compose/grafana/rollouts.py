@@ -144,7 +144,7 @@ def reports() -> list[object]:
         ),
         listing(
             "Last reports",
-            "Time since each device reported. An alert begins at ten minutes.",
+            "Time since each device reported. An alert begins after a quarter of an hour.",
             "sort_desc(device:pipit_device_last_report_seconds:min)",
             {"device": "Device", "Value": "Ago"},
             width=8,

@@ -288,7 +288,7 @@ def _sheets(fleet: Simulated) -> int:
 
 
 def main() -> None:
-    """Simulates, and writes docs/measured/fleet_scale.csv."""
+    """Simulates, and with --csv writes docs/measured/NAME.csv."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     add = parser.add_argument
     add("--devices", nargs="+", default=_SIZES, help=f"sizes of fleets, each over so many copies ({' '.join(_SIZES)})")

@@ -94,10 +94,8 @@ class Simulated:
         self.served = np.zeros(DEVICES)
 
     def run(self, dt: float, longest: float, replays: int = 32) -> tuple[str, str, float, int]:
-        """Verdict, rule, seconds, requests that the new version had. replays: inputs of each device."""
+        """Verdict, rule, seconds, requests that the new version had. replays: inputs of a device before its swap."""
         replay = _upto(self.fleet.replay(replays, self.version), -1) if replays else None
-        if replay is not None:
-            self.rollout = self.rollout.model_copy(update={"state": "prefetching"})
         seconds, asked = 0.0, 0
         while seconds < longest:
             canary = canary_mask(len(canaries(self.rollout)))
@@ -132,7 +130,7 @@ class Simulated:
         windows = [_window(WindowKind.LIVE, NEW if new else OLD, sums, place, self.rollout.stage, after)]
         if new:
             windows.append(_window(WindowKind.BEFORE, OLD, self.hour, place, self.rollout.stage, HOUR))
-        if replay is not None:
+        if new and replay is not None:
             windows.append(_window(WindowKind.REPLAY, NEW, replay, place, 0, 1.0))
         version = NEW if new else OLD
         task = TaskReport(

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 
 from pipit.errors import AlreadyExists, IntegrityError, NotFound
+from pipit.logging import get_logger
 from pipit.storage import ObjectStore
 from pydantic import ValidationError
 
 from model_registry import layout
 from model_registry.pointer import Document, Pointer
 from model_registry.rollouts.document import RolloutRecord
+
+_log = get_logger("model_registry.closed_rollouts")
 
 
 class ClosedRollout(Document):
@@ -49,12 +52,17 @@ class ClosedRollouts:
                 f"no rollout {identity[:100]} of {task}; `pipit rollout list` shows those there were"
             ) from None
 
-    def newest(self, task: str = "") -> Iterator[ClosedRollout]:
-        """Of one task, or of all; the newest first."""
+    def newest(self, task: str = "", may_ask: Callable[[str], bool] = lambda task: True) -> Iterator[ClosedRollout]:
+        """Of one task, or of all those that whoever asks may know of; the newest first, without unreadable ones."""
         keys = self._store.list(layout.rollouts(task) if task else layout.MODELS)
-        named = [(key, names) for key in keys if (names := layout.rollout_of_key(key)) is not None]
+        named = [
+            (key, names) for key in keys if (names := layout.rollout_of_key(key)) is not None and may_ask(names[0])
+        ]
         for key, _ in sorted(named, key=lambda entry: entry[1][1], reverse=True):
-            yield self._read(key)
+            try:
+                yield self._read(key)
+            except (IntegrityError, NotFound) as error:
+                _log.error("rollout_unreadable", key=key, reason=str(error))
 
     def _read(self, key: str) -> ClosedRollout:
         data = self._store.read(key).data

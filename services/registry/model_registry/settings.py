@@ -54,10 +54,10 @@ class RegistrySettings(ServiceSettings):
     """How often the store is asked for moves that came through other copies of the service, and whether it is there."""
     max_devices: Count = 20_000
     """Processes of devices whose reports this copy keeps, for a day; one more gets RESOURCE_EXHAUSTED."""
-    report_seconds: Annotated[float, Field(gt=0.0)] = 30.0
+    report_seconds: Annotated[float, Field(gt=0.0, le=30.0)] = 30.0
     """How often devices are asked to report while no rollout of their environment is open."""
-    rollout_report_seconds: Annotated[float, Field(gt=0.0)] = 2.0
-    """How often they are asked to while one is."""
+    rollout_report_seconds: Annotated[float, Field(gt=0.0, le=15.0)] = 2.0
+    """How often they are asked to while one is; the rules take one that is silent for 30 s for lost."""
     reports_per_second: Count = 500
     """Reports that this copy asks for in a second, at most: of more devices than that allows, each is then asked less
     often, at least every 15 s. A thousand keep a processor core busy."""

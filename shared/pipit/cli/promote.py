@@ -96,7 +96,8 @@ def promote(
       pipit promote TASK 1.2.0 --profile careful --first pi-attic
       pipit promote TASK 1.2.0 --profile now
     """
-    if newer_than and ((profile or Profile.NOW) is not Profile.NOW or first or shadow or supersede or wait):
+    led = profile not in (None, Profile.NOW) or first or when_silent or shadow or supersede or wait
+    if newer_than and led:
         raise InvalidInput("--newer-than moves at once; give it no other --profile, and nothing that a rollout needs")
     with connected_fleet(registry) as client:
         try:

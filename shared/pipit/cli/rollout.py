@@ -202,5 +202,9 @@ def _tell(rollout: Rollout, json: bool, what: str) -> None:
     if json:
         print_json(rollout)
         return
+    if not rollout.is_open:
+        # Past its last stage, as an A/B is after its only one.
+        print_line(outcome(rollout))
+        return
     print_line(escape(f"{rollout.environment} of {rollout.task} {what}: {position(rollout)} ({plan(rollout)})"))
     print_line(escape(how_to_follow(rollout)))

@@ -4,7 +4,7 @@
        ^                                      └──away, refused, too old for the call──> after a pause, ever longer
        └────────────────────────────────────────────────────────────────────────────────────┘
 
-It has a thread and a connection of its own: whatever becomes of the registry, no answer waits for it.
+It has a thread of its own: whatever becomes of the registry, no answer waits for it.
 """
 
 from __future__ import annotations

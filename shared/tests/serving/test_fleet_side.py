@@ -13,15 +13,10 @@ from pipit._pb.pipit.inference.v1 import inference_pb2 as pb
 from pipit.fleet import State, Window, WindowKind
 from pipit.registry.types import Assignment, Target
 from pipit.serving import ServingSettings
-from pipit.serving.attempts import Desired, Part
+from pipit.serving.attempts import Part
 from pipit.serving.fleet_side import FleetSide
-
-Serve = Callable[..., Any]
-MakeBundle = Callable[..., Any]
-Until = Callable[[Callable[[], bool]], None]
-
-TASK = "test.tiny"
-REQUEST = pb.ClassifyRequest(input=pb.Input(landmarks=pb.Landmarks(values=[0.1, 0.2, 0.3, 0.4])))
+from tiny import REQUEST, TASK
+from tiny_server import MakeBundle, Serve, Until, desired
 
 
 class Canary:
@@ -82,10 +77,6 @@ class Canary:
 
 def target(bundle: Any) -> Target:
     return Target(str(bundle.manifest.version), bundle.digest)
-
-
-def desired(bundle: Any) -> Desired:
-    return Desired(str(bundle.manifest.version), bundle.digest, lambda: bundle.path)
 
 
 @pytest.fixture

@@ -19,15 +19,10 @@ from pipit.locks import try_exclusive_lock
 from pipit.registry import Assignment, RegistryClient
 from pipit.registry.types import Target
 from pipit.serving.attempts import Part
+from tiny import REQUEST, TASK
+from tiny_server import MakeBundle, Serve, Until
 
 pytest.importorskip("model_registry", reason="needs services/registry")
-
-Serve = Callable[..., Any]
-MakeBundle = Callable[..., Any]
-Until = Callable[[Callable[[], bool]], None]
-
-TASK = "test.tiny"
-REQUEST = pb.ClassifyRequest(input=pb.Input(landmarks=pb.Landmarks(values=[0.1, 0.2, 0.3, 0.4])))
 
 
 class Registry:

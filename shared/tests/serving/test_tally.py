@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import threading
-from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
 
@@ -21,12 +20,9 @@ from pipit.serving.attempts import Desired
 from pipit.serving.counts import BINS, Counts, TaskCounts, Totals
 from pipit.serving.tally import HOUR, MOST_LABELS, STEP, TaskTally
 from pipit.types import LabelScore, Prediction
+from tiny import TASK
+from tiny_server import MakeBundle, Serve, Until
 
-Serve = Callable[..., Any]
-MakeBundle = Callable[..., Any]
-Until = Callable[[Callable[[], bool]], None]
-
-TASK = "test.tiny"
 VALUES = [0.1, 0.2, 0.3, 0.4]
 REQUEST = pb.ClassifyRequest(input=pb.Input(landmarks=pb.Landmarks(values=VALUES)))
 

@@ -35,6 +35,11 @@ class Devices:
         self._sheets = sheets
         self._tokens = tokens
 
+    @property
+    def complete(self) -> bool:
+        """Whether this copy has read which devices there are."""
+        return self._records.complete and self._sheets.complete
+
     def record(self, device_id: str) -> DeviceRecord:
         """What people made of it. Raises InvalidInput, Unavailable."""
         return self._records.get(device_id)
@@ -52,8 +57,12 @@ class Devices:
         return device_id
 
     def watching(self, device_id: str, environment: str, tasks: Collection[str]) -> AbstractContextManager[None]:
-        """Notes that it is there, for as long as the block runs. device_id: empty: nobody says who watches."""
-        return self._sheets.watching(device_id, environment, tasks) if device_id else nullcontext()
+        """Notes that it is there, for as long as the block runs. device_id: empty: nobody says who watches.
+
+        A reader's token names no device: else it could invent some.
+        """
+        speaks = bool(device_id) and Role.DEVICE in caller().roles
+        return self._sheets.watching(device_id, environment, tasks) if speaks else nullcontext()
 
     def report(self, report: DeviceReport, size: int = 0) -> None:
         """Takes what a device says, in so many bytes. Raises PermissionDenied for another device's name, QueueFull."""
@@ -108,10 +117,13 @@ class Devices:
         }
 
     def having(self, environment: str, task: str) -> dict[str, bool]:
-        """The devices of an environment that have this task, and no pin for it; and whether each is there now."""
+        """The devices of an environment that have this task, and no pin for it; and whether each is there now.
+
+        One that watches and never said a word is not: a rollout would wait for it in vain.
+        """
         now, records = self._sheets.clock(), self._records.all()
         return {
-            device_id: one.is_there(now)
+            device_id: bool(one.heard) and one.is_there(now)
             for device_id, one in self._seen().items()
             if one.environment == environment
             and task in one.tasks
@@ -176,5 +188,5 @@ class Devices:
 
 def _process(heard: Heard, now: float, listening: float) -> SeenProcess:
     """Nobody was silent for longer than this copy listens: what was said before it began may lie on no sheet."""
-    seconds = min(max(0.0, now - heard.at), listening)
+    seconds = min(max(0.0, now - heard.at - heard.unheard), listening)
     return SeenProcess(heard.report, seconds, heard.before, max(0.0, now - heard.before_at) if heard.before else 0.0)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from time import monotonic
 
-from pipit.errors import PipitError
 from pipit.fleet import Evidence
 from pipit.metrics import Metrics
 from prometheus_client import Gauge
@@ -135,7 +134,7 @@ class Gauges:
     def _evidence_of(self, pointer: Pointer, rollout: RolloutRecord, view: View) -> tuple[Evidence, ...]:
         try:
             return evidence_of(view, self._rollouts.expected(pointer.task, rollout))
-        except PipitError:
+        except Exception:  # The steward has logged it, and looks at the others.
             return ()  # the steward says why
 
     def _time_way_back(self) -> None:

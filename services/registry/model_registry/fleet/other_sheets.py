@@ -40,6 +40,8 @@ class OtherSheets:
         self._clock = clock
         self._followed = Followed(store, layout.FLEET, parsed, lambda one, other: True, lambda key: key != own_key)
         self._read: dict[str, _Read] = {}
+        self.complete = False
+        """Whether all of them were read once."""
 
     def __len__(self) -> int:
         return len(self._read)
@@ -52,8 +54,11 @@ class OtherSheets:
 
     def heard(self) -> Iterator[tuple[tuple[str, int], Heard]]:
         """What devices said to other copies, by device and process."""
+        now = self._clock()
         for read in self._read.values():
-            yield from (record.heard_at(read.at) for record in read.sheet.heard)
+            since = now - read.at
+            unheard = since if since < _ALIVE_SECONDS else 0.0
+            yield from (record.heard_at(read.at, unheard) for record in read.sheet.heard)
 
     def watched(self) -> Iterator[tuple[str, Watched]]:
         """What devices watch through other copies, or did, by device."""
@@ -82,3 +87,4 @@ class OtherSheets:
                 self._store.delete(key)
                 del found[key]
         self._read = found
+        self.complete = True

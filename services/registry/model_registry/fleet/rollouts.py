@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
 
-from pipit.errors import InvalidInput, NotFound
+from pipit.errors import InvalidInput, NotFound, Unavailable
 from pipit.fleet import Rollout, RolloutView
 from pipit.registry.types import GateResult
 
@@ -82,7 +82,8 @@ class Rollouts:
     def start(self, wish: Wish, actor: str) -> Begun:
         """Opens a rollout, or moves the environment at once where there is nobody to be careful of.
 
-        Raises what `Environments.promote` does, RolloutOpen, InvalidInput for a device that was not seen.
+        Raises what `Environments.promote` does, RolloutOpen, InvalidInput for a device that was not seen, Unavailable
+        where this copy does not know the devices yet.
         """
         layout.check_environment(wish.environment)
         profile, when_silent = wish.profile or "fast", _when_silent(wish.when_silent)
@@ -99,7 +100,12 @@ class Rollouts:
         why: list[str] = []
 
         def move(pointer: Pointer) -> Pointer:
-            why[:] = [_at_once(pointer, checked, profile, bool(order))]
+            why[:] = [_at_once(pointer, checked, profile)]
+            if not why[0] and not self._devices.complete:
+                raise Unavailable("this copy of the registry has not read yet which devices there are; try again")
+            if not why[0] and not order:
+                seen = f"No device with this task was seen in {pointer.name} in the last 24 hours"
+                why[0] = f"{seen}: nobody is there to try it."
             check_revision(pointer, wish.expected_revision)
             if pointer.rollout is not None and wish.supersede:
                 pointer = pointer.rollout_superseded(actor, at, f"{checked.target.version} takes its place")
@@ -208,8 +214,8 @@ class Rollouts:
                 yield pointer
 
     def _ended(self, task: str, environment: str, may_ask: Callable[[str], bool]) -> Iterator[Rollout]:
-        for closed in self._environments.closed.newest(task):
-            if environment in {"", closed.environment} and may_ask(closed.task):
+        for closed in self._environments.closed.newest(task, may_ask):
+            if environment in {"", closed.environment}:
                 yield closed.rollout.plain(closed.task, closed.environment, closed.revision, ())
 
 
@@ -221,16 +227,14 @@ def plain(pointer: Pointer) -> Rollout | None:
     return rollout.plain(pointer.task, pointer.name, pointer.revision, canaries(rollout))
 
 
-def _at_once(pointer: Pointer, checked: Checked, profile: str, any_device: bool) -> str:
-    """Why nobody is led; empty: a rollout is opened."""
+def _at_once(pointer: Pointer, checked: Checked, profile: str) -> str:
+    """Why nobody is led, whoever is there; empty: for no such reason."""
     if profile == NOW:
         return f"The profile is {NOW}: every device was told at once."
     if not pointer.version:
         return f"Nothing was promoted to {pointer.name} before, so there is no version to go back to."
     if (pointer.version, pointer.digest) == (checked.target.version, checked.target.digest):
         return f"{pointer.name} points to {pointer.version} already."
-    if not any_device:
-        return f"No device with this task was seen in {pointer.name} in the last 24 hours: nobody is there to try it."
     return ""
 
 

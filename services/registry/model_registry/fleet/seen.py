@@ -19,12 +19,17 @@ _WORST_FIRST = (State.REFUSED, State.ROLLING_BACK, State.LOADING, State.SERVING)
 
 @dataclass(frozen=True, slots=True)
 class Heard:
-    """A report, and the last one of the boot before. at, before_at: when they came, in seconds of one clock."""
+    """A report, and the last one of the boot before. at, before_at: when they came, in seconds of one clock.
+
+    unheard: of the time since then, for how long nobody could know here: another copy has said nothing of its devices
+    since, and it is for that copy to find one of them silent.
+    """
 
     report: DeviceReport
     at: float
     before: DeviceReport | None = None
     before_at: float = 0.0
+    unheard: float = 0.0
 
     def is_newer(self, other: Heard) -> bool:
         """Within one boot the higher number counts, else the later one."""

@@ -40,9 +40,9 @@ class HeardRecord(_Record):
             before_seconds=now - heard.before_at if heard.before else 0.0,
         )
 
-    def heard_at(self, written: float) -> tuple[tuple[str, int], Heard]:
+    def heard_at(self, written: float, unheard: float = 0.0) -> tuple[tuple[str, int], Heard]:
         """Device and process, and what they said. written: when the sheet was, by the clock that is wanted."""
-        heard = Heard(self.report, written - self.seconds, self.before, written - self.before_seconds)
+        heard = Heard(self.report, written - self.seconds, self.before, written - self.before_seconds, unheard)
         return (self.report.device_id, self.report.process), heard
 
 

@@ -62,6 +62,8 @@ class Sheets:
         self._lock = threading.Lock()
         self._heard: dict[tuple[str, int], Heard] = {}
         self._sizes: Counter[tuple[str, int]] = Counter()
+        self._before_sizes: Counter[tuple[str, int]] = Counter()
+        """Of the reports of a boot before, which the others hold too."""
         self._watched: dict[str, Watched] = {}
         self._others = OtherSheets(store, self._key, now, clock)
         self._etag: str | None = None
@@ -75,6 +77,11 @@ class Sheets:
     def processes(self) -> int:
         """Of devices, how many reported to this copy in the last day."""
         return len(self._heard)
+
+    @property
+    def complete(self) -> bool:
+        """Whether what other copies heard was read."""
+        return self._others.complete
 
     @property
     def listening_seconds(self) -> float:
@@ -95,15 +102,17 @@ class Sheets:
             known = self._heard.get(key)
             if known is None:
                 self._check_room(self._heard)
-            self._check_size(key, size)
-            heard = Heard(report, now)
+            heard, before_size = Heard(report, now), 0
             if known is not None and known.report.boot_id == report.boot_id:
                 if known.report.sequence >= report.sequence:
                     return
                 heard = replace(heard, before=known.before, before_at=known.before_at)
+                before_size = self._before_sizes[key]
             elif known is not None:
                 heard = replace(heard, before=known.report, before_at=known.at)
-            self._heard[key], self._sizes[key] = heard, size
+                before_size = self._sizes[key] - self._before_sizes[key]
+            self._check_size(key, size + before_size)
+            self._heard[key], self._sizes[key], self._before_sizes[key] = heard, size + before_size, before_size
             self._reported.add(report.environment)
             self._changed |= known is None or _state(known.report) != _state(report)
 
@@ -217,6 +226,7 @@ class Sheets:
     def _forget(self, now: float) -> None:
         self._heard = {key: heard for key, heard in self._heard.items() if now - heard.at < DAY}
         self._sizes = Counter({key: self._sizes[key] for key in self._heard})
+        self._before_sizes = Counter({key: self._before_sizes[key] for key in self._heard})
         self._watched = {
             name: watched for name, watched in self._watched.items() if watched.streams or now - watched.at < DAY
         }

@@ -52,9 +52,15 @@ class Stands:
 
     def look_at_open(self) -> list[Pointer]:
         """The same for those with a rollout under way alone, which costs little."""
-        found = [self._read(pointer.task, pointer.name) for pointer in self.open()]
-        for pointer in found:
+        found = []
+        for known in self.open():
+            try:
+                pointer = self._read(known.task, known.name)
+            except IntegrityError as error:
+                _log.error("environment_unreadable", task=known.task, environment=known.name, reason=str(error))
+                continue
             self.offer(pointer)
+            found.append(pointer)
         return found
 
 

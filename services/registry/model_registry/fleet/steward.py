@@ -21,6 +21,7 @@ from model_registry.rollouts.decide import decide_on
 from model_registry.rollouts.document import RolloutRecord
 from model_registry.rollouts.states import Change
 
+_FAULT = "a fault of this copy's own"
 _log = get_logger("model_registry.fleet.steward")
 
 
@@ -59,6 +60,10 @@ class Steward:
             if self._failed.get(place) != str(error):
                 _log.warning("rollout_not_led", task=pointer.task, environment=pointer.name, reason=str(error))
             self._failed[place] = str(error)
+        except Exception:
+            if self._failed.get(place) != _FAULT:
+                _log.exception("rollout_not_led", task=pointer.task, environment=pointer.name)
+            self._failed[place] = _FAULT
         else:
             self._failed.pop(place, None)
 

@@ -69,7 +69,10 @@ def _running(view: View) -> Missing | None:
 
 def _watched(view: View) -> float:
     """Seconds since the stage began. Clocks only delay: neither the registry's nor the devices' alone is enough."""
-    by_devices = max((_served(seat) for seat in view.newest if seat.reachable), default=float("inf"))
+    to = view.rollout.to_version
+    by_devices = max(
+        (_served(seat) for seat in view.newest if seat.reachable and seat.serves(to)), default=float("inf")
+    )
     return min(view.stage_seconds, by_devices)
 
 

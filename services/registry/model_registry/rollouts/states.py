@@ -84,7 +84,8 @@ def changed(rollout: RolloutRecord, change: Change, at: datetime) -> RolloutReco
     if change.kind == "resume":
         return rollout.model_copy(update={**on, "waived": _waived(rollout, change)})
     stage = rollout.stage + 1 if rollout.phase == "running" else 0
-    return rollout.model_copy(update={**on, "state": "running", "stage": stage, "stage_since": at})
+    started = {"state": "running", "stage": stage, "stage_since": at, "waived": _waived(rollout, change)}
+    return rollout.model_copy(update={**on, **started})
 
 
 def _check(rollout: RolloutRecord, change: Change) -> None:

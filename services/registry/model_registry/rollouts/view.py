@@ -118,8 +118,14 @@ class View:
 
     @property
     def stage_seconds(self) -> float:
-        """Since this stage began, by the registry's clock; infinite where that clock was wrong once."""
-        return elapsed(self.now, self.rollout.stage_since)
+        """Since this stage began, by the registry's clock; infinite where that clock was wrong once.
+
+        Where it went on after a pause by a clock that was behind, since then: a wrong date makes no stage older.
+        """
+        rollout = self.rollout
+        return elapsed(
+            self.now, rollout.waits_since if rollout.waits_since < rollout.stage_since else rollout.stage_since
+        )
 
     @property
     def waited_seconds(self) -> float:

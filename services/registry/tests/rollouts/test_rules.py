@@ -92,6 +92,18 @@ def crashed(name: str, served: float, gap: float = 2.0, up: float = 5.0, active:
     return SeenDevice(name, True, (SeenProcess(report, 0.0, before, up + gap),))
 
 
+def test_refusals_of_devices_that_a_stage_has_not_reached_do_not_count_in_it() -> None:
+    """5 of 100 devices refuse it while they fetch: less than a tenth, and none of them is of this stage."""
+    rollout = running(1, devices=100)
+    bad = {name: refusing(name, "fetch") for name in rollout.order[-5:]}
+    fleet = {**fleet_of(rollout), **bad}
+    assert (refused(at(rollout, fleet)).value, refused(at(rollout, fleet)).fires) == (0, False)
+    wrong = {name: refusing(name, "golden") for name in rollout.order[-5:]}
+    assert not golden(at(rollout, {**fleet, **wrong})).fires
+    here = {name: refusing(name, "load", new=True) for name in rollout.order[:3]}
+    assert refused(at(rollout, {**fleet, **here})).fires
+
+
 def test_a_restart_soon_after_the_swap_is_the_versions_fault() -> None:
     rollout = running()
     first = rollout.order[0]
@@ -136,11 +148,27 @@ def test_a_device_that_says_nothing_after_its_swap_is_lost_by_it() -> None:
 
 def test_where_all_are_silent_the_registry_was_away() -> None:
     rollout = running()
-    for others in (31.0, 35.0, 60.0):
-        assert not silent(at(rollout, with_silence(rollout, 31.0, others=others), 90.0)).fires or others <= 31.0
+    for others in (21.0, 29.0, 31.0, 35.0, 60.0):
+        assert not silent(at(rollout, with_silence(rollout, 31.0, others=others), 90.0)).fires
+    assert silent(at(rollout, with_silence(rollout, 31.0, others=19.0), 90.0)).fires
     assert not silent(at(rollout, with_silence(rollout, 40.0, others=44.0))).fires
     alone = running(devices=1)
     assert not silent(at(alone, with_silence(alone, 31.0))).fires
+
+
+def test_who_served_it_for_a_while_and_is_switched_off_stops_nothing() -> None:
+    rollout = running(stages=(StageRecord(share=0.5, bake_seconds=60, holds=True),))
+    fleet = with_silence(rollout, 31.0)
+    first = rollout.order[0]
+
+    def after(served: float) -> Fleet:
+        (process,) = fleet[first].processes
+        task = replace(process.report.tasks[0], active_seconds=served)
+        gone = replace(process, report=replace(process.report, tasks=(task,)))
+        return {**fleet, first: replace(fleet[first], processes=(gone,))}
+
+    assert silent(at(rollout, after(60.0), 100.0)).fires
+    assert not silent(at(rollout, after(61.0), 86_400.0)).fires
 
 
 def test_who_was_away_before_its_turn_is_not_lost() -> None:
@@ -293,6 +321,16 @@ def test_a_board_that_is_hot_for_a_minute_stops_no_stage_of_ten() -> None:
     assert found.fires
     assert found.value == pytest.approx(40 * log(3) + 80 * log(0.85 / 0.95), abs=1e-6)
     assert "60 of 120 (50 %) answers" in found.sentence
+
+
+@pytest.mark.parametrize("numbers", [{"latency_share": 0.0}, {"latency_worse": 0.5}])
+def test_any_numbers_that_may_be_set_can_be_computed_with(numbers: dict[str, float]) -> None:
+    rollout = running()
+    rules = Rules(**numbers)
+    slow = fleet_of(rollout, canary=late(40, 40), before=late(1000, 990))
+    quick = fleet_of(rollout, canary=late(40, 0))
+    assert latency(at(rollout, quick, rules=rules), BUDGET).value == 0.0
+    assert latency(at(rollout, slow, rules=rules), BUDGET).value > 0.0
 
 
 FLAT = (20,) * 10

@@ -90,6 +90,9 @@ def test_who_lets_a_paused_one_go_on_waives_the_rule_that_paused_it() -> None:
 
     assert on is not None
     assert (on.state, on.stage, on.waived, on.verdict) == ("running", 1, ("scores", "unknown"), None)
+    ahead = pointer.rollout_resumed("ben", LATER, "the new microphone", advance=True).rollout
+    assert ahead is not None
+    assert (ahead.stage, ahead.waived) == (2, ("scores", "unknown"))
 
 
 def test_what_goes_on_by_itself_waives_nothing_and_goes_back_to_prefetching() -> None:

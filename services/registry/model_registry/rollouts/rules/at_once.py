@@ -12,6 +12,8 @@ from model_registry.rollouts.words import listed, seconds
 
 GOLDEN = "golden"
 """The step that computes golden samples again."""
+_SPOKE_SECONDS = 20.0
+"""A little more than the longest pause between two reports while a rollout is open."""
 _ALIVE_SECONDS = 45.0
 """A device that reports every half minute was there at a moment if it reported no longer than this before."""
 
@@ -22,12 +24,13 @@ def golden(view: View) -> Evidence:
     One is enough as long as the version serves nowhere but on the first ones; later they count as any refusals do.
     """
     limit = 1
+    later = view.rollout.phase != "prefetching" and view.rollout.stage > 0
     refused = [
         (seat, refusal)
-        for seat in view.seats
+        for seat in (view.canaries if later else view.seats)
         if (refusal := seat.refusal(view.rollout.to_version)) is not None and refusal[0] == GOLDEN and not seat.pinned
     ]
-    if view.rollout.phase != "prefetching" and view.rollout.stage > 0:
+    if later:
         limit = _needed(view)
     devices = [seat.device_id for seat, _ in refused]
     sentence = (
@@ -44,7 +47,7 @@ def refused(view: View) -> Evidence:
     One is enough among the first stage's; later it may be that one device's own fault.
     """
     of_first = view.rollout.phase == "prefetching" or view.rollout.stage == 0
-    watched = view.first if of_first else view.seats
+    watched = view.first if of_first else view.canaries
     refusals = [
         (seat, refusal)
         for seat in watched
@@ -104,12 +107,18 @@ def _restarted(seat: Seat, view: View) -> bool:
 
 
 def silent(view: View) -> Evidence:
-    """Devices that were there when it was their turn, and have said nothing since."""
+    """Devices that were there when it was their turn, and fell silent soon after their swap.
+
+    One that served it for longer was switched off, or lost its network; it is missing, and stops nothing.
+    """
     limit = view.rules.silent_seconds
     lost = [
         seat
         for seat in view.canaries
-        if seat.processes and limit < seat.seconds < float("inf") and _alive_then(seat.seconds, view)
+        if seat.processes
+        and limit < seat.seconds < float("inf")
+        and _alive_then(seat.seconds, view)
+        and _served(seat, view) <= view.rules.restart_seconds
     ]
     devices = [seat.device_id for seat in lost]
     needed = 1 if view.rollout.stage == 0 else 2
@@ -119,9 +128,9 @@ def silent(view: View) -> Evidence:
         for seat in view.seats
         if seat.device_id not in named and not seat.pinned and seat.processes and _alive_then(seat.seconds, view)
     ]
-    # Heard later than those that are lost: where all are, it is the registry that was not there.
+    # Where all are silent it is the network, or the registry, that was not there.
     longest = min((seat.seconds for seat in lost), default=0.0)
-    heard = sum(seat.seconds <= min(_ALIVE_SECONDS, longest) for seat in others)
+    heard = sum(seat.seconds <= _SPOKE_SECONDS for seat in others)
     fires = bool(others) and heard >= view.rules.others_report * len(others)
     sentence = (
         f"{listed(devices)} said nothing for {seconds(longest)} after the swap to {_to(view)}, while {heard} of "
@@ -131,6 +140,12 @@ def silent(view: View) -> Evidence:
     )
     value = len(devices) if fires or not devices else min(len(devices), needed - 1)
     return found("silent", value, needed, "abort", sentence, devices)
+
+
+def _served(seat: Seat, view: View) -> float:
+    """Seconds that the version had served when the device was heard last; 0: it did not yet."""
+    new = view.rollout.to_version
+    return max((told.active_seconds for _, told in seat.processes if told.active_version == new), default=0.0)
 
 
 def _alive_then(silent_for: float, view: View) -> bool:

@@ -18,6 +18,7 @@ from model_registry.rollouts.rules.found import found
 from model_registry.rollouts.view import Seat, View
 from model_registry.rollouts.words import listed, of, percent
 
+_LOWEST, _NEARLY_ALL = 0.001, 0.999
 _HIGHEST = 0.85
 """Of p0: what was late nearly always says nothing of a version."""
 
@@ -36,7 +37,7 @@ def latency(view: View, expected: Expected) -> Evidence:
         if not counts.answered:
             continue
         p0 = _allowed(seat, peers, view)
-        p1 = p0 + rules.latency_worse
+        p1 = min(_NEARLY_ALL, p0 + rules.latency_worse)
         over = max(0.0, min(counts.over_budget, counts.answered) - _forgiven(seat, view))
         own = over * log(p1 / p0) + (counts.answered - over) * log((1.0 - p1) / (1.0 - p0))
         summed, late, answered = summed + own, late + counts.over_budget, answered + counts.answered
@@ -80,4 +81,4 @@ def _allowed(seat: Seat, peers: Counts, view: View) -> float:
         for counts in (seat.before, peers)
         if counts.answered >= rules.enough_to_compare
     ]
-    return min(_HIGHEST, max([rules.latency_share, *(share + rules.latency_margin for share in usual)]))
+    return min(_HIGHEST, max([_LOWEST, rules.latency_share, *(share + rules.latency_margin for share in usual)]))
