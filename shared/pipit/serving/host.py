@@ -145,7 +145,7 @@ class ModelHost:
         self._orders.recheck()
         model = self._loaded.current
         if model is not None and self._trust.is_due(model) and not self._loader.trusts(model):
-            self._orders.give_way(Purpose if self._stops_untrusted else _PATIENT, model.identity.digest)
+            self._orders.give_way(tuple(Purpose) if self._stops_untrusted else _PATIENT, model.identity.digest)
 
     def explain(self, reason: str) -> None:
         """Says why nothing is desired, for people."""
