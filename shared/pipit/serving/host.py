@@ -324,6 +324,6 @@ class ModelHost:
             stays = agenda.beside
             if self._loaded.beside and memory_is_short():
                 stays = stays.intersection(agenda.chosen[:1])
-                if agenda.candidate is not None:
+                if agenda.candidate is not None and agenda.candidate.desired.digest in self._loaded.beside:
                     agenda.candidate.fail(MEMORY, "too little memory is free to keep a second version loaded")
         self._loaded.drop_beside(stays)

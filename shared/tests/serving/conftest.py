@@ -98,7 +98,7 @@ def until() -> Until:
 def enough_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     """A second version may stay loaded, whatever else runs on this machine."""
     for module in ("host", "loaded", "ways"):
-        monkeypatch.setattr(f"pipit.serving.{module}.memory_is_short", lambda: False)
+        monkeypatch.setattr(f"pipit.serving.{module}.memory_is_short", lambda needed=0: False)
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from candidate_site import Site
 from pipit.fleet import State
+from pipit.proving import Proof, memory_is_short
 from tiny import TASK
 from tiny_server import Until, version
 
@@ -40,9 +41,27 @@ def test_without_memory_a_candidate_is_proven_and_not_opened(
     site: Site, until: Until, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     site.host._loaded.on_trial = None
-    monkeypatch.setattr("pipit.serving.ways.memory_is_short", lambda: True)
+    monkeypatch.setattr("pipit.serving.ways.memory_is_short", lambda needed: True)
     site.waits(shadow=True)
     until(lambda: site.candidate == ("2.0.0", State.PREFETCHED, "memory"))
     assert (site.shadows, site.opened) == ([], [])
-    monkeypatch.setattr("pipit.serving.ways.memory_is_short", lambda: False)
+    monkeypatch.setattr("pipit.serving.ways.memory_is_short", lambda needed: False)
     until(lambda: site.shadows == ["2.0.0"])
+
+
+def test_a_candidate_that_would_leave_too_little_memory_is_not_opened_to_be_dropped(
+    site: Site, until: Until, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    site.host._loaded.on_trial = None
+    site.host._loader._keep(site.new.digest, Proof(0.0, peak_bytes=300 << 20))
+    free = 700 << 20  # Of which half a gigabyte should stay.
+    monkeypatch.setattr("pipit.proving.limits.memory_there_is", lambda: (8 << 30, free))
+    monkeypatch.setattr("pipit.serving.ways.memory_is_short", memory_is_short)
+    site.waits(shadow=True)
+    until(lambda: site.candidate == ("2.0.0", State.PREFETCHED, "memory"))
+    assert (site.shadows, site.opened) == ([], [])
+    free = 900 << 20
+    until(lambda: site.shadows == ["2.0.0"])
+    # What was said of the memory is over with it.
+    until(lambda: site.candidate == ("2.0.0", State.PREFETCHED, ""))
+    assert site.host.report().candidate_reason == ""
