@@ -6,8 +6,10 @@ from pathlib import Path
 
 import pytest
 from candidate_site import Site
+from pipit.errors import UntrustedSignature
 from pipit.fleet import State
 from pipit.proving import Proof, memory_is_short
+from pipit.serving.attempts import Desired
 from tiny import TASK
 from tiny_server import Until, version
 
@@ -65,3 +67,18 @@ def test_a_candidate_that_would_leave_too_little_memory_is_not_opened_to_be_drop
     # What was said of the memory is over with it.
     until(lambda: site.candidate == ("2.0.0", State.PREFETCHED, ""))
     assert site.host.report().candidate_reason == ""
+
+
+def test_a_shadow_that_nobody_trusts_any_more_leaves_no_trial_behind(site: Site, until: Until, tmp_path: Path) -> None:
+    site.host._loaded.on_trial = None
+    site.waits(shadow=True)
+    until(lambda: site.shadows == ["2.0.0"])
+    site.host._loader.trusts = lambda model: model.identity.version != "2.0.0"  # type: ignore[method-assign]
+
+    def refused() -> Path:
+        raise UntrustedSignature("the key was revoked")
+
+    site.host.desire(Desired("2.0.0", site.new.digest, refused))
+    until(lambda: site.host.report().failed_step == "signature")
+    assert site.shadows == ["2.0.0", ""]
+    assert site.new.digest not in (tmp_path / "cache/trials" / f"{TASK}.json").read_text()
