@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,10 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from pipit._pb.pipit.inference.v1 import inference_pb2 as pb
 from pipit.bundle.keys import SigningKey, endorse, raw_key
 from pipit.bundle.signing import key_id, save_public_key, sign
+from pipit.errors import Unavailable
+from pipit.fleet import State
 from pipit.registry import RegistryClient
+from pipit.serving.attempts import Desired, Part
 
 pytest.importorskip("model_registry", reason="needs services/registry")
 
@@ -185,6 +189,70 @@ def test_a_version_that_two_keys_signed_outlives_the_revocation_of_one(
     until(lambda: model(running).signed_by == identity(NEW))
     assert version(running) == "1.0.0"
     assert loads(running, "signature") == 0.0
+
+
+class HeldCandidate:
+    """Fetched until that is cancelled; the second time it comes at once."""
+
+    def __init__(self, bundle: Any) -> None:
+        self._bundle = bundle
+        self.begun, self.cancelled, self.fetched = threading.Event(), threading.Event(), threading.Event()
+
+    def _hold(self) -> Path:
+        self.begun.set()
+        assert self.cancelled.wait(30)
+        raise Unavailable("cancelled")
+
+    def _come(self) -> Path:
+        self.fetched.set()
+        return Path(self._bundle.path)
+
+    def _desired(self, fetch: Callable[[], Path], **more: Any) -> Desired:
+        return Desired(str(self._bundle.manifest.version), self._bundle.digest, fetch, **more)
+
+    def as_told(self) -> Desired:
+        return self._desired(self._hold, cancel=self.cancelled.set, renewed=lambda: self._desired(self._come))
+
+
+@pytest.mark.parametrize("is_to_answer", [False, True])
+def test_a_revocation_does_not_wait_for_what_is_fetched_meanwhile(
+    serving: Start, operator: RegistryClient, make_bundle: MakeBundle, until: Until, is_to_answer: bool
+) -> None:
+    running = serving(untrusted="stop")
+    trust(operator, NEW, by=OLD)
+    host, held = running.server.hosts[TASK], HeldCandidate(make_bundle("2.0.0", -1.0, key=NEW))
+    if is_to_answer:
+        host.desire(held.as_told(), Part(9))
+    else:
+        host.desire(host._orders.agenda.wish.desired, Part(9, "r-1", 0, candidate=held.as_told()))
+    assert held.begun.wait(30)
+    operator.revoke_key(identity(OLD), "stolen")
+    if is_to_answer:
+        until(lambda: version(running) == "2.0.0")
+    else:
+        until(lambda: version(running) == "UNAVAILABLE")
+        until(lambda: host.report().candidate_state is State.PREFETCHED)
+    assert held.fetched.is_set()
+    assert alarm(running) == 0.0
+
+
+@pytest.mark.parametrize("untrusted", ["stop", "keep"])
+def test_what_another_key_signed_too_does_not_wait_for_a_candidate_nor_cease(
+    serving: Start, operator: RegistryClient, make_bundle: MakeBundle, until: Until, untrusted: str
+) -> None:
+    running = serving(untrusted=untrusted)
+    trust(operator, NEW, by=OLD)
+    content = operator.get_version(TASK, "1.0.0")
+    operator.add_signature(content.manifest, sign(NEW, content.manifest))
+    host, held = running.server.hosts[TASK], HeldCandidate(make_bundle("2.0.0", -1.0, key=NEW))
+    host.desire(host._orders.agenda.wish.desired, Part(9, "r-1", 0, candidate=held.as_told()))
+    assert held.begun.wait(30)
+    answering = list[bool]()
+    host._on_change = lambda: answering.append(host.is_serving)
+    operator.revoke_key(identity(OLD), "rotated")
+    until(lambda: model(running).signed_by == identity(NEW))
+    until(lambda: host.report().candidate_state is State.PREFETCHED)
+    assert (set(answering), alarm(running), version(running)) == ({True}, 0.0, "1.0.0")
 
 
 def test_without_any_key_unsigned_versions_serve_and_are_called_so(
