@@ -47,7 +47,8 @@ class Shadow:
     def follow(self, model: LoadedModel | None) -> Counts | None:
         """From now on this candidate answers beside; None: none does. Gives its counts.
 
-        They go on where it was freed meanwhile, for want of memory, and no other came. The model may be retired afterwards: what runs holds a lease.
+        They go on where it was freed meanwhile, for want of memory, and no other came. The model may be retired
+        afterwards: what runs holds a lease.
         """
         with self._changed:
             if model is self._model:

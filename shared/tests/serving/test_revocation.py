@@ -7,26 +7,21 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import grpc
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from pipit._pb.pipit.inference.v1 import inference_pb2 as pb
 from pipit.bundle.keys import SigningKey, endorse, raw_key
 from pipit.bundle.signing import key_id, save_public_key, sign
 from pipit.errors import Unavailable
 from pipit.fleet import State
 from pipit.registry import RegistryClient
 from pipit.serving.attempts import Desired, Part
+from tiny import TASK
+from tiny_server import MakeBundle, Serve, Until, answers_with, model
 
 pytest.importorskip("model_registry", reason="needs services/registry")
 
-Serve = Callable[..., Any]
-MakeBundle = Callable[..., Any]
-Until = Callable[[Callable[[], bool]], None]
 Start = Callable[..., Any]
 
-TASK = "test.tiny"
-REQUEST = pb.ClassifyRequest(input=pb.Input(landmarks=pb.Landmarks(values=[0.1, 0.2, 0.3, 0.4])))
 OLD, NEW, STRANGE = (Ed25519PrivateKey.from_private_bytes(bytes([number] * 32)) for number in range(1, 4))
 
 
@@ -77,18 +72,6 @@ def roll_out(operator: RegistryClient, bundle: Any) -> None:
     operator.promote(TASK, str(bundle.manifest.version), "production")
 
 
-def version(running: Any) -> str:
-    try:
-        return str(running.calls.Classify(REQUEST, timeout=30).model.version)
-    except grpc.RpcError as error:
-        return str(error.code().name)
-
-
-def model(running: Any) -> pb.Model:
-    (listed,) = running.calls.ListModels(pb.ListModelsRequest(), timeout=30).models
-    return listed
-
-
 def alarm(running: Any) -> float | None:
     value: float | None = running.server.metrics.registry.get_sample_value("pipit_model_untrusted", {"task": TASK})
     return value
@@ -108,7 +91,7 @@ def serving(operator: RegistryClient, follow: Start, make_bundle: MakeBundle, un
         trust(operator, OLD)
         roll_out(operator, make_bundle("1.0.0", key=OLD))
         running = follow(**settings)
-        until(lambda: version(running) == "1.0.0" and model(running).signed_by == identity(OLD))
+        until(lambda: answers_with(running) == "1.0.0" and model(running).signed_by == identity(OLD))
         assert alarm(running) == 0.0
         return running
 
@@ -121,12 +104,12 @@ def test_a_key_is_rotated_while_devices_serve(
     running = serving()
     trust(operator, NEW, by=OLD)
     roll_out(operator, make_bundle("2.0.0", -1.0, key=NEW))
-    until(lambda: version(running) == "2.0.0")
+    until(lambda: answers_with(running) == "2.0.0")
     assert model(running).signed_by == identity(NEW)
     operator.revoke_key(identity(OLD), "rotated")
     # What the new key signed is none of its business.
     roll_out(operator, make_bundle("3.0.0", key=NEW))
-    until(lambda: version(running) == "3.0.0")
+    until(lambda: answers_with(running) == "3.0.0")
     assert alarm(running) == 0.0
 
 
@@ -139,7 +122,7 @@ def test_a_key_that_nobody_trusted_vouches_for_brings_nothing(
     roll_out(operator, make_bundle("2.0.0", -1.0, key=STRANGE))
     until(lambda: "2.0.0 was refused at the step signature" in model(running).reason)
     assert "not that of a trusted key" in model(running).reason
-    assert version(running) == "1.0.0"
+    assert answers_with(running) == "1.0.0"
     assert loads(running, "signature") == 1.0
     assert loads(running, "fetch") == 0.0
 
@@ -150,7 +133,7 @@ def test_what_a_revoked_key_signed_goes_on_with_an_alarm_until_the_next_start(
     running = serving()
     operator.revoke_key(identity(OLD), "the laptop was stolen")
     until(lambda: alarm(running) == 1.0)
-    assert version(running) == "1.0.0"
+    assert answers_with(running) == "1.0.0"
     until(lambda: "the laptop was stolen" in model(running).reason)
     assert model(running).reason.endswith("; 1.0.0 goes on answering")
     running.server.stop(1.0)
@@ -158,7 +141,7 @@ def test_what_a_revoked_key_signed_goes_on_with_an_alarm_until_the_next_start(
     again = follow()
     until(lambda: "refused at the step signature" in model(again).reason)
     assert "the laptop was stolen" in model(again).reason
-    assert version(again) == "UNAVAILABLE"
+    assert answers_with(again) == "UNAVAILABLE"
     assert again.health_of(TASK) == "NOT_SERVING"
 
 
@@ -168,13 +151,13 @@ def test_what_a_revoked_key_signed_stops_where_the_settings_say_so_and_comes_bac
     running = serving(untrusted="stop")
     trust(operator, NEW, by=OLD)
     operator.revoke_key(identity(OLD), "stolen")
-    until(lambda: version(running) == "UNAVAILABLE")
+    until(lambda: answers_with(running) == "UNAVAILABLE")
     until(lambda: "version 1.0.0 was stopped: nobody who is trusted here signed it" in model(running).reason)
     assert running.health_of(TASK) == "NOT_SERVING"
     assert alarm(running) == 0.0
     content = operator.get_version(TASK, "1.0.0")
     operator.add_signature(content.manifest, sign(NEW, content.manifest))
-    until(lambda: version(running) == "1.0.0")
+    until(lambda: answers_with(running) == "1.0.0")
     assert model(running).signed_by == identity(NEW)
 
 
@@ -187,7 +170,7 @@ def test_a_version_that_two_keys_signed_outlives_the_revocation_of_one(
     operator.add_signature(content.manifest, sign(NEW, content.manifest))
     operator.revoke_key(identity(OLD), "rotated")
     until(lambda: model(running).signed_by == identity(NEW))
-    assert version(running) == "1.0.0"
+    assert answers_with(running) == "1.0.0"
     assert loads(running, "signature") == 0.0
 
 
@@ -228,9 +211,9 @@ def test_a_revocation_does_not_wait_for_what_is_fetched_meanwhile(
     assert held.begun.wait(30)
     operator.revoke_key(identity(OLD), "stolen")
     if is_to_answer:
-        until(lambda: version(running) == "2.0.0")
+        until(lambda: answers_with(running) == "2.0.0")
     else:
-        until(lambda: version(running) == "UNAVAILABLE")
+        until(lambda: answers_with(running) == "UNAVAILABLE")
         until(lambda: host.report().candidate_state is State.PREFETCHED)
     assert held.fetched.is_set()
     assert alarm(running) == 0.0
@@ -252,7 +235,7 @@ def test_what_another_key_signed_too_does_not_wait_for_a_candidate_nor_cease(
     operator.revoke_key(identity(OLD), "rotated")
     until(lambda: model(running).signed_by == identity(NEW))
     until(lambda: host.report().candidate_state is State.PREFETCHED)
-    assert (set(answering), alarm(running), version(running)) == ({True}, 0.0, "1.0.0")
+    assert (set(answering), alarm(running), answers_with(running)) == ({True}, 0.0, "1.0.0")
 
 
 def test_without_any_key_unsigned_versions_serve_and_are_called_so(
@@ -260,10 +243,10 @@ def test_without_any_key_unsigned_versions_serve_and_are_called_so(
 ) -> None:
     roll_out(operator, make_bundle("1.0.0"))
     running = follow()
-    until(lambda: version(running) == "1.0.0")
+    until(lambda: answers_with(running) == "1.0.0")
     assert model(running).signed_by == "unsigned"
     roll_out(operator, make_bundle("2.0.0", -1.0, key=OLD))
-    until(lambda: version(running) == "2.0.0")
+    until(lambda: answers_with(running) == "2.0.0")
     assert model(running).signed_by == "not checked"
     trust(operator, OLD)
     until(lambda: model(running).signed_by == identity(OLD))
@@ -280,7 +263,7 @@ def test_a_key_that_is_gone_from_the_files_of_a_server_of_directories_raises_the
     save_public_key(NEW.public_key(), path)
     running.server.keyring.reload()
     until(lambda: alarm(running) == 1.0)
-    assert version(running) == "1.0.0"
+    assert answers_with(running) == "1.0.0"
     save_public_key(OLD.public_key(), path)
     running.server.keyring.reload()
     until(lambda: alarm(running) == 0.0)

@@ -10,6 +10,7 @@ from typing import Any
 import grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from pipit._pb.open_inference.v2 import open_inference_pb2_grpc
+from pipit._pb.pipit.inference.v1 import inference_pb2 as pb
 from pipit._pb.pipit.inference.v1 import inference_pb2_grpc
 from pipit.bundle import Bundle
 from pipit.serving import InferenceServer
@@ -73,6 +74,20 @@ Serve = Callable[..., Running]
 def version(running: Running) -> str:
     """Of the model that answers."""
     return str(running.calls.Classify(REQUEST, timeout=30).model.version)
+
+
+def answers_with(running: Running) -> str:
+    """The version of the model that answers, or the name of the status where none does."""
+    try:
+        return version(running)
+    except grpc.RpcError as error:
+        return str(error.code().name)
+
+
+def model(running: Running) -> pb.Model:
+    """What the server says of its one model."""
+    (listed,) = running.calls.ListModels(pb.ListModelsRequest(), timeout=30).models
+    return listed
 
 
 def wait_until(condition: Callable[[], bool], seconds: float = 30.0) -> None:
