@@ -259,8 +259,8 @@ class ModelLoader:
 
 
 def _check_memory(proof: Proof) -> None:
-    """Raises StepFailed where less is free now than the proof took."""
-    limit = memory_limit()
-    if limit.bytes and proof.peak_bytes > limit.bytes:
+    """Raises StepFailed where less is free now than the proof took, which kept within every other limit."""
+    limit = memory_limit(proof.peak_bytes)
+    if limit.passing and proof.peak_bytes > limit.bytes:
         text = f"its proof took {proof.peak_bytes >> 20} MiB, {limit.bytes >> 20} MiB are {limit.why}; free some memory"
         raise StepFailed(MEMORY, Unavailable(text))
