@@ -42,7 +42,6 @@ class FleetSide:
 
         Calls go over the source's connection.
         """
-        self._hosts = plane.hosts
         self._tallies = {task: TaskTally(task, counts) for task, counts in plane.counts.items()}
         self._reporter = Reporter(
             FleetClient(settings.registry, channel=source.client.channel),
@@ -78,10 +77,8 @@ class FleetSide:
     def forget_people(self) -> None:
         """Keeps no picture that was answered with names: who was in it may be known no more."""
         for task, recent in self._recent.items():
-            model = self._hosts[task].current
-            if model is None or model.names_people:
-                recent.clear()
-                self._shadows[task].clear()
+            recent.forget_people()
+            self._shadows[task].forget_people()
 
     def settle(self) -> None:
         """Begins to stop; once more before the source does, whose connection is used."""

@@ -43,9 +43,12 @@ class RecentAnswers:
         """Keeps an answer. Of two to the same request the later one counts."""
         # Not the answer itself: that of an hour's recording is large.
         best = said(answer.predictions)
-        kept = (answer.model, "" if best is None else best.label, answer.labels, answer.names_people)
+        label = "" if best is None else best.label
         with self._lock:
-            self._answers[request_id] = kept
+            # In the lock, so that either this sees who is known by now, or `forget_other_names` sees the answer.
+            if answer.names_people and label not in answer.labels:
+                label = ""
+            self._answers[request_id] = (answer.model, label, answer.labels, answer.names_people)
             self._answers.move_to_end(request_id)
             if len(self._answers) > self._size:
                 self._answers.popitem(last=False)

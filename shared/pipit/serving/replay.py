@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from time import monotonic, perf_counter
 from typing import Any, NamedTuple
 
@@ -40,12 +40,25 @@ _log = get_logger(__name__)
 
 
 class Sample(NamedTuple):
-    """An input with what was said of it. given: Decoded: part of a recording, by a version with this manifest."""
+    """An input with what was said of it.
+
+    given: Decoded: part of a recording, by a version with this manifest. size: bytes.
+    people: the names of those who are known at the moment one looks, where labels are names; None: they are not.
+    """
 
     given: Input | Decoded
     predictions: Sequence[Prediction]
     manifest: Manifest
     size: int
+    people: Collection[str] | None = None
+
+    @property
+    def is_outdated(self) -> bool:
+        """Whether it says a name that is nobody's any more: people have changed since it was answered."""
+        if self.people is None:
+            return False
+        known = frozenset(self.people)
+        return any(score.label not in known for prediction in self.predictions for score in prediction.scores)
 
     def suits(self, model: LoadedModel) -> bool:
         """Whether the model can take it."""
@@ -71,16 +84,19 @@ class RecentInputs:
         if sample.size * _LARGEST > self._most_bytes:
             return
         with self._lock:
+            # In the lock, so that either this sees who is known by now, or `forget_people` sees the sample.
+            if sample.is_outdated:
+                return
             self._samples.append(sample)
             self._bytes += sample.size
             while len(self._samples) > self._most or self._bytes > self._most_bytes:
                 self._bytes -= self._samples.popleft().size
 
-    def clear(self) -> None:
-        """Forgets all."""
+    def forget_people(self) -> None:
+        """Forgets whatever was answered with names: who was in it may be known no more."""
         with self._lock:
-            self._samples.clear()
-            self._bytes = 0
+            self._samples = deque(sample for sample in self._samples if sample.people is None)
+            self._bytes = sum(sample.size for sample in self._samples)
 
     def all(self) -> tuple[Sample, ...]:
         """Newest first: what there is no time for is the oldest."""
@@ -91,7 +107,8 @@ class RecentInputs:
 def sample_of(model: LoadedModel, item: Input | None, decoded: Decoded, predictions: Sequence[Prediction]) -> Sample:
     """item: None for a part of a recording."""
     given = decoded if item is None else item
-    return Sample(given, predictions, model.manifest, _size(given) + _PREDICTION * len(predictions))
+    people = model.labels if model.names_people else None
+    return Sample(given, predictions, model.manifest, _size(given) + _PREDICTION * len(predictions), people)
 
 
 def _size(given: Input | Decoded) -> int:

@@ -64,10 +64,10 @@ class Shadow:
             threading.Thread(target=self._work, args=(model, counts), name=name, daemon=True).start()
         return counts
 
-    def clear(self) -> None:
-        """Leaves out what waits."""
+    def forget_people(self) -> None:
+        """Leaves out what waits and was answered with names: who was in it may be known no more."""
         with self._changed:
-            self._queue.clear()
+            self._queue = deque(sample for sample in self._queue if sample.people is None)
 
     @property
     def is_on(self) -> bool:
@@ -79,7 +79,7 @@ class Shadow:
         if len(self._queue) >= DEPTH or self._is_busy():
             return
         with self._changed:
-            if self._model is not None and len(self._queue) < DEPTH:
+            if self._model is not None and len(self._queue) < DEPTH and not sample.is_outdated:
                 self._queue.append(sample)
                 self._changed.notify()
 

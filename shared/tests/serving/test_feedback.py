@@ -95,6 +95,21 @@ def test_of_two_answers_to_one_request_the_later_one_counts_and_lives() -> None:
     assert recent.judge("3", "dog").was_right
 
 
+def test_a_name_that_is_nobodys_any_more_is_not_remembered() -> None:
+    recent, known = RecentAnswers(4), {"Ada", "Grace"}
+    named = [
+        Answer([Prediction((LabelScore(name, 0.9, True),), label=name)], IDENTITY, StageTimes(0, 0, 0, 0), known, True)
+        for name in ("Ada", "Grace", "Ada")
+    ]
+    recent.remember("1", named[0])
+    known.discard("Ada")
+    recent.forget_other_names(known)
+    # Those were answered before, and are remembered after.
+    recent.remember("2", named[1])
+    recent.remember("3", named[2])
+    assert [recent.judge(number, "Grace").predicted for number in "123"] == ["", "Grace", ""]
+
+
 def test_none_is_remembered_where_none_is_wanted() -> None:
     recent = RecentAnswers(0)
     recent.remember("1", answer())

@@ -15,7 +15,7 @@ from pipit.serving.counts import Counts, Totals, counts_of
 from pipit.serving.model import LoadedModel
 from pipit.serving.replay import RecentInputs, Replayer, Sample, answer_beside, sample_of
 from pipit.serving.shadow import DEPTH, Shadow
-from pipit.types import Decoded, TimeSpan
+from pipit.types import Decoded, LabelScore, Prediction, TimeSpan
 from tiny import TASK
 from tiny_server import OpenModel, Until
 
@@ -50,8 +50,31 @@ def test_what_is_kept_is_the_last_of_it(open_model: OpenModel) -> None:
     for sample in samples:
         recent.remember(sample)
     assert recent.all() == (samples[4], samples[3], samples[2])
-    recent.clear()
-    assert recent.all() == ()
+
+
+def test_what_names_people_goes_when_they_change_and_does_not_come_late(open_model: OpenModel) -> None:
+    model, known = open_model("1.0.0"), {"Ada", "Grace"}
+    recent = RecentInputs(8, 8000)
+
+    def portrait(*names: str) -> Sample:
+        scores = tuple(LabelScore(name, 0.9) for name in names)
+        return image(b"x" * 900, model)._replace(predictions=(Prediction(scores),), people=known)
+
+    others = image(b"x" * 900, model)
+    for sample in (portrait("Ada"), others, portrait(), portrait("Grace", "Ada")):
+        recent.remember(sample)
+    late = (portrait("Grace", "Ada"), portrait("Ada"), portrait("Grace"), portrait())
+    assert len(recent.all()) == 4
+    known.discard("Ada")
+    recent.forget_people()
+    assert recent.all() == (others,)
+    for sample in late:
+        recent.remember(sample)
+    assert recent.all() == (late[3], late[2], others)
+    # What was forgotten takes no room.
+    for _ in range(5):
+        recent.remember(others)
+    assert len(recent.all()) == 8
 
 
 def test_no_more_bytes_are_kept_than_the_settings_say(open_model: OpenModel) -> None:
@@ -237,7 +260,9 @@ def test_what_a_shadow_has_no_time_for_is_left_out(open_model: OpenModel, beside
     assert counts.totals().answered == 1 + DEPTH
 
 
-def test_what_waits_for_a_shadow_can_be_left_out(open_model: OpenModel, beside: Beside, until: Until) -> None:
+def test_what_names_people_waits_for_no_shadow_when_they_change(
+    open_model: OpenModel, beside: Beside, until: Until
+) -> None:
     serving, candidate = open_model("1.0.0"), open_model("2.0.0")
     open_model.gate.close()
     counts = beside.shadow.follow(candidate)
@@ -245,11 +270,15 @@ def test_what_waits_for_a_shadow_can_be_left_out(open_model: OpenModel, beside: 
     beside.shadow.offer(image(b"held", serving))
     open_model.gate.wait_entered(1)
     beside.shadow.offer(answered(serving, Landmarks(VALUES)))
-    beside.shadow.clear()
+    portrait = answered(serving, Landmarks(VALUES))._replace(people={"low", "middle", "high"})
+    beside.shadow.offer(portrait)
+    beside.shadow.forget_people()
+    # Nor does it wait for what was answered before.
+    beside.shadow.offer(portrait._replace(people={"low", "middle"}))
     beside.shadow.offer(image(b"broken", serving))
     open_model.gate.open()
     until(lambda: counts.totals().errors == {"INTERNAL": 1})
-    assert counts.totals().answered == 1
+    assert counts.totals().answered == 2
 
 
 def test_one_shadow_takes_the_place_of_another(open_model: OpenModel, beside: Beside, until: Until) -> None:
