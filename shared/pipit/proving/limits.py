@@ -78,10 +78,13 @@ def memory_there_is() -> tuple[int, int]:
     return min(total, limit), max(0, min(free, limit - used))
 
 
-def memory_is_short() -> bool:
-    """Whether so little is free that nothing should be kept loaded that does not answer."""
+def memory_is_short(needed: int = 0) -> bool:
+    """Whether so little is free that nothing should be kept loaded that does not answer.
+
+    needed: bytes that are yet to be taken.
+    """
     total, free = memory_there_is()
-    return bool(total) and free < min(int(total * _SPARE_SHARE), _MOST_SPARE)
+    return bool(total) and free - needed < min(int(total * _SPARE_SHARE), _MOST_SPARE)
 
 
 def _container() -> tuple[int, int] | None:

@@ -29,6 +29,12 @@ class Desired:
     place."""
     cancel: Callable[[], None] = field(default=lambda: None, compare=False)
     """Ends a `fetch` that is running or comes later, from any thread: the version is wanted no more."""
+    renewed: Callable[[], Desired] | None = field(default=None, compare=False)
+    """Gives the same once more, which was not cancelled; None: `cancel` ends nothing."""
+
+    def anew(self) -> Desired:
+        """The same, to be fetched although this was cancelled."""
+        return self if self.renewed is None else self.renewed()
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING
 from pipit.errors import NotFound, Unavailable
 from pipit.metrics import Metrics
 from pipit.proving import MEMORY, memory_is_short
-from pipit.serving.attempts import Attempt, Desired, Part
+from pipit.serving.attempts import Attempt, Desired, Part, Purpose
 from pipit.serving.host_meters import HostMeters
 from pipit.serving.loaded import LoadedVersions, nothing, tell
 from pipit.serving.loading import ModelLoader
@@ -45,6 +45,8 @@ _LOOK_AT_MEMORY = 5.0
 """Seconds between looks at what is free, while something is kept loaded that does not answer."""
 
 _NO_PART = Part()
+_PATIENT = (Purpose.PREFETCH, Purpose.SHADOW)
+"""Nobody waits for these."""
 
 
 def _no_replay(model: LoadedModel, cancelled: threading.Event) -> None:
@@ -135,8 +137,15 @@ class ModelHost:
             self._meters.show_desired(desired)
 
     def recheck(self) -> None:
-        """Says that other keys are trusted than before, or may be; returns at once."""
+        """Says that other keys are trusted than before, or may be; returns at once.
+
+        What answers and was trusted until now does not wait for what is under way, which may take minutes: that is
+        taken up again. A version that is to answer is interrupted only where this one must not go on meanwhile.
+        """
         self._orders.recheck()
+        model = self._loaded.current
+        if model is not None and self._trust.is_due(model) and not self._loader.trusts(model):
+            self._orders.give_way(tuple(Purpose) if self._stops_untrusted else _PATIENT, model.identity.digest)
 
     def explain(self, reason: str) -> None:
         """Says why nothing is desired, for people."""
@@ -274,7 +283,15 @@ class ModelHost:
         # A candidate may answer already: after another version than it was promoted, and was refused here.
         has_shadow = candidate is not None and self._loaded.has(candidate.desired.digest)
         # The disk keeps one version that has yet to show that the server lives with it.
-        return self._orders.agenda.next(active, has_shadow=has_shadow, may_shadow=self._loaded.on_trial is None)
+        may_shadow = self._loaded.on_trial is None
+        attempt = self._orders.agenda.next(active, has_shadow=has_shadow, may_shadow=may_shadow)
+        # Nothing but the same version, signed by somebody else, goes before what is to be said of its trust.
+        return None if self._trust.is_due(current) and not self._is_loaded_anew(attempt) else attempt
+
+    def _is_loaded_anew(self, attempt: Attempt | None) -> bool:
+        """Whether this leads to what answers, for another key may have signed it since."""
+        is_same = attempt is not None and attempt.desired.digest == self._loaded.digest
+        return attempt is not None and is_same and attempt.purpose is Purpose.ANSWER
 
     def _lift_refusals(self) -> None:
         if chosen := self._orders.take_chosen():
@@ -283,6 +300,9 @@ class ModelHost:
     def _judge(self) -> None:
         """Stops, where what answers was signed by a key that is trusted no more, and the settings say so."""
         model = self._loaded.current
+        with self._orders.changed:
+            if self._is_loaded_anew(self._to_do()):
+                return
         change = self._trust.judge(model)
         if model is None or not change:
             return
@@ -304,6 +324,6 @@ class ModelHost:
             stays = agenda.beside
             if self._loaded.beside and memory_is_short():
                 stays = stays.intersection(agenda.chosen[:1])
-                if agenda.candidate is not None:
+                if agenda.candidate is not None and agenda.candidate.desired.digest in self._loaded.beside:
                     agenda.candidate.fail(MEMORY, "too little memory is free to keep a second version loaded")
         self._loaded.drop_beside(stays)

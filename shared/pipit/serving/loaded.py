@@ -141,7 +141,7 @@ class LoadedVersions:
         if kept is not None and kept.shadow:
             self._tell(partial(self._on_shadow, None), kept.model.identity.version)
         if kept is not None and not self._loader.trusts(kept.model):
-            self.replaced.add(kept.model, kept.on_freed)
+            self._drop(kept)
             return None
         return kept
 
@@ -158,10 +158,14 @@ class LoadedVersions:
             self.beside.take(kept.digest)
             if kept.shadow:
                 self._tell(partial(self._on_shadow, None), identity.version)
-                self._leave_trial(kept.model)
-            _log.info("model_not_kept", task=self._task, version=identity.version, shadow=kept.shadow)
-            self.replaced.add(kept.model, kept.on_freed)
+            self._drop(kept)
             self._tell(self._on_change, identity.version)
+
+    def _drop(self, kept: Kept) -> None:
+        if kept.shadow:
+            self._leave_trial(kept.model)
+        _log.info("model_not_kept", task=self._task, version=kept.model.identity.version, shadow=kept.shadow)
+        self.replaced.add(kept.model, kept.on_freed)
 
     def close(self, model: LoadedModel) -> None:
         """Of what never answered. It is freed with its last lease, which a replay may hold still."""

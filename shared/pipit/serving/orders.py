@@ -6,7 +6,7 @@ told ──> agenda ──take──> an attempt goes on ──fulfilled, failed
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 from pipit.serving.agenda import Agenda
 from pipit.serving.attempts import Attempt, Desired, Part, Purpose
@@ -76,6 +76,21 @@ class Orders:
                 if wish is not None:
                     wish.lift(SIGNATURE)
             self.changed.notify_all()
+
+    def give_way(self, purposes: Collection[Purpose], digest: str) -> None:
+        """What is under way ends, and is taken up again later: something else can't wait for it.
+
+        purposes: of what gives way. digest: of a version that is to answer, whose way goes on.
+        """
+        with self.changed:
+            attempt = self._attempt
+            if attempt is None or attempt.purpose not in purposes or attempt.cancelled.is_set():
+                return
+            if attempt.purpose is Purpose.ANSWER and attempt.desired.digest == digest:
+                return
+            if (wish := self.agenda.wish_of(attempt)) is not None:
+                wish.desired = wish.desired.anew()
+        attempt.cancel()
 
     def explain(self, reason: str) -> None:
         """Says why nothing is desired."""

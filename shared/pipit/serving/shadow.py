@@ -41,19 +41,24 @@ class Shadow:
         self._queue: deque[Sample] = deque()
         self._model: LoadedModel | None = None
         self._counts: Counts | None = None
+        self._digest = ""
+        """Of the candidate whose counts these are."""
 
     def follow(self, model: LoadedModel | None) -> Counts | None:
         """From now on this candidate answers beside; None: none does. Gives its counts.
 
-        The model may be retired afterwards: what runs holds a lease.
+        They go on where it was freed meanwhile, for want of memory, and no other came. The model may be retired
+        afterwards: what runs holds a lease.
         """
         with self._changed:
             if model is self._model:
                 return self._counts
             self._queue.clear()
-            self._model, self._counts = model, None if model is None else counts_of(model)
+            self._model = model
+            if model is not None and model.identity.digest != self._digest:
+                self._digest, self._counts = model.identity.digest, counts_of(model)
             self._changed.notify_all()
-            counts = self._counts
+            counts = None if model is None else self._counts
         if model is not None and counts is not None:
             name = f"shadow {self._task}"
             threading.Thread(target=self._work, args=(model, counts), name=name, daemon=True).start()

@@ -163,6 +163,7 @@ class RegistrySource:
             self._fetched(assignment.task, assignment.version, assignment.digest),
             on_active=partial(self._cache.remember, assignment),
             on_good=partial(self._cache.remember_good, assignment),
+            renewed=partial(self._desired, assignment),
         )
 
     def _fetched(self, task: str, version: str, digest: str) -> Desired:
@@ -175,4 +176,5 @@ class RegistrySource:
             partial(self._cache.fetch, self.client, task, version, digest, cancellation),
             on_freed=partial(self._cache.release, digest),
             cancel=cancellation.cancel,
+            renewed=partial(self._fetched, task, version, digest),
         )

@@ -40,6 +40,16 @@ class _Reading:
     """By version."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Apart:
+    """Counts that are shown as they are, from a reading of them on."""
+
+    version: str
+    counts: Counts
+    since: float
+    base: Totals
+
+
 class TaskTally:
     """The windows of one task. Threads share it."""
 
@@ -54,7 +64,7 @@ class TaskTally:
         self._past = deque((self._base,))
         self._before: Window | None = None
         self._reached = False
-        self._apart: dict[WindowKind, tuple[str, Counts, float]] = {}
+        self._apart: dict[WindowKind, _Apart] = {}
 
     @property
     def place(self) -> tuple[str, int]:
@@ -66,7 +76,7 @@ class TaskTally:
         """Begins anew where the rollout or its stage is another one."""
         with self._lock:
             if assignment.rollout != self._rollout:
-                self._before, self._reached, self._apart = None, False, {}
+                self._before, self._reached, self._apart = None, False, self._going_on(assignment)
             if (assignment.rollout, assignment.stage) != (self._rollout, self._stage):
                 self._rollout, self._stage = assignment.rollout, assignment.stage
                 self._base = self._read()
@@ -75,9 +85,22 @@ class TaskTally:
                 self._before = None if assignment.standby is None else self._last_hour(assignment.standby.version)
 
     def count_apart(self, kind: WindowKind, version: str, counts: Counts) -> None:
-        """From now on shows these counts as the window of that kind, until another rollout comes."""
+        """From now on shows these counts as the window of that kind, until another rollout comes.
+
+        A replay was counted already; a shadow counts from now on, or goes on where it counted in this rollout before.
+        """
         with self._lock:
-            self._apart[kind] = version, counts, self._clock()
+            known = self._apart.get(kind)
+            if known is None or known.counts is not counts:
+                base = counts.totals() if kind is WindowKind.SHADOW else _NONE
+                self._apart[kind] = _Apart(version, counts, self._clock(), base)
+
+    def _going_on(self, assignment: Assignment) -> dict[WindowKind, _Apart]:
+        """What counts in the next rollout, too, and begins anew with it: the same candidate stays in the shadow."""
+        shadow, candidate = self._apart.get(WindowKind.SHADOW), assignment.candidate
+        if shadow is None or not assignment.shadow or candidate is None or candidate.version != shadow.version:
+            return {}
+        return {WindowKind.SHADOW: replace(shadow, since=self._clock(), base=shadow.counts.totals())}
 
     def windows(self) -> tuple[Window, ...]:
         """What there is to say now."""
@@ -86,8 +109,8 @@ class TaskTally:
             live = [self._live(version, now) for version in now.totals]
             before = [] if self._before is None else [replace(self._before, stage=self._stage)]
             apart = [
-                self._window(kind, version, counts.totals(), now.at - since)
-                for kind, (version, counts, since) in self._apart.items()
+                self._window(kind, one.version, one.counts.totals().since(one.base), now.at - one.since)
+                for kind, one in self._apart.items()
             ]
             self._keep(now)
         return (*(window for window in live if window is not None), *before, *apart)

@@ -120,7 +120,9 @@ class Ways:
 
     def _open_shadow(self, attempt: Attempt) -> None:
         desired = attempt.desired
-        if memory_is_short():
+        proof = self._loader.proof(desired.digest)
+        # What would be dropped as soon as it's open would come and go for as long as the rollout lasts.
+        if memory_is_short(0 if proof is None else proof.peak_bytes):
             raise StepFailed(MEMORY, Unavailable("too little is free to keep a second version loaded; free some"))
         model, _ = self._loader.prepare(self._task, attempt)
         if attempt.cancelled.is_set():
@@ -128,6 +130,8 @@ class Ways:
             raise Overtaken
         _log.info("model_in_shadow", task=self._task, version=desired.version)
         self._loaded.put(Kept(model, desired.on_freed, shadow=True))
+        self._orders.fulfil(attempt)
+        self._tell(self._on_change, desired)
 
     def _fail(self, attempt: Attempt, error: BaseException) -> None:
         desired = attempt.desired

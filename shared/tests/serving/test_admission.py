@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
 from time import monotonic
 
 import pytest
@@ -9,8 +8,7 @@ from pipit.errors import DeadlineExceeded, QueueFull
 from pipit.rpc import callers as known
 from pipit.rpc.auth import Tokens
 from pipit.serving.admission import Admission
-
-Until = Callable[[Callable[[], bool]], None]
+from tiny_server import Until
 
 
 class Caller(threading.Thread):

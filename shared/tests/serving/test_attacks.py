@@ -22,12 +22,9 @@ from pipit.fleet import State
 from pipit.proving import Limits
 from pipit.serving import InferenceServer, ServingSettings
 from pipit.serving.attempts import Desired, Part
+from tiny import REQUEST, TASK
+from tiny_server import MakeBundle, Until, desired
 
-MakeBundle = Callable[..., Any]
-Until = Callable[[Callable[[], bool]], None]
-
-TASK = "test.tiny"
-REQUEST = pb.ClassifyRequest(input=pb.Input(landmarks=pb.Landmarks(values=[0.1, 0.2, 0.3, 0.4])))
 SCORES = helper.make_tensor_value_info("scores", TensorProto.FLOAT, ["rows", 3])
 X = helper.make_tensor_value_info("x", TensorProto.FLOAT, ["rows", 4])
 
@@ -87,10 +84,10 @@ def never_ends() -> bytes:
 
 @pytest.fixture
 def server(
-    make_bundle: MakeBundle, site: Path, tmp_path: Path, until: Until, monkeypatch: pytest.MonkeyPatch
+    make_bundle: MakeBundle, tiny_site: Path, tmp_path: Path, until: Until, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[InferenceServer]:
     """Serves 1.0.0."""
-    monkeypatch.syspath_prepend(str(site))
+    monkeypatch.syspath_prepend(str(tiny_site))
     settings = ServingSettings(
         bundle=(make_bundle("1.0.0").path,),
         port=0,
@@ -134,10 +131,6 @@ def asking(server: InferenceServer) -> Iterator[Callable[[], str]]:
             stop.set()
             thread.join(30)
     assert (versions, failures) == ({"1.0.0"}, [])
-
-
-def desired(bundle: Any) -> Desired:
-    return Desired(str(bundle.manifest.version), bundle.digest, lambda: bundle.path)
 
 
 def children() -> list[int]:

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 import pytest
 from pipit.inputs import EncodedImage, Input, Landmarks
 from pipit.inputs.memory import Budget, room_for
 from pipit.metrics import Metrics
-from pipit.serving.attempts import Desired, Part
+from pipit.serving.attempts import Part
 from pipit.serving.beside import Kept
 from pipit.serving.host_meters import HostMeters
 from pipit.serving.loaded import LoadedVersions, nothing
@@ -19,21 +17,13 @@ from pipit.serving.model import LoadedModel
 from pipit.serving.replay import Replayer, Sample
 from pipit.serving.shadow import Shadow
 from pipit.types import Decoded
+from tiny import TASK
+from tiny_server import MakeBundle, OpenModel, Serve, Until, desired
 
-Serve = Callable[..., Any]
-MakeBundle = Callable[..., Any]
-Open = Any
-Until = Callable[[Callable[[], bool]], None]
-
-TASK = "test.tiny"
 VALUES = np.array([0.1, 0.2, 0.3, 0.4], np.float32)
 
 
-def desired(bundle: Any) -> Desired:
-    return Desired(str(bundle.manifest.version), bundle.digest, lambda: bundle.path)
-
-
-def versions(open_model: Open) -> LoadedVersions:
+def versions(open_model: OpenModel) -> LoadedVersions:
     """Of a host that has nothing to tell."""
     meters = HostMeters(TASK, "attic", Metrics("inference"))
     loader, changed = open_model._loader, threading.Condition()
@@ -67,7 +57,9 @@ def test_a_candidate_that_answers_already_is_not_opened_again(
     assert (shadows, list(host._loaded.beside.besides(()))) == ([], [])
 
 
-def test_what_is_not_kept_is_freed_whatever_else_is_loaded_of_it(open_model: Open, make_bundle: MakeBundle) -> None:
+def test_what_is_not_kept_is_freed_whatever_else_is_loaded_of_it(
+    open_model: OpenModel, make_bundle: MakeBundle
+) -> None:
     loaded, bundle = versions(open_model), make_bundle("1.0.0")
     first, again = (open_model._loader.open(bundle) for _ in range(2))
     loaded.swap(first, nothing, standby="")
@@ -99,7 +91,7 @@ def needs_room(model: LoadedModel) -> LoadedModel:
     return model
 
 
-def test_a_shadow_leaves_out_what_there_is_no_memory_for(open_model: Open, until: Until, full: Budget) -> None:
+def test_a_shadow_leaves_out_what_there_is_no_memory_for(open_model: OpenModel, until: Until, full: Budget) -> None:
     serving, candidate = open_model("1.0.0"), needs_room(open_model("2.0.0"))
     metrics = Metrics("inference")
     shadow = Shadow(TASK, metrics, full, lambda: False)
@@ -114,7 +106,7 @@ def test_a_shadow_leaves_out_what_there_is_no_memory_for(open_model: Open, until
         assert metrics.registry.get_sample_value(name, {"task": TASK, "version": "2.0.0"}) == 0.0
 
 
-def test_a_replay_leaves_out_what_there_is_no_memory_for(open_model: Open, full: Budget) -> None:
+def test_a_replay_leaves_out_what_there_is_no_memory_for(open_model: OpenModel, full: Budget) -> None:
     serving, candidate = open_model("1.0.0"), needs_room(open_model("2.0.0"))
     metrics = Metrics("inference")
     samples = [sample(serving, LANDMARKS), sample(serving, BROKEN)]

@@ -8,8 +8,7 @@ import grpc
 import numpy as np
 import pytest
 from pipit._pb.pipit.inference.v1 import inference_pb2 as pb
-
-Serve = Callable[..., Any]
+from tiny_server import Serve
 
 VALUES = np.array([0.1, 0.2, 0.3, 0.4], np.float32)
 LABELS = ("low", "middle", "high")

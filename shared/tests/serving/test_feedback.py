@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import grpc
@@ -15,8 +14,8 @@ from pipit.serving.meters import ModelMeters
 from pipit.serving.recent import RecentAnswers
 from pipit.serving.types import Answer, Identity, StageTimes
 from pipit.types import LabelScore, Prediction
+from tiny_server import Serve
 
-Serve = Callable[..., Any]
 IDENTITY = Identity("test.tiny", "1.0.0", "f" * 64, "float32")
 NONE, DOG = LabelScore("none", 0.99), LabelScore("dog", 0.6, True)
 UNKNOWN = Prediction((LabelScore("dog", 0.3),), unknown=True)

@@ -13,15 +13,10 @@ from pipit._pb.pipit.inference.v1 import inference_pb2 as pb
 from pipit.fleet import State, Window, WindowKind
 from pipit.registry.types import Assignment, Target
 from pipit.serving import ServingSettings
-from pipit.serving.attempts import Desired, Part
+from pipit.serving.attempts import Part
 from pipit.serving.fleet_side import FleetSide
-
-Serve = Callable[..., Any]
-MakeBundle = Callable[..., Any]
-Until = Callable[[Callable[[], bool]], None]
-
-TASK = "test.tiny"
-REQUEST = pb.ClassifyRequest(input=pb.Input(landmarks=pb.Landmarks(values=[0.1, 0.2, 0.3, 0.4])))
+from tiny import REQUEST, TASK
+from tiny_server import MakeBundle, Serve, Until, desired
 
 
 class Canary:
@@ -82,10 +77,6 @@ class Canary:
 
 def target(bundle: Any) -> Target:
     return Target(str(bundle.manifest.version), bundle.digest)
-
-
-def desired(bundle: Any) -> Desired:
-    return Desired(str(bundle.manifest.version), bundle.digest, lambda: bundle.path)
 
 
 @pytest.fixture
@@ -167,6 +158,33 @@ def test_a_shadow_runs_beside_until_it_is_to_answer(canary: Callable[..., Canary
     device.told(device.new, stage=1, standby=device.old)
     until(lambda: device.serves("2.0.0"))
     assert not device.side._shadows[TASK].is_on
+
+
+def test_a_shadow_that_was_dropped_for_want_of_memory_goes_on_counting(
+    canary: Callable[..., Canary], until: Until, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    device = canary(-1.0)
+    shadow = device.side._shadows[TASK]
+    device.told(device.old, candidate=device.new, shadow=True)
+
+    def answered() -> int:
+        window = device.windows().get((WindowKind.SHADOW, "2.0.0"))
+        return 0 if window is None else window.answered
+
+    def has_answered(more_than: int) -> bool:
+        device.ask()
+        return answered() > more_than
+
+    until(lambda: has_answered(2))
+    with monkeypatch.context() as patch:
+        patch.setattr("pipit.serving.host.memory_is_short", lambda: True)
+        device.told(device.old, candidate=device.new, shadow=True)
+        until(lambda: not shadow.is_on)
+    until(lambda: shadow.is_on)
+    before = answered()
+    assert before > 2
+    until(lambda: has_answered(before))
+    until(lambda: device.host.report().candidate_failed_step == "")
 
 
 def test_pictures_of_people_go_when_people_change(canary: Callable[..., Canary]) -> None:

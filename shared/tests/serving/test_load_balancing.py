@@ -16,15 +16,12 @@ from pipit._pb.pipit.inference.v1 import inference_pb2 as pb
 from pipit._pb.pipit.inference.v1 import inference_pb2_grpc
 from pipit.errors import Unavailable
 from pipit.rpc.client import call_errors, open_channel, to_pipit_error
+from tiny_server import MakeBundle, Serve, Until
 
 NAME = "replicas.pipit.test"
 FIRST, SECOND, THIRD = "127.0.0.1", "127.0.0.2", "127.0.0.3"
 AGE = 1.0
 """Seconds; gRPC varies it by a tenth."""
-
-Serve = Callable[..., Any]
-MakeBundle = Callable[..., Any]
-Until = Callable[[Callable[[], bool]], None]
 
 
 class Names(BaseResolver):  # type: ignore[misc]

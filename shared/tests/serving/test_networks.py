@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -16,9 +16,8 @@ from pipit._pb.pipit.inference.v1 import inference_pb2_grpc
 from pipit.bundle import Bundle
 from pipit.errors import Unavailable
 from pipit.serving import InferenceServer, ServingSettings
-from pipit.serving.attempts import Desired
+from tiny_server import Until, desired
 
-Until = Callable[[Callable[[], bool]], None]
 VALUES = (-1.0, 0.5, 0.125)
 REQUEST = pb.ClassifyRequest(input=pb.Input(landmarks=pb.Landmarks(values=VALUES)))
 
@@ -43,10 +42,6 @@ def server(good: Bundle, until: Until) -> Iterator[InferenceServer]:
 def calls(server: InferenceServer) -> Iterator[Any]:
     with grpc.insecure_channel(f"127.0.0.1:{server.port}") as channel:
         yield inference_pb2_grpc.InferenceServiceStub(channel)
-
-
-def desired(bundle: Bundle) -> Desired:
-    return Desired(str(bundle.manifest.version), bundle.digest, lambda: bundle.path)
 
 
 def reason(calls: Any) -> str:

@@ -13,10 +13,9 @@ from hypothesis.extra import numpy as numpy_strategies
 from pipit._pb.open_inference.v2 import open_inference_pb2 as pb
 from pipit.errors import InvalidInput
 from pipit.serving.open_inference_codec import response_from_tensors, tensors_from_request
+from tiny import TASK
+from tiny_server import Serve
 
-Serve = Callable[..., Any]
-
-TASK = "test.tiny"
 ROWS = np.array([[0.1, 0.2, 0.3, 0.4], [1.0, 0.0, -1.0, 0.5]], np.float32)
 DATATYPES = {
     "BOOL": "bool",

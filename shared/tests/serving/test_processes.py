@@ -12,23 +12,18 @@ import textwrap
 import urllib.request
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import grpc
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from grpc_health.v1 import health_pb2, health_pb2_grpc
-from pipit._pb.pipit.inference.v1 import inference_pb2 as pb
 from pipit._pb.pipit.inference.v1 import inference_pb2_grpc
 from pipit.bundle.keys import SigningKey, raw_key
 from pipit.bundle.signing import key_id
 from pipit.registry import RegistryClient
-
-MakeBundle = Callable[..., Any]
-Process = Any
-"""Of conftest."""
-
-REQUEST = pb.ClassifyRequest(input=pb.Input(landmarks=pb.Landmarks(values=[0.1, 0.2, 0.3, 0.4])))
+from serving_process import Process
+from tiny import REQUEST
+from tiny_server import MakeBundle
 
 
 def health(port: int) -> str:

@@ -8,7 +8,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import grpc
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from pipit._pb.pipit.inference.v1 import inference_pb2 as pb
@@ -19,15 +18,10 @@ from pipit.locks import try_exclusive_lock
 from pipit.registry import Assignment, RegistryClient
 from pipit.registry.types import Target
 from pipit.serving.attempts import Part
+from tiny import REQUEST, TASK
+from tiny_server import MakeBundle, Serve, Until, answers_with, model
 
 pytest.importorskip("model_registry", reason="needs services/registry")
-
-Serve = Callable[..., Any]
-MakeBundle = Callable[..., Any]
-Until = Callable[[Callable[[], bool]], None]
-
-TASK = "test.tiny"
-REQUEST = pb.ClassifyRequest(input=pb.Input(landmarks=pb.Landmarks(values=[0.1, 0.2, 0.3, 0.4])))
 
 
 class Registry:
@@ -125,34 +119,22 @@ def test_a_device_tells_the_registry_what_it_does(
     until(lambda: value("pipit_reports_total", {"result": "taken"}) >= 2.0)
 
 
-def version(running: Any) -> str:
-    try:
-        return str(running.calls.Classify(REQUEST, timeout=30).model.version)
-    except grpc.RpcError as error:
-        return str(error.code().name)
-
-
-def model(running: Any) -> pb.Model:
-    (listed,) = running.calls.ListModels(pb.ListModelsRequest(), timeout=30).models
-    return listed
-
-
 def test_promotions_and_rollbacks_are_followed(
     follow: Callable[..., Any], registry: Registry, make_bundle: MakeBundle, until: Until
 ) -> None:
     running = follow()
-    assert version(running) == "UNAVAILABLE"
+    assert answers_with(running) == "UNAVAILABLE"
     assert model(running).state == pb.Model.STATE_NOT_SERVING
     assert "no version is promoted to 'production' yet" in model(running).reason
     registry.publish(make_bundle("1.9.0", 1.0), make_bundle("1.10.0", -1.0))
     registry.promote("1.9.0")
-    until(lambda: version(running) == "1.9.0")
+    until(lambda: answers_with(running) == "1.9.0")
     assert model(running).environment == "production"
     assert running.health_of(TASK) == "SERVING"
     registry.promote("1.10.0")
-    until(lambda: version(running) == "1.10.0")
+    until(lambda: answers_with(running) == "1.10.0")
     registry.rollback()
-    until(lambda: version(running) == "1.9.0")
+    until(lambda: answers_with(running) == "1.9.0")
     request = pb.ClassifyRequest(input=REQUEST.input, model=pb.ModelSelector(environment="production"))
     assert running.calls.Classify(request, timeout=30).model.version == "1.9.0"
 
@@ -163,17 +145,17 @@ def test_a_server_starts_from_its_disk_while_the_registry_is_away(
     registry.publish(make_bundle("1.0.0"), make_bundle("2.0.0", -1.0))
     registry.promote("1.0.0")
     first = follow()
-    until(lambda: version(first) == "1.0.0")
+    until(lambda: answers_with(first) == "1.0.0")
     first.server.stop(1.0)
     registry.stop()
     second = follow()
-    until(lambda: version(second) == "1.0.0")
+    until(lambda: answers_with(second) == "1.0.0")
     assert second.health_of("") == "SERVING"
     registry.start()
     # Within one process gRPC's channels share their pause before they connect again.
     until(registry.is_there)
     registry.promote("2.0.0")
-    until(lambda: version(second) == "2.0.0")
+    until(lambda: answers_with(second) == "2.0.0")
 
 
 def test_a_server_without_a_disk_to_start_from_waits_for_the_registry(
@@ -183,11 +165,11 @@ def test_a_server_without_a_disk_to_start_from_waits_for_the_registry(
     registry.promote("1.0.0")
     registry.stop()
     running = follow()
-    assert version(running) == "UNAVAILABLE"
+    assert answers_with(running) == "UNAVAILABLE"
     assert running.health_of("") == "NOT_SERVING"
     assert f"the registry at {registry.address} can't be reached" in model(running).reason
     registry.start()
-    until(lambda: version(running) == "1.0.0")
+    until(lambda: answers_with(running) == "1.0.0")
 
 
 def test_a_bundle_that_rotted_on_the_disk_is_fetched_anew(
@@ -196,13 +178,13 @@ def test_a_bundle_that_rotted_on_the_disk_is_fetched_anew(
     registry.publish(make_bundle("1.0.0"))
     registry.promote("1.0.0")
     first = follow()
-    until(lambda: version(first) == "1.0.0")
+    until(lambda: answers_with(first) == "1.0.0")
     first.server.stop(1.0)
     (weights,) = (tmp_path / "cache").rglob("float32.onnx")
     good = weights.read_bytes()
     weights.write_bytes(good[:-1] + b"?")
     second = follow()
-    until(lambda: version(second) == "1.0.0")
+    until(lambda: answers_with(second) == "1.0.0")
     assert weights.read_bytes() == good
 
 
@@ -212,17 +194,17 @@ def test_a_rotten_disk_without_a_registry_is_said_and_heals(
     registry.publish(make_bundle("1.0.0"))
     registry.promote("1.0.0")
     first = follow()
-    until(lambda: version(first) == "1.0.0")
+    until(lambda: answers_with(first) == "1.0.0")
     first.server.stop(1.0)
     registry.stop()
     (weights,) = (tmp_path / "cache").rglob("float32.onnx")
     weights.write_bytes(b"rotten")
     second = follow()
     until(lambda: "can't be fetched and will be tried again" in model(second).reason)
-    assert version(second) == "UNAVAILABLE"
+    assert answers_with(second) == "UNAVAILABLE"
     assert model(second).state == pb.Model.STATE_LOADING
     registry.start()
-    until(lambda: version(second) == "1.0.0")
+    until(lambda: answers_with(second) == "1.0.0")
 
 
 def test_a_registry_that_tells_old_moves_is_followed_only_forwards_once_keys_are_trusted(
@@ -237,26 +219,26 @@ def test_a_registry_that_tells_old_moves_is_followed_only_forwards_once_keys_are
     shutil.copytree(tmp_path / "store", tmp_path / "backup")
     registry.start()
     running = follow()
-    until(lambda: version(running) == "1.0.0")
+    until(lambda: answers_with(running) == "1.0.0")
     registry.promote("2.0.0")
-    until(lambda: version(running) == "2.0.0")
+    until(lambda: answers_with(running) == "2.0.0")
     registry.stop()
     shutil.rmtree(tmp_path / "store")
     shutil.copytree(tmp_path / "backup", tmp_path / "store")
     registry.start()
     until(lambda: "pipit promote test.tiny VERSION production --newer-than 2" in model(running).reason)
     assert model(running).reason.endswith("; 2.0.0 goes on answering")
-    assert version(running) == "2.0.0"
+    assert answers_with(running) == "2.0.0"
     with RegistryClient(registry.address) as client:
         moved = client.promote(TASK, "1.0.0", "production", newer_than=2).environment
         assert moved.revision == 3
         assert client.promote(TASK, "1.0.0", "production", newer_than=2).environment == moved
-    until(lambda: version(running) == "1.0.0")
+    until(lambda: answers_with(running) == "1.0.0")
     # To roll back is a newer move, and needs no more than its word.
     registry.promote("2.0.0")
-    until(lambda: version(running) == "2.0.0")
+    until(lambda: answers_with(running) == "2.0.0")
     registry.rollback()
-    until(lambda: version(running) == "1.0.0")
+    until(lambda: answers_with(running) == "1.0.0")
 
 
 def is_held(tmp_path: Path, bundle: Any) -> bool:
@@ -272,17 +254,17 @@ def test_the_steps_of_a_rollout_are_followed_and_a_start_without_the_registry_kn
     registry.publish(old, new)
     registry.promote("1.0.0")
     running = follow()
-    until(lambda: version(running) == "1.0.0")
+    until(lambda: answers_with(running) == "1.0.0")
     source, host = running.server._source, running.server.hosts[TASK]
     at = Assignment(TASK, "production", "1.0.0", old.digest, 2, "r-1")
     source._told(replace(at, candidate=Target("2.0.0", new.digest)))
     until(lambda: host.report().candidate_state is State.PREFETCHED)
-    assert (version(running), host.report().revision, host.report().candidate_version) == ("1.0.0", 2, "2.0.0")
+    assert (answers_with(running), host.report().revision, host.report().candidate_version) == ("1.0.0", 2, "2.0.0")
     assert is_held(tmp_path, new)
     registry.stop()
     canary = replace(at, version="2.0.0", digest=new.digest, revision=3, stage=1, standby=Target("1.0.0", old.digest))
     source._told(canary)
-    until(lambda: version(running) == "2.0.0")
+    until(lambda: answers_with(running) == "2.0.0")
     until(lambda: host.report().standby)
     assert (host.part.stage, host.part.rollout) == (1, "r-1")
     assert is_held(tmp_path, old)
@@ -293,7 +275,7 @@ def test_the_steps_of_a_rollout_are_followed_and_a_start_without_the_registry_kn
     until(lambda: not host.report().standby)
     running.server.stop(1.0)
     again = follow()
-    until(lambda: version(again) == "2.0.0")
+    until(lambda: answers_with(again) == "2.0.0")
     assert again.server.hosts[TASK].part == Part()
 
 
@@ -303,10 +285,10 @@ def test_a_refused_version_is_not_what_the_next_start_remembers(
     registry.publish(make_bundle("1.0.0"), make_bundle("2.0.0", golden_sign=-1.0))
     registry.promote("1.0.0")
     first = follow()
-    until(lambda: version(first) == "1.0.0")
+    until(lambda: answers_with(first) == "1.0.0")
     registry.promote("2.0.0")
     until(lambda: "2.0.0 was refused at the step golden" in model(first).reason)
-    assert version(first) == "1.0.0"
+    assert answers_with(first) == "1.0.0"
     value = first.server.metrics.registry.get_sample_value
     desired = {"task": TASK, "device": "attic", "version": "2.0.0"}
     digests = [
@@ -320,4 +302,4 @@ def test_a_refused_version_is_not_what_the_next_start_remembers(
     first.server.stop(1.0)
     registry.stop()
     second = follow()
-    until(lambda: version(second) == "1.0.0")
+    until(lambda: answers_with(second) == "1.0.0")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -16,11 +16,9 @@ from pipit.serving.model import LoadedModel
 from pipit.serving.replay import RecentInputs, Replayer, Sample, answer_beside, sample_of
 from pipit.serving.shadow import DEPTH, Shadow
 from pipit.types import Decoded, TimeSpan
+from tiny import TASK
+from tiny_server import OpenModel, Until
 
-Until = Callable[[Callable[[], bool]], None]
-Open = Any
-
-TASK = "test.tiny"
 VALUES = np.array([0.1, 0.2, 0.3, 0.4], np.float32)
 
 
@@ -45,7 +43,7 @@ def replayed(metrics: Metrics, result: str) -> float:
     return metrics.registry.get_sample_value("pipit_replayed_total", labels) or 0.0
 
 
-def test_what_is_kept_is_the_last_of_it(open_model: Open) -> None:
+def test_what_is_kept_is_the_last_of_it(open_model: OpenModel) -> None:
     model = open_model("1.0.0")
     recent = RecentInputs(3, 1 << 20)
     samples = [answered(model, Landmarks(VALUES * number)) for number in range(5)]
@@ -56,7 +54,7 @@ def test_what_is_kept_is_the_last_of_it(open_model: Open) -> None:
     assert recent.all() == ()
 
 
-def test_no_more_bytes_are_kept_than_the_settings_say(open_model: Open) -> None:
+def test_no_more_bytes_are_kept_than_the_settings_say(open_model: OpenModel) -> None:
     model = open_model("1.0.0")
     recent = RecentInputs(32, 4000)
     for number in range(20):
@@ -78,14 +76,14 @@ def test_no_more_bytes_are_kept_than_the_settings_say(open_model: Open) -> None:
         (InputSequence((EncodedImage(b"123"), Landmarks(VALUES))), 19),
     ],
 )
-def test_an_input_counts_with_its_bytes(open_model: Open, item: Any, size: int) -> None:
+def test_an_input_counts_with_its_bytes(open_model: OpenModel, item: Any, size: int) -> None:
     decoded = Decoded({"x": np.zeros((3, 4), np.float32)}, (None,) * 3)
     model = open_model("1.0.0")
     assert sample_of(model, item, decoded, ()).size == size
     assert sample_of(model, None, decoded, ()).size == 48
 
 
-def test_a_candidate_that_says_the_same_agrees(open_model: Open) -> None:
+def test_a_candidate_that_says_the_same_agrees(open_model: OpenModel) -> None:
     serving, candidate = open_model("1.0.0"), open_model("2.0.0")
     run, metrics = replayer()
     counts = run.run(candidate, [answered(serving, Landmarks(VALUES * n)) for n in range(1, 6)], threading.Event())
@@ -96,7 +94,7 @@ def test_a_candidate_that_says_the_same_agrees(open_model: Open) -> None:
     assert replayed(metrics, "agreed") == 5.0
 
 
-def test_a_candidate_that_says_otherwise_or_nothing_is_found_out(open_model: Open) -> None:
+def test_a_candidate_that_says_otherwise_or_nothing_is_found_out(open_model: OpenModel) -> None:
     serving, candidate = open_model("1.0.0"), open_model("2.0.0", -1.0)
     run, metrics = replayer()
     samples = [answered(serving, Landmarks(VALUES)), image(b"broken", serving), image(b"unreadable", serving)]
@@ -106,7 +104,7 @@ def test_a_candidate_that_says_otherwise_or_nothing_is_found_out(open_model: Ope
     assert (replayed(metrics, "disagreed"), replayed(metrics, "failed")) == (1.0, 2.0)
 
 
-def test_a_part_of_a_recording_is_for_the_same_pipeline_alone(open_model: Open) -> None:
+def test_a_part_of_a_recording_is_for_the_same_pipeline_alone(open_model: OpenModel) -> None:
     serving, same, other = open_model("1.0.0"), open_model("2.0.0"), open_model("3.0.0", pipeline="test.pairs")
     decoded = Decoded({"x": VALUES[np.newaxis]}, (TimeSpan(0.0, 0.5),))
     predictions = serving.pipeline.interpret(serving.runtime.run(decoded.tensors), decoded)
@@ -118,7 +116,7 @@ def test_a_part_of_a_recording_is_for_the_same_pipeline_alone(open_model: Open) 
 
 
 def test_a_replay_ends_in_time_with_an_input_that_does_not(
-    open_model: Open, until: Until, monkeypatch: pytest.MonkeyPatch
+    open_model: OpenModel, until: Until, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     serving, candidate = open_model("1.0.0"), open_model("2.0.0")
     now = [0.0]
@@ -141,7 +139,7 @@ def test_a_replay_ends_in_time_with_an_input_that_does_not(
     until(lambda: candidate.is_drained)
 
 
-def test_a_replay_of_what_is_wanted_no_more_ends_at_once(open_model: Open, until: Until) -> None:
+def test_a_replay_of_what_is_wanted_no_more_ends_at_once(open_model: OpenModel, until: Until) -> None:
     serving, candidate = open_model("1.0.0"), open_model("2.0.0")
     gate, cancelled, ended = open_model.gate, threading.Event(), threading.Event()
     gate.close()
@@ -160,7 +158,7 @@ def test_a_replay_of_what_is_wanted_no_more_ends_at_once(open_model: Open, until
     until(lambda: candidate.is_drained)
 
 
-def test_time_is_for_the_newest(open_model: Open, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_time_is_for_the_newest(open_model: OpenModel, monkeypatch: pytest.MonkeyPatch) -> None:
     serving, candidate = open_model("1.0.0"), open_model("2.0.0")
     recent = RecentInputs(32, 1 << 20)
     for number in range(1, 4):
@@ -200,7 +198,9 @@ def beside() -> Iterator[Beside]:
     beside.shadow.follow(None)
 
 
-def test_a_shadow_answers_beside_and_counts_where_it_differs(open_model: Open, beside: Beside, until: Until) -> None:
+def test_a_shadow_answers_beside_and_counts_where_it_differs(
+    open_model: OpenModel, beside: Beside, until: Until
+) -> None:
     serving, candidate = open_model("1.0.0"), open_model("2.0.0", -1.0)
     counts = beside.shadow.follow(candidate)
     assert counts is not None
@@ -217,7 +217,7 @@ def test_a_shadow_answers_beside_and_counts_where_it_differs(open_model: Open, b
     until(lambda: candidate.is_drained)
 
 
-def test_what_a_shadow_has_no_time_for_is_left_out(open_model: Open, beside: Beside, until: Until) -> None:
+def test_what_a_shadow_has_no_time_for_is_left_out(open_model: OpenModel, beside: Beside, until: Until) -> None:
     serving, candidate = open_model("1.0.0"), open_model("2.0.0")
     gate = open_model.gate
     gate.close()
@@ -237,7 +237,7 @@ def test_what_a_shadow_has_no_time_for_is_left_out(open_model: Open, beside: Bes
     assert counts.totals().answered == 1 + DEPTH
 
 
-def test_what_waits_for_a_shadow_can_be_left_out(open_model: Open, beside: Beside, until: Until) -> None:
+def test_what_waits_for_a_shadow_can_be_left_out(open_model: OpenModel, beside: Beside, until: Until) -> None:
     serving, candidate = open_model("1.0.0"), open_model("2.0.0")
     open_model.gate.close()
     counts = beside.shadow.follow(candidate)
@@ -252,7 +252,7 @@ def test_what_waits_for_a_shadow_can_be_left_out(open_model: Open, beside: Besid
     assert counts.totals().answered == 1
 
 
-def test_one_shadow_takes_the_place_of_another(open_model: Open, beside: Beside, until: Until) -> None:
+def test_one_shadow_takes_the_place_of_another(open_model: OpenModel, beside: Beside, until: Until) -> None:
     serving, first, second = open_model("1.0.0"), open_model("2.0.0"), open_model("3.0.0")
     one = beside.shadow.follow(first)
     assert beside.shadow.follow(first) is one
@@ -269,7 +269,7 @@ def test_one_shadow_takes_the_place_of_another(open_model: Open, beside: Beside,
     assert two.totals().answered == 1
 
 
-def test_an_answer_beside_touches_no_metric_of_what_serves(open_model: Open) -> None:
+def test_an_answer_beside_touches_no_metric_of_what_serves(open_model: OpenModel) -> None:
     serving, candidate = open_model("1.0.0"), open_model("2.0.0")
     requests = candidate.meters._answered._value.get
     before = requests()

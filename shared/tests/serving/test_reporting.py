@@ -22,8 +22,7 @@ from pipit.serving.counts import Counts, TaskCounts
 from pipit.serving.reporting import Reporter
 from pipit.serving.tally import TaskTally
 from structlog.testing import capture_logs
-
-TASK = "test.tiny"
+from tiny import TASK
 
 
 class Fleet(fleet_pb2_grpc.FleetServiceServicer):  # type: ignore[misc]  # generated code has no types

@@ -2,27 +2,26 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import grpc
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from pipit._pb.pipit.inference.v1 import inference_pb2 as pb
 from pipit.bundle.keys import SigningKey, endorse, raw_key
 from pipit.bundle.signing import key_id, save_public_key, sign
+from pipit.errors import Unavailable
+from pipit.fleet import State
 from pipit.registry import RegistryClient
+from pipit.serving.attempts import Desired, Part
+from tiny import TASK
+from tiny_server import MakeBundle, Serve, Until, answers_with, model
 
 pytest.importorskip("model_registry", reason="needs services/registry")
 
-Serve = Callable[..., Any]
-MakeBundle = Callable[..., Any]
-Until = Callable[[Callable[[], bool]], None]
 Start = Callable[..., Any]
 
-TASK = "test.tiny"
-REQUEST = pb.ClassifyRequest(input=pb.Input(landmarks=pb.Landmarks(values=[0.1, 0.2, 0.3, 0.4])))
 OLD, NEW, STRANGE = (Ed25519PrivateKey.from_private_bytes(bytes([number] * 32)) for number in range(1, 4))
 
 
@@ -73,18 +72,6 @@ def roll_out(operator: RegistryClient, bundle: Any) -> None:
     operator.promote(TASK, str(bundle.manifest.version), "production")
 
 
-def version(running: Any) -> str:
-    try:
-        return str(running.calls.Classify(REQUEST, timeout=30).model.version)
-    except grpc.RpcError as error:
-        return str(error.code().name)
-
-
-def model(running: Any) -> pb.Model:
-    (listed,) = running.calls.ListModels(pb.ListModelsRequest(), timeout=30).models
-    return listed
-
-
 def alarm(running: Any) -> float | None:
     value: float | None = running.server.metrics.registry.get_sample_value("pipit_model_untrusted", {"task": TASK})
     return value
@@ -104,7 +91,7 @@ def serving(operator: RegistryClient, follow: Start, make_bundle: MakeBundle, un
         trust(operator, OLD)
         roll_out(operator, make_bundle("1.0.0", key=OLD))
         running = follow(**settings)
-        until(lambda: version(running) == "1.0.0" and model(running).signed_by == identity(OLD))
+        until(lambda: answers_with(running) == "1.0.0" and model(running).signed_by == identity(OLD))
         assert alarm(running) == 0.0
         return running
 
@@ -117,12 +104,12 @@ def test_a_key_is_rotated_while_devices_serve(
     running = serving()
     trust(operator, NEW, by=OLD)
     roll_out(operator, make_bundle("2.0.0", -1.0, key=NEW))
-    until(lambda: version(running) == "2.0.0")
+    until(lambda: answers_with(running) == "2.0.0")
     assert model(running).signed_by == identity(NEW)
     operator.revoke_key(identity(OLD), "rotated")
     # What the new key signed is none of its business.
     roll_out(operator, make_bundle("3.0.0", key=NEW))
-    until(lambda: version(running) == "3.0.0")
+    until(lambda: answers_with(running) == "3.0.0")
     assert alarm(running) == 0.0
 
 
@@ -135,7 +122,7 @@ def test_a_key_that_nobody_trusted_vouches_for_brings_nothing(
     roll_out(operator, make_bundle("2.0.0", -1.0, key=STRANGE))
     until(lambda: "2.0.0 was refused at the step signature" in model(running).reason)
     assert "not that of a trusted key" in model(running).reason
-    assert version(running) == "1.0.0"
+    assert answers_with(running) == "1.0.0"
     assert loads(running, "signature") == 1.0
     assert loads(running, "fetch") == 0.0
 
@@ -146,7 +133,7 @@ def test_what_a_revoked_key_signed_goes_on_with_an_alarm_until_the_next_start(
     running = serving()
     operator.revoke_key(identity(OLD), "the laptop was stolen")
     until(lambda: alarm(running) == 1.0)
-    assert version(running) == "1.0.0"
+    assert answers_with(running) == "1.0.0"
     until(lambda: "the laptop was stolen" in model(running).reason)
     assert model(running).reason.endswith("; 1.0.0 goes on answering")
     running.server.stop(1.0)
@@ -154,7 +141,7 @@ def test_what_a_revoked_key_signed_goes_on_with_an_alarm_until_the_next_start(
     again = follow()
     until(lambda: "refused at the step signature" in model(again).reason)
     assert "the laptop was stolen" in model(again).reason
-    assert version(again) == "UNAVAILABLE"
+    assert answers_with(again) == "UNAVAILABLE"
     assert again.health_of(TASK) == "NOT_SERVING"
 
 
@@ -164,13 +151,13 @@ def test_what_a_revoked_key_signed_stops_where_the_settings_say_so_and_comes_bac
     running = serving(untrusted="stop")
     trust(operator, NEW, by=OLD)
     operator.revoke_key(identity(OLD), "stolen")
-    until(lambda: version(running) == "UNAVAILABLE")
+    until(lambda: answers_with(running) == "UNAVAILABLE")
     until(lambda: "version 1.0.0 was stopped: nobody who is trusted here signed it" in model(running).reason)
     assert running.health_of(TASK) == "NOT_SERVING"
     assert alarm(running) == 0.0
     content = operator.get_version(TASK, "1.0.0")
     operator.add_signature(content.manifest, sign(NEW, content.manifest))
-    until(lambda: version(running) == "1.0.0")
+    until(lambda: answers_with(running) == "1.0.0")
     assert model(running).signed_by == identity(NEW)
 
 
@@ -183,8 +170,72 @@ def test_a_version_that_two_keys_signed_outlives_the_revocation_of_one(
     operator.add_signature(content.manifest, sign(NEW, content.manifest))
     operator.revoke_key(identity(OLD), "rotated")
     until(lambda: model(running).signed_by == identity(NEW))
-    assert version(running) == "1.0.0"
+    assert answers_with(running) == "1.0.0"
     assert loads(running, "signature") == 0.0
+
+
+class HeldCandidate:
+    """Fetched until that is cancelled; the second time it comes at once."""
+
+    def __init__(self, bundle: Any) -> None:
+        self._bundle = bundle
+        self.begun, self.cancelled, self.fetched = threading.Event(), threading.Event(), threading.Event()
+
+    def _hold(self) -> Path:
+        self.begun.set()
+        assert self.cancelled.wait(30)
+        raise Unavailable("cancelled")
+
+    def _come(self) -> Path:
+        self.fetched.set()
+        return Path(self._bundle.path)
+
+    def _desired(self, fetch: Callable[[], Path], **more: Any) -> Desired:
+        return Desired(str(self._bundle.manifest.version), self._bundle.digest, fetch, **more)
+
+    def as_told(self) -> Desired:
+        return self._desired(self._hold, cancel=self.cancelled.set, renewed=lambda: self._desired(self._come))
+
+
+@pytest.mark.parametrize("is_to_answer", [False, True])
+def test_a_revocation_does_not_wait_for_what_is_fetched_meanwhile(
+    serving: Start, operator: RegistryClient, make_bundle: MakeBundle, until: Until, is_to_answer: bool
+) -> None:
+    running = serving(untrusted="stop")
+    trust(operator, NEW, by=OLD)
+    host, held = running.server.hosts[TASK], HeldCandidate(make_bundle("2.0.0", -1.0, key=NEW))
+    if is_to_answer:
+        host.desire(held.as_told(), Part(9))
+    else:
+        host.desire(host._orders.agenda.wish.desired, Part(9, "r-1", 0, candidate=held.as_told()))
+    assert held.begun.wait(30)
+    operator.revoke_key(identity(OLD), "stolen")
+    if is_to_answer:
+        until(lambda: answers_with(running) == "2.0.0")
+    else:
+        until(lambda: answers_with(running) == "UNAVAILABLE")
+        until(lambda: host.report().candidate_state is State.PREFETCHED)
+    assert held.fetched.is_set()
+    assert alarm(running) == 0.0
+
+
+@pytest.mark.parametrize("untrusted", ["stop", "keep"])
+def test_what_another_key_signed_too_does_not_wait_for_a_candidate_nor_cease(
+    serving: Start, operator: RegistryClient, make_bundle: MakeBundle, until: Until, untrusted: str
+) -> None:
+    running = serving(untrusted=untrusted)
+    trust(operator, NEW, by=OLD)
+    content = operator.get_version(TASK, "1.0.0")
+    operator.add_signature(content.manifest, sign(NEW, content.manifest))
+    host, held = running.server.hosts[TASK], HeldCandidate(make_bundle("2.0.0", -1.0, key=NEW))
+    host.desire(host._orders.agenda.wish.desired, Part(9, "r-1", 0, candidate=held.as_told()))
+    assert held.begun.wait(30)
+    answering = list[bool]()
+    host._on_change = lambda: answering.append(host.is_serving)
+    operator.revoke_key(identity(OLD), "rotated")
+    until(lambda: model(running).signed_by == identity(NEW))
+    until(lambda: host.report().candidate_state is State.PREFETCHED)
+    assert (set(answering), alarm(running), answers_with(running)) == ({True}, 0.0, "1.0.0")
 
 
 def test_without_any_key_unsigned_versions_serve_and_are_called_so(
@@ -192,10 +243,10 @@ def test_without_any_key_unsigned_versions_serve_and_are_called_so(
 ) -> None:
     roll_out(operator, make_bundle("1.0.0"))
     running = follow()
-    until(lambda: version(running) == "1.0.0")
+    until(lambda: answers_with(running) == "1.0.0")
     assert model(running).signed_by == "unsigned"
     roll_out(operator, make_bundle("2.0.0", -1.0, key=OLD))
-    until(lambda: version(running) == "2.0.0")
+    until(lambda: answers_with(running) == "2.0.0")
     assert model(running).signed_by == "not checked"
     trust(operator, OLD)
     until(lambda: model(running).signed_by == identity(OLD))
@@ -212,7 +263,7 @@ def test_a_key_that_is_gone_from_the_files_of_a_server_of_directories_raises_the
     save_public_key(NEW.public_key(), path)
     running.server.keyring.reload()
     until(lambda: alarm(running) == 1.0)
-    assert version(running) == "1.0.0"
+    assert answers_with(running) == "1.0.0"
     save_public_key(OLD.public_key(), path)
     running.server.keyring.reload()
     until(lambda: alarm(running) == 0.0)

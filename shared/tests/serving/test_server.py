@@ -23,13 +23,9 @@ from pipit.serving import InferenceServer, ServingSettings
 from pipit.serving.attempts import Desired
 from pipit.serving.loading import STEPS
 from prometheus_client.parser import text_string_to_metric_families
+from tiny import REQUEST, TASK
+from tiny_server import MakeBundle, Serve, Until
 
-Serve = Callable[..., Any]
-MakeBundle = Callable[..., Any]
-Until = Callable[[Callable[[], bool]], None]
-
-TASK = "test.tiny"
-REQUEST = pb.ClassifyRequest(input=pb.Input(landmarks=pb.Landmarks(values=[0.1, 0.2, 0.3, 0.4])))
 SERVING = health_pb2.HealthCheckResponse.SERVING
 NOT_SERVING = health_pb2.HealthCheckResponse.NOT_SERVING
 

@@ -15,9 +15,7 @@ from pipit.serving.inference_servicer import InferenceServicer
 from pipit.serving.open_inference import OpenInferenceServicer
 from structlog.contextvars import merge_contextvars
 from structlog.testing import capture_logs
-
-Serve = Callable[..., Any]
-Until = Callable[[Callable[[], bool]], None]
+from tiny_server import Serve, Until
 
 GOOD = pb.Input(landmarks=pb.Landmarks(values=[0.1, 0.2, 0.3, 0.4]))
 HELD = pb.Input(image=b"held")

@@ -10,9 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pipit._pb.pipit.inference.v1 import inference_pb2 as pb
-
-Serve = Callable[..., Any]
-Until = Callable[[Callable[[], bool]], None]
+from tiny_server import Serve, Until
 
 RATE = 8
 

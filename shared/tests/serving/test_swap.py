@@ -20,22 +20,10 @@ from pipit.errors import Unavailable
 from pipit.serving.attempts import Attempt, Desired
 from pipit.serving.types import ModelState
 from structlog.testing import capture_logs
+from tiny import REQUEST, TASK
+from tiny_server import MakeBundle, Serve, Until, desired, version
 
-Serve = Callable[..., Any]
-MakeBundle = Callable[..., Any]
-Until = Callable[[Callable[[], bool]], None]
-
-TASK = "test.tiny"
-REQUEST = pb.ClassifyRequest(input=pb.Input(landmarks=pb.Landmarks(values=[0.1, 0.2, 0.3, 0.4])))
 BEST = {"1.0.0": "high", "2.0.0": "low"}
-
-
-def desired(bundle: Any, **more: Any) -> Desired:
-    return Desired(str(bundle.manifest.version), bundle.digest, lambda: bundle.path, **more)
-
-
-def version(running: Any) -> str:
-    return str(running.calls.Classify(REQUEST, timeout=30).model.version)
 
 
 def reason(running: Any) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import threading
-from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
 
@@ -21,12 +20,9 @@ from pipit.serving.attempts import Desired
 from pipit.serving.counts import BINS, Counts, TaskCounts, Totals
 from pipit.serving.tally import HOUR, MOST_LABELS, STEP, TaskTally
 from pipit.types import LabelScore, Prediction
+from tiny import TASK
+from tiny_server import MakeBundle, Serve, Until
 
-Serve = Callable[..., Any]
-MakeBundle = Callable[..., Any]
-Until = Callable[[Callable[[], bool]], None]
-
-TASK = "test.tiny"
 VALUES = [0.1, 0.2, 0.3, 0.4]
 REQUEST = pb.ClassifyRequest(input=pb.Input(landmarks=pb.Landmarks(values=VALUES)))
 
@@ -225,13 +221,37 @@ def test_other_counts_are_shown_until_another_rollout_comes() -> None:
     assert bench.windows() == {}
 
 
+def test_a_shadow_begins_anew_with_a_rollout_that_takes_the_place_of_another_to_the_same_version() -> None:
+    bench, counts = Bench(), Counts(None, ("high",))
+    bench.assign("1.0.0", "r-1", 0, candidate=NEW, shadow=True)
+    bench.tally.count_apart(WindowKind.SHADOW, "2.0.0", counts)
+    counts.answered(0.5, [said("high", 0.5)])
+    bench.now += 7.0
+    # Loaded once more after it was freed: nothing of what it said is lost.
+    bench.tally.count_apart(WindowKind.SHADOW, "2.0.0", counts)
+    window = bench.windows()[WindowKind.SHADOW, "2.0.0"]
+    assert (window.rollout, window.answered, window.seconds) == ("r-1", 1, 7.0)
+    bench.assign("1.0.0", "r-2", 0, candidate=NEW, shadow=True)
+    counts.answered(0.5, [said("high", 0.5)] * 2)
+    counts.answered(0.5)
+    bench.now += 2.0
+    window = bench.windows()[WindowKind.SHADOW, "2.0.0"]
+    assert (window.rollout, window.answered, window.label_counts, window.seconds) == ("r-2", 2, {"high": 2}, 2.0)
+    bench.assign("1.0.0", "r-3", 0, candidate=Target("3.0.0", "c" * 64), shadow=True)
+    assert bench.windows() == {}
+    # It comes back later: what it said in other rollouts is none of this one's.
+    bench.assign("1.0.0", "r-4", 0, candidate=NEW, shadow=True)
+    bench.tally.count_apart(WindowKind.SHADOW, "2.0.0", counts)
+    assert bench.windows()[WindowKind.SHADOW, "2.0.0"].answered == 0
+
+
 def test_of_thousands_of_labels_a_window_has_those_that_were_said_most() -> None:
     bench = Bench()
     counts = Counts(None, [f"species {number}" for number in range(MOST_LABELS + 7)])
     for number in range(MOST_LABELS + 7):
         counts.answered(0.5, [said(f"species {number}", 0.5)] * (number + 1))
-    bench.tally.count_apart(WindowKind.SHADOW, "2.0.0", counts)
-    found = bench.windows()[WindowKind.SHADOW, "2.0.0"].label_counts
+    bench.tally.count_apart(WindowKind.REPLAY, "2.0.0", counts)
+    found = bench.windows()[WindowKind.REPLAY, "2.0.0"].label_counts
     assert sorted(found.values()) == list(range(8, MOST_LABELS + 8))
 
 

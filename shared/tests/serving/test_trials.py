@@ -14,14 +14,12 @@ import pytest
 from pipit._pb.pipit.inference.v1 import inference_pb2 as pb
 from pipit._pb.pipit.inference.v1 import inference_pb2_grpc
 from pipit.registry import RegistryClient
+from tiny import REQUEST, TASK
+from tiny_server import MakeBundle, Until
 
 registries = pytest.importorskip("model_registry.server", reason="needs services/registry")
 
-MakeBundle = Callable[..., Any]
 Start = Callable[..., Any]
-Until = Callable[[Callable[[], bool]], None]
-TASK = "test.tiny"
-REQUEST = pb.ClassifyRequest(input=pb.Input(landmarks=pb.Landmarks(values=[0.1, 0.2, 0.3, 0.4])))
 
 
 @pytest.fixture

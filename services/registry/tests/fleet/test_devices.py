@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, suppress
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
+from fleet_copies import TASK
 from model_registry.server import RegistryServer
 from pipit.audit import AuditClient, Record
 from pipit.bundle import Bundle
@@ -18,20 +19,10 @@ from pipit.registry import Assignment, RegistryClient
 from pipit.rpc.auth import hash_token
 from pipit.storage import LocalStore
 
-TASK, OTHER = "test.sounds", "test.faces"
+OTHER = "test.faces"
 Connect = Callable[..., FleetClient]
 Start = Callable[..., RegistryServer]
 Wait = Callable[[Callable[[], bool]], None]
-
-
-@pytest.fixture
-def fleet_of() -> Iterator[Connect]:
-    with ExitStack() as stack:
-
-        def connect(server: RegistryServer, token: str | None = None) -> FleetClient:
-            return stack.enter_context(FleetClient(f"127.0.0.1:{server.port}", token, 60.0))
-
-        yield connect
 
 
 @pytest.fixture

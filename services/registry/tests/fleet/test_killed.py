@@ -6,11 +6,9 @@ from collections.abc import Callable, Iterator
 from typing import Any, BinaryIO
 
 import pytest
+from fleet_copies import PLACE, TASK
 from model_registry import layout
 from pipit.storage import LocalStore, Stored
-
-TASK = "test.sounds"
-PLACE = (TASK, "production")
 
 
 class Killed(BaseException):

@@ -10,6 +10,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from fleet_copies import PLACE, TASK
 from model_registry import layout
 from pipit.audit import Record
 from pipit.errors import PipitError
@@ -17,8 +18,6 @@ from pipit.settings import Settings, load_settings
 from pipit.storage import LocalStore, ObjectStore
 from pydantic_settings import SettingsConfigDict
 
-TASK = "test.sounds"
-PLACE = (TASK, "production")
 BAD = frozenset({"2.0.0"})
 
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from fleet_copies import PLACE, TASK
 from model_registry.fleet.servicer import METHOD_ROLES
 from model_registry.server import RegistryServer
 from pipit._pb.pipit.fleet.v1 import fleet_pb2
@@ -18,19 +18,7 @@ from pipit.registry import RegistryClient
 from pipit.registry.types import Target
 from pipit.rpc.auth import hash_token
 
-TASK = "test.sounds"
-PLACE = (TASK, "production")
 NAMES = tuple(f"pi-{number}" for number in range(4))
-
-
-@pytest.fixture
-def fleet_of() -> Iterator[Callable[..., FleetClient]]:
-    with ExitStack() as stack:
-
-        def connect(server: RegistryServer, token: str | None = None) -> FleetClient:
-            return stack.enter_context(FleetClient(f"127.0.0.1:{server.port}", token, 60.0))
-
-        yield connect
 
 
 @pytest.fixture

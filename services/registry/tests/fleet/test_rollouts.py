@@ -6,14 +6,13 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from fleet_copies import PLACE, TASK
 from model_registry.fleet.rollouts import Wish
 from pipit.audit import Record
 from pipit.errors import Conflict, InvalidInput, NotFound, RolloutOpen, Unavailable
 from pipit.storage import LocalStore
 
 Published = Callable[[], LocalStore]
-TASK = "test.sounds"
-PLACE = (TASK, "production")
 BAD = frozenset({"2.0.0"})
 
 

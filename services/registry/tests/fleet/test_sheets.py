@@ -3,31 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from fleet_copies import TASK, Clock
 from model_registry.fleet.other_sheets import DAY
 from model_registry.fleet.seen import Heard, Seen
 from model_registry.fleet.sheets import Sheets
 from pipit.errors import Unavailable
 from pipit.fleet import DeviceReport, State, TaskReport
 from pipit.storage import LocalStore
-
-TASK = "test.sounds"
-
-
-@dataclass
-class Clock:
-    """Seconds that pass when told to."""
-
-    seconds: float = 1000.0
-
-    def __call__(self) -> float:
-        return self.seconds
-
-    def date(self) -> datetime:
-        return datetime(2026, 11, 29, tzinfo=UTC) + timedelta(seconds=self.seconds)
 
 
 @pytest.mark.parametrize(
@@ -53,8 +39,8 @@ class Copies:
 
 
 @pytest.fixture
-def copies(tmp_path: Path) -> Copies:
-    return Copies(LocalStore(tmp_path / "store"), Clock())
+def copies(tmp_path: Path, clock: Clock) -> Copies:
+    return Copies(LocalStore(tmp_path / "store"), clock)
 
 
 def report(

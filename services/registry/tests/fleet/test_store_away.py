@@ -15,8 +15,6 @@ from pipit.fleet import DeviceReport, FleetClient
 from pipit.rpc.auth import hash_token
 from pipit.storage import LocalStore
 
-TASK = "test.sounds"
-
 
 def outcome(call: Callable[[], object]) -> str:
     try:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from fleet_copies import TASK
 from model_registry.fleet.sheets import Sheets
 from model_registry.server import RegistryServer
 from model_registry.settings import RegistrySettings
@@ -17,8 +18,6 @@ from pipit.rpc.auth import hash_token
 from pipit.storage import LocalStore
 from pydantic import ValidationError
 
-TASK = "test.sounds"
-PLACE = (TASK, "production")
 Published = Callable[[], LocalStore]
 
 
