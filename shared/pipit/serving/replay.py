@@ -126,26 +126,50 @@ def _size(given: Input | Decoded) -> int:
             return sum(values.nbytes for values in given.tensors.values())
 
 
-def answer_beside(model: LoadedModel, sample: Sample, counts: Counts) -> str:
-    """Has a model that doesn't serve answer, and counts it; gives agreed, disagreed or failed.
+class Answered(NamedTuple):
+    """What a model that doesn't serve said. error: why it said nothing; None: it answered."""
 
-    Empty, and nothing counted: real requests have all the memory to decode with, which says nothing of the model.
-    """
+    seconds: float
+    predictions: Sequence[Prediction] = ()
+    error: Exception | None = None
+
+
+def ask_beside(model: LoadedModel, sample: Sample) -> Answered:
+    """Has a model that doesn't serve answer."""
     begun = perf_counter()
     try:
         decoded = sample.given if isinstance(sample.given, Decoded) else model.decode(sample.given)
         outputs: dict[str, NDArray[Any]] = model.runtime.run(decoded.tensors) if decoded.regions else {}
         predictions = model.pipeline.interpret(outputs, decoded)
-    except QueueFull:
-        return ""
     except Exception as error:
-        counts.failed(error.status if isinstance(error, PipitError) else PipitError.status)
+        return Answered(perf_counter() - begun, error=error)
+    return Answered(perf_counter() - begun, predictions)
+
+
+def count_beside(model: LoadedModel, sample: Sample, answer: Answered, counts: Counts) -> str:
+    """Gives agreed, disagreed or failed.
+
+    Empty, and nothing counted: real requests have all the memory to decode with, which says nothing of the model.
+    """
+    error = answer.error
+    if isinstance(error, QueueFull):
+        return ""
+    if isinstance(error, PipitError):
+        counts.failed(error.status)
         return "failed"
-    counts.answered(perf_counter() - begun, predictions)
-    if _label(predictions) == _label(sample.predictions):
+    if error is not None:
+        counts.failed(PipitError.status)
+        return "failed"
+    counts.answered(answer.seconds, answer.predictions)
+    if _label(answer.predictions) == _label(sample.predictions):
         return "agreed"
     counts.disagreed()
     return "disagreed"
+
+
+def answer_beside(model: LoadedModel, sample: Sample, counts: Counts) -> str:
+    """Has a model that doesn't serve answer, and counts it as `count_beside` does."""
+    return count_beside(model, sample, ask_beside(model, sample), counts)
 
 
 def _label(predictions: Sequence[Prediction]) -> str:
@@ -173,6 +197,7 @@ class Replayer:
         if not suitable or not candidate.acquire():
             return counts
         begun, done, given_up = monotonic(), threading.Event(), threading.Event()
+        counting = threading.Lock()
 
         def work() -> None:
             try:
@@ -180,9 +205,13 @@ class Replayer:
                     if given_up.is_set() or cancelled.is_set() or monotonic() - begun > self._longest:
                         return
                     with self._memory.request(waits=False):
-                        result = answer_beside(candidate, sample, counts)
-                    if result:
-                        self._count(candidate, result)
+                        answer = ask_beside(candidate, sample)
+                    with counting:
+                        # What comes too late was counted already, or is wanted no more.
+                        if given_up.is_set() or cancelled.is_set():
+                            return
+                        if result := count_beside(candidate, sample, answer, counts):
+                            self._count(candidate, result)
             finally:
                 candidate.release()
                 done.set()
@@ -190,9 +219,10 @@ class Replayer:
         threading.Thread(target=work, name="replay", daemon=True).start()
         while not done.wait(_LOOK) and not cancelled.is_set():
             if monotonic() - begun > 2 * self._longest:
-                given_up.set()
-                counts.failed(DeadlineExceeded.status)
-                self._count(candidate, "failed")
+                with counting:
+                    given_up.set()
+                    counts.failed(DeadlineExceeded.status)
+                    self._count(candidate, "failed")
                 break
         totals = counts.totals()
         _log.info(

@@ -11,9 +11,17 @@ import pytest
 from pipit.inputs import EncodedImage, InputSequence, Landmarks, PcmAudio
 from pipit.inputs.memory import Budget
 from pipit.metrics import Metrics
-from pipit.serving.counts import Counts, Totals, counts_of
+from pipit.serving.counts import Totals, counts_of
 from pipit.serving.model import LoadedModel
-from pipit.serving.replay import RecentInputs, Replayer, Sample, answer_beside, sample_of
+from pipit.serving.replay import (
+    Answered,
+    RecentInputs,
+    Replayer,
+    Sample,
+    answer_beside,
+    ask_beside,
+    sample_of,
+)
 from pipit.serving.shadow import DEPTH, Shadow
 from pipit.types import Decoded, LabelScore, Prediction, TimeSpan
 from tiny import TASK
@@ -160,6 +168,9 @@ def test_a_replay_ends_in_time_with_an_input_that_does_not(
     assert not candidate.is_drained
     open_model.gate.open()
     until(lambda: candidate.is_drained)
+    # What it brings then was counted when it was given up.
+    assert (totals.totals().answered, totals.totals().errors) == (1, {"DEADLINE_EXCEEDED": 1})
+    assert (replayed(metrics, "agreed"), replayed(metrics, "disagreed"), replayed(metrics, "failed")) == (1.0, 0.0, 1.0)
 
 
 def test_a_replay_of_what_is_wanted_no_more_ends_at_once(open_model: OpenModel, until: Until) -> None:
@@ -188,14 +199,14 @@ def test_time_is_for_the_newest(open_model: OpenModel, monkeypatch: pytest.Monke
         recent.remember(answered(serving, Landmarks(VALUES * number)))
     now, ran = [0.0], list[Sample]()
 
-    def answer(model: LoadedModel, sample: Sample, counts: Counts) -> str:
+    def ask(model: LoadedModel, sample: Sample) -> Answered:
         """Takes three of the five seconds."""
         ran.append(sample)
         now[0] += 3.0
-        return answer_beside(model, sample, counts)
+        return ask_beside(model, sample)
 
     monkeypatch.setattr("pipit.serving.replay.monotonic", lambda: now[0])
-    monkeypatch.setattr("pipit.serving.replay.answer_beside", answer)
+    monkeypatch.setattr("pipit.serving.replay.ask_beside", ask)
     run, _ = replayer()
     assert run.run(candidate, recent.all(), threading.Event()).totals().answered == 2
     third, second, _ = recent.all()
