@@ -116,10 +116,11 @@ class Counts:
                 if prediction.unknown:
                     self._unknown += 1
 
-    def failed(self, status: str) -> None:
-        """Counts an input that was not answered. status: the gRPC status's name."""
+    def failed(self, status: str) -> int:
+        """Counts an input that was not answered; gives how many have failed so. status: the gRPC status's name."""
         with self._lock:
-            self._errors[status] = self._errors.get(status, 0) + 1
+            self._errors[status] = times = self._errors.get(status, 0) + 1
+        return times
 
     def judged(self, *, was_right: bool) -> None:
         """Counts what somebody says of an answer."""

@@ -147,7 +147,7 @@ def ask_beside(model: LoadedModel, sample: Sample) -> Answered:
 
 
 def count_beside(model: LoadedModel, sample: Sample, answer: Answered, counts: Counts) -> str:
-    """Gives agreed, disagreed or failed.
+    """Gives agreed, disagreed or failed. What nobody foresaw is logged with its stack, once for these counts.
 
     Empty, and nothing counted: real requests have all the memory to decode with, which says nothing of the model.
     """
@@ -158,7 +158,9 @@ def count_beside(model: LoadedModel, sample: Sample, answer: Answered, counts: C
         counts.failed(error.status)
         return "failed"
     if error is not None:
-        counts.failed(PipitError.status)
+        if counts.failed(PipitError.status) == 1:
+            identity = model.identity
+            _log.error("candidate_failed", task=identity.task, version=identity.version, exc_info=error)
         return "failed"
     counts.answered(answer.seconds, answer.predictions)
     if _label(answer.predictions) == _label(sample.predictions):

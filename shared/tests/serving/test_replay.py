@@ -24,6 +24,7 @@ from pipit.serving.replay import (
 )
 from pipit.serving.shadow import DEPTH, Shadow
 from pipit.types import Decoded, LabelScore, Prediction, TimeSpan
+from structlog.testing import capture_logs
 from tiny import TASK
 from tiny_server import OpenModel, Until
 
@@ -171,6 +172,18 @@ def test_a_replay_ends_in_time_with_an_input_that_does_not(
     # What it brings then was counted when it was given up.
     assert (totals.totals().answered, totals.totals().errors) == (1, {"DEADLINE_EXCEEDED": 1})
     assert (replayed(metrics, "agreed"), replayed(metrics, "disagreed"), replayed(metrics, "failed")) == (1.0, 0.0, 1.0)
+
+
+def test_what_nobody_foresaw_is_logged_once_with_its_stack(open_model: OpenModel) -> None:
+    serving, candidate = open_model("1.0.0"), open_model("2.0.0")
+    run, _ = replayer()
+    samples = [image(data, serving) for data in (b"unreadable", b"broken", b"broken")]
+    with capture_logs() as entries:
+        assert run.run(candidate, samples, threading.Event()).totals().errors == {"INTERNAL": 2, "INVALID_ARGUMENT": 1}
+    (entry,) = [entry for entry in entries if entry["event"] == "candidate_failed"]
+    assert (entry["log_level"], entry["task"], entry["version"]) == ("error", TASK, "2.0.0")
+    assert str(entry["exc_info"]) == "secret of the house"
+    assert entry["exc_info"].__traceback__ is not None
 
 
 def test_a_replay_of_what_is_wanted_no_more_ends_at_once(open_model: OpenModel, until: Until) -> None:
