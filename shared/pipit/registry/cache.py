@@ -107,18 +107,16 @@ class BundleCache:
 
         None is fetched by this. What can't be held is logged, for it can be fetched again.
         """
-        before = self._held.pop(task, {})
-        try:
-            with cache_errors(self._space.locks):
-                # First the new ones, so that none is free in between.
-                added = {digest: SharedLock(self._space.use_lock(_checked(digest))) for digest in digests - set(before)}
-        except PipitError as error:
-            _log.warning("bundles_not_held", task=task, reason=str(error))
-            added = {}
-        self._held[task] = {digest: lock for digest, lock in before.items() if digest in digests} | added
-        for digest, lock in before.items():
-            if digest not in digests:
-                lock.release()
+        held = self._held.setdefault(task, {})
+        # First the new ones, so that none is free in between.
+        for digest in digests - set(held):
+            try:
+                with cache_errors(self._space.locks):
+                    held[digest] = SharedLock(self._space.use_lock(_checked(digest)))
+            except PipitError as error:
+                _log.warning("bundle_not_held", task=task, digest=digest, reason=str(error))
+        for digest in set(held) - digests:
+            held.pop(digest).release()
 
     def close(self) -> None:
         """Releases every bundle."""

@@ -10,6 +10,7 @@ import pytest
 from cache_tools import MEBIBYTE, TASK, cached
 from pipit.bundle import Bundle
 from pipit.errors import InputTooLarge, Unavailable
+from pipit.locks import SharedLock, try_exclusive_lock
 from pipit.registry import Assignment, BundleCache, RegistryClient
 
 
@@ -97,6 +98,32 @@ def test_what_is_held_stays_although_nobody_uses_it(
     assert cached(tmp_path) == {three[1].digest, three[2].digest}
     mine.close()
     theirs.close()
+
+
+def test_of_what_is_held_one_that_can_not_be_leaves_the_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    good, bad = ("a" * 64, "c" * 64), "b" * 64
+
+    class Failing(SharedLock):
+        def __init__(self, path: Path) -> None:
+            if path.name.startswith(bad):
+                raise OSError(24, "Too many open files")
+            super().__init__(path)
+
+    def held() -> list[str]:
+        found = []
+        for path in sorted((tmp_path / "cache/locks").iterdir()):
+            with try_exclusive_lock(path) as alone:
+                found += [] if alone else [path.name.partition(".")[0]]
+        return found
+
+    monkeypatch.setattr("pipit.registry.cache.SharedLock", Failing)
+    cache = BundleCache(tmp_path / "cache", MEBIBYTE)
+    cache.hold(TASK, {*good, bad})
+    assert held() == list(good)
+    cache.hold(TASK, {good[1], bad})
+    assert held() == [good[1]]
+    cache.close()
+    assert held() == []
 
 
 def test_what_was_half_fetched_makes_room_first(client: RegistryClient, three: list[Bundle], tmp_path: Path) -> None:
