@@ -17,6 +17,7 @@ from pipit.logging import get_logger
 from pipit.rpc.server import MEBIBYTE
 from pipit.serving.attempts import Desired, Part
 from pipit.serving.host import ModelHost
+from pipit.serving.loaded import tell
 from pipit.serving.settings import ServingSettings
 
 if TYPE_CHECKING:
@@ -142,9 +143,12 @@ class RegistrySource:
         self._assigned(assignment)
 
     def _assigned(self, assignment: Assignment) -> None:
-        self.on_assigned(assignment)
         targets = [target for target in (assignment.candidate, assignment.standby) if target is not None]
-        self._cache.hold(assignment.task, {target.digest for target in targets})
+        # What is desired, too: what was a candidate or stood by is in nobody's use until it's fetched once more.
+        self._cache.hold(assignment.task, {assignment.digest, *(target.digest for target in targets)})
+        # Before the host is: who counts begins a stage before anything is done in it. Whatever becomes of that, the
+        # registry is followed.
+        tell(partial(self.on_assigned, assignment), assignment.task, assignment.version)
         self._hosts[assignment.task].desire(self._desired(assignment), self._part(assignment))
 
     def _part(self, assignment: Assignment) -> Part:

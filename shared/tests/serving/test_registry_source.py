@@ -279,6 +279,40 @@ def test_the_steps_of_a_rollout_are_followed_and_a_start_without_the_registry_kn
     assert again.server.hosts[TASK].part == Part()
 
 
+def test_what_is_desired_stays_on_the_disk_before_it_is_fetched_and_whatever_fails_beside_it(
+    follow: Callable[..., Any],
+    registry: Registry,
+    make_bundle: MakeBundle,
+    until: Until,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    old, new = make_bundle("1.0.0"), make_bundle("2.0.0", -1.0)
+    registry.publish(old, new)
+    registry.promote("1.0.0")
+    running = follow()
+    until(lambda: answers_with(running) == "1.0.0")
+    source, host = running.server._source, running.server.hosts[TASK]
+    at = Assignment(TASK, "production", "1.0.0", old.digest, 2, "r-1")
+    source._told(replace(at, candidate=Target("2.0.0", new.digest)))
+    until(lambda: host.report().candidate_state is State.PREFETCHED)
+    until(lambda: new.digest not in source._cache._in_use)
+    desire, held = host.desire, list[bool]()
+
+    def record(*desired: Any) -> None:
+        held.append(is_held(tmp_path, new))
+        desire(*desired)
+
+    def fail(assignment: Assignment) -> None:
+        raise RuntimeError(f"who counts failed at {assignment.version}")
+
+    monkeypatch.setattr(host, "desire", record)
+    monkeypatch.setattr(source, "on_assigned", fail)
+    source._told(replace(at, version="2.0.0", digest=new.digest, revision=3, stage=1))
+    assert held == [True]
+    until(lambda: answers_with(running) == "2.0.0")
+
+
 def test_a_refused_version_is_not_what_the_next_start_remembers(
     follow: Callable[..., Any], registry: Registry, make_bundle: MakeBundle, until: Until
 ) -> None:
