@@ -52,7 +52,7 @@ class Shadow:
         """
         with self._changed:
             if model is self._model:
-                return self._counts
+                return None if model is None else self._counts
             self._queue.clear()
             self._model = model
             if model is not None and model.identity.digest != self._digest:
