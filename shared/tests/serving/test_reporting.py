@@ -269,8 +269,8 @@ def test_a_stop_waits_for_no_report(fleet: Any, device: Device) -> None:
 
 def test_other_counts_are_reported(fleet: Any, device: Device) -> None:
     counts = Counts(None, ())
-    counts.failed("INTERNAL")
     device.tally.count_apart(WindowKind.SHADOW, "2.0.0", counts)
+    counts.failed("INTERNAL")
     device.reporter.start()
     (window,) = fleet.next().windows
     assert (window.kind, window.version, window.errors) == (WindowKind.SHADOW, "2.0.0", {"INTERNAL": 1})
