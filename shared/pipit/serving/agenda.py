@@ -54,10 +54,6 @@ class Agenda:
         if candidate is not None and told is not None and (attempt is None or attempt.desired is not candidate.desired):
             candidate.desired = told
 
-    def is_wish(self, desired: Desired) -> bool:
-        """Whether this is what is desired, and no other one like it."""
-        return self.wish is not None and self.wish.desired is desired
-
     def wants(self, attempt: Attempt, active: str) -> bool:
         """Whether what is under way should go on. active: digest of what answers."""
         desired, wish = attempt.desired, self.wish
