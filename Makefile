@@ -221,7 +221,7 @@ lock: .venv/dev/.ready ## choose exact versions of all dependencies anew; ARGS=t
 	done
 ifeq ($(ARGS),)
 	$(LOCK) services/build services/build.in
-	$(LOCK) services/registry/serve services/registry/pyproject.toml
+	set -e; for service in registry console; do $(LOCK) services/$$service/serve services/$$service/pyproject.toml; done
 	$(LOCK) tests/dev $(PACKAGES) --all-extras tests/dev.in
 	set -e; for each in triton k8s supply; do $(LOCK) tests/$$each tests/$$each.in; done
 endif
@@ -250,11 +250,12 @@ landmarks = $(if $(shell grep -ls '^landmarks *= *true' $(1:%=services/%/domain.
 half = $(word $(1),$(subst -, ,$(2)))
 late = pip --disable-pip-version-check install --quiet --no-deps --require-hashes --requirement services/$(2)/$(1).late.lock.txt
 
-$(eval $(call environment,dev,tests/dev.lock.txt,shared services/registry $(DOMAINS:%=services/%),$(call landmarks,$(DOMAINS))))
+$(eval $(call environment,dev,tests/dev.lock.txt,shared services/registry services/console $(DOMAINS:%=services/%),$(call landmarks,$(DOMAINS))))
 $(eval $(call environment,triton,tests/triton.lock.txt,))
 $(eval $(call environment,k8s,tests/k8s.lock.txt,))
 $(eval $(call environment,supply,tests/supply.lock.txt,))
 $(eval $(call environment,registry,services/registry/serve.lock.txt,shared services/registry))
+$(eval $(call environment,console,services/console/serve.lock.txt,shared services/console))
 $(foreach domain,$(DOMAINS),\
 $(eval $(call environment,train-$(domain),services/$(domain)/train.lock.txt,shared services/$(domain),$(call landmarks,$(domain))))\
 $(eval $(call environment,serve-$(domain),services/$(domain)/serve.lock.txt,shared services/$(domain))))

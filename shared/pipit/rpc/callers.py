@@ -22,6 +22,8 @@ class Role(StrEnum):
     """Promote and roll back, and what a reader may."""
     ENROLLER = "enroller"
     """Say who people are, and what a reader may."""
+    LABELLER = "labeller"
+    """See what devices kept, say what it is, and what a reader may."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,1 @@
+"""The web console: look, label, learn, roll out."""
