@@ -2,6 +2,7 @@ import "./styles/tokens.css";
 import "./styles/base.css";
 import "./styles/ui.css";
 import "./styles/shell.css";
+import "./styles/screens.css";
 import { render } from "preact";
 import { App } from "./app/app";
 import { listen } from "./app/router";

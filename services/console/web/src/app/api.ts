@@ -1,13 +1,8 @@
 /** Calls of the console's JSON API. What goes wrong is an `ApiError` whose message says what to do. */
 import { signal } from "@preact/signals";
+import type { SessionAnswer } from "./openapi";
 
-export interface Session {
-  name: string;
-  roles: string[];
-  anonymous: boolean;
-  csrf: string;
-  tasks: string[] | null;
-}
+export type Session = SessionAnswer;
 
 /** undefined: not asked yet; null: nobody is signed in. */
 export const session = signal<Session | null | undefined>(undefined);

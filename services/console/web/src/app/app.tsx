@@ -1,5 +1,6 @@
 import { useSignal } from "@preact/signals";
 import { useEffect } from "preact/hooks";
+import { Now } from "../now/index";
 import { Empty, ErrorBox, Page, Spinner } from "../ui/parts";
 import { Toasts } from "../ui/toast";
 import { ApiError, loadSession, session } from "./api";
@@ -11,6 +12,7 @@ import { SignIn } from "./sign_in";
 function Screen() {
   const path = place.value.path;
   if (match("/label/*", path)) return <Lazy name="label" load={() => import("../label/index")} />;
+  if (path === "/") return <Now />;
   return (
     <Page title="Nothing is here">
       <Empty title="No screen has this address.">
