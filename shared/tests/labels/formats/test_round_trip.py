@@ -28,8 +28,6 @@ BOXES = st.builds(LabelledBox, NAMES, st.floats(0.0, 60.0), st.floats(0.0, 40.0)
 SPANS = st.builds(
     lambda label, start, length: LabelledSpan(label, start, start + length), NAMES, st.floats(0.0, 9e3), SIZE
 )
-    lambda label, start, length: LabelledSpan(label, start, start + length), NAMES, st.floats(0.0, 9e3), SIZE
-)
 GROUPS = st.sampled_from(["", "evening", "Küche 1", "a,b"])
 
 
