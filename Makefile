@@ -160,7 +160,7 @@ k8s: .venv/dev/.ready .venv/k8s/.ready ## render the Kubernetes manifests into b
 	$(DEV)/pytest tests/k8s $(ARGS)
 
 ##@ Work on Pipit
-.PHONY: setup setup-detector setup-tests test test-stack test-arm64 lint format domains domains-check protos protos-check dashboards bench lock clean
+.PHONY: console-page console-page-check setup setup-detector setup-tests test test-stack test-arm64 lint format domains domains-check protos protos-check dashboards bench lock clean
 setup: .venv/dev/.ready .venv/triton/.ready .venv/k8s/.ready ## make the environment for development and tests
 
 setup-detector: $(BESIDES:%=.venv/%/.ready) ## make the environment that trains detectors (ultralytics, AGPL-3.0)
@@ -197,6 +197,21 @@ domains: ## write what stands outside of a domain's folder, from services/*/doma
 
 domains-check: ## fail if that is not up to date
 	@PYTHONPATH=shared $(PYTHON) -m pipit.deployment --check
+
+WEB := services/console/web
+PAGE := services/console/pipit_console/page
+$(WEB)/node_modules/.package-lock.json: $(WEB)/package-lock.json $(WEB)/package.json
+	cd $(WEB) && npm ci
+
+console-page: $(WEB)/node_modules/.package-lock.json ## build the console's page anew; needs node 20, which users don't
+	cd $(WEB) && npx vite build
+
+# What is committed has to be what the sources make, and to stay small enough for a slow network.
+console-page-check: ## check the page's sources, try them, and that the committed build is theirs
+	@if ! command -v npm >/dev/null; then echo 'npm is not there: the page of the console was not checked'; else \
+	  $(MAKE) $(WEB)/node_modules/.package-lock.json && cd $(WEB) && npm run check && npx vite build --logLevel warn --outDir ../../../build/page && \
+	  { diff --recursive --brief ../../../build/page ../pipit_console/page || { echo 'the committed page is not what its sources make: make console-page' >&2; exit 1; }; } && \
+	  node scripts/size.mjs ../pipit_console/page 150; fi
 
 # The mapped include path gives the generated modules their place in the package, `pipit._pb`.
 PROTOS := $(shell cd protos && find . -name '*.proto' | sort)
