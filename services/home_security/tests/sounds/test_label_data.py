@@ -14,7 +14,7 @@ import pytest
 from home_security.sounds.recipe import SoundsRecipe
 from home_security.sounds.synthetic import write_synthetic_set
 from home_security.sounds.task import SoundsTrainer
-from pipit.examples import Example, Reason
+from pipit.examples import Consent, Example, Reason
 from pipit.examples.client import ExampleClient
 from pipit.examples.ids import example_id
 from pipit.files import sha256_bytes
@@ -25,12 +25,13 @@ from pipit.training.label_data import Fetched, fetch_label_data, with_label_data
 from pipit.training.run import open_run
 
 TASK = "home_security.sounds"
-NOON = datetime(2026, 11, 29, 12, tzinfo=UTC)
+NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
+Clients = tuple[ExampleClient, LabelClient]
 Recipe = Callable[..., SoundsRecipe]
 
 
 @pytest.fixture
-def clients(tmp_path: Path) -> Iterator[tuple[ExampleClient, LabelClient]]:
+def clients(tmp_path: Path) -> Iterator[Clients]:
     """Of a registry of its own."""
     server_module = pytest.importorskip("model_registry.server", reason="needs services/registry")
     settings_module = pytest.importorskip("model_registry.settings")
@@ -39,20 +40,28 @@ def clients(tmp_path: Path) -> Iterator[tuple[ExampleClient, LabelClient]]:
     server.start()
     address = f"127.0.0.1:{server.port}"
     with ExampleClient(address) as examples, LabelClient(address) as labels:
+        examples.give_consent(Consent("hall", TASK, "we all agreed"))
         yield examples, labels
     server.stop()
 
 
-def bring(clients: tuple[ExampleClient, LabelClient], clips: list[Path], *, reason: Reason, minutes: float) -> list[str]:
+def bring(clients: Clients, clips: list[Path], *, reason: Reason, minutes: float) -> list[str]:
     """Uploads clips of ESC-50's names, half an hour apart, and labels each as its file's name says; gives their ids."""
     examples, labels = clients
     events = []
     for number, clip in enumerate(clips):
         content, taken_at = clip.read_bytes(), NOON + timedelta(minutes=minutes + 30.0 * number)
         example = Example(
-            example_id(taken_at, content), TASK, "audio/wav", len(content), sha256_bytes(content), reason,
-            taken_at=taken_at, group=clip.name.split("-")[1],
-        )  # fmt: skip
+            example_id(taken_at, content),
+            TASK,
+            "audio/wav",
+            len(content),
+            sha256_bytes(content),
+            reason,
+            device_id="" if reason is Reason.IMPORTED else "hall",
+            taken_at=taken_at,
+            group=clip.name.split("-")[1],
+        )
         examples.upload(example, content)
         events.append(Event(f"{reason}-{number}", Kind.LABEL, NOON, example.id, label=clip.parent.name))
     labels.append(TASK, f"batch-of-{reason}-{minutes:06.0f}", events)
@@ -86,8 +95,8 @@ def prepared(recipe: SoundsRecipe, fetched: list[Fetched], data: Path, runs: Pat
 
 
 def test_what_is_held_out_is_on_no_side_and_the_rest_trains(
-    clients: tuple[ExampleClient, LabelClient], more: dict[str, list[Path]], synthetic: Path, make_recipe: Recipe, tmp_path: Path
-) -> None:  # fmt: skip
+    clients: Clients, more: dict[str, list[Path]], synthetic: Path, make_recipe: Recipe, tmp_path: Path
+) -> None:
     trained = bring(clients, more["dog"], reason=Reason.UNCERTAIN, minutes=0.0)
     honest = bring(clients, more["siren"], reason=Reason.RANDOM, minutes=600.0)
     frozen = gather(*clients, TASK).freeze("november")
@@ -112,7 +121,7 @@ def test_what_is_held_out_is_on_no_side_and_the_rest_trains(
 
 
 def test_a_clip_that_tests_does_not_train_under_another_name(
-    clients: tuple[ExampleClient, LabelClient], synthetic: Path, make_recipe: Recipe, tmp_path: Path
+    clients: Clients, synthetic: Path, make_recipe: Recipe, tmp_path: Path
 ) -> None:
     alone = prepared(make_recipe(), [], synthetic.parent, tmp_path / "runs")
     tests = next(entry for entry in alone if entry["side"] == "test" and entry["label"] == "dog")
