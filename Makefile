@@ -24,16 +24,21 @@ SERVE = .venv/serve-$(DOMAIN)/bin
 BESIDES := $(foreach late,$(wildcard services/*/*.late.in),$(patsubst %.late.in,%,$(notdir $(late)))-$(notdir $(patsubst %/,%,$(dir $(late)))))
 BESIDE = $(patsubst %,.venv/%/.ready,$(filter $(lastword $(subst ., ,$(TASK)))-$(DOMAIN),$(BESIDES)))
 REGISTRY_BIN := .venv/registry/bin
+CONSOLE_BIN := .venv/console/bin
 PACKAGES := $(wildcard shared/pyproject.toml services/*/pyproject.toml)
 
 ##@ Use
-.PHONY: help demo train train-here train-stack train-pipeline serve registry shell
+.PHONY: help demo console train train-here train-stack train-pipeline serve registry shell
 help: ## show this list
 	@awk -F':.*## ' '/^##@ /{printf "\n%s\n", substr($$0, 5)} /^[a-z][a-z0-9-]*:.*## /{printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 	@printf '\nVariables: TASK=%s REGISTRY=%s ARGS="more options" PYTHON=python3.12\n' $(TASK) $(REGISTRY)
 
-demo: .venv/train-home_security/.ready .venv/serve-home_security/.ready .venv/registry/.ready ## train, register, serve and classify sounds, all on this machine; ARGS=--rollout: a bad version stops itself
-	$(TRAIN)/pipit demo --serve-python $(SERVE)/python --registry-python $(REGISTRY_BIN)/python --shell 'make shell' $(ARGS)
+# The console's environment is made where the demo is to open one.
+demo: .venv/train-home_security/.ready .venv/serve-home_security/.ready .venv/registry/.ready $(if $(findstring --console,$(ARGS)),.venv/console/.ready) ## train, register, serve and classify sounds, all on this machine; ARGS=--rollout: a bad version stops itself; ARGS=--console: open the console
+	$(TRAIN)/pipit demo --serve-python $(SERVE)/python --registry-python $(REGISTRY_BIN)/python --console-python $(CONSOLE_BIN)/python --shell 'make shell' $(ARGS)
+
+console: .venv/console/.ready .venv/registry/.ready ## look, label and lead rollouts in a browser, beside REGISTRY; one is started where none runs
+	@services/console/run.sh $(CONSOLE_BIN)/python $(REGISTRY_BIN)/python $(REGISTRY) $(ARGS)
 
 train: ## train TASK: in the stack where it is up, which also publishes and promotes; else here, leaving a bundle under runs/
 	@where='$(WHERE)'; [ -n "$$where" ] || where=$$($(STACK) ps --status running --quiet registry 2>/dev/null | grep -q . && echo stack || echo here); $(MAKE) train-$$where
@@ -119,7 +124,7 @@ images: ## build every image; PLATFORM=linux/arm64 for a Pi, ARGS=inference for 
 	IMAGES=$(IMAGES) TAG=$(TAG) PLATFORMS=$(PLATFORM) REVISION=$$(git describe --always --dirty 2>/dev/null || echo unknown) docker buildx bake -f docker-bake.hcl -f compose/domains/images.hcl $(OUTPUT) $(ARGS)
 
 sbom: .venv/supply/.ready ## list what the built images hold, as CycloneDX, in build/sbom; ARGS="registry emotion-inference" for some
-	@set -e; for image in $(or $(ARGS),registry $(foreach domain,$(DOMAINS),$(subst _,-,$(domain))-inference)); do \
+	@set -e; for image in $(or $(ARGS),registry console $(foreach domain,$(DOMAINS),$(subst _,-,$(domain))-inference)); do \
 	  services/sbom.sh .venv/supply/bin/cyclonedx-py $(IMAGES)/$$image:$(TAG) build/sbom; done
 
 vulnerabilities: .venv/supply/.ready ## look up what is known of the locked versions (asks PyPI)
@@ -155,7 +160,7 @@ k8s: .venv/dev/.ready .venv/k8s/.ready ## render the Kubernetes manifests into b
 	$(DEV)/pytest tests/k8s $(ARGS)
 
 ##@ Work on Pipit
-.PHONY: setup setup-detector setup-tests test test-stack test-arm64 lint format domains domains-check protos protos-check dashboards bench lock clean
+.PHONY: console-page console-page-check setup setup-detector setup-tests test test-stack test-arm64 lint format domains domains-check protos protos-check dashboards bench lock clean
 setup: .venv/dev/.ready .venv/triton/.ready .venv/k8s/.ready ## make the environment for development and tests
 
 setup-detector: $(BESIDES:%=.venv/%/.ready) ## make the environment that trains detectors (ultralytics, AGPL-3.0)
@@ -192,6 +197,21 @@ domains: ## write what stands outside of a domain's folder, from services/*/doma
 
 domains-check: ## fail if that is not up to date
 	@PYTHONPATH=shared $(PYTHON) -m pipit.deployment --check
+
+WEB := services/console/web
+PAGE := services/console/pipit_console/page
+$(WEB)/node_modules/.package-lock.json: $(WEB)/package-lock.json $(WEB)/package.json
+	cd $(WEB) && npm ci
+
+console-page: $(WEB)/node_modules/.package-lock.json ## build the console's page anew; needs node 20, which users don't
+	cd $(WEB) && npx vite build
+
+# What is committed has to be what the sources make, and to stay small enough for a slow network.
+console-page-check: ## check the page's sources, try them, and that the committed build is theirs
+	@if ! command -v npm >/dev/null; then echo 'npm is not there: the page of the console was not checked'; else \
+	  $(MAKE) $(WEB)/node_modules/.package-lock.json && cd $(WEB) && npm run check && npx vite build --logLevel warn --outDir ../../../build/page && \
+	  { diff --recursive --brief ../../../build/page ../pipit_console/page || { echo 'the committed page is not what its sources make: make console-page' >&2; exit 1; }; } && \
+	  node scripts/size.mjs ../pipit_console/page 150; fi
 
 # The mapped include path gives the generated modules their place in the package, `pipit._pb`.
 PROTOS := $(shell cd protos && find . -name '*.proto' | sort)

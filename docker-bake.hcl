@@ -30,13 +30,20 @@ target "common" {
   secret    = PIP_CONFIG == "/dev/null" ? [] : ["id=pip,src=${PIP_CONFIG}"]
 }
 
-group "default" { targets = ["registry", "inference", "trainer"] }
+group "default" { targets = ["registry", "console", "inference", "trainer"] }
 
 target "registry" {
   inherits   = ["common"]
   dockerfile = "services/registry/Dockerfile"
   target     = "registry"
   tags       = ["${IMAGES}/registry:${TAG}"]
+}
+
+target "console" {
+  inherits   = ["common"]
+  dockerfile = "services/console/Dockerfile"
+  target     = "console"
+  tags       = ["${IMAGES}/console:${TAG}"]
 }
 
 # What every image of a domain is built from. DOMAINS stands in compose/domains/images.hcl.

@@ -134,6 +134,7 @@ if [ -n "$device" ]; then
 else
   folder=tls
   certificate tls/registry "$(in_cluster registry registry-pods)$everywhere"
+  certificate tls/console "$(in_cluster console console-pods)$everywhere"
 fi
 for domain in $domains; do
   certificate "$folder/$domain" "$domain,$(in_cluster "$domain-inference" inference-pods)$everywhere"

@@ -18,7 +18,8 @@
 #   device_token                    fetches what is promoted; the inference servers of this stack share it
 #   devices/NAME/device_tokens/     the same for each server of a device: it speaks for that server and for no other
 #   trainer_token                   publishes and promotes; the trainers have it
-#   operator_token                  publishes, promotes and rolls back; for you
+#   operator_token                  publishes, promotes, rolls back and labels; for you, to sign in to the console too
+#   console_token                   what the console reads by itself: what devices kept, and labels
 #   enroller_token                  puts people into the gallery and forgets them; for you, and for nothing that serves
 #   signing_key                     signs what trainers publish, so that no other bundle is taken; for you, if you publish from
 #                                   elsewhere (PIPIT_SIGNING_KEY). Keep a copy of it
@@ -76,6 +77,7 @@ setting() {
 
 bind=$(setting PIPIT_BIND)
 names=$(setting PIPIT_NAMES)
+port=$(setting PIPIT_CONSOLE_PORT)
 case $bind in '' | 0.0.0.0 | :: | '[::]') ;; *) names=$bind${names:+,$names} ;; esac
 folder=${1:-$(setting PIPIT_SECRETS)}
 folder=${folder:-secrets}
@@ -84,6 +86,8 @@ chmod 700 "$folder"
 cd "$folder"
 folder=$PWD
 if [ -n "$say" ]; then
+  echo 'to look, label and lead rollouts, open this in a browser that trusts ca.pem, and sign in with the token:'
+  echo "  https://localhost:${port:-8080}   token: cat $folder/operator_token"
   echo 'to call the servers from this machine, or with copies of these two files from another:'
   echo "  export PIPIT_CA=$folder/ca.pem PIPIT_TOKEN=\$(cat $folder/caller_token)"
   exit
@@ -160,7 +164,8 @@ keep tokens.yaml 'callers:'
 token_for caller_token caller reader
 token_for device_token device device
 token_for trainer_token trainer 'publisher, operator'
-token_for operator_token operator 'publisher, operator'
+token_for operator_token operator 'publisher, operator, labeller'
+token_for console_token console labeller
 token_for enroller_token enroller enroller
 PIPIT_NAMES=$names "$here/certificates.sh" "$folder"
 

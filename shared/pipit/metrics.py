@@ -13,7 +13,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Proc
 # A time of creation beside every counter and histogram would be one series more for each, under names not listed.
 disable_created_metrics()  # type: ignore[no-untyped-call]
 
-Process = Literal["inference", "registry"]
+Process = Literal["inference", "registry", "console"]
 M = TypeVar("M", Counter, Gauge, Histogram)
 
 

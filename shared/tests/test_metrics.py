@@ -15,12 +15,12 @@ def test_names_are_unique_and_follow_the_conventions() -> None:
         assert re.fullmatch(r"(pipit|grpc_server|process)_[a-z_]+", entry.name), entry.name
         assert entry.name.endswith("_total") == (entry.type == "counter"), entry.name
         assert entry.help.endswith("."), entry.name
-        assert set(entry.processes) <= {"inference", "registry"}, entry.name
+        assert set(entry.processes) <= {"inference", "registry", "console"}, entry.name
         assert bool(entry.buckets) == (entry.type == "histogram"), entry.name
         assert list(entry.buckets) == sorted(set(entry.buckets)), entry.name
 
 
-@pytest.mark.parametrize("process", ["inference", "registry"])
+@pytest.mark.parametrize("process", ["inference", "registry", "console"])
 def test_a_process_exposes_just_what_the_file_lists_for_it(process: str) -> None:
     exposed = {
         family.name + ("_total" if family.type == "counter" else ""): family.type

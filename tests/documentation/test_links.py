@@ -13,7 +13,16 @@ import pytest
 REPOSITORY = Path(__file__).parents[2]
 FOLDERS = ("compose", "docs", "examples", "k8s", "protos", "services", "shared", "tests")
 """At the top: a path that begins with one of them, and ends like a file, is of this repository."""
-PACKAGES = ("ad_detection", "baby_monitor", "emotion", "footprints", "home_security", "model_registry", "pipit")
+PACKAGES = (
+    "ad_detection",
+    "baby_monitor",
+    "emotion",
+    "footprints",
+    "home_security",
+    "model_registry",
+    "pipit",
+    "pipit_console",
+)
 MADE = ("compose/secrets/", "compose/.env", "k8s/secrets/files/")
 """What commands write there, git ignores."""
 ENDINGS = r"(?:cfg|csv|hcl|in|json|md|png|proto|py|sh|svg|toml|txt|ya?ml)"

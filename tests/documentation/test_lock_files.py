@@ -47,7 +47,7 @@ def test_pytorch_alone_has_none_and_has_one_version_everywhere() -> None:
 
 
 def test_nothing_that_installs_a_lock_leaves_the_digests_out() -> None:
-    for name in ("Makefile", "services/Dockerfile", "services/registry/Dockerfile"):
+    for name in ("Makefile", "services/Dockerfile", "services/registry/Dockerfile", "services/console/Dockerfile"):
         text = (REPOSITORY / name).read_text("utf-8").replace("\\\n", " ")
         installs = re.findall(r"(?:install|\$\{pip\})\s[^\n&;]*lock[^\n&;]*", text)
         assert installs, name

@@ -40,7 +40,7 @@ def files(run_command: Run, tmp_path: Path) -> Callable[[str], dict[str, tuple[o
     return of
 
 
-@pytest.mark.parametrize("target", ["registry", "home-security-inference"])
+@pytest.mark.parametrize("target", ["registry", "console", "home-security-inference"])
 def test_a_second_build_gives_the_same_files(
     docker: None,
     bake: tuple[str, ...],

@@ -22,13 +22,13 @@ Build = Callable[..., str]
 Run = Callable[..., str]
 Packages = Callable[..., dict[str, str]]
 DOMAINS = read_domains(REPOSITORY)
-LOCKS = {"registry": "services/registry/serve.lock.txt"} | {
+LOCKS = {name: f"services/{name}/serve.lock.txt" for name in ("registry", "console")} | {
     f"{domain.name}-{target}": f"services/{domain.package}/{lock}.lock.txt"
     for domain in DOMAINS
     for target, lock in (("inference", "serve"), ("trainer", "train"))
 }
 SERVERS = tuple(target for target, lock in LOCKS.items() if "serve" in lock)
-INFERENCE = SERVERS[1:]
+INFERENCE = SERVERS[2:]
 LICENCES = {f"{domain.name}-trainer": domain.licences for domain in DOMAINS}
 LISTS = ("lock", "torch", "late.lock")
 FURTHER_LOCKS = {

@@ -22,6 +22,7 @@ FILES += (
     "k8s/components/monitoring/grafana.yaml",
     "services/Dockerfile",
     "services/registry/Dockerfile",
+    "services/console/Dockerfile",
     "docker-bake.hcl",
 )
 NAMED = re.compile(r"((?:python|minio/minio|prom/\w+|grafana/grafana):[\w.-]+)(@sha256:\w+)?")

@@ -64,7 +64,7 @@ def test_the_pods_probe_asks_by_tls(
 @pytest.mark.parametrize("server", SERVERS)
 def test_a_certificate_holds_for_every_name_of_its_services(server: str, files: Path, clusters: list[Cluster]) -> None:
     name = server.removesuffix("-inference")
-    pods = "registry-pods" if server == "registry" else "inference-pods"
+    pods = f"{server}-pods" if server in ("registry", "console") else "inference-pods"
     assert named(clusters[0].parsed, "Service", pods) is not None
     for host in (
         server,
@@ -103,7 +103,7 @@ def test_whoever_may_call_shows_a_certificate_where_that_is_asked_for(fullest: C
             variables = environment(documents, pod.containers[0])
             prefix = "PIPIT_SERVING" if pod.component == "inference" else "PIPIT_REGISTRY"
             assert variables[f"{prefix}_TLS_CLIENT_CA"] == variables["PIPIT_CA"] == "/etc/pipit/tls/ca.crt"
-        if pod.component in ("inference", "registry", "trainer"):
+        if pod.component in ("inference", "registry", "console", "trainer"):
             variables = environment(documents, pod.containers[0])
             assert variables["PIPIT_CERTIFICATE"] == "/etc/pipit/tls/tls.crt"
             assert variables["PIPIT_KEY"] == "/etc/pipit/tls/tls.key"

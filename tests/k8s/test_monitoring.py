@@ -67,7 +67,7 @@ def test_jobs_have_the_names_that_rules_know(scrapes: dict[str, Document], compo
     assert {name: each.get("metrics_path", "/metrics") for name, each in scrapes.items()} == paths
 
 
-@pytest.mark.parametrize(("job", "component"), [("inference", "inference"), ("registry", "registry")])
+@pytest.mark.parametrize(("job", "component"), [(each, each) for each in ("inference", "registry", "console")])
 def test_every_server_is_scraped_ready_or_not(
     job: str, component: str, scrapes: dict[str, Document], fullest: Cluster
 ) -> None:

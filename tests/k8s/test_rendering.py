@@ -38,7 +38,7 @@ def test_every_combination_is_in_order(check: Check, clusters: list[Cluster]) ->
 
 
 def test_every_domain_with_images_has_a_server_and_a_trainer(clusters: list[Cluster]) -> None:
-    assert {f"{domain.name}-inference" for domain in DOMAINS} == set(SERVERS) - {"registry"}
+    assert {f"{domain.name}-inference" for domain in DOMAINS} == set(SERVERS) - {"registry", "console"}
     documents = clusters[0].parsed
     trained = {}
     for document in of_kind(documents, "CronJob"):

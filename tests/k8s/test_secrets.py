@@ -39,6 +39,7 @@ def test_every_secret_that_manifests_name_is_made(secrets: dict[str, Document]) 
     [
         ("device-token", "pipit_token", {Role.DEVICE}),
         ("caller-token", "pipit_token", {Role.READER}),
+        ("console-token", "pipit_token", {Role.LABELLER}),
         ("trainer-token", "pipit_token", {Role.PUBLISHER, Role.OPERATOR}),
     ],
 )

@@ -21,7 +21,7 @@ from pipit.deployment import read_domains
 REPOSITORY = Path(__file__).parents[2]
 SCRIPT = REPOSITORY / "compose" / "secrets.sh"
 DOMAINS = [domain.name for domain in read_domains(REPOSITORY)]
-HOLDERS = ["registry", "caller", *DOMAINS]
+HOLDERS = ["registry", "console", "caller", *DOMAINS]
 MONTH = datetime.timedelta(days=30)
 
 
@@ -83,14 +83,16 @@ def test_a_certificate_leads_to_the_authority_and_fits_its_key(made: Path, name:
     assert set(usages) == {ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH}
 
 
-@pytest.mark.parametrize("name", ["registry", *DOMAINS])
+@pytest.mark.parametrize("name", ["registry", "console", *DOMAINS])
 def test_a_server_is_known_by_all_of_its_names(made: Path, name: str) -> None:
     here = os.uname().nodename
     local = {here} if "." in here else {here, f"{here}.local"}
-    in_cluster = name if name == "registry" else f"{name}-inference"
+    in_cluster = name if name in ("registry", "console") else f"{name}-inference"
     found = names(holder(made, name))
     assert {name, in_cluster, f"{in_cluster}.pipit.svc", "localhost", "127.0.0.1", "::1"} | local <= found
-    others = {each for other in ("registry", *DOMAINS) if other != name for each in (other, f"{other}-inference")}
+    others = {
+        each for other in ("registry", "console", *DOMAINS) if other != name for each in (other, f"{other}-inference")
+    }
     assert not others & found
 
 

@@ -20,7 +20,7 @@ DOMAINS = {domain.name: domain.package for domain in read_domains(COMPOSE.parent
 LAYERS = ("dev", "observability", "train")
 COMBINATIONS = [chosen for count in range(len(LAYERS) + 1) for chosen in combinations(LAYERS, count)]
 SERVICES = {
-    "": {"minio", "registry", "cli", "ask", *DOMAINS},
+    "": {"minio", "registry", "console", "cli", "ask", *DOMAINS},
     "dev": set(),
     "observability": {"prometheus", "alertmanager", "grafana"},
     "train": {f"{name}-trainer" for name in DOMAINS},
@@ -66,7 +66,7 @@ def test_one_variable_opens_what_others_may_reach(docker: None) -> None:
         services = config(("observability",), **variables)["services"].items()
         return {name for name, body in services for port in body.get("ports", []) if port["host_ip"] == "0.0.0.0"}
 
-    assert opened(PIPIT_BIND="0.0.0.0") == {"registry", *DOMAINS}
+    assert opened(PIPIT_BIND="0.0.0.0") == {"registry", "console", *DOMAINS}
     assert opened(PIPIT_GRAFANA_BIND="0.0.0.0") == {"grafana"}
 
 
@@ -95,7 +95,7 @@ def test_data_is_mounted_read_only_or_replaced_by_an_empty_volume(docker: None, 
 
 def test_code_of_the_checkout_is_in_the_containers_of_the_dev_layer(docker: None) -> None:
     services = config(("dev",))["services"]
-    for name, package in {**DOMAINS, "registry": "registry"}.items():
+    for name, package in {**DOMAINS, "registry": "registry", "console": "console"}.items():
         (mount,) = (each for each in services[name]["volumes"] if each["target"] == "/src")
         assert (Path(mount["source"]), mount["read_only"]) == (COMPOSE.parent, True)
         folders = services[name]["environment"]["PYTHONPATH"].split(":")

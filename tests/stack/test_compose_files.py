@@ -31,6 +31,7 @@ SECRETS = {
     **{name: {"device_token", "tokens", *({"gallery_key"} if each.gallery else ())} for name, each in DOMAINS.items()},
     **{f"{name}-trainer": {"trainer_token", "signing_key"} for name in DOMAINS},
     "registry": {"minio_user", "minio_password", "tokens"},
+    "console": {"console_token"},
     "minio": {"minio_user", "minio_password"},
     "cli": {"operator_token"},
     "ask": {"caller_token"},
@@ -41,7 +42,7 @@ SECRETS = {
 CERTIFICATES = {
     **{name: name for name in DOMAINS},
     **{f"{name}-trainer": "caller" for name in DOMAINS},
-    **{"registry": "registry", "cli": "caller", "ask": "caller"},
+    **{"registry": "registry", "console": "console", "cli": "caller", "ask": "caller"},
 }
 """Who is shown as what, by TLS."""
 YAMLLINT = {
@@ -88,6 +89,10 @@ def merged(base: Any, more: Any) -> Any:
 def services() -> Iterator[Any]:
     for name in WHOLE:
         for service, body in load(name)["services"].items():
+            # A layer tells the console, which compose.yaml writes out, where Prometheus is.
+            if (name, service) == ("compose.observability.yaml", "console"):
+                assert body == {"environment": {"PIPIT_CONSOLE_PROMETHEUS": "http://prometheus:9090"}}
+                continue
             yield pytest.param(service, body, id=service)
 
 
@@ -288,6 +293,11 @@ def test_prometheus_scrapes_every_server() -> None:
     assert sorted(target for entry in entries for target in entry["targets"]) == sorted(
         f"{name}:9464" for name in servers
     )
+
+
+def test_the_console_knows_every_server() -> None:
+    servers = load("compose.yaml")["services"]["console"]["environment"]["PIPIT_CONSOLE_SERVERS"].split(", ")
+    assert sorted(servers) == sorted(f"{name}:50051" for name in DOMAINS)
 
 
 def test_mounted_files_exist() -> None:

@@ -21,6 +21,7 @@ SCRIPT = REPOSITORY / "compose" / "secrets.sh"
 FILES = {
     *("minio_user", "minio_password", "grafana_password", "tokens.yaml"),
     *("caller_token", "device_token", "trainer_token", "operator_token", "enroller_token"),
+    "console_token",
     *("gallery_key", "signing_key"),
 }
 """Besides certificates, which test_certificates.py looks at."""
@@ -28,7 +29,8 @@ ROLES = {
     "caller": {Role.READER},
     "device": {Role.DEVICE},
     "trainer": {Role.PUBLISHER, Role.OPERATOR},
-    "operator": {Role.PUBLISHER, Role.OPERATOR},
+    "operator": {Role.PUBLISHER, Role.OPERATOR, Role.LABELLER},
+    "console": {Role.LABELLER},
     "enroller": {Role.ENROLLER},
 }
 

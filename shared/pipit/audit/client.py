@@ -7,6 +7,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+import grpc
+
 from pipit._pb.pipit.audit.v1 import audit_pb2 as pb
 from pipit._pb.pipit.audit.v1 import audit_pb2_grpc
 from pipit.rpc.client import ServerStream, open_channel
@@ -22,11 +24,15 @@ class AuditClient:
         ca: Path | None = None,
         certificate: Path | None = None,
         key: Path | None = None,
+        channel: grpc.Channel | None = None,
     ) -> None:
-        """As `RegistryClient`."""
-        self._channel = open_channel(address, token, ca, certificate, key)
+        """As `RegistryClient`.
+
+        channel: another client's to the same registry, whose connection then serves both; it isn't closed here.
+        """
+        self._own = open_channel(address, token, ca, certificate, key) if channel is None else None
         self._server = f"the registry at {address}"
-        self._stub = audit_pb2_grpc.AuditServiceStub(self._channel)
+        self._stub = audit_pb2_grpc.AuditServiceStub(self._own or channel)
 
     def read(self, since: int = 1) -> Iterator[bytes]:
         """Records as they are stored, from number `since` on; `Chain` checks them."""
@@ -35,7 +41,8 @@ class AuditClient:
 
     def close(self) -> None:
         """Ends every call that is still running."""
-        self._channel.close()
+        if self._own is not None:
+            self._own.close()
 
     def __enter__(self) -> Self:
         return self

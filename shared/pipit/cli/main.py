@@ -27,6 +27,7 @@ class PipitGroup(LazyGroup):
         "evaluate": LazyCommand("pipit.cli.evaluate:evaluate", "Measure a bundle on labelled data.", _TRAIN, _TRAINER),
         "export": LazyCommand("pipit.cli.export:export", "Export a trained network's variants.", _TRAIN, _TRAINER),
         "bench": LazyCommand("pipit.cli.bench:bench", "Time a bundle's variants on this machine.", _TRAIN, _TRAINER),
+        "label": LazyCommand("pipit.cli.label.command:app", "Label examples; make data sets of them.", _TRAIN),
         "publish": LazyCommand("pipit.cli.publish:publish", "Send a bundle to the registry.", _REGISTRY),
         "models": LazyCommand("pipit.cli.models:models", "List versions and environments.", _REGISTRY),
         "promote": LazyCommand("pipit.cli.promote:promote", "Point an environment to a version.", _REGISTRY),

@@ -77,6 +77,15 @@ _VARIABLES = """\
 @variable@_MEMORY=@server_mib@m
 @variable@_TRAINER_MEMORY=@trainer_mib@m
 """
+_CONSOLE = """\
+# @heading@
+# compose.yaml extends this by all else. Every domain's server, in the network `calls`.
+services:
+  console:
+    environment:
+      PIPIT_CONSOLE_SERVERS: >-
+@servers@
+"""
 _TARGETS = """\
 # @heading@
 # A server with `processes` over 1 has a port for each: 9464, 9465, …
@@ -101,6 +110,9 @@ def compose(domains: Sequence[Domain]) -> dict[str, str]:
         "compose/domains/dev.yaml": _services(_DEVELOPMENT, domains),
         "compose/domains/device.yaml": _services(_ALONE, domains) + volumes + tokens,
         "compose/domains/variables.env": explanation + "".join(map(_filler(_VARIABLES), domains)),
+        "compose/domains/console.yaml": fill(
+            _CONSOLE, heading=HEADING, servers=",\n".join(f"        {each.name}:50051" for each in domains)
+        ),
         "compose/prometheus/targets/inference.yml": fill(_TARGETS, heading=HEADING, targets=targets),
     }
 

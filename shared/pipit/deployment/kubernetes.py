@@ -152,6 +152,18 @@ _ISSUED = """\
         path: /spec/template/spec/volumes/1/secret/secretName
         value: @name@-inference-certificate
 """
+_CONSOLE = """\
+# @heading@
+apiVersion: kustomize.config.k8s.io/v1beta1
+kind: Kustomization
+resources:
+  - ../../base/console
+configMapGenerator:
+  - name: console
+    behavior: merge
+    literals:
+      - PIPIT_CONSOLE_SERVERS=@servers@
+"""
 _SECRETS = """\
 # @heading@
 # The secrets that the manifests name, from files that are not committed:
@@ -178,6 +190,9 @@ secretGenerator:
     files: [pipit_token=files/device_token]
   - name: trainer-token
     files: [pipit_token=files/trainer_token, files/signing_key]
+  # For what the console reads by itself; people sign in with tokens of their own.
+  - name: console-token
+    files: [pipit_token=files/console_token]
   # For your own pods that ask servers; none of Pipit's has it.
   - name: caller-token
     files: [pipit_token=files/caller_token]
@@ -199,13 +214,16 @@ def kubernetes(domains: Sequence[Domain]) -> dict[str, str]:
     names = [each.name for each in domains]
     found = {
         f"{_FOLDER}/servers/kustomization.yaml": _resources(names),
+        f"{_FOLDER}/console/kustomization.yaml": fill(
+            _CONSOLE, heading=HEADING, servers=",".join(f"dns:///{name}-inference:50051" for name in names)
+        ),
         f"{_FOLDER}/autoscalers/kustomization.yaml": _resources(f"{name}.yaml" for name in names),
         f"{_FOLDER}/certificates/kustomization.yaml": fill(
             _CERTIFICATES, heading=HEADING, resources="\n".join(f"  - {name}.yaml" for name in names)
         )
         + "".join(fill(_ISSUED, name=name) for name in names),
         SECRETS: fill(_SECRETS, heading=HEADING)
-        + "".join(fill(_PAIR, name=name, secret=f"{name}-tls") for name in ("registry", "caller"))
+        + "".join(fill(_PAIR, name=name, secret=f"{name}-tls") for name in ("registry", "console", "caller"))
         + "".join(fill(_PAIR, name=name, secret=f"{name}-inference-tls") for name in names),
     }
     for domain in domains:

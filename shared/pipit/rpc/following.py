@@ -7,10 +7,10 @@ connecting --first message--> following --stream ends, or an item has to be trie
 
 from __future__ import annotations
 
-import random
 import threading
 import time
 from collections.abc import Callable, Iterator
+from random import Random
 from types import TracebackType
 from typing import Generic, Protocol, Self, TypeVar
 
@@ -21,6 +21,8 @@ _MOST_DOUBLINGS = 20
 _CLOSE_AGAIN = 1.0
 """Seconds until a stream that did not end when it was closed is closed once more."""
 _log = get_logger("rpc.following")
+_random = Random()
+"""Its own: whoever seeds the module's, such as a test, then gets the same numbers again."""
 Item = TypeVar("Item")
 Item_co = TypeVar("Item_co", covariant=True)
 
@@ -120,7 +122,7 @@ class Following(Generic[Item]):
             pause = min(self._first_pause * 2**self._failures, self._longest_pause)
             self._failures = min(self._failures + 1, _MOST_DOUBLINGS)
             # Jitter: a registry that comes back is not met by all devices at once.
-            self._stopped.wait(pause * random.uniform(0.5, 1.0))
+            self._stopped.wait(pause * _random.uniform(0.5, 1.0))
 
     def _follow(self) -> None:
         """One stream, to its end."""

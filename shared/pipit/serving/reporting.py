@@ -9,12 +9,12 @@ It has a thread of its own: whatever becomes of the registry, no answer waits fo
 
 from __future__ import annotations
 
-import random
 import secrets
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from importlib.metadata import version
+from random import Random
 from time import monotonic
 from typing import Protocol
 
@@ -41,6 +41,8 @@ _TIMEOUT = 10.0
 _RESULTS = ("taken", "refused", "away", "unknown", "failed")
 
 _log = get_logger(__name__)
+_random = Random()
+"""Its own: whoever seeds the module's, such as a test, then gets the same numbers again."""
 
 
 class Reports(Protocol):
@@ -63,7 +65,7 @@ class Reporter:
         tallies: Mapping[str, TaskTally],
         metrics: Metrics,
         process: int = 0,
-        jitter: Callable[[], float] = lambda: random.uniform(0.8, 1.0),
+        jitter: Callable[[], float] = lambda: _random.uniform(0.8, 1.0),
     ) -> None:
         """client: stays the caller's. hosts, tallies: by task. process: of the device's, which this one is.
 

@@ -64,7 +64,8 @@ def check_quantities(documents: list[Document]) -> list[str]:
 
 def check_node(documents: list[Document]) -> list[str]:
     """A 4 GB Pi carries what everything asks for, with one trainer at work, and whatever the servers may use with one
-    domain; an 8 GB Pi carries one domain scaled up besides, and whatever the servers may use with all domains.
+    domain, but for the console, which is the first to go; an 8 GB Pi carries one domain scaled up besides, and whatever
+    the servers may use with all domains.
     """
     pods = pods_of(documents)
     servers = [pod for pod in pods if pod.owner["kind"] != "CronJob"]
@@ -81,8 +82,10 @@ def check_node(documents: list[Document]) -> list[str]:
             found.append(f"requests of {scaled} {resource} scaled up, and an 8 GB Pi has {much[resource]} to give")
     domains = [_sum(pod, "limits", "memory") for pod in servers if pod.component == "inference"]
     shared = sum((_sum(pod, "limits", "memory") for pod in servers), Decimal(0)) - sum(domains)
-    if shared + max(domains) > free["memory"]:
-        found.append(f"servers may use {shared + max(domains)} memory, and a 4 GB Pi has {free['memory']} to give")
+    first_to_go = sum(_sum(pod, "limits", "memory") for pod in servers if pod.component == "console")
+    if shared - first_to_go + max(domains) > free["memory"]:
+        used = shared - first_to_go + max(domains)
+        found.append(f"servers may use {used} memory, and a 4 GB Pi has {free['memory']} to give")
     if shared + sum(domains) > much["memory"]:
         found.append(f"servers may use {shared + sum(domains)} memory, and an 8 GB Pi has {much['memory']} to give")
     for pod in pods:

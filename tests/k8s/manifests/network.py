@@ -12,13 +12,18 @@ Way = tuple[str, str, int]
 
 WAYS: set[Way] = {
     ("client", "inference", 50051),
+    ("client", "console", 8080),
     ("inference", "registry", 50050),
+    ("console", "registry", 50050),
+    ("console", "inference", 50051),
+    ("console", "prometheus", 9090),
     ("trainer", "registry", 50050),
     ("trainer", "trainer", 2222),
     ("registry", "object-store", 9000),
     ("object-store", "object-store", 9000),
     ("prometheus", "inference", 9464),
     ("prometheus", "registry", 9460),
+    ("prometheus", "console", 9470),
     ("prometheus", "object-store", 9000),
     ("prometheus", "alertmanager", 9093),
     ("grafana", "prometheus", 9090),

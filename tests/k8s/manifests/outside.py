@@ -30,10 +30,12 @@ GENERATED = _generated_secrets()
 @cache
 def own_images() -> frozenset[str]:
     """Names of the images that docker-bake.hcl makes, without registry and tag."""
-    return frozenset({"registry", *(f"{each.name}-{kind}" for each in DOMAINS for kind in ("inference", "trainer"))})
+    return frozenset(
+        {"registry", "console", *(f"{each.name}-{kind}" for each in DOMAINS for kind in ("inference", "trainer"))}
+    )
 
 
-SERVERS = ("registry", *sorted(name for name in own_images() if name.endswith("-inference")))
+SERVERS = ("registry", "console", *sorted(name for name in own_images() if name.endswith("-inference")))
 """Names of Pipit's own servers, the same for image, workload and Service."""
 SECRETS: dict[str, set[str]] = {
     **GENERATED,

@@ -7,10 +7,10 @@ sheets, and the environments that it is in; then the steward decides
 
 from __future__ import annotations
 
-import random
 import threading
 from collections.abc import Callable
 from contextlib import suppress
+from random import Random
 from time import monotonic
 
 from pipit.errors import PipitError
@@ -33,6 +33,8 @@ _SHORTEST_SECONDS = 0.2
 _JITTER = 0.2
 """So that copies that started together do not ask together for ever."""
 _log = get_logger("model_registry.fleet.keeper")
+_random = Random()
+"""Its own: whoever seeds the module's, such as a test, then gets the same numbers again."""
 
 
 class Keeper:
@@ -122,7 +124,7 @@ class Keeper:
 
     def _pause(self) -> float:
         pause = min(self._poll_seconds, _RUSHING_SECONDS) if self._stands.open_names() else self._poll_seconds
-        return pause * random.uniform(1 - _JITTER, 1)
+        return pause * _random.uniform(1 - _JITTER, 1)
 
     def _run(self) -> None:
         while not self._stopped.is_set():

@@ -42,12 +42,18 @@ def demo(
     rollout: Annotated[
         bool, typer.Option("--rollout", help="In the end promote a bad version to three servers, and see it stopped.")
     ] = False,
+    console: Annotated[
+        bool, typer.Option("--console", help="In the end open the console on all of it, until Ctrl-C.")
+    ] = False,
     each: Annotated[int, typer.Option(min=1, help="Clips of each class to classify.")] = 2,
     serve_python: Annotated[
         Path, typer.Option(help="Interpreter of the environment that serves. (default: this one)")
     ] = _INTERPRETER,
     registry_python: Annotated[
         Path, typer.Option(help="Interpreter of the registry's environment. (default: this one)")
+    ] = _INTERPRETER,
+    console_python: Annotated[
+        Path, typer.Option(help="Interpreter of the console's environment. (default: this one)")
     ] = _INTERPRETER,
     shell: Annotated[
         str, typer.Option(help="Command that opens a shell with this pipit; for the advice at the end.")
@@ -64,6 +70,7 @@ def demo(
       pipit demo
       pipit demo --synthetic --json | jq .right
       pipit demo --rollout
+      pipit demo --console
     """
     settings = load_settings(CliSettings)
     options = DemoOptions(
@@ -75,15 +82,22 @@ def demo(
         overrides=parse_overrides(set_ or ()),
         serve_python=serve_python,
         registry_python=registry_python,
+        console_python=console_python,
         each=each,
         rollout=rollout,
+        console=console,
     )
+
+    def report(result: DemoResult) -> None:
+        if json:
+            print_json({**plain(result), "right": result.right})
+            # Whoever reads it reads it while the console is open.
+            sys.stdout.flush()
+        else:
+            _show(result, options, shell)
+
     with terminated_like_interrupted():
-        result = run_demo(options, RichProgress(), _last if json else show)
-    if json:
-        print_json({**plain(result), "right": result.right})
-    else:
-        _show(result, options, shell)
+        run_demo(options, RichProgress(), _last if json else show, report)
 
 
 def _last(views: Iterator[RolloutView]) -> RolloutView:
@@ -123,6 +137,12 @@ def _show(result: DemoResult, options: DemoOptions, shell: str) -> None:
     took = ", ".join(f"{act} {seconds:.1f} s" for act, seconds in result.seconds.items())
     print_line(f"took {sum(result.seconds.values()):.0f} s: {took}")
     print_line(f"report: {escape(_short(result.bundle / 'report'))}")
+    if result.console:
+        print_line(
+            f"[bold green]the console is open at {result.console}[/bold green]; {result.waiting} clips wait there"
+        )
+        print_line("sign in by any name, for this registry asks for no tokens; Ctrl-C ends all of it")
+        return
     for line in next_steps(result, options, shell):
         print_line(escape(line))
 

@@ -103,9 +103,13 @@ def terminated_like_interrupted() -> Iterator[None]:
         signal.signal(signal.SIGTERM, before)
 
 
-def free_port() -> int:
-    """A port of the loopback interface that was free a moment ago."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
+def free_port(wanted: int = 0) -> int:
+    """A port of the loopback interface that was free a moment ago: `wanted` where that is."""
+    try:
+        listener = socket.create_server(("127.0.0.1", wanted))
+    except OSError:
+        listener = socket.create_server(("127.0.0.1", 0))
+    with listener:
         port: int = listener.getsockname()[1]
         return port
 

@@ -47,7 +47,7 @@ class RolloutResult:
 class DemoResult:
     """synthetic: trained on what a program made. trained_on: in words. seconds: of each act, by name.
 
-    rollout: None: it was not asked for.
+    rollout: None: it was not asked for. console: its URL; "": it was not asked for. waiting: clips to label there.
     """
 
     synthetic: bool
@@ -64,6 +64,8 @@ class DemoResult:
     bundle: Path
     seconds: Mapping[str, float]
     rollout: RolloutResult | None = None
+    console: str = ""
+    waiting: int = 0
 
     @property
     def right(self) -> int:

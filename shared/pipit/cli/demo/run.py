@@ -1,6 +1,6 @@
 """The acts of the demo, one after the other.
 
-    data -> train -> registry -> publish, promote -> server -> classify [-> rollout]
+    data -> train -> registry -> publish, promote -> server -> classify [-> rollout] [-> console]
 
 What training made stays in the state folder, so that a second demo begins with the registry.
 """
@@ -18,6 +18,7 @@ from typing import Any
 
 from pipit.bundle import Bundle, open_bundle
 from pipit.cli.demo.clips import Clip, unseen_clips
+from pipit.cli.demo.console import bring_examples, start_console, stay
 from pipit.cli.demo.processes import Servers, free_port, wait_until_serving
 from pipit.cli.demo.result import AnsweredClip, DemoResult
 from pipit.cli.demo.rollout import DEVICES, run_rollout
@@ -37,6 +38,8 @@ from pipit.types import said
 _START_SECONDS = 90.0
 _POLL_SECONDS = 0.1
 _ENVIRONMENT = "production"
+_EACH_TO_LABEL = 8
+"""Clips of each class that wait for a label in the console."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,8 +48,8 @@ class DemoOptions:
 
     task: empty for the one that is installed. synthetic: take synthesised data though there are real ones. recipe:
     empty for one that fits the data.
-    serve_python, registry_python: interpreters of those environments. each: clips of each class to classify.
-    rollout: at the end a bad version is promoted, and stops itself.
+    serve_python, registry_python, console_python: interpreters of those environments. each: clips of each class to
+    classify. rollout: at the end a bad version is promoted, and stops itself. console: then the console stays open.
     """
 
     task: str
@@ -57,16 +60,23 @@ class DemoOptions:
     overrides: Mapping[str, Any] = field(default_factory=dict)
     serve_python: Path = Path(sys.executable)
     registry_python: Path = Path(sys.executable)
+    console_python: Path = Path(sys.executable)
     each: int = 2
     rollout: bool = False
+    console: bool = False
 
 
 Show = Callable[[Iterator[RolloutView]], RolloutView]
 """Takes what can be seen of a rollout, until it has ended; gives the last."""
 
 
-def run_demo(options: DemoOptions, progress: Progress, show: Show) -> DemoResult:
-    """Runs every act and ends every process that it started. Raises what goes wrong in any of them."""
+def run_demo(
+    options: DemoOptions, progress: Progress, show: Show, report: Callable[[DemoResult], None] = lambda result: None
+) -> DemoResult:
+    """Runs every act and ends every process that it started. Raises what goes wrong in any of them.
+
+    report: called with the result while all of it still runs; with a console it then runs until Ctrl-C.
+    """
     stopwatch = _Stopwatch()
     with stopwatch.time("data"):
         subject = choose_subject(
@@ -78,7 +88,7 @@ def run_demo(options: DemoOptions, progress: Progress, show: Show) -> DemoResult
             registry = _start_registry(servers, options)
         progress.say(f"registry: {registry}, keeping everything in {options.state / 'registry'}")
         with stopwatch.time("train"):
-            bundle, clips = _train(options, subject, registry, progress)
+            bundle, clips, more = _train(options, subject, registry, progress)
         with stopwatch.time("publish and promote"):
             gates, overridden = _publish(bundle, registry, subject, options.state / "signing.pem")
         progress.say(f"registry: {bundle.manifest.name} published, {_ENVIRONMENT} points to it")
@@ -98,22 +108,35 @@ def run_demo(options: DemoOptions, progress: Progress, show: Show) -> DemoResult
                 rollout = run_rollout(
                     registry, addresses, bundle, clips, _ENVIRONMENT, options.state, progress.say, show
                 )
-    return DemoResult(
-        synthetic=subject.synthetic,
-        trained_on=subject.trained_on,
-        task=subject.task,
-        recipe=subject.recipe or "the task's own",
-        version=str(bundle.manifest.version),
-        digest=bundle.digest,
-        variant=variant,
-        gates=gates,
-        gates_overridden=overridden,
-        metrics={name: metric.value for name, metric in bundle.manifest.metrics.items()},
-        answers=tuple(answers),
-        bundle=bundle.path,
-        seconds=stopwatch.seconds,
-        rollout=rollout,
-    )
+        console, url, waiting = None, "", 0
+        if options.console:
+            with stopwatch.time("open the console"):
+                waiting = bring_examples(registry, server, subject.task, more)
+                console, url = start_console(
+                    servers, options.console_python, options.state, registry, {DEVICES[0]: server}, _START_SECONDS
+                )
+        result = DemoResult(
+            synthetic=subject.synthetic,
+            trained_on=subject.trained_on,
+            task=subject.task,
+            recipe=subject.recipe or "the task's own",
+            version=str(bundle.manifest.version),
+            digest=bundle.digest,
+            variant=variant,
+            gates=gates,
+            gates_overridden=overridden,
+            metrics={name: metric.value for name, metric in bundle.manifest.metrics.items()},
+            answers=tuple(answers),
+            bundle=bundle.path,
+            seconds=stopwatch.seconds,
+            rollout=rollout,
+            console=url,
+            waiting=waiting,
+        )
+        report(result)
+        if console is not None:
+            stay(console)
+    return result
 
 
 class _Stopwatch:
@@ -140,8 +163,10 @@ def _start_registry(servers: Servers, options: DemoOptions) -> str:
     return f"127.0.0.1:{port}"
 
 
-def _train(options: DemoOptions, subject: Subject, registry: str, progress: Progress) -> tuple[Bundle, list[Clip]]:
-    """The bundle, and clips that it was not trained on."""
+def _train(
+    options: DemoOptions, subject: Subject, registry: str, progress: Progress
+) -> tuple[Bundle, list[Clip], list[Clip]]:
+    """The bundle, clips that it was not trained on, and more of them for the console."""
     trainer = subject.trainer()
     with open_run(trainer, options.state / "runs", progress) as run:
         with RegistryClient(registry) as client:
@@ -149,7 +174,9 @@ def _train(options: DemoOptions, subject: Subject, registry: str, progress: Prog
         _, folder = run_training(trainer, run, published=published)
         assert folder is not None  # the last step made it
         bundle = open_bundle(folder)
-        return bundle, unseen_clips(run, trainer, bundle.manifest.labels, options.each)
+        labels = bundle.manifest.labels
+        more = unseen_clips(run, trainer, labels, _EACH_TO_LABEL) if options.console else []
+        return bundle, unseen_clips(run, trainer, labels, options.each), more
 
 
 def _publish(bundle: Bundle, registry: str, subject: Subject, key: Path) -> tuple[tuple[GateResult, ...], bool]:

@@ -1,0 +1,118 @@
+"""The last act: the console beside the demo's registry and server, with clips that wait for a label."""
+
+from __future__ import annotations
+
+import hashlib
+import random
+import threading
+import time
+import urllib.request
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+from pipit.cli.demo.clips import Clip
+from pipit.cli.demo.processes import Server, Servers, free_port
+from pipit.client import Answer, Client
+from pipit.errors import Unavailable
+from pipit.examples.client import ExampleClient
+from pipit.examples.ids import example_id
+from pipit.examples.types import Example, Part, Reason, Score
+from pipit.types import Box, Prediction, TimeSpan
+
+_PORT = 8080
+_MOST_SCORES = 10
+_AT_RANDOM = 0.2
+"""Of the clips: they give the honest estimate, and are labelled without seeing what the model says."""
+_POLL_SECONDS = 0.1
+_ALIVE_SECONDS = 1.0
+_MEDIA_TYPES = {".wav": "audio/wav", ".ogg": "audio/ogg", ".flac": "audio/flac"}
+
+
+def bring_examples(registry: str, server: str, task: str, clips: Sequence[Clip]) -> int:
+    """Sends clips to the registry with what the server says of them; gives how many. Once more does no harm."""
+    chosen = random.Random(0)
+    with ExampleClient(registry) as examples, Client(server, task=task, top_k=_MOST_SCORES) as client:
+        for clip in clips:
+            content = clip.path.read_bytes()
+            reason = Reason.RANDOM if chosen.random() < _AT_RANDOM else Reason.IMPORTED
+            examples.upload(_example(task, clip.path, content, client.classify(clip.path), reason), content)
+    return len(clips)
+
+
+def _example(task: str, path: Path, content: bytes, answer: Answer, reason: Reason) -> Example:
+    taken_at = datetime.fromtimestamp(int(path.stat().st_mtime), UTC)
+    return Example(
+        id=example_id(taken_at, content),
+        task=task,
+        media_type=_MEDIA_TYPES[path.suffix.lower()],
+        bytes=len(content),
+        sha256=hashlib.sha256(content).hexdigest(),
+        reason=reason,
+        taken_at=taken_at,
+        version=answer.model.version,
+        parts=tuple(map(_part, answer.predictions)),
+        # The takes of one recording of ESC-50 stay together; a name without hyphens is a recording of its own.
+        group="-".join(path.stem.split("-")[:2]),
+        name=path.name,
+    )
+
+
+def _part(prediction: Prediction) -> Part:
+    region = prediction.region
+    return Part(
+        box=(region.left, region.top, region.width, region.height) if isinstance(region, Box) else (),
+        span=(region.start, region.end) if isinstance(region, TimeSpan) else (),
+        scores=tuple(Score(score.label, score.score) for score in prediction.scores),
+        label=prediction.label,
+        unknown=prediction.unknown,
+    )
+
+
+def start_console(
+    servers: Servers, python: Path, state: Path, registry: str, addresses: Mapping[str, str], seconds: float
+) -> tuple[Server, str]:
+    """The process and its URL, once it answers. addresses: of the inference servers, by device.
+
+    Raises Unavailable if it ends by itself, or does not answer within `seconds`.
+    """
+    port = free_port(_PORT)
+    environment = {
+        "PIPIT_CONSOLE_REGISTRY": registry,
+        "PIPIT_CONSOLE_SERVERS": ",".join(addresses.values()),
+        "PIPIT_CONSOLE_PORT": str(port),
+        "PIPIT_CONSOLE_METRICS_PORT": "0",
+        "PIPIT_CONSOLE_CACHE_DIR": str(state / "console"),
+        "PIPIT_CONSOLE_LOG_FORMAT": "console",
+        # The demo's own registry asks for neither, whatever others do.
+        **dict.fromkeys(("PIPIT_CA", "PIPIT_CERTIFICATE", "PIPIT_KEY", "PIPIT_TOKEN"), ""),
+    }
+    server = servers.start("console", [str(python), "-m", "pipit_console"], environment)
+    url = f"http://127.0.0.1:{port}"
+    deadline = time.monotonic() + seconds
+    while not _answers(url):
+        server.require_alive()
+        if time.monotonic() > deadline:
+            raise Unavailable(f"the console at {url} does not answer; see {server.log}")
+        time.sleep(_POLL_SECONDS)
+    return server, url
+
+
+def stay(server: Server) -> None:
+    """Until Ctrl-C, which ends the demo in order. Raises Unavailable if the console ends by itself."""
+    never = threading.Event()
+    try:
+        while not never.wait(_ALIVE_SECONDS):
+            server.require_alive()
+    except KeyboardInterrupt:
+        return
+
+
+def _answers(url: str) -> bool:
+    # Loopback never goes by a proxy.
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    try:
+        with opener.open(f"{url}/health/live", timeout=2.0) as answer:
+            return bool(answer.status == 200)
+    except OSError:
+        return False

@@ -1,0 +1,1 @@
+"""`pipit label`: what people say of a task's examples, from the command line."""
