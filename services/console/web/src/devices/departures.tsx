@@ -50,24 +50,17 @@ export function Departures({
             {
               id: "examples",
               title: "Examples",
-              cell: (row) => number(row.examples),
+              cell: (row) => `${number(row.examples)}, ${bytes(row.bytes)}`,
               end: true,
               by: (row) => row.examples,
-            },
-            { id: "bytes", title: "Size", cell: (row) => bytes(row.bytes), end: true, by: (row) => row.bytes },
-            {
-              id: "deleted",
-              title: "Deleted",
-              cell: (row) => number(row.deleted),
-              end: true,
-              by: (row) => row.deleted,
             },
             {
               id: "do",
               title: "",
-              cell: (row) =>
-                hasRole("operator") &&
-                row.deleted < row.examples && (
+              cell: (row) => {
+                if (row.deleted >= row.examples) return <span class="muted small">all deleted</span>;
+                if (!hasRole("operator")) return row.deleted ? `${number(row.deleted)} deleted` : "";
+                return (
                   <Button
                     kind="danger"
                     label={`Delete what left on ${row.day} for ${row.task}`}
@@ -75,7 +68,8 @@ export function Departures({
                   >
                     Delete
                   </Button>
-                ),
+                );
+              },
               end: true,
             },
           ]}
