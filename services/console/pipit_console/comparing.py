@@ -21,8 +21,8 @@ def compare(
     """evaluations: the content of each `evaluation.json`."""
     first, second = evaluations
     return models.Comparison(
-        a=a.version,
-        b=b.version,
+        a=str(a.version),
+        b=str(b.version),
         metrics=_metrics(a, b),
         per_class=_classes(catalogue.per_class(first), catalogue.per_class(second)),
         confusion=models.ConfusionPair(a=catalogue.confusion(first), b=catalogue.confusion(second)),

@@ -43,8 +43,11 @@ class Measures:
 def measure(prometheus: Prometheus) -> Measures:
     """Of every task. Raises Unavailable."""
     return Measures(
-        *(_values(prometheus.query(rule)) for rule in (_RATE, _UNKNOWN, _P95, _FALSE_ALARMS)),
-        {rule: _curves(prometheus.query_range(rule, _HOUR, _STEP)) for rule in (_RATE, _UNKNOWN, _P95)},
+        rate=_values(prometheus.query(_RATE)),
+        unknown=_values(prometheus.query(_UNKNOWN)),
+        p95=_values(prometheus.query(_P95)),
+        false_alarms=_values(prometheus.query(_FALSE_ALARMS)),
+        curves={rule: _curves(prometheus.query_range(rule, _HOUR, _STEP)) for rule in (_RATE, _UNKNOWN, _P95)},
     )
 
 

@@ -23,7 +23,6 @@ from pipit.inputs.audio import LogMelParameters
 from pipit.labels import Event, EventPage
 from pipit.labels.index import LabelIndex
 from pipit.labels.resolution import Resolution
-from pipit.labels.sync import pull
 from pipit.logging import get_logger
 from pipit.registry.types import Listing
 
@@ -159,7 +158,7 @@ class Pool:
         refused: PipitError = Unavailable("nobody is signed in who may see what devices kept")
         for clients in self._pools.readers(self.task):
             try:
-                pull(self.index, clients.examples, clients.labels, lambda: self._stopped)
+                self._pull_from(clients)
             except (PermissionDenied, Unauthenticated) as error:
                 refused = error
                 continue
@@ -167,6 +166,15 @@ class Pool:
             self._filled.set()
             return
         raise refused
+
+    def _pull_from(self, clients: Clients) -> None:
+        more = True
+        while more and not self._stopped:
+            examples = clients.examples.list_examples(self.task, self.index.cursor("examples"))
+            self.index.feed_examples(examples)
+            events = clients.labels.read_events(self.task, self.index.cursor("events"))
+            self.index.feed_events(events)
+            more = examples.more or events.more
 
 
 class Pools:

@@ -149,7 +149,8 @@ class ConsoleServer:
 
     def _configuration(self, app: object) -> uvicorn.Config:
         settings = self._settings
-        logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
+        # What goes wrong in a route is in the console's own log already.
+        logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)
         return uvicorn.Config(
             app,  # type: ignore[arg-type]
             http="h11",

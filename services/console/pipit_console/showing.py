@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 from pipit.examples import Part
 from pipit.labels import views
 from pipit.labels.resolution import Resolution, Said
@@ -30,10 +32,12 @@ def show_item(item: views.Item) -> models.Item:
         position=example.position,
         name=example.name,
         honest=item.honest,
-        why=item.why,
+        why=cast(models.Why, item.why),
         parts=[_part(part) for part in example.parts],
         version=example.version,
-        suggestion=guess and models.Suggestion(label=guess.label, score=guess.score, version=guess.version),
+        suggestion=None
+        if guess is None
+        else models.Suggestion(label=guess.label, score=guess.score, version=guess.version),
         said=[_said(each) for each in found.said],
         similar=list(item.similar),
     )
@@ -60,8 +64,9 @@ def show_summary(task: str, input_kind: str, found: views.Summary) -> models.Sum
             examples=found.honest.examples,
             labelled=found.honest.labelled,
             version=found.honest.version,
-            accuracy=accuracy
-            and models.Interval(value=accuracy.value, low=accuracy.low, high=accuracy.high, samples=accuracy.samples),
+            accuracy=None
+            if accuracy is None
+            else models.Interval(value=accuracy.value, low=accuracy.low, high=accuracy.high, samples=accuracy.samples),
         ),
         people=[
             models.Person(by=each.by, labels=each.labels, median_seconds=each.median_seconds, agreement=each.agreement)

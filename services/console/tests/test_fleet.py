@@ -60,7 +60,8 @@ def test_tasks_and_versions_are_told_with_their_proof(house: Any) -> None:
     assert [move["action"] for move in task["history"]] == ["promote"]
     version = house.ask(f"/tasks/{TASK}/versions/1.1.0")
     assert version["model_card"] == f"# {TASK} 1.1.0"
-    assert version["metrics"] == [{"name": "accuracy", "value": 0.9, "low": 0.85, "high": 0.95, "samples": 100}]
+    (metric,) = version["metrics"]
+    assert (metric["name"], metric["value"], metric["low"], metric["samples"]) == ("accuracy", 0.9, 0.85, 100)
     assert version["gates"] == [{"name": "good", "passed": True, "text": "good: accuracy is 0.9, must be > 0.7"}]
     assert version["confusion"] == {"labels": ["quiet", "loud"], "matrix": [[40, 10], [20, 30]]}
     assert version["per_class"][1] == {"label": "loud", "precision": None, "recall": 0.6, "f1": 0.9, "samples": 50}

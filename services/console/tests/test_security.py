@@ -124,7 +124,7 @@ def test_a_console_without_its_page_says_so(
 def test_requests_are_counted_by_their_route(console: ConsoleServer, browse: Browse) -> None:
     browser = browse(console, "viv")
     browser.get("/api/v1/tasks/no.task")
-    browser.get("/somewhere")
+    browser.get("/healthz")
     browser.delete("/api/v1/session", headers={"X-Pipit-CSRF": ""})
     text = httpx.get(f"http://127.0.0.1:{console.metrics_port}/metrics").text
     found = {
@@ -135,6 +135,6 @@ def test_requests_are_counted_by_their_route(console: ConsoleServer, browse: Bro
     }
     assert found["/api/v1/session", "POST", "200"] == 1.0
     assert found["/api/v1/tasks/{task}", "GET", "404"] == 1.0
-    assert found["other", "GET", "503"] == 1.0
+    assert found["other", "GET", "200"] == 1.0
     assert "no.task" not in text
     assert "pipit_console_sessions 1.0" in text

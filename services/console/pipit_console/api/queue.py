@@ -70,14 +70,16 @@ def get_timeline(task: TaskPath, session: Labelling, parts: Parts, group: str = 
         ]
         return models.Timeline(groups=[], group=group, items=items)
     groups = [
-        models.TimelineGroup(
-            group=each.group,
-            items=each.items,
-            labelled=each.labelled,
-            start=each.start,
-            end=each.end,
-            first_taken_at=each.first_taken_at,
-            last_taken_at=each.last_taken_at,
+        models.TimelineGroup.model_validate(
+            {
+                "group": each.group,
+                "items": each.items,
+                "labelled": each.labelled,
+                "from": each.start,
+                "to": each.end,
+                "first_taken_at": each.first_taken_at,
+                "last_taken_at": each.last_taken_at,
+            }
         )
         for each in index.groups()
     ]

@@ -20,7 +20,7 @@ def sign_in(asked: SignIn, request: Request, response: Response, parts: Parts) -
     """By a token of the registry, or by a name where the registry asks for no tokens."""
     address = request.client.host if request.client is not None else ""
     parts.failures.check(address)
-    clients = parts.upstream.connect(asked.token.strip() or None)
+    clients = parts.upstream.connect(asked.token.get_secret_value().strip() or None)
     try:
         caller = clients.registry.who_am_i()
         anonymous = caller is ANYBODY
