@@ -16,6 +16,10 @@ AT_TIMES = {"pipit_shadow_answers_total", "pipit_shadow_disagreements_total"} | 
     f"pipit_rollout_{name}" for name in ("info", "stage", "devices", "evidence")
 }
 """No rollout is open at the end, and no candidate runs beside a version that has served for less than a minute."""
+AT_TIMES |= {"pipit_label_events_total", "pipit_examples_deleted_total"} | {
+    f"pipit_examples_received_{unit}total" for unit in ("", "bytes_")
+}
+"""Nobody labels here; the registry's own tests do."""
 SERVICES = {"kitchen:9464": "inference", "garage:9464": "inference", "attic:9464": "inference", REGISTRY: "registry"}
 
 

@@ -11,6 +11,16 @@ keys/signing.json                             the keys that may sign bundles, ch
 uploads/<digest>/<offset>                     pieces of a blob whose publishing broke off
 galleries/<name>/…                            sealed people; see `pipit.galleries.stored`
 audit/<number>.json                           who did what, each written once; see `model_registry.audit_log`
+consents/<device>/<task>.json                 what a device may keep, and what it was allowed before; compare-and-swap
+examples/<task>/<id>/content                  an input that was kept, written once
+examples/<task>/<id>/example.json             what is known of it, written once, after its content
+examples/<task>/<id>/parts/<offset>           pieces of a content whose upload broke off
+arrivals/<task>/<number>.json                 which example came, which were deleted; a log, written once each
+labels/<task>/events/<number>.json            a batch of what people said; a log, written once each
+labels/<task>/batches/<batch id>              that this batch stands in the log, written after it
+sets/<name>/<digest>.json                     a frozen data set, written once
+sets/<name>/heads/<digest>.json               the same without its items, written after it
+…/packs/<number>.jsonl                        beside a log's records: a thousand of them as one; see `numbered_log`
 """
 
 from __future__ import annotations
@@ -21,6 +31,7 @@ from typing import Annotated
 from pipit.bundle import SemanticVersion
 from pipit.bundle.manifest import Digest, TaskName
 from pipit.errors import InvalidInput
+from pipit.examples.ids import check_example_id, is_example_id
 from pipit.galleries.acknowledgements import check_device
 from pydantic import Field, TypeAdapter, ValidationError
 
@@ -31,12 +42,17 @@ KEYS = "keys/signing.json"
 SIGNATURES = "signatures/"
 DEVICES = "devices/"
 FLEET = "fleet/"
+CONSENTS = "consents/"
+SETS = "sets/"
 _OFFSET_DIGITS = 20
 """So that keys sort as the numbers do."""
 _task = TypeAdapter(TaskName)
 _digest = TypeAdapter(Digest)
 _environment = TypeAdapter(Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,62}$")])
 _ROLLOUT_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,99}")
+_BATCH_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]{15,63}")
+_SET_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}")
+_CONSENT_KEY = re.compile(r"consents/([^/]+)/([^/]+)\.json")
 _VERSION_KEY = re.compile(r"models/([^/]+)/versions/([^/]+)\.json")
 _SIGNATURE_KEY = re.compile(r"signatures/([0-9a-f]{64})/([0-9a-f]{16})")
 _ENVIRONMENT_KEY = re.compile(r"models/([^/]+)/environments/([^/]+)\.json")
@@ -118,9 +134,9 @@ def parts(digest: str) -> str:
     return f"uploads/{check_digest(digest)}/"
 
 
-def part(digest: str, offset: int) -> str:
-    """Key of the piece that begins at `offset`."""
-    return f"{parts(digest)}{offset:0{_OFFSET_DIGITS}}"
+def part(folder: str, offset: int) -> str:
+    """Key of the piece that begins at `offset`. folder: prefix of the pieces."""
+    return f"{folder}{offset:0{_OFFSET_DIGITS}}"
 
 
 def part_offset(key: str) -> int:
@@ -177,3 +193,96 @@ def signature_of_key(key: str) -> tuple[str, str] | None:
     """The manifest's digest and the signing key's id, of a signature's key; None for any other."""
     match = _SIGNATURE_KEY.fullmatch(key)
     return (match[1], match[2]) if match else None
+
+
+def consents(device: str) -> str:
+    """Prefix of what a device may keep; of what all may for an empty one. Raises InvalidInput."""
+    return f"{CONSENTS}{check_device(device)}/" if device else CONSENTS
+
+
+def consent(device: str, task: str) -> str:
+    """Key of what a device may keep of a task. Raises InvalidInput."""
+    return f"{CONSENTS}{check_device(device)}/{check_task(task)}.json"
+
+
+def consent_of_key(key: str) -> tuple[str, str] | None:
+    """Device and task of a consent's key; None for any other."""
+    match = _CONSENT_KEY.fullmatch(key)
+    return (match[1], match[2]) if match else None
+
+
+def examples(task: str) -> str:
+    """Prefix of a task's examples."""
+    return f"examples/{check_task(task)}/"
+
+
+def example_folder(task: str, identity: str) -> str:
+    """Prefix of all that is kept of an example. Raises InvalidInput."""
+    return f"{examples(task)}{check_example_id(identity)}/"
+
+
+def example_content(task: str, identity: str) -> str:
+    """Key of an example's content."""
+    return f"{example_folder(task, identity)}content"
+
+
+def example(task: str, identity: str) -> str:
+    """Key of an example's document."""
+    return f"{example_folder(task, identity)}example.json"
+
+
+def example_parts(task: str, identity: str) -> str:
+    """Prefix of the pieces of a content that is not whole yet."""
+    return f"{example_folder(task, identity)}parts/"
+
+
+def arrivals(task: str) -> str:
+    """Prefix of the log of a task's examples."""
+    return f"arrivals/{check_task(task)}/"
+
+
+def events(task: str) -> str:
+    """Prefix of the log of a task's labels."""
+    return f"labels/{check_task(task)}/events/"
+
+
+def batch(task: str, identity: str) -> str:
+    """Key of the mark that a batch of labels stands in the log. Raises InvalidInput."""
+    if _BATCH_ID.fullmatch(identity) is None:
+        raise InvalidInput(f"{identity[:100]!r} is no batch id: 16 to 64 letters, digits and '-', such as a UUID")
+    return f"labels/{check_task(task)}/batches/{identity}"
+
+
+def label_sets(name: str) -> str:
+    """Prefix of the frozen data sets of a name. Raises InvalidInput."""
+    if _SET_NAME.fullmatch(name) is None:
+        raise InvalidInput(
+            f"{name[:100]!r} is not the name of a data set: letters, digits, '_', '.' and '-', at most 100"
+        )
+    return f"{SETS}{name}/"
+
+
+def label_set(name: str, digest: str) -> str:
+    """Key of a frozen data set."""
+    return f"{label_sets(name)}{check_digest(digest)}.json"
+
+
+def label_set_head(name: str, digest: str) -> str:
+    """Key of what is said of a frozen data set where nobody asks for its items."""
+    return f"{label_sets(name)}heads/{check_digest(digest)}.json"
+
+
+def numbered(folder: str, number: int) -> str:
+    """Key of a record of a log."""
+    return f"{folder}{number:0{_OFFSET_DIGITS}}.json"
+
+
+def pack(folder: str, first: int) -> str:
+    """Key of the records of a log from number `first` on, as one object."""
+    return f"{folder}packs/{first:0{_OFFSET_DIGITS}}.jsonl"
+
+
+def example_of_key(task: str, key: str) -> str | None:
+    """The id of the key of something that is kept of an example; None for any other."""
+    identity = key.removeprefix(examples(task)).partition("/")[0]
+    return identity if is_example_id(identity) else None

@@ -11,8 +11,10 @@ from collections.abc import Callable
 import grpc
 from grpc_reflection.v1alpha import reflection
 from pipit._pb.pipit.audit.v1 import audit_pb2_grpc
+from pipit._pb.pipit.examples.v1 import examples_pb2_grpc
 from pipit._pb.pipit.fleet.v1 import fleet_pb2_grpc
 from pipit._pb.pipit.galleries.v1 import galleries_pb2_grpc
+from pipit._pb.pipit.labels.v1 import labels_pb2_grpc
 from pipit._pb.pipit.registry.v1 import registry_pb2_grpc
 from pipit.galleries import StoredGalleries
 from pipit.logging import get_logger
@@ -32,6 +34,8 @@ from model_registry import audit_servicer, gallery_servicer
 from model_registry.audit_log import AuditLog
 from model_registry.audit_servicer import AuditServicer
 from model_registry.environments import Environments
+from model_registry.examples import servicer as example_servicer
+from model_registry.examples.parts import ExampleParts
 from model_registry.fleet import servicer as fleet_servicer
 from model_registry.fleet.hub import KEYS, Item, RegistryHub
 from model_registry.fleet.parts import FleetParts
@@ -39,6 +43,10 @@ from model_registry.fleet.servicer import FleetServicer
 from model_registry.gallery_servicer import GalleryServicer
 from model_registry.health import StoreHealth
 from model_registry.keys import Keys
+from model_registry.labels import servicer as label_servicer
+from model_registry.labels.events import Labels
+from model_registry.labels.servicer import LabelServicer
+from model_registry.labels.sets import LabelSets
 from model_registry.publishing import Publisher, PublishLimits
 from model_registry.servicer import METHOD_ROLES, SERVICE, RegistryServicer, Transfers
 from model_registry.settings import RegistrySettings
@@ -56,8 +64,9 @@ _OPTIONS = (
     ("grpc.http2.min_ping_interval_without_data_ms", 5_000),
     ("grpc.keepalive_permit_without_calls", 1),
 )
-_SERVICES = (SERVICE, fleet_servicer.SERVICE, gallery_servicer.SERVICE, audit_servicer.SERVICE)
-_METHOD_ROLES = METHOD_ROLES | fleet_servicer.METHOD_ROLES | gallery_servicer.METHOD_ROLES | audit_servicer.METHOD_ROLES
+_OTHERS = (fleet_servicer, gallery_servicer, audit_servicer, example_servicer, label_servicer)
+_SERVICES = (SERVICE, *(each.SERVICE for each in _OTHERS))
+_METHOD_ROLES = METHOD_ROLES | {method: roles for each in _OTHERS for method, roles in each.METHOD_ROLES.items()}
 _WAITING_PER_THREAD = 16
 """Calls that may wait for one; more are turned away, so that none waits for longer than its caller does."""
 _BEGINNING = 2
@@ -134,6 +143,13 @@ class RegistryServer:
             server,
         )
         audit_pb2_grpc.add_AuditServiceServicer_to_server(AuditServicer(audit, transfers.downloads), server)
+        labels = Labels(self._store)
+        uploads = _places(settings.max_uploads, "uploads", self._tokens)
+        examples = ExampleParts(self._store, settings, uploads, transfers.downloads, audit, self.metrics, labels.pack)
+        self._sweeper = examples.sweeper
+        examples_pb2_grpc.add_ExampleServiceServicer_to_server(examples.servicer, server)
+        label_pages = LabelServicer(labels, LabelSets(self._store), transfers.downloads, self.metrics)
+        labels_pb2_grpc.add_LabelServiceServicer_to_server(label_pages, server)
         self._listener = Listener(settings, server, _SERVICES, self.metrics.registry)
         self._listener.report(self.metrics, self._tokens)
 
@@ -158,6 +174,7 @@ class RegistryServer:
             self._keeper.start()
             self._hub.start()
             self._gallery_hub.start()
+            self._sweeper.start()
         except BaseException:
             self._end(0.0)
             raise
@@ -175,6 +192,7 @@ class RegistryServer:
         self._gallery_hub.close()
         wait_for_calls()
         self._keeper.stop()
+        self._sweeper.stop()
         self._listener.close()
 
     def _build(self, servicer: RegistryServicer, galleries: GalleryServicer) -> grpc.Server:
@@ -182,7 +200,7 @@ class RegistryServer:
         # However many devices come back at once, after a power cut: they hold a thread for a moment only.
         beginning = BoundedPool(_BEGINNING, 2 * settings.max_watchers, "watching", self._tokens.share)
         # Each other kind of stream has a limit of its own, below this one.
-        streams = settings.max_transfers + settings.max_publishes
+        streams = settings.max_transfers + settings.max_publishes + settings.max_uploads
         server = build_guarded(
             settings,
             self._tokens,
@@ -191,7 +209,7 @@ class RegistryServer:
             [CallMetrics(self.metrics)],
             threads=settings.threads,
             waiting=_WAITING_PER_THREAD * settings.threads,
-            receiving=(f"/{SERVICE}/Publish",),
+            receiving=(f"/{SERVICE}/Publish", *example_servicer.RECEIVING, *label_servicer.RECEIVING),
             apart={f"{SERVICE}/Watch": beginning, f"{gallery_servicer.SERVICE}/Watch": beginning},
             options=_OPTIONS,
             cut_seconds=settings.grace_seconds,

@@ -47,6 +47,7 @@ _ROLES = {
     "ListKeys": _ANYBODY_KNOWN,
     "TrustKey": frozenset({Role.OPERATOR}),
     "RevokeKey": frozenset({Role.OPERATOR}),
+    "WhoAmI": _ANYBODY_KNOWN,
 }
 METHOD_ROLES = {f"/{SERVICE}/{method}": roles for method, roles in _ROLES.items()}
 """Who may call what, for AuthInterceptor."""
@@ -236,6 +237,17 @@ class RegistryServicer(registry_pb2_grpc.RegistryServiceServicer):  # type: igno
             act.after = f"revision {keys.revision}"
         self._hub.offer(KEYS, keys)
         return pb.RevokeKeyResponse(keys=wire.keys_to_proto(keys))
+
+    def WhoAmI(self, request: pb.WhoAmIRequest, context: grpc.ServicerContext) -> pb.WhoAmIResponse:
+        asking = caller()
+        return pb.WhoAmIResponse(
+            name=asking.name,
+            roles=sorted(asking.roles),
+            tasks=sorted(asking.tasks or ()),
+            all_tasks=asking.tasks is None,
+            device=asking.device,
+            anonymous=asking is ANYBODY,
+        )
 
 
 def _shown(environment: Environment) -> str:

@@ -48,6 +48,12 @@ class RegistrySettings(ServiceSettings):
     """Publishes at once, beside downloads; one more gets RESOURCE_EXHAUSTED."""
     max_bundle_mib: Count = 2048
     """Largest bundle, in MiB."""
+    max_uploads: Count = 8
+    """Examples that are uploaded at once; one more gets RESOURCE_EXHAUSTED."""
+    max_example_mib: Annotated[int, Field(ge=1, le=256)] = 32
+    """Largest example that is kept for labelling, in MiB; each upload holds as much in memory."""
+    sweep_seconds: Annotated[float, Field(gt=0.0)] = 3600.0
+    """How often examples are looked for that are older than their consents allow."""
     part_mib: Annotated[int, Field(ge=1, le=256)] = 8
     """MiB of each publish that are held in memory before they are stored."""
     poll_seconds: Annotated[float, Field(gt=0.0)] = 2.0

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import hashlib
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO, cast
@@ -32,8 +32,12 @@ _log = get_logger("model_registry.uploads")
 class Uploads:
     """The unfinished blobs of a store. part_bytes: what is held in memory before it is written as a part."""
 
-    def __init__(self, store: ObjectStore, part_bytes: int = 8 * MEBIBYTE) -> None:
+    def __init__(
+        self, store: ObjectStore, part_bytes: int = 8 * MEBIBYTE, parts: Callable[[str], str] = layout.parts
+    ) -> None:
+        """parts: prefix of a content's pieces, by its digest."""
         self._store = store
+        self._parts = parts
         self.part_bytes = part_bytes
 
     def blob_size(self, digest: str) -> int | None:
@@ -50,7 +54,7 @@ class Uploads:
     def write_part(self, digest: str, offset: int, data: bytes) -> None:
         """Keeps a piece. Where another one begins at the same place, only what goes beyond it is written."""
         while data:
-            key = layout.part(digest, offset)
+            key = layout.part(self._parts(digest), offset)
             try:
                 self._store.create(key, data)
             except AlreadyExists:
@@ -88,14 +92,14 @@ class Uploads:
 
     def clear(self, digest: str) -> None:
         """Forgets the pieces."""
-        for key in list(self._store.list(layout.parts(digest))):
+        for key in list(self._store.list(self._parts(digest))):
             self._store.delete(key)
 
     def _pieces(self, digest: str) -> list[tuple[str, int, int]]:
         """Key, begin and end of the bytes that each part adds to those before it, up to the first gap."""
         pieces: list[tuple[str, int, int]] = []
         reached = 0
-        for key in self._store.list(layout.parts(digest)):
+        for key in self._store.list(self._parts(digest)):
             offset = layout.part_offset(key)
             if offset > reached:
                 break

@@ -163,6 +163,8 @@ class Lineage(Part):
     code_version: str
     seed: int
     base_bundle: Digest | None = None
+    label_sets: tuple[str, ...] = ()
+    """Data sets of people's labels that it was trained on, as `labels://NAME@DIGEST`."""
     synthetic: tuple[str, ...] = ()
     """Names of data, or of what they or the weights were made of, that a program made; empty: none of it."""
 

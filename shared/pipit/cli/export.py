@@ -39,7 +39,8 @@ def export(
       pipit export TASK --set export.calibration_samples=400 --force
     """
     settings = load_settings(CliSettings)
-    trainer = open_trainer(task, recipe, parse_overrides(set_ or ()), data or settings.data)
+    overrides = parse_overrides(set_ or ())
+    trainer = open_trainer(task, recipe, overrides, data or settings.data, runs=runs)
     with open_run(trainer, runs or settings.runs, RichProgress()) as run:
         outcomes = run_steps(run, actions_of(trainer), _STEP, force=(_STEP,) if force else ())
         folder = run.folder

@@ -77,10 +77,16 @@ def train(
         Path | None,
         typer.Option(metavar="FOLDER", help="Leave gates, report and model card there, for others to read."),
     ] = None,
+    additional_data: Annotated[
+        list[str] | None,
+        typer.Option(metavar="labels://NAME[@DIGEST]", help="Also train on this set of labels. May be repeated."),
+    ] = None,
     data_manifest: Annotated[
         DataManifest | None, typer.Option(help="Write which data this is beside the recipe, or check that it is still.")
     ] = None,
-    registry: Annotated[str, typer.Option(help="host:port, for --publish. (default: PIPIT_REGISTRY)")] = "",
+    registry: Annotated[
+        str, typer.Option(help="host:port, for --publish and labels://. (default: PIPIT_REGISTRY)")
+    ] = "",
     data: DataOption = None,
     runs: RunsOption = None,
     json: JsonOption = False,
@@ -97,12 +103,21 @@ def train(
       pipit train TASK
       pipit train TASK --recipe synthetic --set epochs=10 --until evaluate
       pipit train TASK --recipe mine --start-from runs/TASK/base-1f0c
+      pipit train TASK --additional-data labels://november@0123456789ab
       pipit train TASK --publish --promote staging --registry nas.local:50050
       pipit train TASK --require-gates --publish --report report
     """
     settings = load_settings(CliSettings)
     overrides = parse_overrides(set_ or ()) | ({} if start_from is None else {"start_from": str(start_from)})
-    trainer = open_trainer(task, recipe, overrides, data or settings.data)
+    trainer = open_trainer(
+        task,
+        recipe,
+        overrides,
+        data or settings.data,
+        additional=additional_data or (),
+        registry=registry,
+        runs=runs,
+    )
     _check_request(until, publish, promote, require_gates, report)
     worker = read_worker()
     if worker.count > 1 and not getattr(trainer, "distributed", False):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import yaml
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -12,8 +12,14 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from pipit.bundle import MANIFEST_FILE, SemanticVersion, parse_manifest
 from pipit.bundle.signing import key_id
 from pipit.cli.bundles import BUNDLE
+from pipit.cli.label.connection import connected_labels
+from pipit.cli.output import say
+from pipit.cli.settings import CliSettings
 from pipit.errors import InvalidInput, NotFound
 from pipit.registry import RegistryClient
+from pipit.settings import load_settings
+from pipit.training.classifier import ClassifierTrainer
+from pipit.training.label_data import fetch_label_data, with_label_data
 from pipit.training.publish import make_bundle, next_version
 from pipit.training.recipe import find_recipe, load_recipe
 from pipit.training.run import Run
@@ -21,13 +27,39 @@ from pipit.training.steps import Outcome, actions_of, run_steps
 from pipit.training.trainer import Trainer, load_trainer
 
 
-def open_trainer(task: str, recipe: str, overrides: Mapping[str, Any], data: Path | None) -> Trainer:
+def open_trainer(
+    task: str,
+    recipe: str,
+    overrides: Mapping[str, Any],
+    data: Path | None,
+    *,
+    additional: Sequence[str] = (),
+    registry: str = "",
+    runs: Path | None = None,
+) -> Trainer:
     """The trainer of `task` with a recipe: by name, by path, or the task's own if `recipe` is empty.
 
+    additional: `labels://…`, beside those that the recipe names. They are fetched from the registry, "" for the one in
+    the settings, to a cache below `runs`, None for the folder in the settings.
     Raises NotFound for a task or recipe that is not there, InvalidInput for a wrong recipe.
     """
     kind = load_trainer(task)
-    return kind(load_recipe(recipe_path(kind, task, recipe), kind.recipe_type, overrides), data)
+    path = recipe_path(kind, task, recipe)
+    loaded = with_label_data(load_recipe(path, kind.recipe_type, overrides), additional)
+    if not loaded.additional_data:
+        return kind(loaded, data)
+    settings = load_settings(CliSettings)
+    with connected_labels(registry) as (examples, labels):
+        cache = (runs or settings.runs) / ".cache" / "labels"
+        loaded, fetched = fetch_label_data(loaded, kind, examples, labels, cache)
+    trainer = kind(loaded, data)
+    # Whoever can be trained on them has sources; see `fetch_label_data`.
+    cast(ClassifierTrainer[Any, Any, Any], trainer).sources.located = {one.path: one.folder for one in fetched}
+    for one in fetched:
+        say(str(one))
+        for line in one.left_out:
+            say(f"left out: {line}")
+    return trainer
 
 
 def recipe_path(kind: type[Trainer], task: str, recipe: str) -> Path:

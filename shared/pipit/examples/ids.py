@@ -16,9 +16,14 @@ def example_id(taken_at: datetime, content: bytes) -> str:
     return f"{taken_at.astimezone(UTC):%Y%m%d}-{hashlib.sha256(content).hexdigest()[:32]}"
 
 
+def is_example_id(text: str) -> bool:
+    """Whether it looks like one."""
+    return _ID.fullmatch(text) is not None
+
+
 def check_example_id(identity: str) -> str:
     """Gives it back. Raises InvalidInput."""
-    if _ID.fullmatch(identity) is None:
+    if not is_example_id(identity):
         raise InvalidInput(f"{identity[:100]!r} is not the id of an example, such as 20261129- and 32 digits")
     return identity
 

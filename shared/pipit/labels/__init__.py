@@ -1,7 +1,11 @@
 """What people say of examples: events that are only ever added, and data sets that are frozen of them.
 
-types   plain data of the registry's LabelService
-client  a client of it
+types       plain data of the registry's LabelService
+client      a client of it
+resolution  what holds of an example, from all that was said of it
+index       examples and events of a task in SQLite, fast to ask and made anew at any time
+order       which example is asked about next
+stats       what is counted: labels, balance, agreement, and what the honest slice says
 """
 
 from pipit.labels.types import Event, EventPage, Kind, LabelledBox, LabelledSpan, LabelSet, SetItem

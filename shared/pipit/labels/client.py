@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -11,9 +12,14 @@ import grpc
 
 from pipit._pb.pipit.labels.v1 import labels_pb2 as pb
 from pipit._pb.pipit.labels.v1 import labels_pb2_grpc
-from pipit.labels.types import Event, EventPage, LabelSet
+from pipit.errors import Unavailable
+from pipit.labels.types import Event, EventPage, LabelSet, SetItem
 from pipit.rpc.client import call_errors, open_channel
 from pipit.rpc.mirror import from_proto, to_proto
+from pipit.rpc.pieces import pieces
+
+_MOST_EVENTS = 1000
+"""In one batch."""
 
 
 class LabelClient:
@@ -42,10 +48,16 @@ class LabelClient:
         self._stub = labels_pb2_grpc.LabelServiceStub(self._own or channel)
 
     def append(self, task: str, batch_id: str, events: Sequence[Event]) -> bool:
-        """Adds events; gives whether the registry had the batch already. Raises InvalidInput."""
-        messages = [to_proto(event, pb.Event) for event in events]
-        request = pb.AppendRequest(task=task, batch_id=batch_id, events=messages)
-        return bool(self._call(self._stub.Append, request).known)
+        """Adds events; gives whether the registry had the batch already. Raises InvalidInput.
+
+        Many go as several batches, whose ids follow from `batch_id`: sent again after a failure, they are the same.
+        """
+        known = False
+        for number, piece in enumerate(pieces((to_proto(event, pb.Event) for event in events), _MOST_EVENTS)):
+            identity = f"{batch_id}-{number}" if number else batch_id
+            request = pb.AppendRequest(task=task, batch_id=identity, events=piece)
+            known = bool(self._call(self._stub.Append, request).known)
+        return known
 
     def read_events(self, task: str, after: str = "", page_size: int = 0) -> EventPage:
         """A page of events."""
@@ -55,13 +67,27 @@ class LabelClient:
 
     def put_set(self, frozen: LabelSet) -> LabelSet:
         """Keeps a data set; gives it as it is stored. Raises InvalidInput for a digest that is not its own."""
-        request = pb.PutSetRequest(set=to_proto(frozen, pb.LabelSet))
-        return from_proto(self._call(self._stub.PutSet, request).set, LabelSet)
+        head = to_proto(replace(frozen, items=()), pb.LabelSet)
+
+        def requests() -> Iterator[pb.PutSetRequest]:
+            yield pb.PutSetRequest(set=head)
+            for items in pieces(to_proto(item, pb.SetItem) for item in frozen.items):
+                yield pb.PutSetRequest(set=pb.LabelSet(items=items))
+
+        return replace(from_proto(self._call(self._stub.PutSet, requests()).set, LabelSet), items=frozen.items)
 
     def get_set(self, name: str, digest: str = "") -> LabelSet:
         """digest: empty for the newest of that name. Raises NotFound."""
-        response = self._call(self._stub.GetSet, pb.GetSetRequest(name=name, digest=digest))
-        return from_proto(response.set, LabelSet)
+        call = self._stub.GetSet(pb.GetSetRequest(name=name, digest=digest), timeout=self._timeout)
+        frozen: LabelSet | None = None
+        items: list[SetItem] = []
+        with call_errors(self._name):
+            for response in call:
+                frozen = frozen or from_proto(response.set, LabelSet)
+                items.extend(from_proto(item, SetItem) for item in response.set.items)
+        if frozen is None:
+            raise Unavailable(f"{self._name} sent nothing of data set {name}; try again")
+        return replace(frozen, items=tuple(items))
 
     def list_sets(self, task: str = "") -> tuple[LabelSet, ...]:
         """Without their items, newest first."""

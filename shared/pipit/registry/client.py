@@ -30,6 +30,7 @@ from pipit.registry.types import (
     PublishProgress,
     VersionContent,
 )
+from pipit.rpc.callers import ANYBODY, Caller, Role
 from pipit.rpc.client import ServerStream, call_errors, open_channel
 from pipit.rpc.timestamps import timestamp
 
@@ -242,6 +243,16 @@ class RegistryClient:
         """Every move, oldest first. at: only the one in force at this aware time, if any. Raises NotFound."""
         request = pb.HistoryRequest(task=task, environment=environment, at=None if at is None else timestamp(at))
         return tuple(wire.move_from_proto(move) for move in self._call(self._stub.History, request).moves)
+
+    def who_am_i(self) -> Caller:
+        """Who the registry takes this client for, and what they may; `ANYBODY` where it asks for no tokens."""
+        response = self._call(self._stub.WhoAmI, pb.WhoAmIRequest())
+        if response.anonymous:
+            return ANYBODY
+        # A role that only a newer registry knows is none here.
+        roles = frozenset(role for role in Role if role in set(response.roles))
+        tasks = None if response.all_tasks else frozenset(response.tasks)
+        return Caller(response.name, roles, tasks, response.device)
 
     def _call(self, method: Callable[..., Any], request: Any) -> Any:
         with call_errors(self._name):

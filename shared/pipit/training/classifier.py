@@ -36,7 +36,7 @@ from pipit.training.kit import Ask, Kit, Outputs, Rows, Trained, exported
 from pipit.training.model_card import CardWords, ModelCard, VariantRow, write_model_card
 from pipit.training.parity import LARGEST_DIFFERENCE, LEAST_AGREEMENT, Parity, compare, require_parity
 from pipit.training.publish import code_version
-from pipit.training.recipe import Recipe
+from pipit.training.recipe import LabelData, Recipe
 from pipit.training.report import write_report
 from pipit.training.run import Facts, Run
 from pipit.training.score_histogram import score_histogram
@@ -74,7 +74,7 @@ class ClassifierTrainer(ABC, Generic[RecipeT, ItemT, SideT]):
     def __init__(self, recipe: RecipeT, data: Path | None) -> None:
         self.recipe: RecipeT = recipe
         self.data = data
-        self.sources: SourceSet[ItemT] = SourceSet(recipe, data, self.read_source, self.items_are)
+        self.sources: SourceSet[ItemT] = SourceSet(recipe, data, self._read, self.items_are)
 
     # What a task brings.
 
@@ -115,6 +115,16 @@ class ClassifierTrainer(ABC, Generic[RecipeT, ItemT, SideT]):
         """In words that let somebody repeat it."""
 
     # What a task may bring.
+
+    def read_labelled(self, folder: Path, source: LabelData) -> Listing[ItemT]:
+        """Lists a data set of people's labels: `<class>/<file>`, and groups in `recordings.csv`.
+
+        Raises InvalidInput for a task that can't learn of them.
+        """
+        raise InvalidInput(
+            f"{self.recipe.task} can't be trained on labels:// yet; tasks of sounds and of pictures can. Export the "
+            f"set (pipit label export {self.recipe.task} …), and name its folder in a recipe"
+        )
 
     def labels(self, run: Run) -> tuple[str, ...]:
         """In the order of the bundle's: every label that a prepared item has, sorted."""
@@ -366,6 +376,9 @@ class ClassifierTrainer(ABC, Generic[RecipeT, ItemT, SideT]):
         """As `export` left it."""
         return run.output("export") / f"{variant}{self.kit.ending}"
 
+    def _read(self, folder: Path, source: Any) -> Listing[ItemT]:
+        return self.read_labelled(folder, source) if isinstance(source, LabelData) else self.read_source(folder, source)
+
     def _load(self, run: Run) -> Any:
         return self.kit.load(run.output("fit"), lambda: self.build(run))
 
@@ -409,7 +422,12 @@ class ClassifierTrainer(ABC, Generic[RecipeT, ItemT, SideT]):
             variants=variants,
             dataset_digest=run.dataset_digest,
             code_version=code_version(),
-            command=f"pipit train {self.recipe.task} --recipe {self.recipe.name}",
+            command=" ".join(
+                [
+                    f"pipit train {self.recipe.task} --recipe {self.recipe.name}",
+                    *(f"--additional-data {source.path}" for source in self.recipe.additional_data),
+                ]
+            ),
             limits=(*missing, *words.limits),
             packages=self.packages or self.kit.packages,
         )

@@ -6,10 +6,8 @@ where samples of one recording or person are alike: drawing them one by one woul
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from statistics import NormalDist
 from typing import Any
 
 import numpy as np
@@ -18,11 +16,23 @@ from scipy.stats import chi2
 
 from pipit.bundle.manifest import Metric
 from pipit.errors import InvalidInput
+from pipit.intervals import wilson
+
+__all__ = [
+    "CONFIDENCE",
+    "TAIL",
+    "Estimate",
+    "Statistic",
+    "bootstrap_groups",
+    "grouped_share",
+    "poisson_rate",
+    "proportion",
+    "wilson",
+]
 
 CONFIDENCE = 0.95
 TAIL = (1.0 - CONFIDENCE) / 2.0
 
-_Z = NormalDist().inv_cdf(1.0 - TAIL)
 _WEIGHTS_AT_ONCE = 4_000_000
 """Bounds the bootstrap's memory: 32 MB."""
 
@@ -46,24 +56,6 @@ class Estimate:
     def to_json(self) -> dict[str, Any]:
         """Every field."""
         return asdict(self)
-
-
-def wilson(successes: float, trials: float) -> tuple[float, float]:
-    """Interval of a share. Inside 0..1 and never empty, unlike the textbook's; no trials give (0, 1).
-
-    Source: E. B. Wilson, Probable Inference, JASA 22 (1927). Raises InvalidInput unless 0 <= successes <= trials.
-    """
-    if not 0.0 <= successes <= trials:
-        raise InvalidInput(f"{successes} successes of {trials} trials are not possible")
-    if not trials:
-        return 0.0, 1.0
-    share, weight = successes / trials, _Z * _Z / trials
-    middle = share + weight / 2.0
-    spread = _Z * math.sqrt(share * (1.0 - share) / trials + weight / (4.0 * trials))
-    # At the ends the formula gives 0 and 1 exactly; rounding does not.
-    low = 0.0 if not successes else max(0.0, (middle - spread) / (1.0 + weight))
-    high = 1.0 if successes == trials else min(1.0, (middle + spread) / (1.0 + weight))
-    return min(low, share), max(high, share)
 
 
 def proportion(successes: int, trials: int) -> Estimate | None:

@@ -74,7 +74,7 @@ def source_lines(recipe: Recipe, split_rule: str) -> Iterator[str]:
     """Part of any card: the data sets, and how they are split."""
     yield from _table(
         ("data set", "licence", "source"),
-        ((source.path, source.licence, source.url or "-") for source in recipe.data),
+        ((source.path, source.licence, source.url or "-") for source in (*recipe.data, *recipe.additional_data)),
     )
     yield f"Split: {split_rule}.\n"
 

@@ -112,6 +112,7 @@ def _lineage(run: Run, draft: BundleDraft) -> Lineage:
         code_version=code_version(),
         seed=run.recipe.seed,
         base_bundle=draft.base_bundle,
+        label_sets=tuple(source.path for source in run.recipe.additional_data),
         synthetic=run.synthetic,
     )
 

@@ -61,6 +61,21 @@ class DataSource(RecipePart):
         return path
 
 
+class LabelData(DataSource):
+    """A data set that was frozen of people's labels (`pipit label freeze`), kept by the registry."""
+
+    kind: Literal["labels"] = "labels"
+    path: Annotated[str, Field(pattern=r"^labels://[A-Za-z0-9_.-]{1,100}(@[0-9a-f]{8,64})?$")]
+    """`labels://NAME@DIGEST`; without a digest the newest of that name."""
+    licence: str = "of those who own what was recorded"
+    train_only: bool = True
+    """Hard examples are no test: they neither validate nor test, unless they are all that there is."""
+
+    def folder(self, data: Path | None) -> Path:
+        """Raises NotFound: only who asks the registry knows where its contents lie; see `pipit.training.label_data`."""
+        raise NotFound(f"the contents of {self.path} were not fetched from the registry; use pipit train")
+
+
 class Split(RecipePart):
     """Which samples train, validate and test. Samples of one group always stay on one side."""
 
@@ -174,6 +189,8 @@ class Recipe(RecipePart):
     network: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,40}$")]
     """By a name that the task knows; becomes the bundle's `model_type`."""
     data: Annotated[tuple[DataSource, ...], Field(min_length=1)]
+    additional_data: tuple[LabelData, ...] = ()
+    """Of the registry, beside `data`; as `pipit train --additional-data` adds them."""
     split: Split
     optimiser: Optimiser = Optimiser()
     epochs: Count = 50
@@ -211,7 +228,11 @@ class Recipe(RecipePart):
     @property
     def digest(self) -> str:
         """SHA-256 of every value, defaults included, whatever the order of the keys in the file."""
-        text = json.dumps(self.model_dump(mode="json"), sort_keys=True, separators=(",", ":"))
+        values = self.model_dump(mode="json")
+        # A recipe without any is what it was before there was such a field.
+        if not self.additional_data:
+            del values["additional_data"]
+        text = json.dumps(values, sort_keys=True, separators=(",", ":"))
         return sha256_bytes(text.encode())
 
 

@@ -1,7 +1,8 @@
 """The data sets of a recipe, as one: what they hold, which of them are missing, and what is wrong with them.
 
 recipe.data ──> folder ──> the task's reader ──> Listing ─┐
-recipe.data ──> folder ──> the task's reader ──> Listing ─┴──> SourceSet: items, files, problems
+recipe.data ──> folder ──> the task's reader ──> Listing ─┼──> SourceSet: items, files, problems
+recipe.additional_data ──> located ──> the same ─────────┘
 """
 
 from __future__ import annotations
@@ -56,8 +57,15 @@ class SourceSet(Generic[ItemT]):
         self.recipe = recipe
         self.data = data
         self.what = what
+        self.located: Mapping[str, Path] = {}
+        """Folders of `recipe.additional_data` by path; see `pipit.training.label_data`."""
         self._read = read
         self._listings: tuple[Listing[ItemT], ...] | None = None
+
+    @property
+    def sources(self) -> tuple[DataSource, ...]:
+        """Of the recipe, the additional ones last."""
+        return (*self.recipe.data, *self.recipe.additional_data)
 
     def listings(self) -> tuple[Listing[ItemT], ...]:
         """One for each source, empty for an optional one that is missing.
@@ -65,7 +73,7 @@ class SourceSet(Generic[ItemT]):
         Raises NotFound for one that is missing, InvalidInput for one that can't be read or a name that two items bear.
         """
         if self._listings is None:
-            listings = tuple(self._listing(source) for source in self.recipe.data)
+            listings = tuple(self._listing(source) for source in self.sources)
             counts = Counter(item.name for listing in listings for item in listing.items)
             # Two sources may name one folder, as for two halves of it, and then share its files.
             twice = sorted(name for name, count in counts.items() if count > 1)
@@ -78,7 +86,7 @@ class SourceSet(Generic[ItemT]):
 
     def _listing(self, source: DataSource) -> Listing[ItemT]:
         try:
-            folder = source.folder(self.data)
+            folder = self.located.get(source.path) or source.folder(self.data)
         except NotFound:
             if not source.optional:
                 raise
@@ -108,12 +116,12 @@ class SourceSet(Generic[ItemT]):
 
     def absent(self) -> list[str]:
         """Paths of the recipe's sources that hold nothing."""
-        pairs = zip(self.recipe.data, self.listings(), strict=True)
+        pairs = zip(self.sources, self.listings(), strict=True)
         return [source.path for source, listing in pairs if not listing.items]
 
     def tell(self, progress: Progress) -> None:
         """Says how much each source holds."""
-        for source, listing in zip(self.recipe.data, self.listings(), strict=True):
+        for source, listing in zip(self.sources, self.listings(), strict=True):
             progress.say(f"{source.path}: {len(listing.items) or 'no'} {self.what}")
 
 

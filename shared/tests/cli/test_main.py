@@ -58,7 +58,7 @@ def names_of_all_commands() -> list[tuple[str, ...]]:
         *(("faces", name) for name in ("unknown", "name", "ignore", "not", "reembed")),
         *(("rollout", name) for name in ("start", "watch", "explain", "list", "pause", "resume", "abort")),
         *(("devices", name) for name in ("list", "show", "add", "remove")),
-        *(("label", name) for name in ("add",)),
+        *(("label", name) for name in ("add", "freeze", "sets", "export", "import")),
         *((name,) for name in PipitGroup.lazy if name not in ("data", "keys", "faces", "rollout")),
     ]
 
@@ -71,10 +71,10 @@ def test_every_command_teaches_by_example(pipit: Any, name: tuple[str, ...]) -> 
 
 
 def test_examples_name_a_task_that_is_installed(pipit: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert help_of(train).count(f"pipit train {installed_tasks()[0]}") == 5
+    assert help_of(train).count(f"pipit train {installed_tasks()[0]}") == 6
     assert "TASK" not in help_of(train)
     monkeypatch.setattr("pipit.cli.app.example_task", lambda: "TASK")
-    assert help_of(train).count("pipit train TASK") == 5
+    assert help_of(train).count("pipit train TASK") == 6
 
 
 _HEAVY = (

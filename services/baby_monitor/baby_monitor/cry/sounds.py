@@ -72,7 +72,7 @@ class CrySounds(SoundTrainer[CryRecipe]):
     def split_items(self, run: Run, items: Sequence[Clip]) -> tuple[list[Entry], Facts]:
         """Cries by recorder; of what is none, half validates and half tests. Raises InvalidInput."""
         cries = [clip for clip in items if clip.category not in (CRY, NO_CRY)]
-        quiet = [clip for clip in items if clip.category == NO_CRY]
+        quiet = [clip for clip in items if clip.category == NO_CRY and not clip.train_only]
         sides = split_clips(self.recipe.split, cries, self.recipe.seed)
         entries = [_entry(clip, side) for side, clips in sides.items() for clip in clips]
         require_trained(entries)

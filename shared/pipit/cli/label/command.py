@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pipit.cli.app import App, help_text
 from pipit.cli.label.add import add
+from pipit.cli.label.files import export, import_
+from pipit.cli.label.sets import freeze, sets
 
 _HELP = """Label the examples that devices kept and people brought.
 
@@ -11,10 +13,15 @@ The console is the place to label many; here is what a program or a single word 
 
 For example:
   pipit label add TASK 20261129-0123456789abcdef0123456789abcdef dog
+  pipit label freeze TASK november
 """
 
 app = App(help=help_text(_HELP), no_args_is_help=True)
 app.command("add")(add)
+app.command("freeze")(freeze)
+app.command("sets")(sets)
+app.command("export")(export)
+app.command("import")(import_)
 
 
 @app.callback()

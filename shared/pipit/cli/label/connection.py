@@ -16,7 +16,7 @@ from pipit.labels import Event, Kind
 from pipit.labels.client import LabelClient
 from pipit.settings import load_settings
 
-TaskArgument = Annotated[str, typer.Argument(metavar="TASK", help="The task, such as home_security.sounds.")]
+TaskArgument = Annotated[str, typer.Argument(metavar="TASK", help='"domain.task".')]
 
 
 @contextmanager

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import csv
 import io
+from collections.abc import Sequence
 from pathlib import Path
 from urllib.parse import quote, unquote
 
@@ -24,14 +25,19 @@ SIDES = ("train", "val", "valid", "validation", "test")
 def write(frozen: LabelSet, read_content: ReadContent, folder: Path) -> list[str]:
     """See `Format`. Items without a label of the whole are left out: no folder can say it."""
     split = any(item.held_out for item in frozen.items) or any(label in SIDES for label in frozen.labels)
-    problems = [f"{item.example} has no label of the whole" for item in frozen.items if not item.label]
+    return write_classes(frozen.items, read_content, folder, split=split)
+
+
+def write_classes(items: Sequence[SetItem], read_content: ReadContent, folder: Path, *, split: bool) -> list[str]:
+    """The same; split: below a folder for each side."""
+    problems = [f"{item.example} has no label of the whole" for item in items if not item.label]
 
     def place(item: SetItem) -> str:
         side = ("test/" if item.held_out else "train/") if split else ""
         return side + folder_of(item.label)
 
     groups = []
-    labelled = [item for item in frozen.items if item.label]
+    labelled = [item for item in items if item.label]
     for item, name in write_contents(labelled, read_content, folder, problems, place):
         if item.group:
             groups.append((name, item.group))

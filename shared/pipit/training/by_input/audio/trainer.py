@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar, Generic, TypeVar
+from urllib.parse import unquote
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,11 +23,12 @@ from pipit.training.by_input.audio.features import FeatureMaker, read_clip
 from pipit.training.by_input.audio.listening import Listened, listen_to_background
 from pipit.training.by_input.audio.quiet import QUIET_CATEGORY
 from pipit.training.by_input.audio.robustness import LabelledSound, Robustness, measure_robustness
-from pipit.training.by_input.audio.settings import SoundRecipe
+from pipit.training.by_input.audio.settings import SoundRecipe, SoundSource
 from pipit.training.cache import ArrayCache
 from pipit.training.classifier import ClassifierTrainer
 from pipit.training.datasets import file_digests
 from pipit.training.kit import Ask
+from pipit.training.recipe import LabelData
 from pipit.training.run import Facts, Run
 from pipit.training.sides import SIDES, Entry, Side, describe_split
 from pipit.training.source_set import Listing
@@ -62,6 +64,14 @@ class SoundTrainer(ClassifierTrainer[RecipeT, Clip, SoundSide], Generic[RecipeT]
         """See `ClassifierTrainer`."""
         return read_clips(folder, source, self.known_classes)
 
+    def read_labelled(self, folder: Path, source: LabelData) -> Listing[Clip]:
+        """See `ClassifierTrainer`."""
+        renamed = {path.name: unquote(path.name) for path in folder.iterdir() if path.is_dir()}
+        read_as = SoundSource(
+            kind="folders", path=source.path, licence=source.licence, rename=renamed, train_only=source.train_only
+        )
+        return read_clips(folder, read_as, self.known_classes)
+
     def input_of(self, item: Clip) -> Input:
         """See `ClassifierTrainer`."""
         return read_input(item)
@@ -72,8 +82,11 @@ class SoundTrainer(ClassifierTrainer[RecipeT, Clip, SoundSide], Generic[RecipeT]
         return [clip for clip in items if clip.name in features], problems, {}
 
     def split_items(self, run: Run, items: Sequence[Clip]) -> tuple[list[Entry], Facts]:
-        """See `split_clips`."""
+        """See `split_clips`. What validates or tests does not train under another name, as an imported file may."""
         sides = split_clips(self.recipe.split, items, self.recipe.seed)
+        digests = file_digests({clip.file: clip.path for clip in items}, run.cache / "file_digests.json")
+        others = {digests[clip.file] for side in ("validation", "test") for clip in sides[side] if clip.end is None}
+        sides["train"] = [c for c in sides["train"] if c.end is not None or digests[c.file] not in others]
         return [_entry(clip, side) for side, clips in sides.items() for clip in clips], {}
 
     def split_rule(self) -> str:

@@ -10,9 +10,10 @@ on its `val/` and validates on a share of `train/`; without `val/`, the same sha
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +23,8 @@ from pipit.errors import InvalidInput
 from pipit.inputs import EncodedImage
 from pipit.inputs.image import decode_image
 from pipit.inputs.suffixes import PICTURES
+from pipit.labels.formats.contents import groups_in
+from pipit.training.recipe import LabelData
 from pipit.training.source_set import Listing
 
 FOLDERS: Mapping[str, str] = {"train": "train", "val": "validation", "valid": "validation", "test": "test"}
@@ -44,7 +47,8 @@ class Picture:
     """One labelled file.
 
     name: the same on every machine. source: its data set, as the recipe names it. side: the one that its data set gives
-    it, "" if that leaves it open. seen: None before it was read.
+    it, "" if that leaves it open. seen: None before it was read. group: pictures that share it belong
+    together; "": it stands alone.
     """
 
     path: Path
@@ -53,6 +57,7 @@ class Picture:
     source: str
     side: str = ""
     seen: Seen | None = field(default=None, compare=False)
+    group: str = ""
 
 
 def read_pictures(folder: Path, source: str, rename: Mapping[str, str], inner: str = "") -> Listing[Picture]:
@@ -77,6 +82,17 @@ def read_pictures(folder: Path, source: str, rename: Mapping[str, str], inner: s
         [picture for pictures, _ in found for picture in pictures],
         [*beside, *(problem for _, problems in found for problem in problems)],
     )
+
+
+def read_labelled(folder: Path, source: LabelData) -> Listing[Picture]:
+    """Lists a data set of people's labels: `<class>/<picture>`, and groups in `recordings.csv`."""
+    pictures, problems = _classes(folder, folder.name, source.path, "train" if source.train_only else "", {})
+    groups = groups_in(folder, problems)
+    named = [
+        replace(one, label=unquote(one.label), group=groups.get(one.path.relative_to(folder).as_posix(), ""))
+        for one in pictures
+    ]
+    return _listing(named, problems)
 
 
 def read_pixels(path: Path, shorter_side: int | None = None, smallest: int = 1) -> Pixels:

@@ -49,6 +49,12 @@ def split_pictures(
     return PictureSides(tuple(kept), tuple(groups), torn)
 
 
+def same_group(groups: Sequence[str]) -> list[tuple[int, int]]:
+    """Pairs that tie the members of each group together; "" is none."""
+    first: dict[str, int] = {}
+    return [(first[group], i) for i, group in enumerate(groups) if group and first.setdefault(group, i) != i]
+
+
 def describe_sides(rule: Split, seed: int) -> str:
     """The rule in words that let somebody repeat it."""
     return (

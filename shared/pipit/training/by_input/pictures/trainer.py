@@ -20,14 +20,16 @@ from pipit.data.duplicates import alike, perceptual_hash
 from pipit.errors import InputTooLarge, InvalidInput
 from pipit.inputs import Input
 from pipit.training.by_input.pictures.evaluating import read_input
-from pipit.training.by_input.pictures.listing import Picture, Pixels, Seen
+from pipit.training.by_input.pictures.listing import Picture, Pixels, Seen, read_labelled
 from pipit.training.by_input.pictures.mistakes import write_contact_sheet
 from pipit.training.by_input.pictures.settings import PictureRecipe
-from pipit.training.by_input.pictures.sides import describe_sides, split_pictures
+from pipit.training.by_input.pictures.sides import describe_sides, same_group, split_pictures
 from pipit.training.classifier import ClassifierTrainer
 from pipit.training.evaluation import Scores
+from pipit.training.recipe import LabelData
 from pipit.training.run import Facts, Run
 from pipit.training.sides import Entry, Side, require_trained
+from pipit.training.source_set import Listing
 
 RecipeT = TypeVar("RecipeT", bound=PictureRecipe)
 
@@ -58,6 +60,10 @@ class PictureTrainer(ClassifierTrainer[RecipeT, Picture, Side], Generic[RecipeT]
     def cropper(self) -> AbstractContextManager[Cropper]:
         """What crops as the device does, all to one size; open while it is needed."""
 
+    def read_labelled(self, folder: Path, source: LabelData) -> Listing[Picture]:
+        """See `ClassifierTrainer`."""
+        return read_labelled(folder, source)
+
     def input_of(self, item: Picture) -> Input:
         """See `ClassifierTrainer`."""
         return read_input(item)
@@ -86,7 +92,7 @@ class PictureTrainer(ClassifierTrainer[RecipeT, Picture, Side], Generic[RecipeT]
     def split_items(self, run: Run, items: Sequence[Picture]) -> tuple[list[Entry], Facts]:
         """See `split_pictures`; each class has to be trained. Entries are in the order of their classes."""
         seen = [picture.seen for picture in items if picture.seen is not None]
-        pairs = alike([one.hash for one in seen])
+        pairs = [*alike([one.hash for one in seen]), *same_group([picture.group for picture in items])]
         sides = split_pictures(self.recipe.split, items, pairs, self.recipe.seed)
         for first, second in sides.torn:
             run.progress.say(

@@ -45,12 +45,12 @@ class LabelServiceStub:
                 request_serializer=pipit_dot___pb_dot_pipit_dot_labels_dot_v1_dot_labels__pb2.ReadEventsRequest.SerializeToString,
                 response_deserializer=pipit_dot___pb_dot_pipit_dot_labels_dot_v1_dot_labels__pb2.ReadEventsResponse.FromString,
                 _registered_method=True)
-        self.PutSet = channel.unary_unary(
+        self.PutSet = channel.stream_unary(
                 '/pipit.labels.v1.LabelService/PutSet',
                 request_serializer=pipit_dot___pb_dot_pipit_dot_labels_dot_v1_dot_labels__pb2.PutSetRequest.SerializeToString,
                 response_deserializer=pipit_dot___pb_dot_pipit_dot_labels_dot_v1_dot_labels__pb2.PutSetResponse.FromString,
                 _registered_method=True)
-        self.GetSet = channel.unary_unary(
+        self.GetSet = channel.unary_stream(
                 '/pipit.labels.v1.LabelService/GetSet',
                 request_serializer=pipit_dot___pb_dot_pipit_dot_labels_dot_v1_dot_labels__pb2.GetSetRequest.SerializeToString,
                 response_deserializer=pipit_dot___pb_dot_pipit_dot_labels_dot_v1_dot_labels__pb2.GetSetResponse.FromString,
@@ -80,8 +80,8 @@ class LabelServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
-    def PutSet(self, request, context):
-        """Keeps a data set under its name and digest.
+    def PutSet(self, request_iterator, context):
+        """Keeps a data set under its name and digest. A large one comes in several messages.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -113,12 +113,12 @@ def add_LabelServiceServicer_to_server(servicer, server):
                     request_deserializer=pipit_dot___pb_dot_pipit_dot_labels_dot_v1_dot_labels__pb2.ReadEventsRequest.FromString,
                     response_serializer=pipit_dot___pb_dot_pipit_dot_labels_dot_v1_dot_labels__pb2.ReadEventsResponse.SerializeToString,
             ),
-            'PutSet': grpc.unary_unary_rpc_method_handler(
+            'PutSet': grpc.stream_unary_rpc_method_handler(
                     servicer.PutSet,
                     request_deserializer=pipit_dot___pb_dot_pipit_dot_labels_dot_v1_dot_labels__pb2.PutSetRequest.FromString,
                     response_serializer=pipit_dot___pb_dot_pipit_dot_labels_dot_v1_dot_labels__pb2.PutSetResponse.SerializeToString,
             ),
-            'GetSet': grpc.unary_unary_rpc_method_handler(
+            'GetSet': grpc.unary_stream_rpc_method_handler(
                     servicer.GetSet,
                     request_deserializer=pipit_dot___pb_dot_pipit_dot_labels_dot_v1_dot_labels__pb2.GetSetRequest.FromString,
                     response_serializer=pipit_dot___pb_dot_pipit_dot_labels_dot_v1_dot_labels__pb2.GetSetResponse.SerializeToString,
@@ -195,7 +195,7 @@ class LabelService:
             _registered_method=True)
 
     @staticmethod
-    def PutSet(request,
+    def PutSet(request_iterator,
             target,
             options=(),
             channel_credentials=None,
@@ -205,8 +205,8 @@ class LabelService:
             wait_for_ready=None,
             timeout=None,
             metadata=None):
-        return grpc.experimental.unary_unary(
-            request,
+        return grpc.experimental.stream_unary(
+            request_iterator,
             target,
             '/pipit.labels.v1.LabelService/PutSet',
             pipit_dot___pb_dot_pipit_dot_labels_dot_v1_dot_labels__pb2.PutSetRequest.SerializeToString,
@@ -232,7 +232,7 @@ class LabelService:
             wait_for_ready=None,
             timeout=None,
             metadata=None):
-        return grpc.experimental.unary_unary(
+        return grpc.experimental.unary_stream(
             request,
             target,
             '/pipit.labels.v1.LabelService/GetSet',

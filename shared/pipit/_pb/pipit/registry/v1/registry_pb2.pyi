@@ -396,3 +396,23 @@ class RevokeKeyResponse(_message.Message):
     KEYS_FIELD_NUMBER: _ClassVar[int]
     keys: KeyList
     def __init__(self, keys: _Optional[_Union[KeyList, _Mapping]] = ...) -> None: ...
+
+class WhoAmIRequest(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class WhoAmIResponse(_message.Message):
+    __slots__ = ("name", "roles", "tasks", "all_tasks", "device", "anonymous")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    ROLES_FIELD_NUMBER: _ClassVar[int]
+    TASKS_FIELD_NUMBER: _ClassVar[int]
+    ALL_TASKS_FIELD_NUMBER: _ClassVar[int]
+    DEVICE_FIELD_NUMBER: _ClassVar[int]
+    ANONYMOUS_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    roles: _containers.RepeatedScalarFieldContainer[str]
+    tasks: _containers.RepeatedScalarFieldContainer[str]
+    all_tasks: bool
+    device: str
+    anonymous: bool
+    def __init__(self, name: _Optional[str] = ..., roles: _Optional[_Iterable[str]] = ..., tasks: _Optional[_Iterable[str]] = ..., all_tasks: _Optional[bool] = ..., device: _Optional[str] = ..., anonymous: _Optional[bool] = ...) -> None: ...

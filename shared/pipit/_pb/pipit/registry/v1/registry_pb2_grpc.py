@@ -101,6 +101,11 @@ class RegistryServiceStub:
                 request_serializer=pipit_dot___pb_dot_pipit_dot_registry_dot_v1_dot_registry__pb2.RevokeKeyRequest.SerializeToString,
                 response_deserializer=pipit_dot___pb_dot_pipit_dot_registry_dot_v1_dot_registry__pb2.RevokeKeyResponse.FromString,
                 _registered_method=True)
+        self.WhoAmI = channel.unary_unary(
+                '/pipit.registry.v1.RegistryService/WhoAmI',
+                request_serializer=pipit_dot___pb_dot_pipit_dot_registry_dot_v1_dot_registry__pb2.WhoAmIRequest.SerializeToString,
+                response_deserializer=pipit_dot___pb_dot_pipit_dot_registry_dot_v1_dot_registry__pb2.WhoAmIResponse.FromString,
+                _registered_method=True)
 
 
 class RegistryServiceServicer:
@@ -197,6 +202,13 @@ class RegistryServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def WhoAmI(self, request, context):
+        """Who calls, by their token, and what they may.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_RegistryServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -264,6 +276,11 @@ def add_RegistryServiceServicer_to_server(servicer, server):
                     servicer.RevokeKey,
                     request_deserializer=pipit_dot___pb_dot_pipit_dot_registry_dot_v1_dot_registry__pb2.RevokeKeyRequest.FromString,
                     response_serializer=pipit_dot___pb_dot_pipit_dot_registry_dot_v1_dot_registry__pb2.RevokeKeyResponse.SerializeToString,
+            ),
+            'WhoAmI': grpc.unary_unary_rpc_method_handler(
+                    servicer.WhoAmI,
+                    request_deserializer=pipit_dot___pb_dot_pipit_dot_registry_dot_v1_dot_registry__pb2.WhoAmIRequest.FromString,
+                    response_serializer=pipit_dot___pb_dot_pipit_dot_registry_dot_v1_dot_registry__pb2.WhoAmIResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -619,6 +636,33 @@ class RegistryService:
             '/pipit.registry.v1.RegistryService/RevokeKey',
             pipit_dot___pb_dot_pipit_dot_registry_dot_v1_dot_registry__pb2.RevokeKeyRequest.SerializeToString,
             pipit_dot___pb_dot_pipit_dot_registry_dot_v1_dot_registry__pb2.RevokeKeyResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def WhoAmI(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/pipit.registry.v1.RegistryService/WhoAmI',
+            pipit_dot___pb_dot_pipit_dot_registry_dot_v1_dot_registry__pb2.WhoAmIRequest.SerializeToString,
+            pipit_dot___pb_dot_pipit_dot_registry_dot_v1_dot_registry__pb2.WhoAmIResponse.FromString,
             options,
             channel_credentials,
             insecure,
