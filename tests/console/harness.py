@@ -283,6 +283,6 @@ def _files(shift: float) -> dict[str, Path | bytes]:
         "weights.onnx": b"weights",
         "golden.npz": b"golden",
         "report/evaluation.json": json.dumps(evaluation).encode(),
-        "report/model_card.md": b"# A card\n\nWhat it **hears**, and what it does not.\n\n| a | b |\n|---|---|\n| 1 | 2 |\n",
+        "report/model_card.md": b"# A card\n\nWhat it **hears**, and what not.\n\n| a | b |\n|---|---|\n| 1 | 2 |\n",
         "report/confusion.png": picture.getvalue(),
     }

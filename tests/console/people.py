@@ -10,9 +10,7 @@ from playwright.sync_api import BrowserContext, ConsoleMessage, expect
 
 PATIENCE = 20_000
 """Milliseconds; two cores may be busy."""
-AWAY = re.compile(
-    r"net::ERR_(INTERNET_DISCONNECTED|CONNECTION_REFUSED|CONNECTION_RESET|EMPTY_RESPONSE|NETWORK_CHANGED)"
-)
+AWAY = re.compile(r"net::ERR_(INTERNET_DISCONNECTED|CONNECTION_REFUSED|CONNECTION_RESET|EMPTY_RESPONSE)")
 SIGNED_OUT = re.compile(r"status of 401 ")
 """What a browser says of every page that asks who is signed in, before anybody is."""
 _SHOWN = re.compile(r"(?:clip|scene)-\d+")
