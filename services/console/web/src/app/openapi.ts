@@ -1,24 +1,24 @@
 // Written by `npm run types` from services/console/openapi.json.
 
 export interface ArmComparison {
-  measure: string;
-  from_value: number;
-  to_value: number;
-  difference: number;
-  low: number;
-  high: number;
-  from_samples: number;
-  to_samples: number;
   better: string;
+  difference: number;
+  from_samples: number;
+  from_value: number;
+  high: number;
+  low: number;
+  measure: string;
   more_seconds: number;
+  to_samples: number;
+  to_value: number;
 }
 
 export interface Attention {
-  level: "error" | "warning" | "info";
-  text: string;
-  task: string;
   device: string;
+  level: "error" | "warning" | "info";
   link: string;
+  task: string;
+  text: string;
 }
 
 export interface Batch {
@@ -27,28 +27,28 @@ export interface Batch {
 }
 
 export interface ClassLine {
+  f1: number | null;
   label: string;
   precision: number | null;
   recall: number | null;
-  f1: number | null;
   samples: number;
 }
 
 export interface ClassPair {
-  label: string;
   a: number | null;
   b: number | null;
   difference: number | null;
+  label: string;
 }
 
 export interface Comparison {
   a: string;
   b: string;
+  confusion: ConfusionPair;
+  facts: Fact[];
+  latency: LatencyPair[];
   metrics: MetricPair[];
   per_class: ClassPair[];
-  confusion: ConfusionPair;
-  latency: LatencyPair[];
-  facts: Fact[];
 }
 
 export interface Confusion {
@@ -63,26 +63,26 @@ export interface ConfusionPair {
 
 export interface Consent {
   device_id: string;
+  given_at: string | null;
+  given_by: string;
+  high: number;
+  keep_days: number;
+  low: number;
+  quota_bytes: number;
+  random_rate: number;
+  rate: number;
   task: string;
   text: string;
-  given_by: string;
-  given_at: string | null;
-  low: number;
-  high: number;
-  rate: number;
-  random_rate: number;
-  quota_bytes: number;
-  keep_days: number;
 }
 
 export interface ConsentAsked {
-  text: string;
-  low?: number;
   high?: number;
-  rate?: number;
-  random_rate?: number;
-  quota_bytes?: number;
   keep_days?: number;
+  low?: number;
+  quota_bytes?: number;
+  random_rate?: number;
+  rate?: number;
+  text: string;
 }
 
 export interface Deleted {
@@ -90,34 +90,34 @@ export interface Deleted {
 }
 
 export interface Departure {
-  device_id: string;
-  task: string;
-  day: string;
-  examples: number;
   bytes: number;
+  day: string;
   deleted: number;
+  device_id: string;
+  examples: number;
+  task: string;
 }
 
 export interface Device {
+  board: string;
+  cpu_temperature: number | null;
   device_id: string;
   environment: string;
-  board: string;
-  software: string;
-  last_seen: string | null;
-  online: boolean;
-  tasks: TaskReport[];
-  pins: PinnedTask[];
   has_token: boolean;
-  cpu_temperature: number | null;
-  throttled: boolean | null;
+  last_seen: string | null;
   memory_available: number | null;
+  online: boolean;
+  pins: PinnedTask[];
+  software: string;
+  tasks: TaskReport[];
+  throttled: boolean | null;
   up_seconds: number;
 }
 
 export interface DeviceAnswer {
-  device: Device;
   consents: Consent[];
   departures: Departure[];
+  device: Device;
   timeline: Happened[];
 }
 
@@ -135,32 +135,32 @@ export interface ErrorText {
 }
 
 export interface EventAsked {
+  at: string;
+  boxes?: LabelledBox[];
+  example?: string;
   id: string;
   kind: "label" | "boxes" | "spans" | "skip" | "undo" | "rule";
-  example?: string;
   label?: string;
-  boxes?: LabelledBox_Input[];
-  spans?: LabelledSpan_Input[];
-  undoes?: string;
-  at: string;
-  seconds?: number;
   saw_suggestion?: boolean;
+  seconds?: number;
+  spans?: LabelledSpan[];
+  undoes?: string;
 }
 
 export interface Evidence {
-  rule: string;
-  value: number;
-  limit: number;
-  fires: boolean;
-  then: string;
-  sentence: string;
   devices: string[];
+  fires: boolean;
+  limit: number;
+  rule: string;
+  sentence: string;
+  then: string;
+  value: number;
 }
 
 export interface Fact {
-  field: string;
   a: string;
   b: string;
+  field: string;
 }
 
 export interface FreezeAsked {
@@ -168,12 +168,12 @@ export interface FreezeAsked {
 }
 
 export interface Frozen {
-  name: string;
-  digest: string;
-  labels: Record<string, number>;
-  held_out: number;
-  left_out: Record<string, number>;
   command: string;
+  digest: string;
+  held_out: number;
+  labels: Record<string, number>;
+  left_out: Record<string, number>;
+  name: string;
 }
 
 export interface GateAnswer {
@@ -183,12 +183,12 @@ export interface GateAnswer {
 }
 
 export interface GateResult {
-  name: string;
-  metric: string;
   comparison: string;
   limit: number;
-  value: number | null;
+  metric: string;
+  name: string;
   passed: boolean;
+  value: number | null;
 }
 
 export interface Happened {
@@ -199,9 +199,10 @@ export interface Happened {
 }
 
 export interface Honest {
+  accuracy: Interval | null;
   examples: number;
   labelled: number;
-  accuracy: Interval | null;
+  version: string;
 }
 
 export interface Imported {
@@ -212,46 +213,46 @@ export interface Imported {
 
 export interface InStep {
   in_step: number;
-  total: number;
   online: number;
+  total: number;
 }
 
 export interface Interval {
-  value: number;
-  low: number;
   high: number;
+  low: number;
   samples: number;
+  value: number;
 }
 
 export interface Item {
-  state: "none" | "label" | "skip" | "disagreement" | "ruled";
-  label: string;
-  boxes: LabelledBox_Output[];
-  spans: LabelledSpan_Output[];
-  id: string;
-  media_type: string;
+  boxes: LabelledBox[];
   bytes: number;
-  taken_at: string | null;
   device_id: string;
-  reason: string;
   group: string;
-  position: number | null;
-  name: string;
   honest: boolean;
-  why: "margin" | "models" | "random" | "wrong" | "people" | "suggested" | "all";
+  id: string;
+  label: string;
+  media_type: string;
+  name: string;
   parts: ItemPart[];
-  version: string;
-  suggestion: Suggestion | null;
+  position: number | null;
+  reason: string;
   said: Said[];
   similar: string[];
+  spans: LabelledSpan[];
+  state: "none" | "label" | "skip" | "disagreement" | "ruled";
+  suggestion: Suggestion | null;
+  taken_at: string | null;
+  version: string;
+  why: "margin" | "models" | "random" | "wrong" | "people" | "suggested" | "all";
 }
 
 export interface ItemPart {
   box: number[];
-  span: number[];
   label: string;
-  unknown: boolean;
   scores: ItemScore[];
+  span: number[];
+  unknown: boolean;
 }
 
 export interface ItemScore {
@@ -264,46 +265,32 @@ export interface LabelAsked {
 }
 
 export interface LabelCount {
-  label: string;
   count: number;
+  label: string;
   suggested: number;
 }
 
 export interface LabelTask {
-  task: string;
-  input_kind: string;
-  examples: number;
-  labelled: number;
-  waiting: number;
   disagreements: number;
+  examples: number;
+  input_kind: string;
+  labelled: number;
+  task: string;
+  waiting: number;
 }
 
-export interface LabelledBox_Input {
+export interface LabelledBox {
+  height: number;
   label: string;
   left: number;
   top: number;
   width: number;
-  height: number;
 }
 
-export interface LabelledBox_Output {
-  label: string;
-  left: number;
-  top: number;
-  width: number;
-  height: number;
-}
-
-export interface LabelledSpan_Input {
+export interface LabelledSpan {
+  end: number;
   label: string;
   start: number;
-  end: number;
-}
-
-export interface LabelledSpan_Output {
-  label: string;
-  start: number;
-  end: number;
 }
 
 export interface LabelsAnswer {
@@ -311,90 +298,90 @@ export interface LabelsAnswer {
 }
 
 export interface Lane {
-  device_id: string;
-  lane: string;
-  version: string;
-  reason: string;
   answered: number;
+  device_id: string;
   failed: number;
+  lane: string;
+  reason: string;
+  version: string;
 }
 
 export interface LatencyPair {
-  board: string;
   a_ms: number | null;
-  b_ms: number | null;
   a_samples: number;
+  b_ms: number | null;
   b_samples: number;
+  board: string;
 }
 
 export interface MetricPair {
-  name: string;
   a: number | null;
-  b: number | null;
-  difference: number | null;
-  a_low: number | null;
   a_high: number | null;
-  b_low: number | null;
+  a_low: number | null;
+  b: number | null;
   b_high: number | null;
+  b_low: number | null;
+  difference: number | null;
+  name: string;
 }
 
 export interface MetricValue {
-  name: string;
-  value: number;
-  low: number | null;
   high: number | null;
+  low: number | null;
+  name: string;
   samples: number;
+  value: number;
 }
 
 export interface Move {
+  action: string;
   at: string;
   by: string;
-  task: string;
   environment: string;
   from_version: string;
-  to_version: string;
-  action: string;
   reason: string;
+  task: string;
+  to_version: string;
 }
 
 export interface Outcome {
-  state: "none" | "label" | "skip" | "disagreement" | "ruled";
+  boxes: LabelledBox[];
   label: string;
-  boxes: LabelledBox_Output[];
-  spans: LabelledSpan_Output[];
+  spans: LabelledSpan[];
+  state: "none" | "label" | "skip" | "disagreement" | "ruled";
 }
 
 export interface Overview {
   at: string;
+  attention: Attention[];
   environment: string;
   environments: string[];
-  tasks: Tile[];
-  attention: Attention[];
-  rollouts: Rollout[];
-  moves: Move[];
   label_queues: WaitingQueue[];
+  moves: Move[];
   prometheus: string;
+  rollouts: Rollout[];
+  tasks: Tile[];
 }
 
 export interface Person {
+  agreement: number | null;
   by: string;
   labels: number;
   median_seconds: number | null;
-  agreement: number | null;
 }
 
 export interface PinAsked {
-  version: string;
   reason?: string;
+  version: string;
 }
 
 export interface PinnedTask {
+  at: string;
+  by: string;
+  digest: string;
+  reason: string;
   task: string;
   version: string;
-  digest: string;
-  by: string;
-  reason: string;
-  at: string;
 }
 
 export interface Plot {
@@ -405,34 +392,34 @@ export interface Plot {
 
 export interface Pointer {
   name: string;
-  version: string;
   revision: number;
+  version: string;
 }
 
 export interface Progress {
+  disagreements: number;
+  duplicates: number;
   examples: number;
   labelled: number;
   skipped: number;
   waiting: number;
-  disagreements: number;
-  duplicates: number;
 }
 
 export interface Promote {
-  version: string;
   environment?: string;
+  first?: string[];
+  override_gates?: boolean;
   profile?: "" | "fast" | "careful" | "ab" | "now";
   reason?: string;
-  override_gates?: boolean;
-  when_silent?: "" | "advance" | "pause" | "abort";
   supersede?: boolean;
-  first?: string[];
+  version: string;
+  when_silent?: "" | "advance" | "pause" | "abort";
 }
 
 export interface Promoted {
-  rollout: Rollout | null;
-  moved_at_once: string;
   gates: GateResult[];
+  moved_at_once: string;
+  rollout: Rollout | null;
 }
 
 export interface Queue {
@@ -446,99 +433,99 @@ export interface RollBack {
 }
 
 export interface RolledBack {
-  task: string;
   environment: string;
+  task: string;
   version: string;
 }
 
 export interface Rollout {
-  id: string;
-  task: string;
+  by: string;
+  canaries: string[];
+  ended_at: string | null;
   environment: string;
   from_version: string;
-  to_version: string;
-  state: RolloutState;
+  id: string;
+  order: string[];
+  profile: string;
+  reason: string;
+  revision: number;
+  rules: string;
+  shadow: boolean;
   stage: number;
+  stage_since: string;
   stages: Stage[];
   started_at: string;
-  stage_since: string;
-  by: string;
-  reason: string;
-  profile: string;
-  rules: string;
-  when_silent: string;
-  shadow: boolean;
-  order: string[];
-  canaries: string[];
+  state: RolloutState;
+  task: string;
+  to_version: string;
   verdict: Verdict | null;
-  ended_at: string | null;
-  revision: number;
+  when_silent: string;
 }
 
 export type RolloutState = "unspecified" | "prefetching" | "running" | "paused" | "succeeded" | "aborted" | "superseded";
 
 export interface RolloutView {
-  rollout: Rollout;
-  evidence: Evidence[];
-  lanes: Lane[];
-  explanation: string;
   comparisons: ArmComparison[];
+  evidence: Evidence[];
+  explanation: string;
+  lanes: Lane[];
+  rollout: Rollout;
 }
 
 export interface Said {
+  at: string;
+  boxes: LabelledBox[];
   by: string;
   event: string;
   kind: string;
   label: string;
-  boxes: LabelledBox_Output[];
-  spans: LabelledSpan_Output[];
-  at: string;
+  spans: LabelledSpan[];
 }
 
 export interface SessionAnswer {
-  name: string;
-  roles: string[];
   anonymous: boolean;
   csrf: string;
+  name: string;
+  roles: string[];
   tasks: string[] | null;
 }
 
 export interface SetLine {
-  name: string;
   digest: string;
   labels: string[];
-  made_by: string;
   made_at: string | null;
+  made_by: string;
+  name: string;
 }
 
 export interface SignIn {
-  token?: string;
   name?: string;
+  token?: string;
 }
 
 export interface SignatureAnswer {
-  state: string;
   key: string;
+  state: string;
   text: string;
 }
 
 export interface Stage {
-  devices: number;
-  share: number;
   bake_seconds: number;
+  devices: number;
   holds: boolean;
+  share: number;
 }
 
 export type State = "unspecified" | "loading" | "serving" | "refused" | "prefetching" | "prefetched" | "rolling_back";
 
 export interface Steer {
-  reason?: string;
   advance?: boolean;
+  reason?: string;
 }
 
 export interface Stored {
-  known: boolean;
   items: Record<string, Outcome>;
+  known: boolean;
 }
 
 export interface Suggestion {
@@ -548,184 +535,186 @@ export interface Suggestion {
 }
 
 export interface Summary {
-  task: string;
+  advice: string[];
+  honest: Honest;
   input_kind: string;
   labels: LabelCount[];
-  progress: Progress;
-  honest: Honest;
   people: Person[];
-  advice: string[];
+  progress: Progress;
+  task: string;
 }
 
 export interface TaskAnswer {
-  task: string;
+  environments: Pointer[];
+  history: Move[];
   input_kind: string;
   labels: string[];
-  environments: Pointer[];
-  versions: VersionLine[];
   metrics: string[];
-  history: Move[];
+  task: string;
+  versions: VersionLine[];
 }
 
 export interface TaskLine {
-  task: string;
-  input_kind: string;
-  versions: number;
   environments: Pointer[];
+  input_kind: string;
+  task: string;
+  versions: number;
 }
 
 export interface TaskReport {
-  task: string;
-  desired_version: string;
-  revision: number;
-  active_version: string;
   active_digest: string;
-  state: State;
-  failed_step: string;
-  reason: string;
-  golden_deviation: number | null;
   active_seconds: number;
-  candidate_version: string;
-  candidate_state: State;
+  active_version: string;
   candidate_failed_step: string;
   candidate_reason: string;
+  candidate_state: State;
+  candidate_version: string;
+  desired_version: string;
+  failed_step: string;
+  golden_deviation: number | null;
+  reason: string;
+  revision: number;
   standby: boolean;
+  state: State;
+  task: string;
 }
 
 export interface Tile {
-  task: string;
-  input_kind: string;
-  version: string;
-  state: "serving" | "moving" | "behind" | "refused" | "idle" | "empty";
-  devices: InStep;
-  unknown_rate: number | null;
-  p95_ms: number | null;
   budget_ms: number | null;
+  devices: InStep;
   false_alarms_per_hour: number | null;
-  requests_per_second: number | null;
   history: ([number, number | null, number | null, number | null])[] | null;
+  input_kind: string;
+  p95_ms: number | null;
+  requests_per_second: number | null;
+  state: "serving" | "moving" | "behind" | "refused" | "idle" | "empty";
+  task: string;
+  unknown_rate: number | null;
+  version: string;
 }
 
 export interface Timeline {
-  groups: TimelineGroup[];
   group: string;
+  groups: TimelineGroup[];
   items: TimelineItem[];
 }
 
 export interface TimelineGroup {
+  first_taken_at: string | null;
+  from: number | null;
   group: string;
   items: number;
   labelled: number;
-  from: number;
-  to: number;
+  last_taken_at: string | null;
+  to: number | null;
 }
 
 export interface TimelineItem {
   id: string;
-  position: number | null;
-  taken_at: string | null;
-  score: number | null;
   label: string;
+  position: number | null;
+  score: number | null;
   state: "none" | "label" | "skip" | "disagreement" | "ruled";
+  taken_at: string | null;
 }
 
 export interface Tried {
   box: number[];
-  span: number[];
   label: string;
-  unknown: boolean;
-  uncertain: boolean;
   scores: TriedScore[];
+  span: number[];
+  uncertain: boolean;
+  unknown: boolean;
 }
 
 export interface TriedModel {
-  task: string;
-  version: string;
   digest: string;
+  task: string;
   variant: string;
+  version: string;
 }
 
 export interface TriedScore {
+  detected: boolean;
   label: string;
   score: number;
-  detected: boolean;
 }
 
 export interface TriedTimes {
   decode_ms: number;
+  interpret_ms: number;
   queue_ms: number;
   run_ms: number;
-  interpret_ms: number;
 }
 
 export interface TryAnswer {
-  predictions: Tried[];
-  model: TriedModel;
-  times: TriedTimes;
-  level_db: number | null;
-  width: number | null;
   height: number | null;
+  level_db: number | null;
+  model: TriedModel;
+  predictions: Tried[];
+  times: TriedTimes;
+  width: number | null;
 }
 
 export interface VariantLine {
+  bytes: number;
   name: string;
   runtime: string;
-  bytes: number;
 }
 
 export interface Verdict {
+  at: string;
+  evidence: Evidence[];
   kind: string;
   rule: string;
   sentence: string;
-  at: string;
-  evidence: Evidence[];
 }
 
 export interface VersionAnswer {
-  version: string;
-  digest: string;
-  created_at: string;
-  metrics: MetricValue[];
-  gates: GateAnswer[];
-  synthetic: string[];
-  signed_by: string[];
-  environments: string[];
   bytes: number;
-  task: string;
+  confusion: Confusion | null;
+  created_at: string;
+  devices: VersionDevice[];
+  digest: string;
+  environments: string[];
+  gates: GateAnswer[];
   input_kind: string;
   labels: string[];
-  model_card: string;
-  plots: Plot[];
-  per_class: ClassLine[];
-  confusion: Confusion | null;
   lineage: Record<string, string>;
+  metrics: MetricValue[];
+  model_card: string;
+  per_class: ClassLine[];
+  plots: Plot[];
   signature: SignatureAnswer;
-  variants: VariantLine[];
-  devices: VersionDevice[];
+  signed_by: string[];
+  synthetic: string[];
+  task: string;
   thresholds: Record<string, number>;
+  variants: VariantLine[];
+  version: string;
 }
 
 export interface VersionDevice {
-  device_id: string;
   board: string;
-  state: string;
+  device_id: string;
   golden_deviation: number | null;
+  state: string;
 }
 
 export interface VersionLine {
-  version: string;
-  digest: string;
-  created_at: string;
-  metrics: MetricValue[];
-  gates: GateAnswer[];
-  synthetic: string[];
-  signed_by: string[];
-  environments: string[];
   bytes: number;
+  created_at: string;
+  digest: string;
+  environments: string[];
+  gates: GateAnswer[];
+  metrics: MetricValue[];
+  signed_by: string[];
+  synthetic: string[];
+  version: string;
 }
 
 export interface WaitingQueue {
+  disagreements: number;
   task: string;
   waiting: number;
-  disagreements: number;
 }
