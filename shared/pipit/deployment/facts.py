@@ -32,7 +32,8 @@ class Domain:
     tasks: that it serves; trained: those that it trains, the one first that a trainer trains unless told otherwise.
     server, trainer: one line each for the label of an image. server_mib, trainer_mib: memory that a container may take.
     gallery: whether the server names people, for which it is given the gallery's key.
-    blurs_faces: whether it may keep pictures that have no use for faces, for which it needs the networks that find them.
+    blurs_faces: whether it keeps pictures in which faces have no business, for which it needs the networks that find
+    faces.
     landmarks: whether trainers need the networks that find faces and bodies.
     beside: the task that trains in a second environment, "" for none: <beside>.lock.txt is installed there, then
     <beside>.late.lock.txt without what that requires.
