@@ -1,75 +1,31 @@
-import { api } from "../app/api";
-import { number } from "../app/format";
-import { useLoad } from "../app/load";
-import { path } from "../app/router";
-import { Empty, ErrorBox, Page, Panel, Skeleton } from "../ui/parts";
-import { Table } from "../ui/table";
+import "./label.css";
+import { session } from "../app/api";
+import { match, place } from "../app/router";
+import { Empty, Page } from "../ui/parts";
+import { Boxes } from "./boxes";
+import { Focus } from "./focus";
+import { Grid } from "./grid";
+import { Sound } from "./sound";
+import { TaskSummary, Tasks } from "./summary";
+import { Timeline } from "./timeline";
 
-interface LabelTask {
-  task: string;
-  input_kind: string;
-  examples: number;
-  labelled: number;
-  waiting: number;
-  disagreements: number;
-}
+const SCREENS = { focus: Focus, grid: Grid, sound: Sound, timeline: Timeline, boxes: Boxes };
 
-/** What waits for a label, task by task. */
+/** Everything below /label. */
 export default function Label() {
-  const tasks = useLoad("label", (signal) => api.get<LabelTask[]>("/label", { signal }), 10_000);
+  const { path } = place.value;
+  const at = match("/label/:task/:screen", path);
+  const name = session.value?.name ?? "";
+  const Screen = SCREENS[at?.screen as keyof typeof SCREENS];
+  if (at?.task && Screen) return <Screen key={`${at.task} ${at.screen}`} task={at.task} />;
+  const task = match("/label/:task", path)?.task;
+  if (task) return <TaskSummary key={task} task={task} name={name} />;
+  if (match("/label", path)) return <Tasks />;
   return (
-    <Page title="Label">
-      {tasks.error && <ErrorBox error={tasks.error} retry={tasks.reload} />}
-      {!tasks.data && !tasks.error && <Skeleton />}
-      {tasks.data && (
-        <Panel title="Tasks" flush>
-          {tasks.data.length === 0 ? (
-            <Empty title="No task has examples yet." />
-          ) : (
-            <Table
-              caption="What waits for a label, by task"
-              rows={tasks.data}
-              rowKey={(row) => row.task}
-              columns={[
-                {
-                  id: "task",
-                  title: "Task",
-                  cell: (row) => <a href={path("label", row.task)}>{row.task}</a>,
-                  by: (row) => row.task,
-                },
-                {
-                  id: "examples",
-                  title: "Examples",
-                  cell: (row) => number(row.examples),
-                  end: true,
-                  by: (row) => row.examples,
-                },
-                {
-                  id: "labelled",
-                  title: "Labelled",
-                  cell: (row) => number(row.labelled),
-                  end: true,
-                  by: (row) => row.labelled,
-                },
-                {
-                  id: "waiting",
-                  title: "Waiting",
-                  cell: (row) => number(row.waiting),
-                  end: true,
-                  by: (row) => row.waiting,
-                },
-                {
-                  id: "disagreements",
-                  title: "Disagreements",
-                  cell: (row) => number(row.disagreements),
-                  end: true,
-                  by: (row) => row.disagreements,
-                },
-              ]}
-            />
-          )}
-        </Panel>
-      )}
+    <Page title="Nothing is here">
+      <Empty title="No screen has this address.">
+        <a href="/label">Go to the tasks</a>
+      </Empty>
     </Page>
   );
 }

@@ -1,0 +1,105 @@
+import { moment, percent } from "../app/format";
+import { Button } from "../ui/button";
+import { Badge } from "../ui/parts";
+import type { Item, Said } from "./types";
+import type { Work } from "./work";
+
+const WHY: Record<string, string> = {
+  margin: "The model hesitates between two labels.",
+  models: "Two models do not agree.",
+  random: "Drawn at random.",
+  wrong: "Somebody called the answer wrong.",
+  people: "People do not agree.",
+  suggested: "A label is suggested.",
+};
+
+/** What the model says of an item, or why that is not shown. */
+export function Suggestion({ item }: { item: Item }) {
+  if (item.honest && !item.suggestion)
+    return (
+      <p class="note">
+        Drawn at random to measure the models honestly: what they say is hidden until you have said it, so that it does
+        not sway you.
+      </p>
+    );
+  const scores = item.parts.length === 1 ? (item.parts[0]?.scores.slice(0, 5) ?? []) : [];
+  return (
+    <div class="suggestion">
+      {item.suggestion ? (
+        <p>
+          <span class="muted">Suggestion </span>
+          <strong>{item.suggestion.label || "none of the labels"}</strong>{" "}
+          <span class="number">{percent(item.suggestion.score)}</span>{" "}
+          {item.suggestion.version && <span class="muted small">by {item.suggestion.version}</span>}
+        </p>
+      ) : (
+        <p class="muted">No model has a suggestion.</p>
+      )}
+      {scores.length > 1 && (
+        <dl class="scores">
+          {scores.map((score) => (
+            <div key={score.label}>
+              <dt>{score.label}</dt>
+              <dd>
+                <meter min={0} max={1} value={score.score} aria-label={score.label} /> {percent(score.score)}
+              </dd>
+            </div>
+          ))}
+        </dl>
+      )}
+      {WHY[item.why] && <p class="muted small">{WHY[item.why]}</p>}
+    </div>
+  );
+}
+
+function text(said: Said): string {
+  if (said.kind === "skip") return "can't say";
+  const boxes = said.boxes.length ? `${said.boxes.length} boxes` : "";
+  const spans = said.spans.length ? `${said.spans.length} parts` : "";
+  return [said.label, boxes, spans].filter(Boolean).join(", ") || "none of the labels";
+}
+
+/** What counts, and who said what; a disagreement is ended by ruling for one of them. */
+export function WhoSaid({ item, work, onward }: { item: Item; work: Work; onward: () => void }) {
+  const rule = (said: Said) => {
+    const { label, boxes, spans } = said;
+    work.say([{ kind: "rule", example: item.id, label, boxes, spans }], label);
+    onward();
+  };
+  return (
+    <div class="who-said">
+      {item.state === "disagreement" && (
+        <p>
+          <Badge level="warning">People do not agree</Badge> A label that you choose now ends it.
+        </p>
+      )}
+      {(item.state === "label" || item.state === "ruled") && (
+        <p>
+          <Badge level="ok">{item.state === "ruled" ? "Ruled" : "Labelled"}</Badge>{" "}
+          <strong>{item.label || (item.boxes.length || item.spans.length ? "" : "none of the labels")}</strong>
+        </p>
+      )}
+      {item.state === "skip" && <Badge>Skipped</Badge>}
+      {item.said.length > 0 && (
+        <ul class="stack small">
+          {item.said.map((said) => (
+            <li key={said.event} class="row spread">
+              <span>
+                <strong>{said.by}</strong>: {text(said)} <span class="muted">{moment(said.at)}</span>
+              </span>
+              {item.state === "disagreement" && said.kind !== "skip" && (
+                <Button onClick={() => rule(said)}>Rule for {text(said)}</Button>
+              )}
+            </li>
+          ))}
+        </ul>
+      )}
+    </div>
+  );
+}
+
+/** Where an item comes from. */
+export function About({ item }: { item: Item }) {
+  const parts = [item.name, item.device_id, item.taken_at ? moment(item.taken_at) : "", item.group];
+  return <p class="muted small about">{[...new Set(parts.filter(Boolean))].join(" · ")}</p>;
+}
