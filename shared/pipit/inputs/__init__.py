@@ -83,3 +83,16 @@ def describe(item: Input) -> str:
     if isinstance(item, TensorInput):
         return f"a tensor named {item.name[:40]!r}" if item.name else "a tensor"
     return _NAMES[type(item)]
+
+
+def bytes_of(item: Input) -> int:
+    """Of what is large in it."""
+    match item:
+        case EncodedImage() | EncodedAudio():
+            return len(item.data)
+        case PcmAudio():
+            return item.samples.nbytes
+        case Landmarks() | TensorInput():
+            return item.values.nbytes
+        case InputSequence():
+            return sum(map(bytes_of, item.items))

@@ -24,7 +24,6 @@ SUFFIXES: Mapping[str, str] = {
     "video/x-msvideo": ".avi",
     "video/mpeg": ".mpg",
     "video/mp2t": ".ts",
-    "text/csv": ".csv",
     "application/x-npz": ".npz",
 }
 """Of a file that is written, by what is in it (https://www.iana.org/assignments/media-types)."""

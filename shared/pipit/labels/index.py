@@ -15,7 +15,7 @@ from pipit.errors import NotFound
 from pipit.examples import Example, ExamplePage
 from pipit.labels import rows, stats, timeline
 from pipit.labels.database import Database
-from pipit.labels.likeness import place, read_neighbours
+from pipit.labels.likeness import place_all, read_neighbours
 from pipit.labels.neighbours import Neighbours, Vector
 from pipit.labels.queue import Mode, make_item, progress, queue
 from pipit.labels.resolution import Resolution, resolve
@@ -79,9 +79,7 @@ class LabelIndex:
                 with self._database.read() as connection:
                     self._neighbours = read_neighbours(connection)
             try:
-                with self._database.write() as connection:
-                    for identity, vector in vectors.items():
-                        place(connection, self._neighbours, identity, vector)
+                place_all(self._database, self._neighbours, vectors)
             except BaseException:
                 # It may know of what was not written.
                 self._neighbours = None

@@ -8,9 +8,11 @@ is less sure of goes in front, as long as nobody labelled the other.
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Mapping
 
 import numpy as np
 
+from pipit.labels.database import Database
 from pipit.labels.features import ALIKE, LENGTH, SAME
 from pipit.labels.neighbours import Neighbours, Vector
 
@@ -26,22 +28,37 @@ def read_neighbours(connection: sqlite3.Connection) -> Neighbours:
     return found
 
 
-def place(connection: sqlite3.Connection, neighbours: Neighbours, identity: str, vector: Vector | None) -> None:
-    """Writes down a vector and what follows from it. vector: None for content of which none can be made."""
-    row = connection.execute(
-        "SELECT n, honest, wrong, margin FROM examples WHERE id = ? AND NOT featured", (identity,)
-    ).fetchone()
-    if row is None:
-        return
+def place_all(database: Database, neighbours: Neighbours, vectors: Mapping[str, Vector | None]) -> None:
+    """Writes vectors down and what follows from them. By example; None for content of which none can be made.
+
+    What takes long is done before the transaction, so that a label does not wait for it.
+    """
+    usable = {
+        identity: vector.astype(np.float32, copy=False)
+        for identity, vector in vectors.items()
+        if vector is not None and vector.shape == (LENGTH,) and np.isfinite(vector).all()
+    }
+    likeness = neighbours.compare(np.stack(list(usable.values()))).T if usable else ()
+    before = dict(zip(usable, likeness, strict=True))
+    with database.write() as connection:
+        for identity in vectors:
+            row = connection.execute(
+                "SELECT n, honest, wrong, margin FROM examples WHERE id = ? AND NOT featured", (identity,)
+            ).fetchone()
+            if row is None:
+                continue
+            connection.execute("UPDATE examples SET featured = 1 WHERE n = ?", (row["n"],))
+            # Whatever is left out of a slice drawn by chance would falsify it: all of it is asked about.
+            if identity in usable and not row["honest"]:
+                _place(connection, neighbours, row, usable[identity], before[identity])
+
+
+def _place(
+    connection: sqlite3.Connection, neighbours: Neighbours, row: sqlite3.Row, vector: Vector, before: Vector
+) -> None:
     number = row["n"]
-    connection.execute("UPDATE examples SET featured = 1 WHERE n = ?", (number,))
-    # Whatever is left out of a slice drawn by chance would falsify it: all of it is asked about.
-    if vector is None or row["honest"] or vector.shape != (LENGTH,) or not np.isfinite(vector).all():
-        return
-    connection.execute(
-        "INSERT INTO features (n, vector) VALUES (?, ?)", (number, np.ascontiguousarray(vector, np.float32).tobytes())
-    )
-    twins, near = neighbours.find(vector, SAME, ALIKE)
+    connection.execute("INSERT INTO features (n, vector) VALUES (?, ?)", (number, vector.tobytes()))
+    twins, near = neighbours.find(vector, before, SAME, ALIKE)
     twin = next((one for one in twins if _stands_for(connection, one, wrong=row["wrong"])), None)
     if twin is not None:
         connection.execute("UPDATE examples SET twin = ? WHERE n = ?", (twin, number))

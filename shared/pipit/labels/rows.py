@@ -53,7 +53,8 @@ def put_example(connection: sqlite3.Connection, example: Example) -> None:
         f"ON CONFLICT (id) DO UPDATE SET {', '.join(f'{name} = excluded.{name}' for name in names)}",
         [values[name] for name in names],
     )
-    settle(connection, example.id)
+    if found is not None or connection.execute("SELECT 1 FROM events WHERE example = ?", (example.id,)).fetchone():
+        settle(connection, example.id)
 
 
 def delete_example(connection: sqlite3.Connection, identity: str) -> bool:

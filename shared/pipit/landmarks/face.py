@@ -71,9 +71,9 @@ class FaceFinder:
 
     def __init__(self, detector: Runtime, landmarks: Runtime, far: Runtime | None = None) -> None:
         """far: a detector that sees smaller faces, and takes longer."""
-        self._detector = Detector(detector, (8, 16, 16, 16), "regressors", "classificators")
+        self._detector = near_detector(detector)
         self._landmarks = landmarks
-        self._far = None if far is None else Detector(far, (4,), "Identity", "Identity_1", anchors=1)
+        self._far = None if far is None else far_detector(far)
         self.digests = (detector.digest, landmarks.digest)
         self.far_digest = "" if far is None else far.digest
         (spec,) = landmarks.inputs
@@ -104,6 +104,16 @@ class FaceFinder:
         points[:, 2] = local[:, 2] * rectangle.width
         points.setflags(write=False)
         return FacePoints(points, 1 / (1 + math.exp(-float(answers["conv2d_31"].item()))), rectangle)
+
+
+def near_detector(runtime: Runtime) -> Detector:
+    """The quick one, for faces that fill an eighth of a picture or more."""
+    return Detector(runtime, (8, 16, 16, 16), "regressors", "classificators")
+
+
+def far_detector(runtime: Runtime) -> Detector:
+    """The one for faces far away."""
+    return Detector(runtime, (4,), "Identity", "Identity_1", anchors=1)
 
 
 def add_new(known: Sequence[Rectangle], detected: Sequence[Rectangle]) -> list[Rectangle]:

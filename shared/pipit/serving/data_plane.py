@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from time import monotonic, perf_counter
+from typing import TYPE_CHECKING
 
 from pipit.errors import DeadlineExceeded, InvalidInput, NotFound, PipitError
 from pipit.inputs import Input
@@ -21,6 +22,9 @@ from pipit.serving.model import LoadedModel, Outputs
 from pipit.serving.recent import RecentAnswers, Verdict
 from pipit.serving.types import Answer, Identity, Options, Selector, StageTimes
 from pipit.types import Decoded, Prediction, Tensors
+
+if TYPE_CHECKING:
+    from pipit.serving.keeping import Keeping, StreamTail
 
 EVERYTHING = Options()
 OnAnswer = Callable[[LoadedModel, Input | None, Decoded, Sequence[Prediction]], None]
@@ -50,6 +54,8 @@ class DataPlane:
         self._look_on = look_on
         self.on_answer: OnAnswer | None = None
         """Shown each answer, with the input; None: of a recording's part. Has to be quick, and not to raise."""
+        self.keeping: Keeping | None = None
+        """Keeps inputs for a person's label; None: nothing is kept."""
         self._feedback = metrics.counter("pipit_feedback_total")
         self._requests = metrics.counter("pipit_requests_total")
         self._draining = False
@@ -137,10 +143,12 @@ class DataPlane:
         decoding: float,
         deadline: float | None = None,
         item: Input | None = None,
+        tail: StreamTail | None = None,
     ) -> Answer:
         """Runs and interprets; the caller holds the lease and its turn. queued, decoding: seconds so far.
 
-        deadline: of the monotonic clock, in seconds. item: what was decoded; None: a part of a recording.
+        deadline: of the monotonic clock, in seconds. item: what was decoded; None: a part of a recording, whose last
+        seconds are in `tail`, where they are wanted.
         Raises DeadlineExceeded if the deadline passes before the network runs.
         """
         _check_deadline(deadline)
@@ -155,7 +163,16 @@ class DataPlane:
             self.on_answer(model, item, decoded, predictions)
         if self._look_on is not None and model.names_people:
             self._look_on(model, outputs, decoded, predictions)
-        return Answer(chosen(predictions, options), model.identity, times, model.labels, model.names_people)
+        keeping, kept = self.keeping, None
+        if keeping is not None and model.identity.task in keeping.tasks:
+            kept = keeping.offer(model, item, tail, predictions)
+        return Answer(chosen(predictions, options), model.identity, times, model.labels, model.names_people, kept)
+
+    def remember(self, request_id: str, answer: Answer) -> None:
+        """Waits for somebody to say what the answer should have been."""
+        self.recent.remember(request_id, answer)
+        if answer.kept is not None and self.keeping is not None:
+            self.keeping.remember(request_id, answer.kept)
 
     def infer(
         self,
@@ -192,6 +209,8 @@ class DataPlane:
             label = ANOTHER if label and predicted and not verdict.was_right else known_or_not(label)
             predicted = known_or_not(predicted)
         self._feedback.labels(model.task, model.version, predicted, label).inc()
+        if self.keeping is not None:
+            self.keeping.judged(request_id, label, was_right=verdict.was_right)
         return verdict
 
     def count_failure(self, task: str, error: Exception, model: LoadedModel | None = None) -> None:

@@ -46,7 +46,7 @@ class InferenceServicer(inference_pb2_grpc.InferenceServiceServicer):  # type: i
         request_id = self._request_id(request)
         try:
             answer = self._classify(request, context)
-            self._plane.recent.remember(request_id, answer)
+            self._plane.remember(request_id, answer)
             return codec.answer_to_message(answer, request_id)
         except Exception:
             # Whoever logs the failure finds it there; grpcio gives each call a context of its own.
@@ -128,7 +128,7 @@ class InferenceServicer(inference_pb2_grpc.InferenceServiceServicer):  # type: i
 
     def _responses(self, answers: list[Answer], request_id: str) -> Iterator[pb.ClassifyStreamResponse]:
         for answer in answers:
-            self._plane.recent.remember(request_id, answer)
+            self._plane.remember(request_id, answer)
             yield pb.ClassifyStreamResponse(response=codec.answer_to_message(answer, request_id))
 
     def _request_id(self, request: pb.ClassifyRequest) -> str:

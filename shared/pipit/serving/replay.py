@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from pipit.bundle.manifest import Manifest
 from pipit.errors import DeadlineExceeded, PipitError, QueueFull
-from pipit.inputs import EncodedAudio, EncodedImage, Input, InputSequence, Landmarks, PcmAudio, TensorInput
+from pipit.inputs import Input, bytes_of
 from pipit.inputs.memory import Budget
 from pipit.logging import get_logger
 from pipit.metrics import Metrics
@@ -113,17 +113,9 @@ def sample_of(model: LoadedModel, item: Input | None, decoded: Decoded, predicti
 
 def _size(given: Input | Decoded) -> int:
     """Bytes, of what is large."""
-    match given:
-        case EncodedImage() | EncodedAudio():
-            return len(given.data)
-        case PcmAudio():
-            return given.samples.nbytes
-        case Landmarks() | TensorInput():
-            return given.values.nbytes
-        case InputSequence():
-            return sum(map(_size, given.items))
-        case Decoded():
-            return sum(values.nbytes for values in given.tensors.values())
+    if isinstance(given, Decoded):
+        return sum(values.nbytes for values in given.tensors.values())
+    return bytes_of(given)
 
 
 class Answered(NamedTuple):

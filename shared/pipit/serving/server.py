@@ -43,6 +43,7 @@ from pipit.serving.sources import DirectorySource, RegistrySource, Source
 if TYPE_CHECKING:
     from pipit.serving.face_side import FaceSide
     from pipit.serving.fleet_side import FleetSide
+    from pipit.serving.keeping import Keeping
 
 SERVICES = ("pipit.inference.v1.InferenceService", "pipit.faces.v1.FaceService", "inference.GRPCInferenceService")
 _WAITING = 64
@@ -102,6 +103,7 @@ class InferenceServer:
         self.streams = stream_budget(settings.streams, self._tokens)
         self.metrics.gauge("pipit_streams_open").set_function(lambda: self.streams.open_streams)
         self._fleet = _fleet_side(settings, self._source, self.plane, self.metrics, self.memory, process)
+        self._keeping = _keeping(settings, self._source, self.plane, self.metrics, self.memory, self._fleet)
         self._listener = Listener(settings, self._build(), SERVICES, self.metrics.registry)
         self._listener.report(self.metrics, self._tokens)
 
@@ -131,6 +133,8 @@ class InferenceServer:
             self._source.start(self.hosts)
             if self._fleet is not None:
                 self._fleet.start()
+            if self._keeping is not None:
+                self._keeping.start()
         except BaseException:
             self._end(0.0)
             raise
@@ -146,6 +150,8 @@ class InferenceServer:
         self._update_health()
         if self._fleet is not None:
             self._fleet.settle()
+        if self._keeping is not None:
+            self._keeping.settle()
         self._source.stop()
         for host in self.hosts.values():
             host.settle()
@@ -156,6 +162,8 @@ class InferenceServer:
         self._source.close()
         if self._fleet is not None:
             self._fleet.stop()
+        if self._keeping is not None:
+            self._keeping.stop()
         if self._faces is not None:
             self._faces.stop()
         self._listener.close()
@@ -168,6 +176,8 @@ class InferenceServer:
         self._recent.forget_other_names(names)
         if self._fleet is not None:
             self._fleet.forget_people()
+        if self._keeping is not None:
+            self._keeping.forget_people()
 
     def _changed(self) -> None:
         self._update_health()
@@ -236,6 +246,23 @@ def _fleet_side(
     from pipit.serving.fleet_side import FleetSide  # noqa: PLC0415 (brings the registry's client; see `RegistrySource`)
 
     return FleetSide(settings, source, plane, metrics, memory, process)
+
+
+def _keeping(
+    settings: ServingSettings,
+    source: Source,
+    plane: DataPlane,
+    metrics: Metrics,
+    memory: Budget,
+    fleet: FleetSide | None,
+) -> Keeping | None:
+    """None without a registry, which alone knows of a consent."""
+    if not isinstance(source, RegistrySource) or fleet is None:
+        return None
+    from pipit.serving.keeping import keeping_of  # noqa: PLC0415 (as above)
+
+    plane.keeping = keeping_of(settings, source, metrics, memory, fleet.say_beside)
+    return plane.keeping
 
 
 def _face_side(settings: ServingSettings, keeper: GalleryKeeper, process: int) -> FaceSide | None:

@@ -100,6 +100,15 @@ class ServingSettings(ServiceSettings):
     before it answers; 0 keeps none."""
     replay_mib: Annotated[int, Field(ge=1, le=1024)] = 16
     """Largest size of the inputs of one task that are kept, in MiB. One over a quarter of it is not kept."""
+    capture: Literal["consent", "never"] = "consent"
+    """Whether inputs are kept on this device for a person's label: `consent` where one stands at the registry for this
+    device and task, `never`, which also deletes what was kept."""
+    capture_quota_mib: Annotated[int, Field(ge=1, le=1_000_000)] = 512
+    """Largest size of what is kept of one task and waits to be sent, in MiB, whatever the consent allows."""
+    face_networks: Path | None = None
+    """Folder of the networks that find faces, as `python -m pipit.landmark_networks FOLDER` makes it, so that faces are
+    blurred in pictures that are kept. Not set: this environment's own. Where there are none, no picture is kept but of
+    tasks that look at faces."""
     max_message_mib: Annotated[int, Field(ge=1, le=1024)] = 16
     """Largest input in MiB; a larger one gets RESOURCE_EXHAUSTED."""
 

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from time import perf_counter
+from typing import TYPE_CHECKING
 
 from pipit.errors import InvalidInput
 from pipit.inputs import Input
@@ -20,14 +21,21 @@ from pipit.serving.model import LoadedModel
 from pipit.serving.types import Answer, Options, Selector
 from pipit.types import Decoded, Prediction, TimeSpan
 
+if TYPE_CHECKING:
+    from pipit.serving.keeping import StreamTail
 
-@dataclass(frozen=True, slots=True)
+
+@dataclass(slots=True)
 class _Recording:
-    """What one version takes. start: seconds from the stream's begin, which its decoder does not know of."""
+    """What one version takes. start: seconds from the stream's begin, which its decoder does not know of.
+
+    tail: its last inputs, while they may be kept.
+    """
 
     model: LoadedModel
     decoder: StreamDecoder
     start: float
+    tail: StreamTail | None = None
 
 
 class StreamSession:
@@ -147,8 +155,19 @@ class StreamSession:
         begun = perf_counter()
         # What an older version has answered may reach a little beyond the time of its last input.
         inside = None if seconds is None else max(0.0, seconds - recording.start)
+        before = recording.decoder.seconds
         decoded = recording.decoder.push(item, inside)
+        self._hold(recording, item, before)
         return self._answer(recording, decoded, queued, perf_counter() - begun, deadline)
+
+    def _hold(self, recording: _Recording, item: Input, before: float) -> None:
+        keeping = self._plane.keeping
+        if keeping is None or self._host.task not in keeping.tasks:
+            recording.tail = None
+            return
+        if recording.tail is None:
+            recording.tail = keeping.open_tail()
+        recording.tail.add(item, before, recording.decoder.seconds)
 
     def _end_recording(self, deadline: float | None) -> list[Answer]:
         recording = self._recording
@@ -168,7 +187,9 @@ class StreamSession:
     ) -> list[Answer]:
         if decoded is None:
             return []
-        answer = self._plane.answer(recording.model, decoded, self._options, queued, decoding, deadline)
+        answer = self._plane.answer(
+            recording.model, decoded, self._options, queued, decoding, deadline, tail=recording.tail
+        )
         answer.predictions = [_later(prediction, recording.start) for prediction in answer.predictions]
         return [answer]
 

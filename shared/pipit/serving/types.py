@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from pipit.types import Identity, ModelState, ModelStatus, Prediction, StageTimes
+
+if TYPE_CHECKING:
+    from pipit.capture.answered import Answered
 
 __all__ = ["Answer", "Identity", "ModelState", "ModelStatus", "Options", "Selector", "StageTimes"]
 
@@ -34,7 +38,7 @@ class Options:
 class Answer:
     """predictions: one for each part of the input that was looked at. labels: all that the model knows.
 
-    names_people: the labels are people, as known when one looks.
+    names_people: the labels are people, as known when one looks. kept: its input, in case that it was wrong.
     """
 
     predictions: Sequence[Prediction]
@@ -42,3 +46,4 @@ class Answer:
     times: StageTimes
     labels: Collection[str]
     names_people: bool = False
+    kept: Answered | None = None

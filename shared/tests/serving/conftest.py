@@ -23,6 +23,7 @@ from pipit.serving.loading import LoaderOptions, ModelLoader
 
 # Where this file is lent to other tests, its modules are found too.
 sys.path.insert(0, str(Path(__file__).parent))
+sys.path.append(str(Path(__file__).parents[1] / "capture"))
 
 from candidate_site import Site
 from serving_process import PIPELINE, Process

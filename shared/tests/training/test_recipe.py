@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, ClassVar
@@ -8,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pipit.errors import InvalidInput, NotFound
+from pipit.files import sha256_bytes
 from pipit.plain_yaml import dump_plain_yaml
 from pipit.training.recipe import Count, DataSource, Recipe, find_recipe, load_recipe, recipe_folder, recipe_names
 from pydantic import ValidationError
@@ -66,6 +68,18 @@ def test_overrides(path: Path) -> None:
     assert (recipe.epochs, recipe.optimiser.learning_rate, recipe.export.calibration_samples) == (3, 0.1, 9)
     assert recipe.data[0].path == "/own"
     assert recipe.data[0].licence == "CC0"
+
+
+def test_a_recipe_without_additional_data_is_what_it_was_before_there_were_any(path: Path) -> None:
+    recipe = load_recipe(path, WordRecipe)
+    values = recipe.model_dump(mode="json")
+    del values["additional_data"]
+    assert recipe.digest == sha256_bytes(json.dumps(values, sort_keys=True, separators=(",", ":")).encode())
+    more = load_recipe(path, WordRecipe, {"additional_data": [{"path": "labels://november@0123456789ab"}]})
+    assert more.digest != recipe.digest
+    assert more.additional_data[0].train_only
+    with pytest.raises(InvalidInput, match=r"additional_data\.0\.path"):
+        load_recipe(path, WordRecipe, {"additional_data": [{"path": "november"}]})
 
 
 @pytest.mark.parametrize("key", ["name.first", "data.1.path", "data.x", "data.-1", "data.²"])

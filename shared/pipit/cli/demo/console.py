@@ -112,7 +112,7 @@ def _answers(url: str) -> bool:
     # Loopback never goes by a proxy.
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     try:
-        with opener.open(f"{url}/health/live", timeout=2.0) as answer:
+        with opener.open(f"{url}/healthz", timeout=2.0) as answer:
             return bool(answer.status == 200)
     except OSError:
         return False

@@ -58,7 +58,7 @@ def read(folder: Path, table: Path | None) -> Found:
                 continue
             name = below(folder, path)
             if not is_content(path):
-                found.problems.append(f"{name}: {path.suffix or 'no ending'} is no sound, picture, film or series")
+                found.problems.append(f"{name}: {path.suffix or 'no ending'} is no sound, picture or series")
             elif path.parent == root:
                 found.items.append(Labelled(name, path, group=groups.get(name, "")))
             else:

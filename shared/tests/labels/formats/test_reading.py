@@ -33,7 +33,7 @@ def test_a_folder_for_each_class(put: Put, tmp_path: Path) -> None:
         ("dog/one.wav", Kind.LABEL, "dog", "Hall"),
         ("lone.jpg", None, "", ""),
     ]
-    assert found.problems == ["dog/notes.docx: .docx is no sound, picture, film or series"]
+    assert found.problems == ["dog/notes.docx: .docx is no sound, picture or series"]
 
 
 def test_a_class_may_be_called_test(put: Put, tmp_path: Path) -> None:

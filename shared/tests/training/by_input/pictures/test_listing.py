@@ -9,9 +9,15 @@ import pytest
 from PIL import Image
 from pipit.data.duplicates import ALIKE, alike, groups_of, perceptual_hash
 from pipit.errors import InvalidInput
-from pipit.training.by_input.pictures.listing import Picture, pictures_below, read_pictures, read_pixels
-from pipit.training.by_input.pictures.sides import describe_sides, split_pictures
-from pipit.training.recipe import Split
+from pipit.training.by_input.pictures.listing import (
+    Picture,
+    pictures_below,
+    read_labelled,
+    read_pictures,
+    read_pixels,
+)
+from pipit.training.by_input.pictures.sides import describe_sides, same_group, split_pictures
+from pipit.training.recipe import LabelData, Split
 
 RULE = Split(rule="group", test_share=0.2, validation_share=0.25)
 Pictures = Callable[..., list[Picture]]
@@ -34,6 +40,35 @@ def test_an_unsplit_folder_leaves_every_side_open_and_names_what_is_no_picture(t
     assert [problem.partition(": ")[2] for problem in listing.problems] == [
         ".txt is no picture; use .bmp, .gif, .jfif, .jpe, .jpeg, .jpg, .png, .tif, .tiff, .webp"
     ]
+
+
+def test_pictures_that_people_labelled_train_and_say_what_belongs_together(tmp_path: Path) -> None:
+    for name in ("a%2Fb/1.jpg", "cat/2.jpg", "cat/3.jpg"):
+        put(tmp_path / "november" / name)
+    put(tmp_path / "november" / "recordings.csv", b"file,recording\na%2Fb/1.jpg,walk\ncat/2.jpg,walk\n")
+    source = LabelData(path="labels://november")
+    listing = read_labelled(tmp_path / "november", source)
+    assert [(p.name, p.label, p.side, p.group, p.source) for p in listing.items] == [
+        ("november/a%2Fb/1.jpg", "a/b", "train", "walk", "labels://november"),
+        ("november/cat/2.jpg", "cat", "train", "walk", "labels://november"),
+        ("november/cat/3.jpg", "cat", "train", "", "labels://november"),
+    ]
+    open_ = source.model_copy(update={"train_only": False})
+    assert {p.side for p in read_labelled(tmp_path / "november", open_).items} == {""}
+    assert same_group([p.group for p in listing.items]) == [(0, 1)]
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_pictures_of_one_group_stand_on_one_side(seed: int) -> None:
+    pictures = [
+        Picture(Path(str(i)), str(i), ("cat", "dog")[i // 4 % 2], "november", group=f"walk {i // 4}") for i in range(60)
+    ]
+    found = split_pictures(RULE, pictures, same_group([p.group for p in pictures]), seed)
+    sides: dict[str, set[str]] = {}
+    for picture, side in zip(pictures, found.sides, strict=True):
+        sides.setdefault(picture.group, set()).add(side)
+    assert all(len(side) == 1 for side in sides.values())
+    assert found.torn == ()
 
 
 @pytest.mark.parametrize(
