@@ -13,6 +13,7 @@ PATIENCE = 20_000
 AWAY = re.compile(r"net::ERR_(INTERNET_DISCONNECTED|CONNECTION_REFUSED|CONNECTION_RESET|EMPTY_RESPONSE)")
 SIGNED_OUT = re.compile(r"status of 401 ")
 """What a browser says of every page that asks who is signed in, before anybody is."""
+expect.set_options(timeout=PATIENCE)
 _SHOWN = re.compile(r"(?:clip|scene)-\d+")
 
 
@@ -50,7 +51,7 @@ class Person:
         expect(form.or_(inside)).to_be_visible()
         if not form.is_visible():
             return
-        self.page.get_by_label("Token").focus()
+        self.page.locator("input[name=token]").focus()
         self.page.keyboard.type(TOKENS[self._name])
         self.page.keyboard.press("Enter")
         expect(inside).to_be_visible()

@@ -68,7 +68,7 @@ def test_who_is_not_signed_in_sees_nothing_but_the_form(person: Begin) -> None:
     stranger.page.goto(f"{stranger._url}/tasks")
     expect(stranger.page.get_by_role("heading", name="Sign in to Pipit")).to_be_visible()
     assert describe(Axe().run(stranger.page, options=RULES).response["violations"]) == []
-    stranger.page.get_by_label("Token").fill("a token that nobody has")
+    stranger.page.locator("input[name=token]").fill("a token that nobody has")
     stranger.page.keyboard.press("Enter")
     expect(stranger.page.get_by_role("alert")).to_contain_text("does not know this token")
     stranger.check()
