@@ -160,7 +160,7 @@ k8s: .venv/dev/.ready .venv/k8s/.ready ## render the Kubernetes manifests into b
 	$(DEV)/pytest tests/k8s $(ARGS)
 
 ##@ Work on Pipit
-.PHONY: console-page console-page-check setup setup-detector setup-tests test test-stack test-arm64 lint format domains domains-check protos protos-check dashboards bench lock clean
+.PHONY: console-page console-page-check setup setup-detector setup-tests test test-stack test-arm64 lint format domains domains-check protos protos-check dashboards bench lock console-api clean
 setup: .venv/dev/.ready .venv/triton/.ready .venv/k8s/.ready ## make the environment for development and tests
 
 setup-detector: $(BESIDES:%=.venv/%/.ready) ## make the environment that trains detectors (ultralytics, AGPL-3.0)
@@ -245,6 +245,9 @@ ifeq ($(ARGS),)
 	$(LOCK) tests/dev $(PACKAGES) --all-extras tests/dev.in
 	set -e; for each in triton k8s supply; do $(LOCK) tests/$$each tests/$$each.in; done
 endif
+
+console-api: .venv/console/.ready ## write what the console's API takes and gives into services/console/openapi.json
+	.venv/console/bin/python -m pipit_console.openapi services/console/openapi.json
 
 clean: ## remove environments and runs
 	rm -rf .venv runs
