@@ -244,7 +244,7 @@ export interface Item {
   suggestion: Suggestion | null;
   taken_at: string | null;
   version: string;
-  why: "margin" | "models" | "random" | "wrong" | "people" | "suggested" | "all";
+  why: "margin" | "models" | "random" | "wrong" | "people" | "suggested" | "mine" | "all";
 }
 
 export interface ItemPart {
