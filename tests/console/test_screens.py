@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from harness import TOKENS, Registry, pictures
+from harness import DEVICE, TOKENS, Registry, pictures
 from people import Person, describe
 from pipit.registry import RegistryClient
 from playwright.sync_api import expect
@@ -15,12 +15,14 @@ Begin = Callable[..., Person]
 SOUNDS = "home_security.sounds"
 SCREENS = {
     "now": ("/", SOUNDS),
+    "moves": (f"/tasks/{SOUNDS}?tab=moves", "for the test"),
+    "device": (f"/devices/{DEVICE}", DEVICE),
     "tasks": ("/tasks", SOUNDS),
     "task": (f"/tasks/{SOUNDS}", "1.1.0"),
     "version": (f"/tasks/{SOUNDS}/versions/1.1.0", "hears what matters"),
     "card": (f"/tasks/{SOUNDS}/versions/1.1.0?tab=card", "A card"),
     "report": (f"/tasks/{SOUNDS}/versions/1.1.0?tab=report", "crying_baby"),
-    "compare": (f"/tasks/{SOUNDS}/compare?a=1.0.0&b=1.1.0", "accuracy"),
+    "compare": (f"/tasks/{SOUNDS}?tab=compare&a=1.0.0&b=1.1.0", "accuracy"),
     "rollouts": ("/rollouts", "ollout"),
     "devices": ("/devices", "evice"),
     "label": ("/label", SOUNDS),
@@ -99,5 +101,5 @@ def test_a_version_is_promoted_with_the_command_beside_it(person: Begin, registr
     expect(dialog).to_be_hidden()
     anna.check()
     with RegistryClient(registry.address, TOKENS["anna"]) as client:
-        move = client.history(SOUNDS)[0]
+        move = client.history(SOUNDS, "production")[-1]
     assert (move.to_version, move.actor, move.reason) == ("1.1.0", "anna", "better by four points")
