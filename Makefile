@@ -160,7 +160,7 @@ k8s: .venv/dev/.ready .venv/k8s/.ready ## render the Kubernetes manifests into b
 	$(DEV)/pytest tests/k8s $(ARGS)
 
 ##@ Work on Pipit
-.PHONY: console-page console-page-check setup setup-detector setup-tests test test-stack test-arm64 lint format domains domains-check protos protos-check dashboards bench lock clean
+.PHONY: console-page console-page-check setup setup-detector setup-tests test test-stack test-arm64 lint format domains domains-check protos protos-check dashboards bench lock console-api clean
 setup: .venv/dev/.ready .venv/triton/.ready .venv/k8s/.ready ## make the environment for development and tests
 
 setup-detector: $(BESIDES:%=.venv/%/.ready) ## make the environment that trains detectors (ultralytics, AGPL-3.0)
@@ -246,6 +246,9 @@ ifeq ($(ARGS),)
 	set -e; for each in triton k8s supply; do $(LOCK) tests/$$each tests/$$each.in; done
 endif
 
+console-api: .venv/console/.ready ## write what the console's API takes and gives into services/console/openapi.json
+	.venv/console/bin/python -m pipit_console.openapi services/console/openapi.json
+
 clean: ## remove environments and runs
 	rm -rf .venv runs
 
@@ -266,6 +269,8 @@ define environment
 endef
 # The networks that find faces and bodies, where trainers of the domains $(1) need them.
 landmarks = $(if $(shell grep -ls '^landmarks *= *true' $(1:%=services/%/domain.toml)),pipit.landmark_networks)
+# The same for its server, where that keeps pictures without their faces.
+blurs = $(if $(shell grep -ls '^blurs_faces *= *true' $(1:%=services/%/domain.toml)),pipit.landmark_networks)
 # detector-footprints: 1 gives detector, 2 footprints.
 half = $(word $(1),$(subst -, ,$(2)))
 late = pip --disable-pip-version-check install --quiet --no-deps --require-hashes --requirement services/$(2)/$(1).late.lock.txt
@@ -278,6 +283,6 @@ $(eval $(call environment,registry,services/registry/serve.lock.txt,shared servi
 $(eval $(call environment,console,services/console/serve.lock.txt,shared services/console))
 $(foreach domain,$(DOMAINS),\
 $(eval $(call environment,train-$(domain),services/$(domain)/train.lock.txt,shared services/$(domain),$(call landmarks,$(domain))))\
-$(eval $(call environment,serve-$(domain),services/$(domain)/serve.lock.txt,shared services/$(domain))))
+$(eval $(call environment,serve-$(domain),services/$(domain)/serve.lock.txt,shared services/$(domain),$(call blurs,$(domain)))))
 $(foreach beside,$(BESIDES),\
 $(eval $(call environment,$(beside),services/$(call half,2,$(beside))/$(call half,1,$(beside)).lock.txt,,$(call late,$(call half,1,$(beside)),$(call half,2,$(beside))))))

@@ -57,7 +57,12 @@ target "inference" {
   name     = "${domain.name}-inference"
   inherits = ["domain"]
   target   = "inference"
-  args     = { DOMAIN = domain.package, TITLE = domain.title, DESCRIPTION = domain.server }
+  args = {
+    DOMAIN      = domain.package
+    TITLE       = domain.title
+    DESCRIPTION = domain.server
+    FACES       = domain.faces
+  }
   tags     = ["${IMAGES}/${domain.name}-inference:${TAG}"]
 }
 

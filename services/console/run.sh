@@ -3,7 +3,7 @@
 #
 # CONSOLE_PYTHON, REGISTRY_PYTHON: interpreters of their environments. REGISTRY: host:port. Where nobody answers there, and
 # it is an address of this machine, a registry on a local folder (PIPIT_REGISTRY_STORE) is started, and ended with the
-# console. OPTIONS are those of `pipit console serve`.
+# console. OPTIONS are those of `pipit console`.
 set -eu
 console=$1
 starts=$2
@@ -38,7 +38,7 @@ if ! answers; then
   done
 fi
 code=0
-PIPIT_CONSOLE_REGISTRY=$registry "$console" -m pipit_console "$@" &
+"$console" -m pipit.cli.main console --registry "$registry" "$@" &
 process=$!
 trap 'kill "$process" 2>/dev/null || true' INT TERM
 # Once more where a signal ended the wait and not the console.

@@ -61,6 +61,11 @@ ULTRALYTICS = """
 from footprints.detector.child import interpreter
 print(interpreter())
 """
+BLUR = """
+import numpy
+from pipit.capture.blur import FaceBlur
+print(FaceBlur()(numpy.zeros((64, 64, 3), numpy.uint8))[1], "faces")
+"""
 LANDMARKS = """
 import pathlib, sys
 from pipit.landmark_networks import NETWORK_FILES, is_right
@@ -162,6 +167,11 @@ def test_the_networks_that_find_faces_are_there(build: Build, in_image: Run, tar
     found = [line.split() for line in in_image(build(target), "python", "-c", LANDMARKS).splitlines()]
     assert len(found) == len(NETWORK_FILES)
     assert {is_right for _, is_right in found} == {"True"}
+
+
+@pytest.mark.parametrize("target", [f"{domain.name}-inference" for domain in DOMAINS if domain.blurs_faces])
+def test_a_server_that_keeps_pictures_can_blur_faces(build: Build, in_image: Run, target: str) -> None:
+    assert in_image(build(target), "python", "-c", BLUR) == "0 faces"
 
 
 @pytest.mark.parametrize("target", built(*(target for target in LOCKS if "onnxruntime" in locked(LOCKS[target]))))

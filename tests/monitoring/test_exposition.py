@@ -19,7 +19,8 @@ AT_TIMES = {"pipit_shadow_answers_total", "pipit_shadow_disagreements_total"} | 
 AT_TIMES |= {"pipit_label_events_total", "pipit_examples_deleted_total"} | {
     f"pipit_examples_received_{unit}total" for unit in ("", "bytes_")
 }
-"""Nobody labels here; the registry's own tests do."""
+AT_TIMES |= {f"pipit_examples_{name}_total" for name in ("kept", "left_out", "sent")}
+"""Nobody labels here, and no device may keep anything; the registry's tests and those of capture do."""
 SERVICES = {"kitchen:9464": "inference", "garage:9464": "inference", "attic:9464": "inference", REGISTRY: "registry"}
 
 

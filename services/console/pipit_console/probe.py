@@ -12,7 +12,7 @@ import ssl
 import sys
 import urllib.request
 
-ADDRESS = "127.0.0.1:8080/health/live"
+ADDRESS = "127.0.0.1:8080/healthz"
 _SECONDS = 5.0
 
 

@@ -13,8 +13,10 @@ from pipit.inputs import Input
 from pipit.types import Box, Identity, Prediction, TimeSpan
 
 MOST_SCORES = 10
-_MOST_PARTS = 500
-"""Of one example: a recording of an hour has thousands of windows."""
+_KNOWN = "known"
+"""In place of a name."""
+_MOST_PARTS = 50
+"""Of one model: a recording of an hour has thousands of windows, and the registry takes 100 of two models."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -39,18 +41,24 @@ class Answered:
     epoch: int = 0
 
     def parts(self) -> tuple[Part, ...]:
-        """As an example has them. Names of people are left out: they never leave the device."""
-        return tuple(self._part(prediction) for prediction in self.predictions[:_MOST_PARTS])
+        """As an example has them."""
+        return parts_of(self.predictions, self.begins, names_people=self.names_people)
 
-    def _part(self, prediction: Prediction) -> Part:
-        region = prediction.region
+
+def parts_of(predictions: Sequence[Prediction], begins: float = 0.0, *, names_people: bool = False) -> tuple[Part, ...]:
+    """begins: as in `Answered`. names_people: names are left out, for they never leave the device."""
+
+    def part(prediction: Prediction) -> Part:
+        region, label = prediction.region, prediction.label
         box = (region.left, region.top, region.width, region.height) if isinstance(region, Box) else ()
-        span = (region.start - self.begins, region.end - self.begins) if isinstance(region, TimeSpan) else ()
-        if self.names_people:
-            scores = tuple(Score("known", score.score) for score in prediction.scores[:1])
-            return Part(box, span, scores, "known" if prediction.label else "", prediction.unknown)
+        span = (region.start - begins, region.end - begins) if isinstance(region, TimeSpan) else ()
         scores = tuple(Score(score.label, score.score) for score in prediction.scores[:MOST_SCORES])
-        return Part(box, span, scores, prediction.label, prediction.unknown)
+        if names_people:
+            label = _KNOWN if label else ""
+            scores = tuple(Score(_KNOWN, score.score) for score in prediction.scores[:1])
+        return Part(box, span, scores, label, prediction.unknown)
+
+    return tuple(part(prediction) for prediction in predictions[:_MOST_PARTS])
 
 
 class WaitingForFeedback:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import hashlib
 import threading
 from collections import deque
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
 
-from pipit.capture.answered import Answered, WaitingForFeedback
+from pipit.capture.answered import Answered, WaitingForFeedback, parts_of
 from pipit.capture.chooser import Chooser, best_scores
 from pipit.capture.content import Blur, Content, content_of, has_picture
 from pipit.capture.ring import Ring, device_key
@@ -30,6 +30,7 @@ FEEDBACK_BYTES = 8 << 20
 QUEUE_BYTES = 32 << 20
 QUEUE_LENGTH = 32
 """Of what waits to be written. What comes beyond is left out: no answer waits for a disk."""
+AskOther = Callable[[str, Input], tuple[str, Sequence[Prediction]] | None]
 _log = get_logger(__name__)
 
 
@@ -68,6 +69,8 @@ class Capture:
         self._networks = networks
         self._blur: Blur | None = None
         self._has_looked = False
+        self.ask_other: AskOther = lambda task, item: None
+        """What a model that runs beside says of an input that is kept: its version, and predictions."""
         self._kept = metrics.counter("pipit_examples_kept_total")
         self._left_out = metrics.counter("pipit_examples_left_out_total")
         self._sent = metrics.counter("pipit_examples_sent_total")
@@ -283,6 +286,7 @@ class Capture:
 
     def _example(self, job: _Job, content: Content) -> Example:
         answered = job.answered
+        other = self.ask_other(answered.identity.task, answered.item)
         return Example(
             id=example_id(answered.taken_at, content.data),
             task=answered.identity.task,
@@ -294,6 +298,8 @@ class Capture:
             taken_at=answered.taken_at,
             version=answered.identity.version,
             parts=answered.parts(),
+            other_version="" if other is None else other[0],
+            other_parts=() if other is None else parts_of(other[1], names_people=answered.names_people),
             corrected=job.corrected or "",
             was_corrected=job.corrected is not None,
             group=answered.group,

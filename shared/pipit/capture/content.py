@@ -53,7 +53,10 @@ def content_of(item: Input, blur: Blur | None = None) -> Content:
         case EncodedImage():
             return _picture(item, blur)
         case EncodedAudio():
-            return Content(_SOUNDS.get(media_of(item.data[:HEAD]).name, "application/octet-stream"), item.data)
+            name = media_of(item.data[:HEAD]).name
+            if name not in _SOUNDS:
+                raise InvalidInput("a recording of a format that is not known")
+            return Content(_SOUNDS[name], item.data)
         case PcmAudio():
             return Content("audio/wav", _wav(item))
         case InputSequence():

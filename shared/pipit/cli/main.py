@@ -36,6 +36,7 @@ class PipitGroup(LazyGroup):
         "history": LazyCommand("pipit.cli.history:history", "Who moved an environment, when and why.", _REGISTRY),
         "audit": LazyCommand("pipit.cli.audit:audit", "Who did what; check that the log is whole.", _REGISTRY),
         "devices": LazyCommand("pipit.cli.devices:app", "Which devices there are; their tokens.", _REGISTRY),
+        "examples": LazyCommand("pipit.cli.examples:app", "What devices keep to be labelled; consent.", _REGISTRY),
         "pin": LazyCommand("pipit.cli.pin:pin", "Keep one device at a version.", _REGISTRY),
         "unpin": LazyCommand("pipit.cli.pin:unpin", "Let it follow its environment again.", _REGISTRY),
         "keys": LazyCommand("pipit.cli.keys:app", "Keys that sign bundles, or seal galleries.", _REGISTRY),

@@ -15,6 +15,7 @@ _SERVER = """\
         DOMAIN: @package@
         TITLE: "@title@"
         DESCRIPTION: "@server@"
+        FACES: "@faces@"
     image: ${PIPIT_IMAGES:-pipit}/@name@-inference:${PIPIT_TAG:-dev}
     environment:
 @registry@      PIPIT_SERVING_TASKS: @tasks@
@@ -140,6 +141,7 @@ def _filler(template: str) -> Callable[[Domain], str]:
             gallery=_GALLERY if domain.gallery else "",
             gallery_secret="    secrets: [gallery_key]\n" if domain.gallery else "",
             gallery_entry="      - gallery_key\n" if domain.gallery else "",
+            faces="yes" if domain.blurs_faces else "",
             landmarks="yes" if domain.landmarks else "",
             beside=domain.beside,
             licences=domain.licences,

@@ -17,10 +17,10 @@ _METRICS = 9464 - FIRST_PORT
 _NAME = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")
 _KEYS: dict[str, dict[str, type]] = {
     "": {"title": str, "port": int, "server": dict, "trainer": dict},
-    "server": {"description": str, "memory_mib": int, "gallery": bool},
+    "server": {"description": str, "memory_mib": int, "gallery": bool, "blurs_faces": bool},
     "trainer": {"description": str, "memory_mib": int, "landmarks": bool, "beside": str, "licences": str},
 }
-_OPTIONAL = {"gallery": False, "landmarks": False, "beside": "", "licences": "Apache-2.0"}
+_OPTIONAL = {"gallery": False, "blurs_faces": False, "landmarks": False, "beside": "", "licences": "Apache-2.0"}
 _KINDS: dict[type, str] = {str: "text", int: "a whole number", bool: "true or false", dict: "a table"}
 
 
@@ -32,6 +32,8 @@ class Domain:
     tasks: that it serves; trained: those that it trains, the one first that a trainer trains unless told otherwise.
     server, trainer: one line each for the label of an image. server_mib, trainer_mib: memory that a container may take.
     gallery: whether the server names people, for which it is given the gallery's key.
+    blurs_faces: whether it keeps pictures in which faces have no business, for which it needs the networks that find
+    faces.
     landmarks: whether trainers need the networks that find faces and bodies.
     beside: the task that trains in a second environment, "" for none: <beside>.lock.txt is installed there, then
     <beside>.late.lock.txt without what that requires.
@@ -48,6 +50,7 @@ class Domain:
     trainer: str
     trainer_mib: int
     gallery: bool = False
+    blurs_faces: bool = False
     landmarks: bool = False
     beside: str = ""
     licences: str = "Apache-2.0"
@@ -114,6 +117,7 @@ def read_domain(folder: Path) -> Domain:
         trainer=trainer["description"],
         trainer_mib=trainer["memory_mib"],
         gallery=server["gallery"],
+        blurs_faces=server["blurs_faces"],
         landmarks=trainer["landmarks"],
         beside=trainer["beside"],
         licences=trainer["licences"],

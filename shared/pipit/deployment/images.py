@@ -22,6 +22,7 @@ _DOMAIN = """\
       title     = "@title@"
       server    = "@server@"
       trainer   = "@trainer@"
+      faces     = "@faces@"
       landmarks = "@landmarks@"
       beside    = "@beside@"
       licences  = "@licences@"
@@ -38,6 +39,7 @@ def images(domains: Sequence[Domain]) -> dict[str, str]:
             title=each.title,
             server=each.server,
             trainer=each.trainer,
+            faces="yes" if each.blurs_faces else "",
             landmarks="yes" if each.landmarks else "",
             beside=each.beside,
             licences=each.licences,

@@ -2,46 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
-
-import grpc
+from collections.abc import Iterator
 
 from pipit._pb.pipit.examples.v1 import examples_pb2 as pb
 from pipit._pb.pipit.examples.v1 import examples_pb2_grpc
 from pipit.examples.types import Consent, Departure, Example, ExamplePage
-from pipit.rpc.client import call_errors, open_channel
+from pipit.rpc.client import call_errors
 from pipit.rpc.mirror import from_proto, to_proto
+from pipit.rpc.service_client import ServiceClient
 
 _PIECE_BYTES = 256 * 1024
 
 
-class ExampleClient:
-    """One channel; threads may share it. Close it, or use it as a context manager.
+class ExampleClient(ServiceClient):
+    """See `ServiceClient`."""
 
-    Whatever a call raises is of `pipit.errors`: Unavailable where the registry can't be reached.
-    """
-
-    def __init__(
-        self,
-        address: str,
-        token: str | None = None,
-        timeout: float = 30.0,
-        ca: Path | None = None,
-        certificate: Path | None = None,
-        key: Path | None = None,
-        channel: grpc.Channel | None = None,
-    ) -> None:
-        """As `RegistryClient`.
-
-        channel: another client's to the same registry, whose connection then serves both; it isn't closed here.
-        """
-        self._name = f"the registry at {address}"
-        self._timeout = timeout
-        self._own = open_channel(address, token, ca, certificate, key) if channel is None else None
-        self._stub = examples_pb2_grpc.ExampleServiceStub(self._own or channel)
+    stub = examples_pb2_grpc.ExampleServiceStub
 
     def list_consents(self, device_id: str = "") -> tuple[Consent, ...]:
         """device_id: empty for those of every device."""
@@ -108,20 +84,3 @@ class ExampleClient:
         """What left which device on which day."""
         response = self._call(self._stub.Departures, pb.DeparturesRequest(device_id=device_id, task=task))
         return tuple(from_proto(departure, Departure) for departure in response.departures)
-
-    def close(self) -> None:
-        """Ends every call that is still running."""
-        if self._own is not None:
-            self._own.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
-    def _call(self, method: Callable[..., Any], request: Any) -> Any:
-        with call_errors(self._name):
-            return method(request, timeout=self._timeout)

@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
-
-import grpc
 
 from pipit._pb.pipit.fleet.v1 import fleet_pb2 as pb
 from pipit._pb.pipit.fleet.v1 import fleet_pb2_grpc
 from pipit.fleet.types import Device, DeviceReport, PinnedTask, Rollout, RolloutView
 from pipit.registry.types import Environment, GateResult
-from pipit.rpc.client import call_errors, open_channel
+from pipit.rpc.client import call_errors
 from pipit.rpc.mirror import from_proto, to_proto
+from pipit.rpc.service_client import ServiceClient
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,31 +24,10 @@ class Started:
     gates: tuple[GateResult, ...]
 
 
-class FleetClient:
-    """One channel; threads may share it. Close it, or use it as a context manager.
+class FleetClient(ServiceClient):
+    """See `ServiceClient`."""
 
-    Whatever a call raises is of `pipit.errors`: Unavailable where the registry can't be reached.
-    """
-
-    def __init__(
-        self,
-        address: str,
-        token: str | None = None,
-        timeout: float = 30.0,
-        ca: Path | None = None,
-        certificate: Path | None = None,
-        key: Path | None = None,
-        channel: grpc.Channel | None = None,
-    ) -> None:
-        """As `RegistryClient`.
-
-        channel: another client's to the same registry, whose connection then serves both; it isn't closed here.
-        """
-        self.address = address
-        self._name = f"the registry at {address}"
-        self._timeout = timeout
-        self._own = open_channel(address, token, ca, certificate, key) if channel is None else None
-        self._stub = fleet_pb2_grpc.FleetServiceStub(self._own or channel)
+    stub = fleet_pb2_grpc.FleetServiceStub
 
     def report(self, report: DeviceReport, timeout: float | None = None) -> float:
         """Gives the seconds until the next report is due. Raises PermissionDenied for another device's name."""
@@ -148,20 +123,3 @@ class FleetClient:
         """Every device goes back to the version before. Raises NotFound if none is open."""
         request = pb.AbortRolloutRequest(task=task, environment=environment, reason=reason)
         return from_proto(self._call(self._stub.AbortRollout, request).rollout, Rollout)
-
-    def close(self) -> None:
-        """Ends every call that is still running."""
-        if self._own is not None:
-            self._own.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
-    def _call(self, method: Callable[..., Any], request: Any) -> Any:
-        with call_errors(self._name):
-            return method(request, timeout=self._timeout)

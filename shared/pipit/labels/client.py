@@ -2,50 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
-
-import grpc
 
 from pipit._pb.pipit.labels.v1 import labels_pb2 as pb
 from pipit._pb.pipit.labels.v1 import labels_pb2_grpc
 from pipit.errors import Unavailable
 from pipit.labels.types import Event, EventPage, LabelSet, SetItem
-from pipit.rpc.client import call_errors, open_channel
+from pipit.rpc.client import call_errors
 from pipit.rpc.mirror import from_proto, to_proto
 from pipit.rpc.pieces import pieces
+from pipit.rpc.service_client import ServiceClient
 
 _MOST_EVENTS = 1000
 """In one batch."""
 
 
-class LabelClient:
-    """One channel; threads may share it. Close it, or use it as a context manager.
+class LabelClient(ServiceClient):
+    """See `ServiceClient`."""
 
-    Whatever a call raises is of `pipit.errors`: Unavailable where the registry can't be reached.
-    """
-
-    def __init__(
-        self,
-        address: str,
-        token: str | None = None,
-        timeout: float = 30.0,
-        ca: Path | None = None,
-        certificate: Path | None = None,
-        key: Path | None = None,
-        channel: grpc.Channel | None = None,
-    ) -> None:
-        """As `RegistryClient`.
-
-        channel: another client's to the same registry, whose connection then serves both; it isn't closed here.
-        """
-        self._name = f"the registry at {address}"
-        self._timeout = timeout
-        self._own = open_channel(address, token, ca, certificate, key) if channel is None else None
-        self._stub = labels_pb2_grpc.LabelServiceStub(self._own or channel)
+    stub = labels_pb2_grpc.LabelServiceStub
 
     def append(self, task: str, batch_id: str, events: Sequence[Event]) -> bool:
         """Adds events; gives whether the registry had the batch already. Raises InvalidInput.
@@ -93,20 +69,3 @@ class LabelClient:
         """Without their items, newest first."""
         response = self._call(self._stub.ListSets, pb.ListSetsRequest(task=task))
         return tuple(from_proto(one, LabelSet) for one in response.sets)
-
-    def close(self) -> None:
-        """Ends every call that is still running."""
-        if self._own is not None:
-            self._own.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
-    def _call(self, method: Callable[..., Any], request: Any) -> Any:
-        with call_errors(self._name):
-            return method(request, timeout=self._timeout)

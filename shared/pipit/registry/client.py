@@ -7,8 +7,6 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
 
 from pipit._pb.pipit.registry.v1 import registry_pb2 as pb
 from pipit._pb.pipit.registry.v1 import registry_pb2_grpc
@@ -31,7 +29,8 @@ from pipit.registry.types import (
     VersionContent,
 )
 from pipit.rpc.callers import ANYBODY, Caller, Role
-from pipit.rpc.client import ServerStream, call_errors, open_channel
+from pipit.rpc.client import ServerStream, call_errors
+from pipit.rpc.service_client import ServiceClient
 from pipit.rpc.timestamps import timestamp
 
 CHUNK_BYTES = 512 * 1024
@@ -43,11 +42,10 @@ AssignmentStream = ServerStream[Assignment]
 NewsStream = ServerStream[Assignment | KeyList]
 
 
-class RegistryClient:
-    """One channel; threads may share it. Close it, or use it as a context manager.
+class RegistryClient(ServiceClient):
+    """See `ServiceClient`."""
 
-    Whatever a call raises is of `pipit.errors`: Unavailable where the registry can't be reached.
-    """
+    stub = registry_pb2_grpc.RegistryServiceStub
 
     def __init__(
         self,
@@ -67,25 +65,8 @@ class RegistryClient:
         ping_seconds: how often an open stream asks for a sign of life; without one for 20 seconds more it breaks.
         stall_seconds: how long a download waits for more, whatever else the registry answers.
         """
-        self.address = address
-        self._name = f"the registry at {address}"
-        self._timeout = timeout
+        super().__init__(address, token, timeout, ca, certificate, key, ping_seconds=ping_seconds)
         self._stall_seconds = stall_seconds
-        self.channel = open_channel(address, token, ca, certificate, key, ping_seconds=ping_seconds)
-        """Other clients of the same registry may share it, for as long as this one is open."""
-        self._stub = registry_pb2_grpc.RegistryServiceStub(self.channel)
-
-    def close(self) -> None:
-        """Ends every call that is still running."""
-        self.channel.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     def publish(
         self, path: Path, progress: Progress | None = None, attempts: int = 4, signature: bytes | None = None
@@ -253,10 +234,6 @@ class RegistryClient:
         roles = frozenset(role for role in Role if role in set(response.roles))
         tasks = None if response.all_tasks else frozenset(response.tasks)
         return Caller(response.name, roles, tasks, response.device)
-
-    def _call(self, method: Callable[..., Any], request: Any) -> Any:
-        with call_errors(self._name):
-            return method(request, timeout=self._timeout)
 
 
 def _published(response: pb.PublishResponse) -> PublishedVersion:

@@ -80,6 +80,10 @@ class FleetSide:
             recent.forget_people()
             self._shadows[task].forget_people()
 
+    def say_beside(self, task: str, item: Input) -> tuple[str, Sequence[Prediction]] | None:
+        """What the task's candidate says, and its version; see `Shadow.say`."""
+        return self._shadows[task].say(item)
+
     def settle(self) -> None:
         """Begins to stop; once more before the source does, whose connection is used."""
         self._reporter.settle()

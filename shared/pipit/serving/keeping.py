@@ -6,7 +6,7 @@ import shutil
 from collections.abc import Mapping, Sequence
 
 from pipit.capture.answered import Answered
-from pipit.capture.capture import Capture
+from pipit.capture.capture import AskOther, Capture
 from pipit.capture.tail import StreamTail
 from pipit.errors import Unavailable
 from pipit.examples.client import ExampleClient
@@ -76,10 +76,17 @@ def shows_people(model: LoadedModel) -> bool:
     return model.names_people or FACE_DETECTOR.sha256 in digests
 
 
-def keeping_of(settings: ServingSettings, source: RegistrySource, metrics: Metrics, memory: Budget) -> Keeping | None:
+def keeping_of(
+    settings: ServingSettings,
+    source: RegistrySource,
+    metrics: Metrics,
+    memory: Budget,
+    ask_other: AskOther | None = None,
+) -> Keeping | None:
     """None where the settings say that nothing is ever kept; what was kept before is then deleted.
 
-    Calls go over the source's connection. Raises Unavailable for a folder that can't be used.
+    ask_other: as of `Capture`; None: no model runs beside. Calls go over the source's connection.
+    Raises Unavailable for a folder that can't be used.
     """
     folder = settings.cache_dir.expanduser() / "capture"
     try:
@@ -95,4 +102,6 @@ def keeping_of(settings: ServingSettings, source: RegistrySource, metrics: Metri
         raise Unavailable(
             f"the folder of kept inputs can't be used: {error.strerror}; name another cache_dir, or repair it"
         ) from error
+    if ask_other is not None:
+        capture.ask_other = ask_other
     return Keeping(capture)

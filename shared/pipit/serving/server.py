@@ -103,7 +103,7 @@ class InferenceServer:
         self.streams = stream_budget(settings.streams, self._tokens)
         self.metrics.gauge("pipit_streams_open").set_function(lambda: self.streams.open_streams)
         self._fleet = _fleet_side(settings, self._source, self.plane, self.metrics, self.memory, process)
-        self._keeping = _keeping(settings, self._source, self.plane, self.metrics, self.memory)
+        self._keeping = _keeping(settings, self._source, self.plane, self.metrics, self.memory, self._fleet)
         self._listener = Listener(settings, self._build(), SERVICES, self.metrics.registry)
         self._listener.report(self.metrics, self._tokens)
 
@@ -249,14 +249,19 @@ def _fleet_side(
 
 
 def _keeping(
-    settings: ServingSettings, source: Source, plane: DataPlane, metrics: Metrics, memory: Budget
+    settings: ServingSettings,
+    source: Source,
+    plane: DataPlane,
+    metrics: Metrics,
+    memory: Budget,
+    fleet: FleetSide | None,
 ) -> Keeping | None:
     """None without a registry, which alone knows of a consent."""
-    if not isinstance(source, RegistrySource):
+    if not isinstance(source, RegistrySource) or fleet is None:
         return None
     from pipit.serving.keeping import keeping_of  # noqa: PLC0415 (as above)
 
-    plane.keeping = keeping_of(settings, source, metrics, memory)
+    plane.keeping = keeping_of(settings, source, metrics, memory, fleet.say_beside)
     return plane.keeping
 
 

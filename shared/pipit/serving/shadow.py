@@ -9,15 +9,17 @@ from __future__ import annotations
 import os
 import threading
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 
+from pipit.inputs import Input
 from pipit.inputs.memory import Budget
 from pipit.logging import get_logger
 from pipit.metrics import Metrics
 from pipit.serving.counts import Counts, counts_of
 from pipit.serving.model import LoadedModel
-from pipit.serving.replay import Sample, answer_beside
+from pipit.serving.replay import Sample, answer_beside, ask_beside
+from pipit.types import Prediction
 
 DEPTH = 4
 """Inputs that wait at most: each holds its bytes, and what is late says nothing new."""
@@ -82,6 +84,21 @@ class Shadow:
             if self._model is not None and len(self._queue) < DEPTH and not sample.is_outdated:
                 self._queue.append(sample)
                 self._changed.notify()
+
+    def say(self, item: Input) -> tuple[str, Sequence[Prediction]] | None:
+        """What the candidate says of an input, and its version; not counted. None: there is none, or it can't answer.
+
+        For whoever has time: it takes as long as an answer does.
+        """
+        model = self._model
+        if model is None or not model.acquire():
+            return None
+        try:
+            with self._memory.request(waits=False):
+                answer = ask_beside(model, Sample(item, (), model.manifest, 0))
+        finally:
+            model.release()
+        return None if answer.error is not None else (model.identity.version, answer.predictions)
 
     def _work(self, model: LoadedModel, counts: Counts) -> None:
         with suppress(OSError, AttributeError):

@@ -69,6 +69,15 @@ def test_what_is_uncertain_is_kept_sent_and_gone_from_the_disk(device: MakeDevic
     assert one.capture._rings[TASK].oldest() is None
 
 
+def test_what_runs_beside_says_its_opinion(device: MakeDevice, registry: FakeRegistry) -> None:
+    one = begun(device(**EVERYTHING))
+    one.capture.ask_other = lambda task, item: ("2.0.0", said(0.7, f"of {task}"))
+    one.capture.offer(IDENTITY, landmarks(1), said(0.5))
+    until(lambda: len(registry.order) == 1)
+    example, _ = registry.taken[registry.order[0]]
+    assert (example.other_version, example.other_parts[0].label) == ("2.0.0", f"of {TASK}")
+
+
 def test_without_a_consent_nothing_is_kept(device: MakeDevice, registry: FakeRegistry) -> None:
     one = device(given=False)
     registry.give(Consent("another device", TASK, "", random_rate=1.0))

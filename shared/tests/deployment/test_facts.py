@@ -49,6 +49,14 @@ def test_a_server_may_name_people(add: Add) -> None:
     assert read_domain(folder).gallery
 
 
+def test_a_server_may_blur_faces(add: Add) -> None:
+    folder = add()
+    assert not read_domain(folder).blurs_faces
+    facts = folder / "domain.toml"
+    facts.write_text(facts.read_text().replace("memory_mib = 384", "memory_mib = 384\nblurs_faces = true"))
+    assert read_domain(folder).blurs_faces
+
+
 @pytest.mark.parametrize(
     ("before", "after", "complaint"),
     [

@@ -183,10 +183,11 @@ def test_the_slice_drawn_by_chance_shows_nothing_to_whom_it_is_new(pool: Any, ma
     assert item.blind
     assert (item.example.parts, item.example.version, item.example.corrected) == ((), "", "")
     assert (item.resolution.said, item.resolution.suggestion, item.resolution.label) == ((), None, "")
-    assert pool.index.group("evening", "bob") == (Moment(honest.id, None, honest.taken_at, None, "", State.NONE),)
+    assert pool.index.group("evening", "bob") == (Moment(honest.id, None, honest.taken_at, None, "", State.NONE, ""),)
     assert pool.index.queue("bob", Mode.ALL, label="dog").items == ()
     assert pool.index.queue("ann", Mode.ALL, label="dog").items[0].example == honest
-    assert pool.index.group("evening", "ann")[0].score == 0.9
+    seen = pool.index.group("evening", "ann")[0]
+    assert (seen.score, seen.suggested) == (0.9, "cat")
     pool.say(honest, "eva", "cat")
     ruling = pool.index.queue("bob", Mode.DISAGREEMENTS).items[0]
     assert [one.label for one in ruling.resolution.said] == ["dog", "cat"]
@@ -203,6 +204,7 @@ def test_the_timeline_of_a_recording(pool: Any, make: Make) -> None:
     moments = pool.index.group("evening", "ann")
     assert [moment.position for moment in moments] == [6.0, 7.0, 8.0, 9.0]
     assert (moments[-1].id, moments[-1].label, moments[-1].state) == (frames[0].id, "dog", State.LABEL)
+    assert [moment.suggested for moment in moments] == [frame.parts[0].label for frame in reversed(frames)]
     assert pool.index.group("", "ann") == ()
 
 

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from pipit._pb.pipit.inference.v1 import inference_pb2 as pb
 from pipit.fleet import State, Window, WindowKind
+from pipit.inputs import EncodedImage, Landmarks
 from pipit.registry.types import Assignment, Target
 from pipit.serving import ServingSettings
 from pipit.serving.attempts import Part
@@ -153,11 +154,17 @@ def test_a_shadow_runs_beside_until_it_is_to_answer(canary: Callable[..., Canary
         return shadow is not None and shadow.disagreed == shadow.answered >= 3
 
     until(all_differ)
+    item = Landmarks(np.array([0.1, 0.2, 0.3, 0.4], np.float32))
+    said = device.side.say_beside(TASK, item)
+    assert said is not None
+    assert (said[0], said[1][0].label) == ("2.0.0", "low")
+    assert device.side.say_beside(TASK, EncodedImage(b"none that it takes")) is None
     assert device.serves("1.0.0")
     assert (WindowKind.LIVE, "2.0.0") not in device.windows()
     device.told(device.new, stage=1, standby=device.old)
     until(lambda: device.serves("2.0.0"))
     assert not device.side._shadows[TASK].is_on
+    assert device.side.say_beside(TASK, item) is None
 
 
 def test_a_shadow_that_was_dropped_for_want_of_memory_goes_on_counting(

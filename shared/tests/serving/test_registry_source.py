@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import io
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from pipit._pb.pipit.inference.v1 import inference_pb2 as pb
 from pipit.bundle.keys import SigningKey, raw_key
 from pipit.errors import Unavailable
+from pipit.examples import Consent, Reason
+from pipit.examples.client import ExampleClient
 from pipit.fleet import FleetClient, State, TaskReport
 from pipit.locks import try_exclusive_lock
 from pipit.registry import Assignment, RegistryClient
@@ -337,3 +341,32 @@ def test_a_refused_version_is_not_what_the_next_start_remembers(
     registry.stop()
     second = follow()
     until(lambda: answers_with(second) == "1.0.0")
+
+
+def test_a_device_keeps_what_the_registry_lets_it_and_no_longer(
+    follow: Callable[..., Any],
+    registry: Registry,
+    make_bundle: MakeBundle,
+    until: Until,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("pipit.capture.sender.ASK_SECONDS", 0.05)
+    registry.publish(make_bundle())
+    registry.promote("1.0.0")
+    running = follow(wait=True)
+    plane = running.server.plane
+    with ExampleClient(registry.address) as client:
+        client.give_consent(Consent("attic", TASK, "We agree.", random_rate=1.0))
+        until(lambda: TASK in plane.keeping.tasks)
+        running.calls.Classify(REQUEST, timeout=30)
+        until(lambda: len(client.list_examples(TASK).examples) == 1)
+        (example,) = client.list_examples(TASK).examples
+        assert (example.device_id, example.reason, example.version) == ("attic", Reason.RANDOM, "1.0.0")
+        with np.load(io.BytesIO(client.read_content(TASK, example.id))) as arrays:
+            assert arrays["landmarks"] == pytest.approx([0.1, 0.2, 0.3, 0.4])
+        assert [one.examples for one in client.departures("attic")] == [1]
+        client.withdraw_consent("attic", TASK)
+        until(lambda: TASK not in plane.keeping.tasks)
+        running.calls.Classify(REQUEST, timeout=30)
+        assert list((tmp_path / "cache/capture" / TASK).glob("*")) == []

@@ -141,7 +141,8 @@ def test_the_endpoint_exposes_just_what_the_file_lists(serve: Serve) -> None:
     people = {"pipit_gallery_people", "pipit_gallery_revision"}
     # It follows no registry, and so has no part in rollouts.
     rollouts = {"pipit_replayed_total", "pipit_shadow_answers_total", "pipit_shadow_disagreements_total"}
-    absent = {"pipit_feedback_total", "pipit_reports_total"} | rollouts | expectations | people
+    kept = {f"pipit_examples_{name}" for name in ("kept_total", "left_out_total", "sent_total", "waiting_bytes")}
+    absent = {"pipit_feedback_total", "pipit_reports_total"} | rollouts | expectations | people | kept
     assert set(listed) - with_samples == absent
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, SecretStr
 
 
 class Answer(BaseModel):
@@ -40,7 +40,7 @@ class ErrorBody(Answer):
 class SignIn(Asked):
     """token: of the registry's file of tokens. name: where the registry asks for no tokens."""
 
-    token: str = ""
+    token: SecretStr = SecretStr("")
     name: str = ""
 
 

@@ -6,12 +6,12 @@ from datetime import datetime
 from typing import Annotated, Literal
 
 from pipit.labels import LabelledBox, LabelledSpan
-from pydantic import AwareDatetime, ConfigDict, Field
+from pydantic import AwareDatetime, Field
 
 from pipit_console.models.base import Answer, Asked
 
 ItemState = Literal["none", "label", "skip", "disagreement", "ruled"]
-Why = Literal["margin", "models", "random", "wrong", "people", "suggested", "all"]
+Why = Literal["margin", "models", "random", "wrong", "people", "suggested", "mine", "all"]
 Mode = Literal["work", "disagreements", "suggested", "all", "mine"]
 Format = Literal["folder", "csv", "jsonl", "labelstudio", "coco", "yolo", "edl"]
 Identity = Annotated[str, Field(pattern=r"^[A-Za-z0-9\-]{16,64}$")]
@@ -205,8 +205,6 @@ class LabelsAnswer(Answer):
 class TimelineGroup(Answer):
     """A recording whose frames stand in order. from, to: seconds of its first and last one; null: not known."""
 
-    model_config = ConfigDict(frozen=True, validate_by_name=True)
-
     group: str
     items: int
     labelled: int
@@ -217,7 +215,7 @@ class TimelineGroup(Answer):
 
 
 class TimelineItem(Answer):
-    """score: of the answer's best label, 0..1; null: nothing answered."""
+    """score: of the answer's best label, 0..1; null: nothing answered. suggested: what a model says; "": nothing."""
 
     id: str
     position: float | None
@@ -225,6 +223,7 @@ class TimelineItem(Answer):
     score: float | None
     label: str
     state: ItemState
+    suggested: str
 
 
 class Timeline(Answer):

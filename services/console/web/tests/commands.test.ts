@@ -41,6 +41,17 @@ const made: Record<string, string> = {
   history: commands.history("home.sounds"),
   devices: commands.devices(),
   device: commands.device("pi-7"),
+  consent: commands.consent("pi-7", "home.sounds", {
+    text: " Anna & Ben agree ",
+    low: 0.4,
+    high: 0.6,
+    rate: 0.1,
+    random_rate: 0.01,
+    quota_bytes: 100_000_000,
+    keep_days: 90,
+  }),
+  withdraw: commands.withdraw("pi-7", "home.sounds"),
+  delete_examples: commands.deleteExamples("home.sounds", "pi-7", "20261129"),
   classify: commands.classify("home.sounds", "front door.wav"),
 };
 

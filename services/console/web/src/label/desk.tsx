@@ -47,7 +47,9 @@ export interface Desk {
 
 /** Which screens suit what the task takes. */
 export function screensOf(kind: string | undefined): Screen[] {
-  if (kind === "audio") return ["focus", "grid", "sound", "timeline"];
+  if (kind === "audio") return ["focus", "sound", "grid", "timeline"];
+  // A task that has no version yet does not say what it takes.
+  if (!kind) return ["focus", "sound", "grid", "boxes", "timeline"];
   return kind === "image" ? ["focus", "grid", "boxes", "timeline"] : ["focus", "grid", "timeline"];
 }
 

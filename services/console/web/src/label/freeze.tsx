@@ -5,12 +5,12 @@ import { Dialog } from "../ui/dialog";
 import { Field } from "../ui/parts";
 import { freezeCommand } from "./commands";
 import { server } from "./server";
-import type { FrozenSet } from "./types";
+import type { Frozen } from "./types";
 
 /** Makes a data set of what people agree on, and says how to train with it. */
 export function FreezeDialog({ task, open, onClose }: { task: string; open: boolean; onClose: () => void }) {
   const name = useSignal(`${new Date().toISOString().slice(0, 10)}`);
-  const frozen = useSignal<FrozenSet | null>(null);
+  const frozen = useSignal<Frozen | null>(null);
   const freeze = async () => {
     frozen.value = await server.freeze(task, name.value.trim());
   };

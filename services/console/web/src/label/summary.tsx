@@ -74,7 +74,7 @@ export function TaskSummary({ task, name }: { task: string; name: string }) {
 function Advice({ advice }: { advice: readonly string[] }) {
   if (advice.length === 0) return null;
   return (
-    <ul class="note stack">
+    <ul class="label-note stack">
       {advice.map((text) => (
         <li key={text}>{text}</li>
       ))}
@@ -113,7 +113,7 @@ function ProgressPanel({ task, summary }: { task: string; summary: Summary }) {
   return (
     <Panel title="Progress">
       <Bar share={progress.examples ? progress.labelled / progress.examples : 0} />
-      <div class="row figures">
+      <div class="row tally">
         <Figure name="Labelled">
           {number(progress.labelled)} of {number(progress.examples)}
         </Figure>

@@ -1,0 +1,102 @@
+from __future__ import annotations
+
+import os
+import signal
+import ssl
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from model_registry.server import RegistryServer
+from pipit.errors import InvalidInput, Unavailable
+from pipit.settings import load_settings
+from pipit_console.app import build_api
+from pipit_console.openapi import content_of
+from pipit_console.server import ConsoleServer
+from pipit_console.settings import ConsoleSettings
+
+_OPENAPI = Path(__file__).parents[1] / "openapi.json"
+
+
+def test_the_api_is_what_its_document_says() -> None:
+    assert _OPENAPI.read_bytes() == content_of(build_api()), "run: make console-api"
+
+
+def test_a_port_that_is_taken_is_said(start_console: Callable[..., ConsoleServer]) -> None:
+    taken = start_console("127.0.0.1:1")
+    with pytest.raises(Unavailable, match=f"127.0.0.1:{taken.port}.*set host and port"):
+        start_console("127.0.0.1:1", port=taken.port)
+
+
+def test_settings_that_would_open_it_to_strangers_are_refused() -> None:
+    with pytest.raises(InvalidInput, match="PIPIT_CONSOLE_TLS_CERTIFICATE"):
+        load_settings(ConsoleSettings, host="0.0.0.0")
+    with pytest.raises(InvalidInput, match="PIPIT_REGISTRY_TOKENS"):
+        load_settings(ConsoleSettings, tokens=Path("tokens.yaml"))
+    assert load_settings(ConsoleSettings, servers="a:1, b:2").servers == ("a:1", "b:2")
+
+
+def test_it_is_ready_while_the_registry_answers(
+    registry: RegistryServer, start_console: Callable[..., ConsoleServer], browse: Callable[..., Any]
+) -> None:
+    browser = browse(start_console(registry))
+    assert (browser.get("/healthz").status_code, browser.get("/readyz").status_code) == (200, 200)
+    registry.stop(0)
+    answer = browser.get("/readyz")
+    assert (answer.status_code, browser.get("/healthz").status_code) == (503, 200)
+    assert "registry" in answer.text
+
+
+def test_a_process_answers_until_it_is_told_to_end(tmp_path: Path) -> None:
+    environment = {
+        **os.environ,
+        "PIPIT_CONSOLE_PORT": "0",
+        "PIPIT_CONSOLE_METRICS_PORT": "0",
+        "PIPIT_CONSOLE_CACHE_DIR": str(tmp_path),
+        "PIPIT_CONSOLE_LOG_FORMAT": "json",
+    }
+    with subprocess.Popen(
+        [sys.executable, "-m", "pipit_console"], env=environment, stderr=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stderr is not None
+        line = next(line for line in process.stderr if '"started"' in line)
+        port = int(line.split('"port": ')[1].split(",")[0])
+        assert httpx.get(f"http://127.0.0.1:{port}/healthz").text == "ok\n"
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(60) == 0
+
+
+def test_a_start_that_fails_is_one_line() -> None:
+    environment = {**os.environ, "PIPIT_CONSOLE_HOST": "0.0.0.0"}
+    done = subprocess.run(
+        [sys.executable, "-m", "pipit_console"], env=environment, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 1
+    assert "PIPIT_CONSOLE_INSECURE" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_by_tls_new_certificates_are_shown_without_a_restart(
+    tmp_path: Path,
+    make_certificate: Callable[..., tuple[Path, Path]],
+    start_console: Callable[..., ConsoleServer],
+    eventually: Callable[[Callable[[], bool]], None],
+) -> None:
+    certificate, key = make_certificate(tmp_path, "first")
+    console = start_console("127.0.0.1:1", tls_certificate=certificate, tls_key=key)
+
+    def shown() -> str:
+        return ssl.get_server_certificate(("127.0.0.1", console.port), timeout=30)
+
+    assert shown() == certificate.read_text()
+    context = ssl.create_default_context(cafile=str(certificate))
+    with httpx.Client(base_url=f"https://127.0.0.1:{console.port}", verify=context) as client:
+        assert client.get("/healthz").headers["strict-transport-security"]
+    other, other_key = make_certificate(tmp_path, "second")
+    other_key.replace(key)
+    other.replace(certificate)
+    eventually(lambda: shown() == certificate.read_text())
