@@ -23,6 +23,7 @@ from pipit.inputs.audio import LogMelParameters
 from pipit.labels import Event, EventPage
 from pipit.labels.index import LabelIndex
 from pipit.labels.resolution import Resolution
+from pipit.labels.sync import pull, pull_events, pull_examples
 from pipit.logging import get_logger
 from pipit.registry.types import Listing
 
@@ -38,6 +39,8 @@ _LOOKED_AT_SECONDS = 60.0
 _QUIET_SECONDS = 30.0
 """How often the registry is asked for a task that nobody has looked at for a minute."""
 _MODEL_SECONDS = 30.0
+_LIKENESS_SECONDS = 0.5
+"""How long likenesses of examples are looked for, before the registry is asked again."""
 _log = get_logger("console.pools")
 
 
@@ -139,8 +142,9 @@ class Pool:
     def _run(self) -> None:
         while not self._stopped:
             self._wake.clear()
+            more = False
             try:
-                self._pull()
+                more = self._pull()
             except PipitError as error:
                 if str(error) != str(self._failure):
                     _log.warning("sync_failed", task=self.task, reason=str(error))
@@ -151,30 +155,31 @@ class Pool:
                 self._failure = Unavailable(f"the index of {self.task} can't be filled; the console's log says why")
                 self._failure.__cause__ = error
             self._tried.set()
+            if more:
+                continue
             watched = monotonic() - self._looked_at < _LOOKED_AT_SECONDS
             self._wake.wait(self._pools.sync_seconds if watched else _QUIET_SECONDS)
 
-    def _pull(self) -> None:
+    def _pull(self) -> bool:
         refused: PipitError = Unavailable("nobody is signed in who may see what devices kept")
         for clients in self._pools.readers(self.task):
             try:
-                self._pull_from(clients)
+                return self._pull_from(clients)
             except (PermissionDenied, Unauthenticated) as error:
                 refused = error
-                continue
-            self._failure = None
-            self._filled.set()
-            return
         raise refused
 
-    def _pull_from(self, clients: Clients) -> None:
-        more = True
-        while more and not self._stopped:
-            examples = clients.examples.list_examples(self.task, self.index.cursor("examples"))
-            self.index.feed_examples(examples)
-            events = clients.labels.read_events(self.task, self.index.cursor("events"))
-            self.index.feed_events(events)
-            more = examples.more or events.more
+    def _pull_from(self, clients: Clients) -> bool:
+        """Gives whether there is more to do at once. Who waits for the index need not wait for likenesses too."""
+        pull_examples(self.index, clients.examples, self._is_stopped)
+        pull_events(self.index, clients.labels, self._is_stopped)
+        self._failure = None
+        self._filled.set()
+        self._tried.set()
+        return pull(self.index, clients.examples, clients.labels, self._is_stopped, _LIKENESS_SECONDS)
+
+    def _is_stopped(self) -> bool:
+        return self._stopped
 
 
 class Pools:

@@ -308,3 +308,8 @@ def make_certificate() -> Callable[[Path, str], tuple[Path, Path]]:
         return paths
 
     return make
+
+
+@pytest.fixture
+def make_manifest() -> Callable[..., Manifest]:
+    return manifest

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import threading
+import uuid
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, suppress
 from pathlib import Path
@@ -19,7 +20,7 @@ from pipit.faces.gallery import Consent, Person, Template
 from pipit.faces.sealing import GalleryKey
 from pipit.galleries import RemoteGalleries
 from pipit.registry import RegistryClient
-from pipit.storage import LocalStore
+from pipit.storage import LocalStore, ObjectStore
 
 TASK = "test.sounds"
 Gate = tuple[str, str, str, float]
@@ -169,6 +170,75 @@ def s3_endpoint() -> Iterator[str]:
     host, port = server.get_host_and_port()
     yield f"{host}:{port}"
     server.stop()
+
+
+@pytest.fixture(params=["folder", "s3"])
+def any_store(request: pytest.FixtureRequest, tmp_path: Path) -> ObjectStore:
+    """A store of its own: a folder, and a bucket."""
+    if request.param == "folder":
+        return LocalStore(tmp_path / "any")
+    from pipit.storage.minio import MinioStore
+
+    bucket = f"pipit-{uuid.uuid4().hex[:12]}"
+    remote = MinioStore(request.getfixturevalue("s3_endpoint"), bucket, "key", "secret-key", secure=False)
+    remote.check()
+    return remote
+
+
+class Killed(BaseException):
+    """What a process that is gone can't catch."""
+
+
+class Deadly:
+    """A store that kills whoever writes for the nth time, before or after the write; 0: nobody."""
+
+    def __init__(self, store: ObjectStore, nth: int, after: bool) -> None:
+        self._store = store
+        self._nth = nth
+        self._after = after
+        self.writes = 0
+
+    def __getattr__(self, name: str) -> Any:
+        method = getattr(self._store, name)
+        return (lambda *arguments: self._write(method, *arguments)) if name in WRITES else method
+
+    def _write(self, write: Callable[..., Any], *arguments: Any) -> Any:
+        self.writes += 1
+        dies = self.writes == self._nth
+        if dies and not self._after:
+            raise Killed
+        done = write(*arguments)
+        if dies:
+            raise Killed
+        return done
+
+
+WRITES = {"create", "replace", "delete"}
+
+
+@pytest.fixture
+def killed_at_each_write() -> Callable[..., int]:
+    """Does something again and again on a store of its own, and kills it at the first write, the second, and so on.
+
+    Called with: make a store; do it, with a store; look at what came of it, with the store. Gives how often it did.
+    """
+
+    def kill(make: Callable[[], Any], do: Callable[[Any], None], look: Callable[[Any], None]) -> int:
+        nth = 0
+        while True:
+            nth += 1
+            for after in (False, True):
+                store = make()
+                deadly = Deadly(store, nth, after)
+                try:
+                    do(deadly)
+                except Killed:
+                    look(store)
+                else:
+                    assert deadly.writes < nth
+                    return nth - 1
+
+    return kill
 
 
 class Wire:

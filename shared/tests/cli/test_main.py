@@ -58,7 +58,7 @@ def names_of_all_commands() -> list[tuple[str, ...]]:
         *(("faces", name) for name in ("unknown", "name", "ignore", "not", "reembed")),
         *(("rollout", name) for name in ("start", "watch", "explain", "list", "pause", "resume", "abort")),
         *(("devices", name) for name in ("list", "show", "add", "remove")),
-        *(("label", name) for name in ("add", "freeze", "sets", "export", "import")),
+        *(("label", name) for name in ("add", "auto", "stats", "list", "freeze", "sets", "export", "import")),
         *((name,) for name in PipitGroup.lazy if name not in ("data", "keys", "faces", "rollout")),
     ]
 

@@ -1,10 +1,17 @@
 import { describe, expect, it } from "vitest";
 import * as commands from "../src/app/commands";
+import * as label from "../src/label/commands";
 import { promotion } from "../src/version/promote";
 import cases from "./commands.json";
 
 /** The same lines are read by services/console/tests/test_page_commands.py, which holds them to the real command line. */
 const made: Record<string, string> = {
+  label_add: label.addCommand("home.sounds", "20261129-0123456789abcdef0123456789abcdef", "glass breaking"),
+  label_new: label.newLabelCommand("home.sounds", "owl"),
+  label_stats: label.statsCommand("home.sounds"),
+  label_freeze: label.freezeCommand("home.sounds", "november"),
+  label_export: label.exportCommand("home.sounds", "coco"),
+  label_import: label.importCommand("home.sounds", "labelstudio", "FILE"),
   promote: commands.promote("home.sounds", {
     version: "1.1.0",
     environment: "production",
@@ -41,6 +48,17 @@ const made: Record<string, string> = {
   history: commands.history("home.sounds"),
   devices: commands.devices(),
   device: commands.device("pi-7"),
+  consent: commands.consent("pi-7", "home.sounds", {
+    text: " Anna & Ben agree ",
+    low: 0.4,
+    high: 0.6,
+    rate: 0.1,
+    random_rate: 0.01,
+    quota_bytes: 100_000_000,
+    keep_days: 90,
+  }),
+  withdraw: commands.withdraw("pi-7", "home.sounds"),
+  delete_examples: commands.deleteExamples("home.sounds", "pi-7", "20261129"),
   classify: commands.classify("home.sounds", "front door.wav"),
 };
 

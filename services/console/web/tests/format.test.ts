@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { ago, bytes, count, duration, milliseconds, number, percent } from "../src/app/format";
+import { ago, bytes, count, day, duration, milliseconds, number, percent } from "../src/app/format";
 
 describe("what people read", () => {
   it("shows shares with a digit more where it matters", () => {
@@ -24,6 +24,9 @@ describe("what people read", () => {
     expect([3.21, 250, 12_500].map(milliseconds)).toEqual(["3.2 ms", "250 ms", "12.5 s"]);
     expect([0, 59, 3600, 3700, 90_061].map(duration)).toEqual(["0 s", "59 s", "1 h", "1 h 1 min", "1 d 1 h"]);
     expect([count(1, "device"), count(1200, "device")]).toEqual(["1 device", "1,200 devices"]);
+  });
+  it("writes days with dashes", () => {
+    expect([day("20261129"), day("2026-11-29"), day("")]).toEqual(["2026-11-29", "2026-11-29", ""]);
   });
   it("says how long ago", () => {
     const now = Date.parse("2026-11-01T12:00:00Z");

@@ -6,8 +6,8 @@
        └── the mark
 
 Killed between the two, the batch stands in the log without its mark. Who sends it again is answered "known" as long as
-the record is among the last hundred where a copy starts, or was written while it runs. After that it would stand there
-twice: its events have ids, and whoever reads them counts an id once.
+the record is among the last hundred where a copy starts, or was passed by it while it runs. After that it would stand
+there twice: its events have ids, and whoever reads them counts an id once.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -51,6 +52,7 @@ class _TaskLog:
         self.log = NumberedLog(store, layout.events(task))
         self._recent: OrderedDict[str, None] = OrderedDict()
         self._lock = threading.Lock()
+        self.writing = threading.Lock()
         for _, data in self.log.read(max(0, self.log.find_end() - _LOOKED_BACK)):
             self.remember(_BATCH.validate_json(data).batch_id)
 
@@ -96,13 +98,15 @@ class Labels:
             known = other == batch_id
             return known
 
-        log.log.append(written, is_mine)
-        log.remember(batch_id)
-        try:
+        with log.writing:
+            if log.knows(batch_id):
+                # Sent twice at once.
+                return True
+            log.log.append(written, is_mine)
+            log.remember(batch_id)
+        # Another copy that was sent it too may have been quicker with the mark.
+        with suppress(AlreadyExists):
             self._store.create(mark, b"1")
-        except AlreadyExists:
-            # Sent twice at once; the other one's events have the same ids.
-            known = True
         return known
 
     def read(self, task: str, after: int) -> Iterator[tuple[int, Batch]]:

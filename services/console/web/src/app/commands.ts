@@ -1,5 +1,5 @@
 /** The commands that do the same as the page's buttons. services/console/tests holds each to the real command line. */
-import type { Promote } from "./openapi";
+import type { ConsentAsked, Promote } from "./openapi";
 
 const PRODUCTION = "production";
 
@@ -80,4 +80,23 @@ export function device(id: string): string {
 /** file: the name of what was dropped, where there is one. */
 export function classify(task: string, file: string): string {
   return line("classify", "--task", task, file);
+}
+
+export function consent(device: string, task: string, asked: ConsentAsked): string {
+  const numbers: (string | number | undefined)[] = [];
+  if (asked.low !== undefined && asked.high !== undefined) numbers.push("--band", asked.low, asked.high);
+  if (asked.rate !== undefined) numbers.push("--rate", asked.rate);
+  if (asked.random_rate !== undefined) numbers.push("--random-rate", asked.random_rate);
+  if (asked.quota_bytes !== undefined) numbers.push("--quota-mb", asked.quota_bytes / 1e6);
+  if (asked.keep_days !== undefined) numbers.push("--keep-days", asked.keep_days);
+  return line("examples", "consent", device, task, "--text", asked.text.trim() || "…", ...numbers.map(String));
+}
+
+export function withdraw(device: string, task: string): string {
+  return line("examples", "withdraw", device, task);
+}
+
+/** day: as 20261129. */
+export function deleteExamples(task: string, device: string, day: string): string {
+  return line("examples", "delete", task, "--device", device, "--day", day);
 }

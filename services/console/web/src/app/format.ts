@@ -72,6 +72,11 @@ export function moment(time: string | null | undefined): string {
   return `${date.getFullYear()}-${two(date.getMonth() + 1)}-${two(date.getDate())} ${two(date.getHours())}:${two(date.getMinutes())}`;
 }
 
+/** A day that the registry writes as 20261129. */
+export function day(compact: string): string {
+  return compact.replace(/^(\d{4})(\d{2})(\d{2})$/, "$1-$2-$3");
+}
+
 export function count(amount: number, one: string, many = `${one}s`): string {
   return `${amount.toLocaleString("en")} ${amount === 1 ? one : many}`;
 }

@@ -244,7 +244,7 @@ export interface Item {
   suggestion: Suggestion | null;
   taken_at: string | null;
   version: string;
-  why: "margin" | "models" | "random" | "wrong" | "people" | "suggested" | "all";
+  why: "margin" | "models" | "random" | "wrong" | "people" | "suggested" | "mine" | "all";
 }
 
 export interface ItemPart {
@@ -615,6 +615,7 @@ export interface TimelineItem {
   position: number | null;
   score: number | null;
   state: "none" | "label" | "skip" | "disagreement" | "ruled";
+  suggested: string;
   taken_at: string | null;
 }
 

@@ -1,18 +1,15 @@
 import { useSignal } from "@preact/signals";
 import { api, hasRole } from "../app/api";
+import { consent as consentCommand, withdraw as withdrawCommand } from "../app/commands";
 import { ago, bytes, percent } from "../app/format";
 import type { Consent, ConsentAsked, Device } from "../app/openapi";
 import { path } from "../app/router";
-import { Button } from "../ui/button";
+import { Button, Command } from "../ui/button";
 import { Dialog } from "../ui/dialog";
 import { Empty, Field, Panel } from "../ui/parts";
 import { toast } from "../ui/toast";
 
 const MB = 1_000_000;
-const TEXT =
-  "What the model of this device is unsure of is kept as it was recorded, sent to our registry, looked at by the people who label it, " +
-  "and used to train the next version. Whoever lives here knows and agrees. It can be withdrawn at any time.";
-
 /** What the device may keep and send on, task by task: nothing, unless somebody agreed to a text that is stored. */
 export function Consents({
   device,
@@ -47,6 +44,7 @@ export function Consents({
               {hasRole("operator") && (
                 <Button
                   kind="danger"
+                  command={withdrawCommand(device.device_id, consent.task)}
                   label={`Withdraw the consent for ${consent.task}`}
                   onClick={() => withdraw(consent.task)}
                 >
@@ -57,9 +55,9 @@ export function Consents({
             <blockquote class="consent">{consent.text}</blockquote>
             <div class="small muted">
               Scores of {percent(consent.low)} to {percent(consent.high)}, {percent(consent.rate)} of them;{" "}
-              {percent(consent.random_rate)} of all others at random; at most {bytes(consent.quota_bytes)} on the
-              device; kept for {consent.keep_days} days. Given by {consent.given_by || "nobody known"},{" "}
-              {ago(consent.given_at)}.
+              {percent(consent.random_rate)} of all, at random; at most {bytes(consent.quota_bytes)} on the device; kept{" "}
+              {consent.keep_days ? `for ${consent.keep_days} days` : "for ever"}. Given by{" "}
+              {consent.given_by || "nobody known"}, {ago(consent.given_at)}.
             </div>
           </li>
         ))}
@@ -108,7 +106,7 @@ function ConsentForm({
   reload: () => Promise<void>;
 }) {
   const asked = useSignal({
-    text: TEXT,
+    text: "",
     low: 0.4,
     high: 0.6,
     rate: 0.1,
@@ -150,10 +148,14 @@ function ConsentForm({
   );
   return (
     <form class="stack" onSubmit={submit}>
-      <Field label="What was agreed to" hint="Kept with your name and the time.">
+      <Field
+        label="What was agreed to"
+        hint="In the words of the people concerned. It is kept with your name and the time."
+      >
         <textarea
           class="input"
-          rows={5}
+          rows={4}
+          placeholder="Anna and Ben: unsure clips may be kept for 30 days"
           required
           value={asked.value.text}
           onInput={(event) => {
@@ -165,15 +167,12 @@ function ConsentForm({
         {amount("low", "Scores from (%)", 0.01, { max: 100, step: 1 })}
         {amount("high", "to (%)", 0.01, { max: 100, step: 1 })}
         {amount("rate", "Of these kept (%)", 0.01, { max: 100, step: 0.1 })}
-        {amount("random_rate", "Of all others, at random (%)", 0.01, { max: 100, step: 0.1 })}
+        {amount("random_rate", "Of all, at random (%)", 0.01, { max: 100, step: 0.1 })}
         {amount("quota_bytes", "Room on the device (MB)", MB, { step: 1 })}
-        {amount("keep_days", "Kept for (days)", 1, { step: 1 })}
+        {amount("keep_days", "Kept for (days; 0: for ever)", 1, { step: 1 })}
       </div>
-      {problem && (
-        <p class="error-box" role="alert">
-          {problem}
-        </p>
-      )}
+      <Command text={consentCommand(device, task, asked.value)} />
+      {problem && <p class="small muted">{problem}</p>}
       <footer>
         <Button onClick={close}>Leave it</Button>
         <Button type="submit" kind="primary" disabled={problem !== ""}>

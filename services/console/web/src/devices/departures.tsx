@@ -1,9 +1,10 @@
 import { useSignal } from "@preact/signals";
 import { api, hasRole } from "../app/api";
-import { bytes, count, number } from "../app/format";
+import { deleteExamples } from "../app/commands";
+import { bytes, count, day, number } from "../app/format";
 import type { Departure } from "../app/openapi";
 import { path } from "../app/router";
-import { Button } from "../ui/button";
+import { Button, Command } from "../ui/button";
 import { Dialog } from "../ui/dialog";
 import { Empty, Panel } from "../ui/parts";
 import { Table } from "../ui/table";
@@ -26,7 +27,7 @@ export function Departures({
     const query = new URLSearchParams({ device, day: chosen.day });
     const { deleted } = await api.delete<{ deleted: number }>(`${path("examples", chosen.task)}?${query}`);
     deleting.value = null;
-    toast(`${count(deleted, "example")} of ${chosen.day} ${deleted === 1 ? "is" : "are"} deleted.`);
+    toast(`${count(deleted, "example")} of ${day(chosen.day)} ${deleted === 1 ? "is" : "are"} deleted.`);
     await reload();
   };
   return (
@@ -40,7 +41,12 @@ export function Departures({
           rows={departures}
           rowKey={(row) => `${row.day} ${row.task}`}
           columns={[
-            { id: "day", title: "Day", cell: (row) => <span class="number">{row.day}</span>, by: (row) => row.day },
+            {
+              id: "day",
+              title: "Day",
+              cell: (row) => <span class="number">{day(row.day)}</span>,
+              by: (row) => row.day,
+            },
             {
               id: "task",
               title: "Task",
@@ -50,32 +56,26 @@ export function Departures({
             {
               id: "examples",
               title: "Examples",
-              cell: (row) => number(row.examples),
+              cell: (row) => `${number(row.examples)}, ${bytes(row.bytes)}`,
               end: true,
               by: (row) => row.examples,
-            },
-            { id: "bytes", title: "Size", cell: (row) => bytes(row.bytes), end: true, by: (row) => row.bytes },
-            {
-              id: "deleted",
-              title: "Deleted",
-              cell: (row) => number(row.deleted),
-              end: true,
-              by: (row) => row.deleted,
             },
             {
               id: "do",
               title: "",
-              cell: (row) =>
-                hasRole("operator") &&
-                row.deleted < row.examples && (
+              cell: (row) => {
+                if (row.deleted >= row.examples) return <span class="muted small">all deleted</span>;
+                if (!hasRole("operator")) return row.deleted ? `${number(row.deleted)} deleted` : "";
+                return (
                   <Button
                     kind="danger"
-                    label={`Delete what left on ${row.day} for ${row.task}`}
+                    label={`Delete what left on ${day(row.day)} for ${row.task}`}
                     onClick={() => (deleting.value = row)}
                   >
                     Delete
                   </Button>
-                ),
+                );
+              },
               end: true,
             },
           ]}
@@ -83,9 +83,10 @@ export function Departures({
       )}
       <Dialog title="Delete a day" open={chosen !== null} onClose={() => (deleting.value = null)}>
         <p>
-          All examples of {chosen?.task} that left {device} on {chosen?.day} are deleted from the registry, with nothing
-          left of their content. This can't be undone.
+          All examples of {chosen?.task} that left {device} on {day(chosen?.day ?? "")} are deleted from the registry,
+          with nothing left of their content. This can't be undone.
         </p>
+        {chosen && <Command text={deleteExamples(chosen.task, device, chosen.day)} />}
         <footer>
           <Button onClick={() => (deleting.value = null)}>Leave them</Button>
           <Button kind="danger" onClick={remove}>

@@ -41,7 +41,8 @@ export function MetricChart({ metric, versions }: { metric: string; versions: re
   const [bottom = 0, top = 1] = [marks[0], marks.at(-1)];
   const y = (value: number) => TOP + (1 - (value - bottom) / (top - bottom || 1)) * (HEIGHT - TOP - BOTTOM);
   const x = (index: number) => LEFT + ((index + 0.5) / points.length) * (width - LEFT);
-  const text = (value: number) => (share ? percent(value) : number(value));
+  const digits = marks.length > 1 && (marks[1] ?? 0) - bottom < 0.01 ? 1 : 0;
+  const text = (value: number, places?: number) => (share ? percent(value, places) : number(value));
   const every = Math.ceil(points.length / Math.max(1, (width - LEFT) / 64));
   return (
     <div ref={element} class="chart">
@@ -55,7 +56,7 @@ export function MetricChart({ metric, versions }: { metric: string; versions: re
           <g key={mark} class="mark">
             <line x1={LEFT} x2={width} y1={y(mark)} y2={y(mark)} />
             <text x={LEFT - 8} y={y(mark) + 4} text-anchor="end">
-              {text(mark)}
+              {text(mark, digits)}
             </text>
           </g>
         ))}

@@ -3,7 +3,7 @@ import type { MetricValue, TaskAnswer, VersionLine } from "../app/openapi";
 import { path, place, setQuery, withQuery } from "../app/router";
 import { Badge, Empty, Interval, Panel } from "../ui/parts";
 import { Table } from "../ui/table";
-import { MetricChart } from "./metric_chart";
+import { MetricChart, ticks } from "./metric_chart";
 
 export function metricOf(version: Pick<VersionLine, "metrics">, name: string): MetricValue | null {
   return version.metrics.find((metric) => metric.name === name) ?? null;
@@ -14,9 +14,10 @@ export function isShare({ value, high }: Pick<MetricValue, "value" | "high">): b
   return value >= 0 && value <= 1 && (high ?? 0) <= 1;
 }
 
-export function MetricText({ metric }: { metric: MetricValue | null }) {
+/** from, to: the ends of the bar, where several are to be compared. */
+export function MetricText({ metric, from = 0, to = 1 }: { metric: MetricValue | null; from?: number; to?: number }) {
   if (!metric) return <span class="muted">–</span>;
-  if (isShare(metric)) return <Interval value={metric.value} low={metric.low} high={metric.high} />;
+  if (isShare(metric)) return <Interval value={metric.value} low={metric.low} high={metric.high} from={from} to={to} />;
   return (
     <span class="number">
       {number(metric.value)}
@@ -42,6 +43,11 @@ export function Versions({ data }: { data: TaskAnswer }) {
   const metric = place.value.query.get("metric") ?? data.metrics[0] ?? "";
   if (data.versions.length === 0) return <Empty title="No version has been published yet." />;
   const newest = data.versions[0];
+  const ends = data.versions.flatMap((version) => {
+    const found = metricOf(version, metric);
+    return found ? [found.value, found.low ?? found.value, found.high ?? found.value] : [];
+  });
+  const marks = ticks(Math.min(...ends), Math.max(...ends));
   return (
     <>
       <Panel
@@ -103,7 +109,7 @@ export function Versions({ data }: { data: TaskAnswer }) {
             {
               id: "metric",
               title: metric || "Metric",
-              cell: (row) => <MetricText metric={metricOf(row, metric)} />,
+              cell: (row) => <MetricText metric={metricOf(row, metric)} from={marks[0]} to={marks.at(-1)} />,
               by: (row) => metricOf(row, metric)?.value ?? null,
             },
             {

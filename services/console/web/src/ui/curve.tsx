@@ -1,3 +1,4 @@
+import { useSignal } from "@preact/signals";
 import { useEffect, useRef } from "preact/hooks";
 import type UPlot from "uplot";
 import { theme } from "../app/theme";
@@ -11,12 +12,17 @@ export interface CurveProps {
   format: (value: number | null) => string;
 }
 
-const HEIGHT = 160;
+const HEIGHT = 150;
+
+function clock(time: number): string {
+  return new Date(time * 1000).toTimeString().slice(0, 5);
+}
 
 /** A curve over time with the value under the pointer. uPlot is fetched when the first one is shown. */
 export function Curve({ name, times, values, format }: CurveProps) {
   const { element, width } = useWidth<HTMLDivElement>(640);
   const plot = useRef<UPlot | null>(null);
+  const under = useSignal("");
   const latest = useRef<UPlot.AlignedData>([[], []]);
   latest.current = [[...times], [...values]];
   const colours = theme.value;
@@ -45,16 +51,28 @@ export function Curve({ name, times, values, format }: CurveProps) {
         {
           width: element.current.clientWidth,
           height: HEIGHT,
-          legend: { live: true },
+          legend: { show: false },
           cursor: { y: false },
+          hooks: {
+            setCursor: [
+              ({ cursor: { idx }, data: [at, shown] }) => {
+                const time = at[idx ?? -1];
+                under.value = time === undefined ? "" : `${clock(time)}: ${format(shown?.[idx ?? -1] ?? null)}`;
+              },
+            ],
+          },
           scales: { y: { range: (_, __, top) => [0, top > 0 ? top * 1.1 : 1] } },
-          axes: [axis, { ...axis, size: 64, values: (_, marks) => marks.map((mark) => format(mark)) }],
+          axes: [
+            { ...axis, size: 28, values: (_, marks) => marks.map(clock) },
+            { ...axis, size: 64, values: (_, marks) => marks.map((mark) => format(mark)) },
+          ],
           series: [
             {},
             {
               label: name,
               stroke: line,
               width: 1.5,
+              points: { show: false },
               fill: `color-mix(in srgb, ${line} 10%, transparent)`,
               value: (_, value) => format(value),
             },
@@ -69,16 +87,21 @@ export function Curve({ name, times, values, format }: CurveProps) {
       plot.current?.destroy();
       plot.current = null;
     };
-  }, [name, format, element, colours]);
+  }, [name, format, element, colours, under]);
   useEffect(() => plot.current?.setData(latest.current));
   useEffect(() => plot.current?.setSize({ width, height: HEIGHT }), [width]);
   const known = values.filter((value): value is number => value !== null);
+  const now = known.at(-1) ?? null;
   return (
-    <div
-      ref={element}
-      class="curve"
-      role="img"
-      aria-label={`${name}: ${known.length ? `between ${format(Math.min(...known))} and ${format(Math.max(...known))}, now ${format(known.at(-1) ?? null)}` : "not known"}`}
-    />
+    <div class="curve">
+      <div class="small number muted" aria-hidden="true">
+        {under.value || `now ${format(now)}`}
+      </div>
+      <div
+        ref={element}
+        role="img"
+        aria-label={`${name}: ${known.length ? `between ${format(Math.min(...known))} and ${format(Math.max(...known))}, now ${format(now)}` : "not known"}`}
+      />
+    </div>
   );
 }

@@ -7,7 +7,11 @@ export function Dialog(props: { title: string; open: boolean; onClose: () => voi
   const element = useRef<HTMLDialogElement>(null);
   const title = useId();
   useEffect(() => {
-    if (props.open && !element.current?.open) element.current?.showModal();
+    if (props.open && element.current && !element.current.open) {
+      element.current.showModal();
+      // What is to be filled in comes first, and the close button only where there is nothing else.
+      element.current.querySelector<HTMLElement>(".content :is(input, select, textarea, button)")?.focus();
+    }
     if (!props.open) element.current?.close();
   }, [props.open]);
   return (

@@ -73,7 +73,7 @@ export function Figure({
 export function Empty({ title, children }: { title: string; children?: ComponentChildren }) {
   return (
     <div class="empty">
-      <h3>{title}</h3>
+      <strong>{title}</strong>
       {children}
     </div>
   );
@@ -150,8 +150,8 @@ export function Interval(props: {
         <span class="interval-point" style={{ left: at(value) }} />
       </span>
       <span class="number">
-        {percent(value)}
-        {known && <span class="muted small"> {`${percent(low)} to ${percent(high)}`}</span>}
+        {percent(value, 1)}
+        {known && <span class="muted small"> {`${(low * 100).toFixed(1)} to ${(high * 100).toFixed(1)}`}</span>}
       </span>
     </span>
   );
