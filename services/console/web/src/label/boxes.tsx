@@ -124,7 +124,7 @@ export function Boxes({ task }: { task: string }) {
                 onCommit={commit}
                 onAdd={add}
               />
-              <About item={item} />
+              <About task={task} item={item} />
             </div>
             <div class="focus-side stack">
               <div class="row">

@@ -70,7 +70,7 @@ export function Focus({ task }: { task: string }) {
           <>
             <div class="focus-content">
               <Content task={task} item={item} player={player} />
-              <About item={item} />
+              <About task={task} item={item} />
             </div>
             <div class="focus-side stack">
               <Suggestion item={item} />

@@ -168,7 +168,7 @@ export function Sound({ task }: { task: string }) {
                   }}
                   onOther={desk.pick}
                 />
-                <About item={item} />
+                <About task={task} item={item} />
               </div>
               <div class="stack">
                 <Suggestion item={item} />
