@@ -113,9 +113,8 @@ def take(browser: Browser, url: str, file: Path, scheme: str, window: dict[str, 
     page.screenshot(path=file)
     context.close()
     with Image.open(file) as picture:
-        picture.convert("RGB").quantize(256, Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE).save(
-            file, optimize=True
-        )
+        few = picture.convert("RGB").quantize(256, Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
+    few.save(file, optimize=True)
     sys.stdout.write(f"{file}\n")
 
 
