@@ -25,7 +25,7 @@ from model_registry.settings import RegistrySettings
 from PIL import Image
 from pipit.bundle import Manifest, write_bundle
 from pipit.cli.demo.processes import free_port
-from pipit.examples import Example, Part, Reason, Score
+from pipit.examples import Consent, Example, Part, Reason, Score
 from pipit.examples.client import ExampleClient
 from pipit.examples.ids import example_id
 from pipit.labels.client import LabelClient
@@ -34,8 +34,9 @@ from pipit.registry import RegistryClient
 from pipit.rpc.auth import hash_token
 
 LABELS = ("glass_breaking", "siren", "dog", "crying_baby", "none")
-TOKENS = {"anna": "token-of-anna", "ben": "token-of-ben", "console": "token-of-the-console"}
-_ROLES = {"anna": "operator, publisher, labeller", "ben": "labeller", "console": "labeller"}
+TOKENS = {name: f"the token of {name}" for name in ("anna", "ben", "console", "device")}
+DEVICE = "pi-kitchen"
+_ROLES = {"anna": "operator, publisher, labeller", "ben": "labeller", "console": "labeller", "device": "device"}
 _RATE = 16_000
 _START = datetime(2026, 11, 29, 6, 0, tzinfo=UTC)
 _START_SECONDS = 60.0
@@ -60,8 +61,10 @@ class Registry:
             client.promote(task, version, "production", "for the test")
 
     def bring(self, task: str, examples: Sequence[tuple[Example, bytes]]) -> None:
-        """Sends examples as a person who imports them does."""
+        """Sends examples as the device does that kept them, with a consent."""
         with ExampleClient(self.address, TOKENS["anna"]) as client:
+            client.give_consent(Consent(DEVICE, task, "Anna and Ben agreed to it"))
+        with ExampleClient(self.address, TOKENS["device"]) as client:
             for example, content in examples:
                 client.upload(example, content)
 
@@ -166,6 +169,7 @@ def sounds(task: str, count: int, first: int = 0, uncertain: bool = True) -> lis
         example = Example(
             id=example_id(taken_at, content),
             task=task,
+            device_id=DEVICE,
             media_type="audio/wav",
             bytes=len(content),
             sha256=hashlib.sha256(content).hexdigest(),
@@ -195,6 +199,7 @@ def pictures(task: str, count: int) -> list[tuple[Example, bytes]]:
         example = Example(
             id=example_id(taken_at, content),
             task=task,
+            device_id=DEVICE,
             media_type="image/png",
             bytes=len(content),
             sha256=hashlib.sha256(content).hexdigest(),

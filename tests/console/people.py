@@ -13,6 +13,7 @@ PATIENCE = 20_000
 AWAY = re.compile(r"net::ERR_(INTERNET_DISCONNECTED|CONNECTION_REFUSED|CONNECTION_RESET|EMPTY_RESPONSE)")
 SIGNED_OUT = re.compile(r"status of 401 ")
 """What a browser says of every page that asks who is signed in, before anybody is."""
+expect.set_options(timeout=PATIENCE)
 _SHOWN = re.compile(r"(?:clip|scene)-\d+")
 
 
@@ -36,7 +37,12 @@ class Person:
 
     def check(self, *allowed: re.Pattern[str]) -> None:
         """The page's console holds nothing but what is allowed."""
-        assert [text for text in self.wrong if not any(each.search(text) for each in (SIGNED_OUT, *allowed))] == []
+        assert self.take_wrong(*allowed) == []
+
+    def take_wrong(self, *allowed: re.Pattern[str]) -> list[str]:
+        """What was said since the last time, but for what is allowed."""
+        heard, self.wrong = self.wrong, []
+        return [text for text in heard if not any(each.search(text) for each in (SIGNED_OUT, *allowed))]
 
     def open(self, path: str) -> None:
         """Goes there; whoever is not signed in, does."""
@@ -50,7 +56,7 @@ class Person:
         expect(form.or_(inside)).to_be_visible()
         if not form.is_visible():
             return
-        self.page.get_by_label("Token").focus()
+        self.page.locator("input[name=token]").focus()
         self.page.keyboard.type(TOKENS[self._name])
         self.page.keyboard.press("Enter")
         expect(inside).to_be_visible()

@@ -19,8 +19,9 @@ from pipit.labels.digests import set_digest
 from pipit.labels.resolution import Resolution, State
 from pipit.labels.types import Kind, LabelSet, SetItem
 
-NEAR = timedelta(seconds=60)
-"""What a device kept so shortly before or after an example of the honest slice may show the same event."""
+NEAR = timedelta(seconds=10)
+"""What a device kept so shortly before or after an example of the honest slice may show the same event: two windows of
+sound overlap, and pictures of one second are alike."""
 _WHY = {State.NONE: "unlabelled", State.SKIP: "skipped", State.DISAGREEMENT: "disagreement"}
 NO_LABEL, DELETED, BESIDE = "no_label", "deleted", "beside_held_out"
 
@@ -30,7 +31,7 @@ class Frozen:
     """A set with what is not in it.
 
     left_out: how many, by why: unlabelled, skipped, disagreement, no_label (none of the labels fits), deleted,
-    beside_held_out (of one group with the honest slice, or nearly the same).
+    beside_held_out (nearly the same as one of the honest slice, or taken beside it).
     """
 
     set: LabelSet
@@ -87,8 +88,8 @@ def freeze(
 def group_examples(examples: Iterable[Example], similar: Mapping[str, str]) -> dict[str, str]:
     """What each has to stay together with: its own group, else its near-duplicates, else its device's day.
 
-    A random one stands alone unless it has a group or a duplicate: a device has some of them every day, and what it
-    kept that day could never be trained on. Groups that share an example become one.
+    A random one stands alone, unless it has a duplicate: every day and every stream of a device has some, so that
+    nothing of it could ever be trained on. Groups that share an example become one.
     """
     found: dict[str, str] = {}
     parent: dict[str, str] = {}
@@ -99,10 +100,11 @@ def group_examples(examples: Iterable[Example], similar: Mapping[str, str]) -> d
         return key
 
     for example in examples:
-        keys = [f"group {example.group}"] if example.group else []
+        chosen = example.reason is not Reason.RANDOM
+        keys = [f"group {example.group}"] if example.group and chosen else []
         keys += [f"like {similar[example.id]}"] if example.id in similar else []
         keys.append(f"content {example.sha256}")
-        if len(keys) == 1 and example.device_id and example.reason is not Reason.RANDOM:
+        if len(keys) == 1 and example.device_id and chosen:
             keys.insert(0, f"device {example.device_id} {example.id[:8]}")
         for key in keys[1:]:
             first, other = sorted((root(keys[0]), root(key)), key=_rank)

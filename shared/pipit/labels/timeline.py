@@ -31,9 +31,9 @@ def groups(connection: sqlite3.Connection) -> tuple[Group, ...]:
 
 
 def group(connection: sqlite3.Connection, name: str, person: str) -> tuple[Moment, ...]:
-    """By position, then by time. The honest slice shows neither score nor label to who hasn't labelled it."""
+    """By position, then by time. The honest slice shows neither answer nor label to who hasn't labelled it."""
     rows = connection.execute(
-        "SELECT id, position, taken_at, score, label, state, honest AND NOT EXISTS "
+        "SELECT id, position, taken_at, score, label, state, ifnull(guess, answer) AS suggested, honest AND NOT EXISTS "
         "(SELECT 1 FROM statements s WHERE s.n = examples.n AND s.by = ?) AS blind "
         "FROM examples WHERE family = ? AND family != '' ORDER BY position, taken_at, n",
         (person, name),
@@ -46,6 +46,7 @@ def group(connection: sqlite3.Connection, name: str, person: str) -> tuple[Momen
             None if row["blind"] else row["score"],
             "" if row["blind"] else row["label"],
             State.NONE if row["blind"] else State(row["state"]),
+            "" if row["blind"] else row["suggested"],
         )
         for row in rows
     )

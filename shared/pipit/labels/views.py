@@ -123,7 +123,11 @@ class Group:
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """One example on the timeline of its group. score: the model's best; None where it is not known, or not shown."""
+    """One example on the timeline of its group.
+
+    score: the model's best; None where it is not known, or not shown. suggested: the label that a model says; "" where
+    it says none, or it is not shown.
+    """
 
     id: str
     position: float | None
@@ -131,3 +135,4 @@ class Moment:
     score: float | None
     label: str
     state: State
+    suggested: str

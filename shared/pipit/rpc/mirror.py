@@ -16,16 +16,18 @@ from dataclasses import fields, is_dataclass
 from datetime import datetime
 from enum import StrEnum
 from functools import cache
+from operator import attrgetter
 from types import NoneType, UnionType
 from typing import Any, TypeVar, Union, cast, get_args, get_origin, get_type_hints
 
-from google.protobuf.descriptor import EnumDescriptor
+from google.protobuf.descriptor import Descriptor, EnumDescriptor, FieldDescriptor
 from google.protobuf.message import Message
 
 from pipit.rpc.timestamps import moment, timestamp
 
-_Read = Callable[[Message, Any], Any]
-"""From a message, and the field's descriptor."""
+_Read = Callable[[Any], Any]
+"""From a message."""
+_SCALARS = frozenset({str, int, float, bool})
 M = TypeVar("M", bound=Message)
 D = TypeVar("D")
 
@@ -38,32 +40,39 @@ def to_proto(value: Any, kind: type[M]) -> M:
 
 
 def _fill(message: Message, value: Any) -> None:
-    described = message.DESCRIPTOR.fields_by_name
-    for entry in fields(value):
-        _set(message, described[entry.name], getattr(value, entry.name))
+    for name, field in _fields(cast(Any, type(value)), message.DESCRIPTOR):
+        _set(message, name, field, getattr(value, name))
 
 
-def _set(message: Message, field: Any, value: Any) -> None:
-    inside = getattr(message, field.name)
-    if value is None:
+@cache
+def _fields(kind: Any, descriptor: Descriptor) -> tuple[tuple[str, FieldDescriptor], ...]:
+    described = descriptor.fields_by_name
+    return tuple((entry.name, described[entry.name]) for entry in fields(kind))
+
+
+def _set(message: Message, name: str, field: Any, value: Any) -> None:
+    if type(value) in _SCALARS:
+        setattr(message, name, value)
+    elif value is None:
         return
-    if isinstance(value, Mapping):
-        inside.update(value)
+    elif isinstance(value, Mapping):
+        getattr(message, name).update(value)
     elif isinstance(value, tuple) and field.message_type is not None:
+        inside = getattr(message, name)
         for one in value:
             _fill(inside.add(), one)
     elif isinstance(value, tuple):
-        inside.extend(value)
+        getattr(message, name).extend(value)
     elif isinstance(value, datetime):
-        inside.CopyFrom(timestamp(value))
+        getattr(message, name).CopyFrom(timestamp(value))
     elif is_dataclass(value):
+        inside = getattr(message, name)
         inside.SetInParent()
         _fill(inside, value)
     elif field.enum_type is not None:
-        number = field.enum_type.values_by_name[_prefix(field.enum_type) + value.upper()].number
-        setattr(message, field.name, number)
+        setattr(message, name, field.enum_type.values_by_name[_prefix(field.enum_type) + value.upper()].number)
     else:
-        setattr(message, field.name, value)
+        setattr(message, name, value)
 
 
 def from_proto(message: Message, kind: type[D]) -> D:
@@ -71,47 +80,52 @@ def from_proto(message: Message, kind: type[D]) -> D:
 
     Raises InvalidInput for a time that no datetime can hold.
     """
-    described, dataclass = message.DESCRIPTOR.fields_by_name, cast(Any, kind)
-    return kind(**{name: read(message, described[name]) for name, read in _readers(dataclass)})
+    return kind(**{name: read(message) for name, read in _readers(cast(Any, kind), message.DESCRIPTOR)})
 
 
 @cache
-def _readers(kind: Any) -> tuple[tuple[str, _Read], ...]:
-    hints = get_type_hints(kind)
-    return tuple((entry.name, _reader(hints[entry.name])) for entry in fields(kind))
+def _readers(kind: Any, descriptor: Descriptor) -> tuple[tuple[str, _Read], ...]:
+    # Made once for each kind: thousands of messages at a time are read by them.
+    hints, described = get_type_hints(kind), descriptor.fields_by_name
+    return tuple((entry.name, _reader(entry.name, hints[entry.name], described[entry.name])) for entry in fields(kind))
 
 
-def _reader(hint: Any) -> _Read:
+def _reader(name: str, hint: Any, field: Any) -> _Read:
     container = get_origin(hint)
+    get: _Read = attrgetter(name)
     if container in (Union, UnionType):
-        inner = _converter(next(one for one in get_args(hint) if one is not NoneType))
-        return lambda message, field: (
-            inner(getattr(message, field.name), field) if message.HasField(field.name) else None
-        )
+        one = _converter(next(one for one in get_args(hint) if one is not NoneType), field)
+        return lambda message: one(get(message)) if message.HasField(name) else None
     if container is tuple:
-        inner = _converter(get_args(hint)[0])
-        return lambda message, field: tuple(inner(one, field) for one in getattr(message, field.name))
+        each = _converter(get_args(hint)[0], field)
+        return lambda message: tuple(map(each, get(message)))
     if container is Mapping:
-        return lambda message, field: dict(getattr(message, field.name))
-    inner = _converter(hint)
-    return lambda message, field: inner(getattr(message, field.name), field)
+        return lambda message: dict(get(message))
+    if hint in _SCALARS:
+        return get
+    whole = _converter(hint, field)
+    return lambda message: whole(get(message))
 
 
-def _converter(hint: Any) -> Callable[[Any, Any], Any]:
-    """From what stands in a message, and its field's descriptor."""
+def _converter(hint: Any, field: Any) -> Callable[[Any], Any]:
+    """From what stands in a message."""
     if hint is datetime:
-        return lambda value, _: moment(value)
+        return moment
     if is_dataclass(hint):
-        return lambda value, _: from_proto(value, cast(type[Any], hint))
+        return lambda value: from_proto(value, cast(type[Any], hint))
     if isinstance(hint, type) and issubclass(hint, StrEnum):
-        return lambda value, field: hint(_enum_name(field.enum_type, value))
-    return lambda value, _: value
+        named = {number: hint(_enum_name(field.enum_type, number)) for number in field.enum_type.values_by_number}
+        # A number that only a newer sender knows is as good as none.
+        return lambda value: named.get(value, named[0])
+    return _as_it_is
+
+
+def _as_it_is(value: Any) -> Any:
+    return value
 
 
 def _enum_name(kind: EnumDescriptor, number: int) -> str:
-    """A number that only a newer sender knows is as good as none."""
-    found = kind.values_by_number.get(number) or kind.values_by_number[0]
-    return found.name.removeprefix(_prefix(kind)).lower()
+    return kind.values_by_number[number].name.removeprefix(_prefix(kind)).lower()
 
 
 def _prefix(kind: EnumDescriptor) -> str:

@@ -77,16 +77,17 @@ def test_only_what_has_a_label_is_in_it_and_the_rest_is_counted_by_why() -> None
 
 
 def test_the_honest_slice_is_held_out_and_so_is_what_was_taken_beside_it() -> None:
-    random = example("random", reason=Reason.RANDOM)
-    near, far = example("near", minutes=0.9), example("far", minutes=1.1)
-    elsewhere = example("elsewhere", device="garden")
-    made = frozen([random, near, far, elsewhere])
+    # Of one stream, which goes on for days.
+    random = example("random", group="stream", reason=Reason.RANDOM)
+    near, far = example("near", group="stream", minutes=0.15), example("far", group="stream", minutes=0.18)
+    elsewhere, copy = example("elsewhere", device="garden"), example("random", device="garden", minutes=3000.0)
+    made = frozen([random, near, far, elsewhere, copy])
     assert {item.example: item.held_out for item in made.set.items} == {
         random.id: True,
         far.id: False,
         elsewhere.id: False,
     }
-    assert made.left_out == {"beside_held_out": 1}
+    assert made.left_out == {"beside_held_out": 2}
     assert made.held_out == 1
 
 

@@ -183,10 +183,11 @@ def test_the_slice_drawn_by_chance_shows_nothing_to_whom_it_is_new(pool: Any, ma
     assert item.blind
     assert (item.example.parts, item.example.version, item.example.corrected) == ((), "", "")
     assert (item.resolution.said, item.resolution.suggestion, item.resolution.label) == ((), None, "")
-    assert pool.index.group("evening", "bob") == (Moment(honest.id, None, honest.taken_at, None, "", State.NONE),)
+    assert pool.index.group("evening", "bob") == (Moment(honest.id, None, honest.taken_at, None, "", State.NONE, ""),)
     assert pool.index.queue("bob", Mode.ALL, label="dog").items == ()
     assert pool.index.queue("ann", Mode.ALL, label="dog").items[0].example == honest
-    assert pool.index.group("evening", "ann")[0].score == 0.9
+    seen = pool.index.group("evening", "ann")[0]
+    assert (seen.score, seen.suggested) == (0.9, "cat")
     pool.say(honest, "eva", "cat")
     ruling = pool.index.queue("bob", Mode.DISAGREEMENTS).items[0]
     assert [one.label for one in ruling.resolution.said] == ["dog", "cat"]
@@ -203,6 +204,7 @@ def test_the_timeline_of_a_recording(pool: Any, make: Make) -> None:
     moments = pool.index.group("evening", "ann")
     assert [moment.position for moment in moments] == [6.0, 7.0, 8.0, 9.0]
     assert (moments[-1].id, moments[-1].label, moments[-1].state) == (frames[0].id, "dog", State.LABEL)
+    assert [moment.suggested for moment in moments] == [frame.parts[0].label for frame in reversed(frames)]
     assert pool.index.group("", "ann") == ()
 
 
@@ -273,3 +275,26 @@ def test_all_that_a_data_set_is_made_of(pool: Any, make: Make) -> None:
     pool.bring(make(1), make(2))
     pool.say(make(2), "ann", "cat")
     assert [(one.id, found.label) for one, found in pool.index.every()] == [(make(1).id, ""), (make(2).id, "cat")]
+
+
+def test_no_question_reads_all_examples(pool: Any, make: Make) -> None:
+    pool.bring(*[make(number) for number in range(5)])
+    asked: list[str] = []
+    with pool.index._database.read() as connection:
+        connection.set_trace_callback(asked.append)
+    for label in ("", "dog"):
+        for mode in Mode:
+            pool.index.queue("ann", mode, skip=[make(1).id], label=label)
+    pool.index.summary()
+    pool.index.group("evening", "ann")
+    pool.index.item(make(2).id, "ann")
+    connection.set_trace_callback(None)
+    questions = {text for text in asked if text.startswith("SELECT")}
+    assert len(questions) > 20
+    for question in questions:
+        plan = [row["detail"] for row in connection.execute(f"EXPLAIN QUERY PLAN {question}")]
+        for step in plan:
+            whole = step.startswith(("SCAN examples", "SCAN e", "SCAN s")) and " INDEX by_" not in step
+            assert not whole or question.endswith("ORDER BY n DESC LIMIT 21"), (question, plan)
+            if "FROM examples WHERE" in question and "family" not in question:
+                assert "TEMP B-TREE" not in step, (question, plan)

@@ -13,6 +13,7 @@ from pipit.errors import InvalidInput
 from pipit.rpc.connection import ConnectionSettings
 from pipit.serving.settings import ServingSettings
 from pipit.settings import Settings, load_settings
+from pipit_console.settings import ConsoleSettings
 
 from manifests.budget import quantity
 from manifests.documents import Document, Pod, named, pods_of
@@ -22,6 +23,7 @@ SETTINGS: dict[str, tuple[type[Settings], ...]] = {
     # What the probe in the container reads is among them.
     "inference": (ServingSettings, ConnectionSettings),
     "registry": (RegistrySettings, ConnectionSettings),
+    "console": (ConsoleSettings, ConnectionSettings),
     "trainer": (CliSettings,),
 }
 """Settings that a component's process reads."""

@@ -65,6 +65,7 @@ def get_timeline(task: TaskPath, session: Labelling, parts: Parts, group: str = 
                 score=each.score,
                 label=each.label,
                 state=each.state.value,
+                suggested=each.suggested,
             )
             for each in index.group(group, session.name)
         ]

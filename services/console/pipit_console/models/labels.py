@@ -215,7 +215,7 @@ class TimelineGroup(Answer):
 
 
 class TimelineItem(Answer):
-    """score: of the answer's best label, 0..1; null: nothing answered."""
+    """score: of the answer's best label, 0..1; null: nothing answered. suggested: what a model says; "": nothing."""
 
     id: str
     position: float | None
@@ -223,6 +223,7 @@ class TimelineItem(Answer):
     score: float | None
     label: str
     state: ItemState
+    suggested: str
 
 
 class Timeline(Answer):

@@ -11,61 +11,66 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
+from pipit.capture.answered import Answered
+from pipit.capture.chooser import Chooser, best_scores
 from pipit.cli.demo.clips import Clip
 from pipit.cli.demo.processes import Server, Servers, free_port
 from pipit.client import Answer, Client
 from pipit.errors import Unavailable
 from pipit.examples.client import ExampleClient
 from pipit.examples.ids import example_id
-from pipit.examples.types import Example, Part, Reason, Score
-from pipit.types import Box, Prediction, TimeSpan
+from pipit.examples.types import Consent, Example, Reason
+from pipit.inputs import EncodedAudio
+from pipit.inputs.suffixes import media_type_of
 
 _PORT = 8080
 _MOST_SCORES = 10
+_WORDS = "recordings of the demo, which are public; given by whoever called pipit demo --console"
 _AT_RANDOM = 0.2
 """Of the clips: they give the honest estimate, and are labelled without seeing what the model says."""
 _POLL_SECONDS = 0.1
 _ALIVE_SECONDS = 1.0
-_MEDIA_TYPES = {".wav": "audio/wav", ".ogg": "audio/ogg", ".flac": "audio/flac"}
 
 
-def bring_examples(registry: str, server: str, task: str, clips: Sequence[Clip]) -> int:
-    """Sends clips to the registry with what the server says of them; gives how many. Once more does no harm."""
-    chosen = random.Random(0)
+def bring_examples(registry: str, server: str, device: str, task: str, clips: Sequence[Clip]) -> int:
+    """Keeps clips as the device would, with what its server says of them; gives how many. Once more does no harm.
+
+    Where no consent stands yet, one is given that lets the device keep whatever it is sent.
+    """
     with ExampleClient(registry) as examples, Client(server, task=task, top_k=_MOST_SCORES) as client:
+        given = {consent.task: consent for consent in examples.list_consents(device)}
+        consent = given.get(task) or examples.give_consent(
+            Consent(device, task, _WORDS, low=0.0, high=1.0, rate=1.0, random_rate=_AT_RANDOM)
+        )
+        chooser = Chooser(consent, random.Random(0))
+        kept = 0
         for clip in clips:
             content = clip.path.read_bytes()
-            reason = Reason.RANDOM if chosen.random() < _AT_RANDOM else Reason.IMPORTED
-            examples.upload(_example(task, clip.path, content, client.classify(clip.path), reason), content)
-    return len(clips)
+            answer = client.classify(clip.path)
+            reason = chooser.choose(best_scores(answer.predictions))
+            if reason is not None:
+                examples.upload(_example(device, task, clip.path, content, answer, reason), content)
+                kept += 1
+    return kept
 
 
-def _example(task: str, path: Path, content: bytes, answer: Answer, reason: Reason) -> Example:
+def _example(device: str, task: str, path: Path, content: bytes, answer: Answer, reason: Reason) -> Example:
     taken_at = datetime.fromtimestamp(int(path.stat().st_mtime), UTC)
+    answered = Answered(answer.model, EncodedAudio(content), answer.predictions, taken_at, len(content))
     return Example(
         id=example_id(taken_at, content),
         task=task,
-        media_type=_MEDIA_TYPES[path.suffix.lower()],
+        media_type=media_type_of(path.name),
         bytes=len(content),
         sha256=hashlib.sha256(content).hexdigest(),
         reason=reason,
+        device_id=device,
         taken_at=taken_at,
         version=answer.model.version,
-        parts=tuple(map(_part, answer.predictions)),
+        parts=answered.parts(),
         # The takes of one recording of ESC-50 stay together; a name without hyphens is a recording of its own.
         group="-".join(path.stem.split("-")[:2]),
         name=path.name,
-    )
-
-
-def _part(prediction: Prediction) -> Part:
-    region = prediction.region
-    return Part(
-        box=(region.left, region.top, region.width, region.height) if isinstance(region, Box) else (),
-        span=(region.start, region.end) if isinstance(region, TimeSpan) else (),
-        scores=tuple(Score(score.label, score.score) for score in prediction.scores),
-        label=prediction.label,
-        unknown=prediction.unknown,
     )
 
 

@@ -111,7 +111,7 @@ def run_demo(
         console, url, waiting = None, "", 0
         if options.console:
             with stopwatch.time("open the console"):
-                waiting = bring_examples(registry, server, subject.task, more)
+                waiting = bring_examples(registry, server, DEVICES[0], subject.task, more)
                 console, url = start_console(
                     servers, options.console_python, options.state, registry, {DEVICES[0]: server}, _START_SECONDS
                 )

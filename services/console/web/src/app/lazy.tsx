@@ -28,5 +28,5 @@ export function Lazy({ name, load }: { name: string; load: () => Promise<{ defau
   }, [name]);
   const Screen = loaded.get(name);
   if (error.value) return <ErrorBox error={error.value} retry={begin} />;
-  return Screen && known.value ? <Screen /> : <Skeleton lines={6} />;
+  return known.value && Screen ? <Screen /> : <Skeleton lines={6} />;
 }

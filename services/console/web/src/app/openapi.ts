@@ -615,6 +615,7 @@ export interface TimelineItem {
   position: number | null;
   score: number | null;
   state: "none" | "label" | "skip" | "disagreement" | "ruled";
+  suggested: string;
   taken_at: string | null;
 }
 

@@ -8,9 +8,10 @@ import { DeskFrame, type Doing, useDesk } from "./desk";
 import { Nothing, useOne } from "./focus";
 import { detected, grown, isBox, middle, moved, type Size } from "./geometry";
 import { Picture } from "./picture";
-import { About, Suggestion, WhoSaid } from "./said";
+import { About, Guesses, Suggestion, WhoSaid } from "./said";
 import type { Box } from "./types";
 import { focusStage } from "./use_keys";
+import { suggestionOf } from "./work";
 
 /** Pixels of the picture that an arrow key moves. */
 const STEP = 4;
@@ -54,7 +55,7 @@ export function Boxes({ task }: { task: string }) {
   const shift = (dx: number, dy: number) => () => chosen && replace(moved(chosen, dx, dy, size.value));
   const grow = (dx: number, dy: number) => () => chosen && replace(grown(chosen, dx, dy, size.value));
   const orStep = (dx: number, by: number) => () => (chosen ? shift(dx, 0)() : work.step(by));
-  const newLabel = work.brush.value || item?.suggestion?.label || labels[0] || "";
+  const newLabel = work.brush.value || suggestionOf(item)?.label || labels[0] || "";
   const add = (box: Box) => {
     if (!isBox(box)) return;
     say([...boxes, box], `box: ${box.label}`);
@@ -123,7 +124,7 @@ export function Boxes({ task }: { task: string }) {
                 onCommit={commit}
                 onAdd={add}
               />
-              <About item={item} />
+              <About task={task} item={item} />
             </div>
             <div class="focus-side stack">
               <div class="row">
@@ -170,7 +171,7 @@ export function Boxes({ task }: { task: string }) {
               <Choices
                 labels={labels}
                 chosen={chosen?.label}
-                suggested={item.suggestion?.label}
+                suggested={suggestionOf(item)?.label}
                 onChoose={(name) => {
                   label(name);
                   focusStage();
@@ -178,6 +179,7 @@ export function Boxes({ task }: { task: string }) {
                 onOther={desk.pick}
               />
               <Suggestion item={item} />
+              <Guesses item={item} />
               <WhoSaid item={item} work={work} onward={one.onward} />
             </div>
           </>

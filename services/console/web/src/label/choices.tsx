@@ -18,7 +18,7 @@ export function Choices(props: {
   onOther: () => void;
 }) {
   return (
-    <fieldset class="choices" aria-label="Labels">
+    <fieldset class="label-choices" aria-label="Labels">
       {props.labels.slice(0, 9).map((label, index) => (
         <button
           key={label}

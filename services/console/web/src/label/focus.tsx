@@ -5,10 +5,10 @@ import { Choices } from "./choices";
 import { Content } from "./content";
 import { DeskFrame, type Doing, MODES, screenPath, useDesk } from "./desk";
 import { mediumOf, prefetch } from "./prefetch";
-import { About, Suggestion, WhoSaid } from "./said";
+import { About, Guesses, Suggestion, WhoSaid } from "./said";
 import type { Item } from "./types";
 import { focusStage } from "./use_keys";
-import type { Work } from "./work";
+import { suggestionOf, type Work } from "./work";
 
 const NEXT = 5;
 
@@ -70,17 +70,18 @@ export function Focus({ task }: { task: string }) {
           <>
             <div class="focus-content">
               <Content task={task} item={item} player={player} />
-              <About item={item} />
+              <About task={task} item={item} />
             </div>
             <div class="focus-side stack">
               <Suggestion item={item} />
               <Choices
                 labels={labels}
                 chosen={item.state === "label" || item.state === "ruled" ? item.label : null}
-                suggested={item.suggestion?.label}
+                suggested={suggestionOf(item)?.label}
                 onChoose={one.choose}
                 onOther={desk.pick}
               />
+              <Guesses item={item} />
               <WhoSaid item={item} work={work} onward={one.onward} />
             </div>
           </>
@@ -94,7 +95,7 @@ export function Focus({ task }: { task: string }) {
 
 function acceptOne(work: Work, onward: () => void): void {
   const item = work.current.value;
-  if (!item?.suggestion) return;
+  if (!item || !suggestionOf(item)) return;
   work.accept([item.id]);
   onward();
 }

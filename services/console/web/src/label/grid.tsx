@@ -11,6 +11,7 @@ import { collapse, extend, move, NOTHING, type Selection, targets, toggle } from
 import { contentUrl } from "./server";
 import type { Item } from "./types";
 import { focusStage } from "./use_keys";
+import { suggestionOf } from "./work";
 
 const PAGE = 40;
 
@@ -177,7 +178,8 @@ function Cell(props: {
   const { item, alike } = props;
   const said = item.state === "label" || item.state === "ruled";
   const label = item.label || "none of them";
-  const suggestion = item.suggestion ? `${item.suggestion.label} ${Math.round(item.suggestion.score * 100)} %` : "";
+  const guess = suggestionOf(item);
+  const suggestion = guess ? `${guess.label} ${Math.round(guess.score * 100)} %` : "";
   const state = said ? label : item.state === "none" ? suggestion : item.state;
   return (
     // biome-ignore lint/a11y/useKeyWithClickEvents: the list has the keys

@@ -76,7 +76,7 @@ export function Picture(props: {
   const { width, height } = size.value ?? { width: 0, height: 0 };
   const unit = Math.max(width, height) / 100;
   return (
-    <div class="picture">
+    <div class="picture" style={{ "--aspect": String(width && height ? width / height : 1) }}>
       <img
         src={contentUrl(props.task, item.id, "content")}
         alt={item.name || item.id}

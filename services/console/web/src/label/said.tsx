@@ -1,8 +1,9 @@
 import { moment, percent } from "../app/format";
-import { Button } from "../ui/button";
-import { Badge } from "../ui/parts";
+import { Button, Command } from "../ui/button";
+import { Badge, Bar } from "../ui/parts";
+import { addCommand } from "./commands";
 import type { Item, Said } from "./types";
-import type { Work } from "./work";
+import { suggestionOf, type Work } from "./work";
 
 const WHY: Record<string, string> = {
   margin: "The model hesitates between two labels.",
@@ -15,33 +16,38 @@ const WHY: Record<string, string> = {
 
 /** What the model says of an item, or why that is not shown. */
 export function Suggestion({ item }: { item: Item }) {
-  if (item.honest && !item.suggestion)
+  const suggestion = suggestionOf(item);
+  if (item.honest && !suggestion)
     return (
-      <p class="note">
+      <p class="label-note">
         Drawn at random to measure the models honestly: what they say is hidden until you have said it, so that it does
         not sway you.
       </p>
     );
+  if (!suggestion) return <p class="muted">No model has a suggestion.</p>;
+  return (
+    <p>
+      <span class="muted">Suggestion </span>
+      <strong>{suggestion.label || "none of the labels"}</strong>{" "}
+      <span class="number">{percent(suggestion.score)}</span>{" "}
+      {suggestion.version && <span class="muted small">by {suggestion.version}</span>}
+    </p>
+  );
+}
+
+/** The model's other guesses, and why the item was chosen. */
+export function Guesses({ item }: { item: Item }) {
   const scores = item.parts.length === 1 ? (item.parts[0]?.scores.slice(0, 5) ?? []) : [];
   return (
-    <div class="suggestion">
-      {item.suggestion ? (
-        <p>
-          <span class="muted">Suggestion </span>
-          <strong>{item.suggestion.label || "none of the labels"}</strong>{" "}
-          <span class="number">{percent(item.suggestion.score)}</span>{" "}
-          {item.suggestion.version && <span class="muted small">by {item.suggestion.version}</span>}
-        </p>
-      ) : (
-        <p class="muted">No model has a suggestion.</p>
-      )}
+    <div class="guesses stack">
       {scores.length > 1 && (
-        <dl class="scores">
+        <dl>
           {scores.map((score) => (
             <div key={score.label}>
               <dt>{score.label}</dt>
               <dd>
-                <meter min={0} max={1} value={score.score} aria-label={score.label} /> {percent(score.score)}
+                <Bar share={score.score} />
+                <span class="number">{percent(score.score)}</span>
               </dd>
             </div>
           ))}
@@ -99,7 +105,13 @@ export function WhoSaid({ item, work, onward }: { item: Item; work: Work; onward
 }
 
 /** Where an item comes from. */
-export function About({ item }: { item: Item }) {
+export function About({ task, item }: { task: string; item: Item }) {
   const parts = [item.name, item.device_id, item.taken_at ? moment(item.taken_at) : "", item.group];
-  return <p class="muted small about">{[...new Set(parts.filter(Boolean))].join(" · ")}</p>;
+  return (
+    <details class="muted small about">
+      <summary>{[...new Set(parts.filter(Boolean))].join(" · ") || item.id}</summary>
+      <p>The command that says what it is:</p>
+      <Command text={addCommand(task, item.id, item.label || suggestionOf(item)?.label || "LABEL")} />
+    </details>
+  );
 }

@@ -1,7 +1,7 @@
 /** The label API's calls, and where an example's content lies. */
 import { api, url } from "../app/api";
 import type { Batch } from "./outbox";
-import type { FrozenSet, Group, Item, Known, LabelTask, Mode, Queue, Summary, TimelineItem } from "./types";
+import type { Frozen, Group, Item, Known, LabelTask, Mode, Queue, Summary, TimelineItem } from "./types";
 import type { Source } from "./work";
 
 const of = (task: string, rest = ""): string => `/label/${encodeURIComponent(task)}${rest}`;
@@ -18,7 +18,7 @@ export const server = {
   timeline: async (task: string, group: string, signal?: AbortSignal) =>
     (await api.get<{ items: TimelineItem[] }>(of(task, `/timeline?${new URLSearchParams({ group })}`), { signal }))
       .items,
-  freeze: (task: string, name: string) => api.post<FrozenSet>(of(task, "/freeze"), { name }),
+  freeze: (task: string, name: string) => api.post<Frozen>(of(task, "/freeze"), { name }),
   import: (task: string, format: string, file: File) =>
     api.post<{ examples: number; labelled: number; problems: string[] }>(of(task, `/import?format=${format}`), file),
   exportUrl: (task: string, format: string) => url(of(task, `/export?format=${format}`)),

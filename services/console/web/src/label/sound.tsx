@@ -7,11 +7,12 @@ import { toast } from "../ui/toast";
 import { Choices } from "./choices";
 import { DeskFrame, type Doing, useDesk } from "./desk";
 import { Nothing, playOrPause, useOne } from "./focus";
-import { About, Suggestion, WhoSaid } from "./said";
+import { About, Guesses, Suggestion, WhoSaid } from "./said";
 import { contentUrl } from "./server";
 import type { Span } from "./types";
 import { focusStage } from "./use_keys";
 import { Waveform, windowsOf } from "./waveform";
+import { suggestionOf } from "./work";
 
 const SPEEDS = [0.5, 0.75, 1, 1.25, 1.5, 2, 3];
 
@@ -66,7 +67,7 @@ export function Sound({ task }: { task: string }) {
     work.say([{ kind, example: item.id, label: item.label, boxes: [], spans: sorted }], what);
   };
   const draw = (start: number, end: number) => {
-    const label = work.brush.value || item?.suggestion?.label || labels[0] || "";
+    const label = work.brush.value || suggestionOf(item)?.label || labels[0] || "";
     const made = { label, start: round(Math.min(start, end)), end: round(Math.max(start, end)) };
     if (made.end <= made.start) return;
     sayParts([...spans, made], `part: ${label}`);
@@ -160,17 +161,18 @@ export function Sound({ task }: { task: string }) {
                 <Choices
                   labels={labels}
                   chosen={spans[span]?.label ?? (item.state === "label" || item.state === "ruled" ? item.label : null)}
-                  suggested={item.suggestion?.label}
+                  suggested={suggestionOf(item)?.label}
                   onChoose={(label) => {
                     choose(label);
                     focusStage();
                   }}
                   onOther={desk.pick}
                 />
-                <About item={item} />
+                <About task={task} item={item} />
               </div>
               <div class="stack">
                 <Suggestion item={item} />
+                <Guesses item={item} />
                 <WhoSaid item={item} work={work} onward={one.onward} />
               </div>
             </div>

@@ -9,7 +9,7 @@ import { Bar, ErrorBox, Figure, Interval, Page, Panel, Skeleton } from "../ui/pa
 import { Table } from "../ui/table";
 import { toast } from "../ui/toast";
 import { labelColour } from "./choices";
-import { statsCommand } from "./commands";
+import { newLabelCommand, statsCommand } from "./commands";
 import { MODES, Saved, screenPath, screensOf } from "./desk";
 import { FreezeDialog } from "./freeze";
 import { openOutbox } from "./open";
@@ -74,7 +74,7 @@ export function TaskSummary({ task, name }: { task: string; name: string }) {
 function Advice({ advice }: { advice: readonly string[] }) {
   if (advice.length === 0) return null;
   return (
-    <ul class="note stack">
+    <ul class="label-note stack">
       {advice.map((text) => (
         <li key={text}>{text}</li>
       ))}
@@ -113,7 +113,7 @@ function ProgressPanel({ task, summary }: { task: string; summary: Summary }) {
   return (
     <Panel title="Progress">
       <Bar share={progress.examples ? progress.labelled / progress.examples : 0} />
-      <div class="row figures">
+      <div class="row tally">
         <Figure name="Labelled">
           {number(progress.labelled)} of {number(progress.examples)}
         </Figure>
@@ -175,7 +175,11 @@ function Balance(props: { task: string; summary: Summary; reload: () => Promise<
             value={fresh.value}
             onInput={(event) => (fresh.value = event.currentTarget.value)}
           />
-          <Button type="submit" disabled={!fresh.value.trim()}>
+          <Button
+            type="submit"
+            disabled={!fresh.value.trim()}
+            command={newLabelCommand(task, fresh.value.trim() || "LABEL")}
+          >
             Add label
           </Button>
         </form>

@@ -11,7 +11,8 @@ import { toast } from "../ui/toast";
 import { Band } from "./band";
 import { Choices } from "./choices";
 import { DeskFrame, type Doing, useDesk } from "./desk";
-import { contentUrl, server } from "./server";
+import { type Medium, mediumOf } from "./prefetch";
+import { contentUrl, server, source } from "./server";
 import { boundaries, type Cell, fill, fillStart, nextBoundary, nudge, type Paint, paint } from "./strip";
 import type { Item, TimelineItem } from "./types";
 import { focusStage, type Handlers } from "./use_keys";
@@ -92,27 +93,36 @@ function asItem(one: TimelineItem, group: string): Item {
     reason: "",
     name: "",
     honest: false,
-    why: "all",
+    why: "all" as const,
     version: "",
   };
   return { ...none, ...known, boxes: [], spans: [], parts: [], said: [], similar: [], suggestion: null };
 }
 
 function Strip({ desk, group }: { desk: ReturnType<typeof useDesk>; group: string }) {
-  const { task, work, labels } = desk;
+  const { task, work } = desk;
   const loaded = useLoad(`timeline/${task}/${group}`, (signal) => server.timeline(task, group, signal));
   useEffect(() => {
     if (loaded.data) work.keep(loaded.data.map((one) => asItem(one, group)));
   }, [loaded.data, work, group]);
+  // All of a recording are of one kind; the timeline itself does not say of which.
+  const first = loaded.data?.[0]?.id;
+  const sample = useLoad(`item/${first}`, async () => (first ? source.item(task, first) : null));
+  const medium = mediumOf(sample.data?.media_type ?? "");
   if (loaded.error && !loaded.data) return <ErrorBox error={loaded.error} retry={loaded.reload} />;
   if (!loaded.data) return <Skeleton lines={6} />;
   if (loaded.data.length === 0)
     return <Empty title="This recording has no items.">{<a href={place.value.path}>All recordings</a>}</Empty>;
-  return <Player {...{ desk, group, labels }} items={loaded.data} />;
+  return <Player {...{ desk, group, medium }} items={loaded.data} />;
 }
 
-function Player(props: { desk: ReturnType<typeof useDesk>; group: string; items: readonly TimelineItem[] }) {
-  const { desk, group, items } = props;
+function Player(props: {
+  desk: ReturnType<typeof useDesk>;
+  group: string;
+  medium: Medium;
+  items: readonly TimelineItem[];
+}) {
+  const { desk, group, items, medium } = props;
   const { task, work, labels } = desk;
   const first = items.findIndex((item) => item.id === place.peek().query.get("at"));
   const at = useSignal(Math.max(first, 0));
@@ -120,7 +130,7 @@ function Player(props: { desk: ReturnType<typeof useDesk>; group: string; items:
   const speed = useSignal(4);
   /** A number key that is held: it paints from where it was pressed. */
   const brush = useSignal<{ label: string; from: number } | null>(null);
-  const picture = desk.summary?.input_kind === "image";
+  const picture = medium === "picture";
 
   const said = work.items.value;
   const cells = useMemo(
@@ -256,8 +266,8 @@ function Player(props: { desk: ReturnType<typeof useDesk>; group: string; items:
         </span>
       }
     >
-      <section id="stage" class="timeline" tabIndex={-1} aria-label={`Recording ${group}`}>
-        {current && <Now {...{ task, item: current, picture }} />}
+      <section id="stage" class="strip" tabIndex={-1} aria-label={`Recording ${group}`}>
+        {current && <Now {...{ task, item: current, medium }} />}
         <p class="timeline-now" role="status">
           <span class="number">
             {at.value + 1} / {items.length}
@@ -303,13 +313,16 @@ function Player(props: { desk: ReturnType<typeof useDesk>; group: string; items:
   );
 }
 
-function Now({ task, item, picture }: { task: string; item: TimelineItem; picture: boolean }) {
-  if (picture) return <img class="content" src={contentUrl(task, item.id, "content")} alt={`Item ${item.id}`} />;
+function Now({ task, item, medium }: { task: string; item: TimelineItem; medium: Medium }) {
+  if (medium === "picture")
+    return <img class="shown" src={contentUrl(task, item.id, "content")} alt={`Item ${item.id}`} />;
   return (
     <div class="content-sound">
       <img class="log-mel" src={contentUrl(task, item.id, "thumbnail")} alt={`Item ${item.id}`} />
-      {/* biome-ignore lint/a11y/useMediaCaption: a device's recording has none */}
-      <audio controls preload="none" src={contentUrl(task, item.id, "wav")} />
+      {medium === "sound" && (
+        // biome-ignore lint/a11y/useMediaCaption: a device's recording has none
+        <audio controls preload="none" src={contentUrl(task, item.id, "wav")} />
+      )}
     </div>
   );
 }

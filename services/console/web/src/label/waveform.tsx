@@ -139,7 +139,7 @@ export function Waveform(props: WaveformProps) {
         <div ref={cursor} class="cursor" />
       </div>
       {seconds.value > 0 && windows.length > 0 && (
-        <fieldset class="lane" aria-label="What the model heard">
+        <fieldset class="sound-lane" aria-label="What the model heard">
           {windows.map((window, index) => (
             <LaneButton
               key={`${window.start}-${window.end}`}
@@ -152,7 +152,7 @@ export function Waveform(props: WaveformProps) {
         </fieldset>
       )}
       {seconds.value > 0 && props.spans.length > 0 && (
-        <fieldset class="lane" aria-label="Parts that people drew">
+        <fieldset class="sound-lane" aria-label="Parts that people drew">
           {props.spans.map((span, index) => (
             <LaneButton
               key={`${span.start}-${span.end}`}

@@ -24,6 +24,15 @@ export function verdictOf(item: Verdict): Verdict {
   return { state: item.state, label: item.label, boxes: item.boxes, spans: item.spans };
 }
 
+/** What a model says of a whole example: a suggestion, or else the answer that the device gave. */
+export function suggestionOf(item: Item | undefined): Item["suggestion"] {
+  if (!item || item.suggestion) return item?.suggestion ?? null;
+  const best = item.parts
+    .flatMap((part) => (part.scores[0] ? [part.scores[0]] : []))
+    .sort((a, b) => b.score - a.score)[0];
+  return best ? { ...best, version: item.version } : null;
+}
+
 export interface Saying {
   kind: Exclude<Kind, "undo">;
   example: string;
@@ -64,6 +73,7 @@ export class Work {
 
   /** Fills the line; first: an example to begin with. */
   async start(first = ""): Promise<void> {
+    this.ended.value = false;
     if (first) await this.visit(first);
     await this.more();
   }
@@ -135,7 +145,7 @@ export class Work {
     for (const saying of sayings) {
       const item = this.items.value.get(saying.example);
       const before: Verdict = item ? verdictOf(item) : { state: "none", label: "", boxes: [], spans: [] };
-      const event = eventOf(saying.kind, saying, seconds, Boolean(item?.suggestion));
+      const event = eventOf(saying.kind, saying, seconds, suggestionOf(item) !== null);
       const after = stateAfter(event);
       events.push(event);
       changes.push({ example: saying.example, event: event.id, undo: "", before, after });
@@ -163,12 +173,12 @@ export class Work {
 
   /** Says what the model suggests. Returns how many of the examples have no suggestion. */
   accept(examples: readonly string[]): number {
-    const known = examples.map((id) => this.items.value.get(id)).filter((item) => item?.suggestion);
-    this.sayLabels(
-      known.map((item) => [item?.id ?? "", item?.suggestion?.label ?? ""] as const),
-      "as suggested",
-    );
-    return examples.length - known.length;
+    const labels = examples.flatMap((id) => {
+      const suggestion = suggestionOf(this.items.value.get(id));
+      return suggestion ? [[id, suggestion.label] as const] : [];
+    });
+    this.sayLabels(labels, "as suggested");
+    return examples.length - labels.length;
   }
 
   skip(examples: readonly string[]): void {

@@ -61,8 +61,9 @@ export function Tile({ tile }: { tile: TileData }) {
         <span class="small muted number">
           {tile.requests_per_second === null ? "" : `${number(tile.requests_per_second)} / s`}
         </span>
-        <a class="button" href={withQuery({ try: tile.task })} aria-label={`Try ${tile.task}`}>
+        <a class="button" href={withQuery({ try: tile.task })}>
           Try it
+          <span class="only-read">with {tile.task}</span>
         </a>
       </div>
     </article>

@@ -65,7 +65,7 @@ export function Confusion({
                 {labels.map((column, index) => {
                   const share = parts[row]?.[index] ?? 0;
                   const good = signed ? (row === index ? share > 0 : share < 0) : row === index;
-                  const strength = Math.round(Math.min(1, Math.abs(share)) * 62);
+                  const strength = Math.round(Math.min(1, Math.abs(share)) * 45);
                   return (
                     <td
                       key={column}
@@ -73,7 +73,6 @@ export function Confusion({
                       style={{
                         background: `color-mix(in srgb, var(--${good ? "ok" : "error"}) ${strength}%, transparent)`,
                       }}
-                      class={strength > 40 ? "strong" : ""}
                     >
                       {signed
                         ? Math.abs(share) < 0.005

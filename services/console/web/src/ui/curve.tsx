@@ -63,7 +63,7 @@ export function Curve({ name, times, values, format }: CurveProps) {
           },
           scales: { y: { range: (_, __, top) => [0, top > 0 ? top * 1.1 : 1] } },
           axes: [
-            { ...axis, values: (_, marks) => marks.map(clock) },
+            { ...axis, size: 28, values: (_, marks) => marks.map(clock) },
             { ...axis, size: 64, values: (_, marks) => marks.map((mark) => format(mark)) },
           ],
           series: [

@@ -73,7 +73,7 @@ export function Figure({
 export function Empty({ title, children }: { title: string; children?: ComponentChildren }) {
   return (
     <div class="empty">
-      <h3>{title}</h3>
+      <strong>{title}</strong>
       {children}
     </div>
   );

@@ -54,7 +54,7 @@ export function Table<Row>({ caption, columns, rows, rowKey, sortKey = "sort" }:
                     {direction(column.id) && <span aria-hidden="true">{order === column.id ? " ↑" : " ↓"}</span>}
                   </button>
                 ) : (
-                  column.title
+                  column.title || <span class="only-read">What can be done</span>
                 )}
               </th>
             ))}
