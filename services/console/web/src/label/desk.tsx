@@ -253,7 +253,11 @@ function QueueChoice({ work }: { work: Work }) {
           only {work.label} ×
         </a>
       )}
-      {work.waiting.value !== null && <span class="muted number">{number(work.waiting.value)} waiting</span>}
+      {work.waiting.value !== null && (
+        <span class="muted number">
+          {work.mode === "work" ? `${number(work.waiting.value)} waiting` : count(work.waiting.value, "example")}
+        </span>
+      )}
     </label>
   );
 }
