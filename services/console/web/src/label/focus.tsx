@@ -74,6 +74,7 @@ export function Focus({ task }: { task: string }) {
             </div>
             <div class="focus-side stack">
               <Suggestion item={item} />
+              <WhoSaid item={item} work={work} onward={one.onward} />
               <Choices
                 labels={labels}
                 chosen={item.state === "label" || item.state === "ruled" ? item.label : null}
@@ -82,7 +83,6 @@ export function Focus({ task }: { task: string }) {
                 onOther={desk.pick}
               />
               <Guesses item={item} />
-              <WhoSaid item={item} work={work} onward={one.onward} />
             </div>
           </>
         ) : (

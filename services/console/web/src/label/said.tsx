@@ -10,7 +10,6 @@ const WHY: Record<string, string> = {
   models: "Two models do not agree.",
   random: "Drawn at random.",
   wrong: "Somebody called the answer wrong.",
-  people: "People do not agree.",
   suggested: "A label is suggested.",
 };
 
