@@ -179,8 +179,8 @@ export function Boxes({ task }: { task: string }) {
                 onOther={desk.pick}
               />
               <Suggestion item={item} />
-              <Guesses item={item} />
               <WhoSaid item={item} work={work} onward={one.onward} />
+              <Guesses item={item} />
             </div>
           </>
         ) : (

@@ -74,6 +74,7 @@ export function Focus({ task }: { task: string }) {
             </div>
             <div class="focus-side stack">
               <Suggestion item={item} />
+              <WhoSaid item={item} work={work} onward={one.onward} />
               <Choices
                 labels={labels}
                 chosen={item.state === "label" || item.state === "ruled" ? item.label : null}
@@ -82,7 +83,6 @@ export function Focus({ task }: { task: string }) {
                 onOther={desk.pick}
               />
               <Guesses item={item} />
-              <WhoSaid item={item} work={work} onward={one.onward} />
             </div>
           </>
         ) : (
@@ -106,7 +106,7 @@ export function Nothing({ task, work }: { task: string; work: Work }) {
   if (work.error.value) return <Empty title="What is next could not be fetched." />;
   return (
     <Empty title={`Nothing is left in “${MODES[work.mode]}”.`}>
-      <p class="row">
+      <div class="row">
         {Object.entries(MODES)
           .filter(([mode]) => mode !== work.mode)
           .map(([mode, title]) => (
@@ -114,7 +114,7 @@ export function Nothing({ task, work }: { task: string; work: Work }) {
               {title}
             </a>
           ))}
-      </p>
+      </div>
     </Empty>
   );
 }

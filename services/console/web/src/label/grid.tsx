@@ -11,7 +11,7 @@ import { collapse, extend, move, NOTHING, type Selection, targets, toggle } from
 import { contentUrl } from "./server";
 import type { Item } from "./types";
 import { focusStage } from "./use_keys";
-import { suggestionOf } from "./work";
+import { isBlind, suggestionOf } from "./work";
 
 const PAGE = 40;
 
@@ -139,6 +139,7 @@ export function Grid({ task }: { task: string }) {
                 {...{ task, item, index, labels }}
                 alike={cell.alike.length}
                 at={index === selection.value.at}
+                dim={work.mode === "work" || work.mode === "suggested"}
                 selected={selection.value.chosen.has(cell.id)}
                 onClick={(event) => {
                   if (event.shiftKey) change((now) => extend(now, ids, index));
@@ -149,6 +150,11 @@ export function Grid({ task }: { task: string }) {
           );
         })}
       </div>
+      {cells.some((cell) => isBlind(work.items.value.get(cell.id))) && (
+        <p class="muted small">
+          Suggestions are hidden where an example was drawn at random to measure the models honestly.
+        </p>
+      )}
       {cells.length === 0 ? (
         <Nothing task={task} work={work} />
       ) : (
@@ -173,6 +179,8 @@ function Cell(props: {
   alike: number;
   at: boolean;
   selected: boolean;
+  /** What is decided steps back where one works a queue off. */
+  dim: boolean;
   onClick: (event: MouseEvent) => void;
 }) {
   const { item, alike } = props;
@@ -187,14 +195,14 @@ function Cell(props: {
     <div
       id={`cell-${props.index}`}
       role="option"
-      class={`cell ${props.at ? "at" : ""} ${item.state === "none" ? "" : "decided"}`}
+      class={`cell ${props.at ? "at" : ""} ${props.dim && item.state !== "none" ? "decided" : ""}`}
       aria-selected={props.selected}
       onClick={props.onClick}
     >
       <img src={contentUrl(props.task, item.id, "thumbnail")} alt={item.name || item.id} loading="lazy" />
       <span class="cell-text">
         {said && <i class="swatch" style={{ background: labelColour(props.labels, item.label) }} />}
-        <span class={said ? "" : "muted"}>{state || (item.honest ? "suggestion hidden" : "–")}</span>
+        <span class={said ? "" : "muted"}>{state || (isBlind(item) ? "suggestion hidden" : "–")}</span>
         {alike > 0 && <span class="badge">+{alike} alike</span>}
       </span>
     </div>

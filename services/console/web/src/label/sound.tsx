@@ -172,8 +172,8 @@ export function Sound({ task }: { task: string }) {
               </div>
               <div class="stack">
                 <Suggestion item={item} />
-                <Guesses item={item} />
                 <WhoSaid item={item} work={work} onward={one.onward} />
+                <Guesses item={item} />
               </div>
             </div>
           </>
