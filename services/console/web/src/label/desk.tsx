@@ -195,7 +195,7 @@ export function DeskFrame(props: {
       )}
       {["focus", "sound", "boxes"].includes(screen) && <Spoken item={work.current.value} />}
       {props.children}
-      <KeysDialog screen={screen} open={helping.value} onClose={() => (helping.value = false)} />
+      <KeysDialog screen={screen} labels={labels} open={helping.value} onClose={() => (helping.value = false)} />
       <Picker
         labels={labels}
         open={picking.value}
