@@ -160,7 +160,7 @@ k8s: .venv/dev/.ready .venv/k8s/.ready ## render the Kubernetes manifests into b
 	$(DEV)/pytest tests/k8s $(ARGS)
 
 ##@ Work on Pipit
-.PHONY: console-page console-page-check setup setup-detector setup-tests test test-stack test-arm64 lint format domains domains-check protos protos-check dashboards bench lock console-api clean
+.PHONY: console-page console-page-check setup setup-detector setup-tests test test-stack test-arm64 lint format domains domains-check protos protos-check dashboards screenshots bench lock console-api clean
 setup: .venv/dev/.ready .venv/triton/.ready .venv/k8s/.ready ## make the environment for development and tests
 
 setup-detector: $(BESIDES:%=.venv/%/.ready) ## make the environment that trains detectors (ultralytics, AGPL-3.0)
@@ -221,6 +221,9 @@ protos: .venv/dev/.ready ## generate the gRPC code
 
 protos-check: protos ## fail if the generated code is not up to date
 	@test -z "$$(git status --porcelain shared/pipit/_pb)" || { git --no-pager diff --stat shared/pipit/_pb; echo 'generated code is out of date: run `make protos` and commit it'; exit 1; }
+
+screenshots: .venv/dev/.ready ## take the pictures of the console anew, of a demo with a rollout (needs chromium); PIPIT_DATA: real sounds
+	$(DEV)/python tests/console/take_screenshots.py $(ARGS)
 
 dashboards: .venv/dev/.ready ## write Grafana's dashboards anew, from compose/grafana/*.py
 	$(DEV)/python compose/grafana/dashboards.py

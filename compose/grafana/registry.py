@@ -9,7 +9,14 @@ from process import process
 from trust import trust
 
 OF = 'job="registry"'
-CALLS = f'{OF}, grpc_service=~"pipit.(registry.v1.RegistryService|galleries.v1.GalleryService|fleet.v1.FleetService)"'
+_SERVICES = (
+    "registry.v1.RegistryService",
+    "galleries.v1.GalleryService",
+    "fleet.v1.FleetService",
+    "examples.v1.ExampleService",
+    "labels.v1.LabelService",
+)
+CALLS = f'{OF}, grpc_service=~"pipit.({"|".join(_SERVICES)})"'
 
 
 def registry() -> Dashboard:

@@ -11,7 +11,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from harness import Console, Registry, running_registry, sounds
+from harness import DEVICE, Console, Registry, running_registry, sounds
 from people import Person
 from playwright.sync_api import Browser, sync_playwright
 
@@ -39,6 +39,7 @@ def registry(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iter
         for version, shift in (("1.0.0", 0.0), ("1.1.0", 0.04)):
             registry.publish(folder, SOUNDS, version, shift)
         registry.promote(SOUNDS, "1.0.0")
+        registry.follow(DEVICE, SOUNDS, "1.0.0")
         registry.bring(SOUNDS, sounds(SOUNDS, 24))
         yield registry
 

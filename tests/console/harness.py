@@ -28,6 +28,8 @@ from pipit.cli.demo.processes import free_port
 from pipit.examples import Consent, Example, Part, Reason, Score
 from pipit.examples.client import ExampleClient
 from pipit.examples.ids import example_id
+from pipit.fleet import DeviceReport, FleetClient
+from pipit.fleet.types import State, TaskReport
 from pipit.labels.client import LabelClient
 from pipit.labels.types import Event, Kind
 from pipit.registry import RegistryClient
@@ -67,6 +69,15 @@ class Registry:
         with ExampleClient(self.address, TOKENS["device"]) as client:
             for example, content in examples:
                 client.upload(example, content)
+
+    def follow(self, device: str, task: str, version: str) -> None:
+        """A device that serves the version says so."""
+        served = TaskReport(task, version, 1, version, state=State.SERVING, golden_deviation=1e-6)
+        report = DeviceReport(
+            device, "f" * 32, 1, "production", board="Raspberry Pi 5", tasks=(served,), cpu_temperature=51.0
+        )
+        with FleetClient(self.address, TOKENS["device"]) as client:
+            client.report(report)
 
     def events(self, task: str) -> list[Event]:
         """All of a task, in the order in which they came."""

@@ -28,7 +28,7 @@ SCREENS = {
     "label": ("/label", SOUNDS),
     "label task": (f"/label/{SOUNDS}", "24"),
     "focus": (f"/label/{SOUNDS}/focus", "clip-"),
-    "grid": (f"/label/{SOUNDS}/grid", "clip-"),
+    "grid": (f"/label/{SOUNDS}/grid", "suggestion hidden"),
     "sound": (f"/label/{SOUNDS}/sound", "clip-"),
     "timeline": (f"/label/{SOUNDS}/timeline", "evening-0"),
 }

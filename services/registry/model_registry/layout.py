@@ -31,7 +31,7 @@ from typing import Annotated
 from pipit.bundle import SemanticVersion
 from pipit.bundle.manifest import Digest, TaskName
 from pipit.errors import InvalidInput
-from pipit.examples.ids import check_example_id, is_example_id
+from pipit.examples.ids import check_example_id
 from pipit.galleries.acknowledgements import check_device
 from pydantic import Field, TypeAdapter, ValidationError
 
@@ -44,6 +44,8 @@ DEVICES = "devices/"
 FLEET = "fleet/"
 CONSENTS = "consents/"
 SETS = "sets/"
+EXAMPLE = "example.json"
+"""Name of an example's document in its folder."""
 _OFFSET_DIGITS = 20
 """So that keys sort as the numbers do."""
 _task = TypeAdapter(TaskName)
@@ -228,7 +230,7 @@ def example_content(task: str, identity: str) -> str:
 
 def example(task: str, identity: str) -> str:
     """Key of an example's document."""
-    return f"{example_folder(task, identity)}example.json"
+    return f"{example_folder(task, identity)}{EXAMPLE}"
 
 
 def example_parts(task: str, identity: str) -> str:
@@ -280,9 +282,3 @@ def numbered(folder: str, number: int) -> str:
 def pack(folder: str, first: int) -> str:
     """Key of the records of a log from number `first` on, as one object."""
     return f"{folder}packs/{first:0{_OFFSET_DIGITS}}.jsonl"
-
-
-def example_of_key(task: str, key: str) -> str | None:
-    """The id of the key of something that is kept of an example; None for any other."""
-    identity = key.removeprefix(examples(task)).partition("/")[0]
-    return identity if is_example_id(identity) else None

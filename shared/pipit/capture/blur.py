@@ -9,7 +9,7 @@ More than MediaPipe's own detectors find is not blurred; docs/measured/capture.c
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -60,10 +60,7 @@ class FaceBlur:
     def __call__(self, pixels: Pixels) -> tuple[Pixels, int]:
         """pixels: RGB, (height, width, 3). Gives a copy without the faces that were found, and how many."""
         faces = self.find(pixels)
-        blurred = pixels.copy()
-        for face in faces:
-            _mosaic(blurred, face)
-        return blurred, len(faces)
+        return without(pixels, faces), len(faces)
 
     def find(self, pixels: Pixels) -> list[Rectangle]:
         """Boxes of faces, none of them twice."""
@@ -87,6 +84,14 @@ class FaceBlur:
                 yield Rectangle(
                     (box.center_x + left) * scale, (box.center_y + top) * scale, box.width * scale, box.height * scale
                 )
+
+
+def without(pixels: Pixels, faces: Sequence[Rectangle]) -> Pixels:
+    """A copy in which nobody knows these faces."""
+    blurred = pixels.copy()
+    for face in faces:
+        _mosaic(blurred, face)
+    return blurred
 
 
 def _boxes(detector: Detector, pixels: Pixels, scale: float = 1.0) -> list[Rectangle]:

@@ -107,7 +107,7 @@ class LabelIndex:
     ) -> Queue:
         """What that person is asked about next. skip: ids that they have already. label: as `pipit.labels.queue`."""
         with self._database.read() as connection:
-            return queue(connection, person, mode, count, frozenset(skip), label)
+            return queue(connection, person, mode, count, frozenset(skip) - {""}, label)
 
     def progress(self) -> Progress:
         """How many examples are in which state."""

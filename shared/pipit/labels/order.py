@@ -12,7 +12,7 @@ section 3.1). Each person gets the most urgent ones in an order of their own, so
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -65,10 +65,9 @@ def answer_of(parts: Sequence[Part]) -> str:
     return max(said)[1] if said else next((part.label for part in parts if part.label), "")
 
 
-def own_order(items: Sequence[T], identities: Sequence[str], person: str) -> list[T]:
-    """The same items in the order of this person, which is the same each time."""
-    ranked = sorted(zip(identities, items, strict=True), key=lambda pair: _dice(person, pair[0]))
-    return [item for _, item in ranked]
+def own_order(numbers: Iterable[int], person: str) -> list[int]:
+    """The same examples in the order of this person, which is the same each time."""
+    return sorted(numbers, key=lambda number: hashlib.blake2b(f"{person}\0{number}".encode(), digest_size=8).digest())
 
 
 def interleave(lists: Mapping[str, Sequence[T]], start: int) -> Iterator[tuple[str, T]]:
@@ -107,7 +106,3 @@ def _scores(parts: Sequence[Part]) -> dict[str, float]:
     for score in (score for part in parts for score in part.scores):
         found[score.label] = max(score.score, found.get(score.label, 0.0))
     return found
-
-
-def _dice(person: str, identity: str) -> bytes:
-    return hashlib.blake2b(f"{person}\0{identity}".encode(), digest_size=8).digest()

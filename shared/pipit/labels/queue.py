@@ -87,15 +87,18 @@ def progress(connection: sqlite3.Connection) -> Progress:
 def _work(
     connection: sqlite3.Connection, person: str, count: int, skip: Collection[str], label: str
 ) -> list[tuple[str, sqlite3.Row]]:
-    most = WINDOW + len(skip)
     narrow, values = ("AND answer = ?", (label,)) if label else ("", ())
+    marks = ", ".join("?" * len(skip))
+    skipped = {row["n"] for row in connection.execute(f"SELECT n FROM examples WHERE id IN ({marks})", tuple(skip))}
 
-    def window(condition: str, order: str) -> Sequence[sqlite3.Row]:
+    most = max(WINDOW, count) + len(skipped)
+
+    def window(condition: str, order: str) -> Sequence[int]:
+        # The number alone stands in each index, so that no row is read of what is not chosen.
         rows = connection.execute(
-            f"SELECT n, id FROM examples WHERE {condition} {narrow} ORDER BY {order} LIMIT {most}", values
-        ).fetchall()
-        left = [row for row in rows if row["id"] not in skip]
-        return own_order(left, [row["id"] for row in left], person)
+            f"SELECT n FROM examples WHERE {condition} {narrow} ORDER BY {order} LIMIT {most}", values
+        )
+        return own_order([row["n"] for row in rows if row["n"] not in skipped], person)
 
     lists = {
         "margin": window(_PLAIN, "thinned, margin, n"),
@@ -103,11 +106,11 @@ def _work(
         # Who asks for one label is told what the model said; the honest slice has to be labelled without.
         "random": [] if label else window(f"honest AND {WAITS}", "dice, n"),
     }
-    chosen = {row["n"]: "wrong" for row in window(f"wrong AND NOT honest AND {WAITS}", "n")[:count]}
-    for why, row in interleave(lists, _before(connection, person) + len(skip)):
+    chosen = dict.fromkeys(window(f"wrong AND NOT honest AND {WAITS}", "n")[:count], "wrong")
+    for why, number in interleave(lists, _before(connection, person) + len(skip)):
         if len(chosen) == count:
             break
-        chosen.setdefault(row["n"], why)
+        chosen.setdefault(number, why)
     return [(why, _whole(connection, number)) for number, why in chosen.items()]
 
 

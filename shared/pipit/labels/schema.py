@@ -10,7 +10,7 @@ features     small vectors, by which near-duplicates are known
 
 from __future__ import annotations
 
-NUMBER = 1
+NUMBER = 2
 """A file that has another one is made anew; raise it with every change below."""
 
 _SORT = "state, honest, twin, version, hit, guess"
@@ -60,10 +60,12 @@ CREATE TABLE examples (
   thinned INTEGER NOT NULL DEFAULT 0,
   featured INTEGER NOT NULL DEFAULT 0
 );
-CREATE INDEX by_wrong ON examples (n) WHERE wrong AND NOT honest AND {WAITS};
+CREATE INDEX by_wrong ON examples (n, answer) WHERE wrong AND NOT honest AND {WAITS};
 CREATE INDEX by_margin ON examples (thinned, margin, n) WHERE NOT wrong AND NOT honest AND {WAITS};
 CREATE INDEX by_margin_of ON examples (answer, thinned, margin, n) WHERE NOT wrong AND NOT honest AND {WAITS};
 CREATE INDEX by_models ON examples (thinned, models DESC, n)
+  WHERE models > 0 AND NOT wrong AND NOT honest AND {WAITS};
+CREATE INDEX by_models_of ON examples (answer, thinned, models DESC, n)
   WHERE models > 0 AND NOT wrong AND NOT honest AND {WAITS};
 CREATE INDEX by_chance ON examples (dice, n) WHERE honest AND {WAITS};
 CREATE INDEX by_guess ON examples (guess_score, n) WHERE guess IS NOT NULL AND NOT honest AND {WAITS};

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 
 from pipit.capture.answered import Answered
 from pipit.capture.capture import AskOther, Capture
@@ -91,7 +92,8 @@ def keeping_of(
     folder = settings.cache_dir.expanduser() / "capture"
     try:
         if settings.capture == "never":
-            if folder.exists():
+            # Another process of the device may be at it.
+            with suppress(FileNotFoundError):
                 shutil.rmtree(folder)
             return None
         client = ExampleClient(settings.registry, timeout=_TIMEOUT, channel=source.client.channel)

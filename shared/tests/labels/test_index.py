@@ -275,3 +275,26 @@ def test_all_that_a_data_set_is_made_of(pool: Any, make: Make) -> None:
     pool.bring(make(1), make(2))
     pool.say(make(2), "ann", "cat")
     assert [(one.id, found.label) for one, found in pool.index.every()] == [(make(1).id, ""), (make(2).id, "cat")]
+
+
+def test_no_question_reads_all_examples(pool: Any, make: Make) -> None:
+    pool.bring(*[make(number) for number in range(5)])
+    asked: list[str] = []
+    with pool.index._database.read() as connection:
+        connection.set_trace_callback(asked.append)
+    for label in ("", "dog"):
+        for mode in Mode:
+            pool.index.queue("ann", mode, skip=[make(1).id], label=label)
+    pool.index.summary()
+    pool.index.group("evening", "ann")
+    pool.index.item(make(2).id, "ann")
+    connection.set_trace_callback(None)
+    questions = {text for text in asked if text.startswith("SELECT")}
+    assert len(questions) > 20
+    for question in questions:
+        plan = [row["detail"] for row in connection.execute(f"EXPLAIN QUERY PLAN {question}")]
+        for step in plan:
+            whole = step.startswith(("SCAN examples", "SCAN e", "SCAN s")) and " INDEX by_" not in step
+            assert not whole or question.endswith("ORDER BY n DESC LIMIT 21"), (question, plan)
+            if "FROM examples WHERE" in question and "family" not in question:
+                assert "TEMP B-TREE" not in step, (question, plan)

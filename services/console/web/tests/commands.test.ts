@@ -1,10 +1,17 @@
 import { describe, expect, it } from "vitest";
 import * as commands from "../src/app/commands";
+import * as label from "../src/label/commands";
 import { promotion } from "../src/version/promote";
 import cases from "./commands.json";
 
 /** The same lines are read by services/console/tests/test_page_commands.py, which holds them to the real command line. */
 const made: Record<string, string> = {
+  label_add: label.addCommand("home.sounds", "20261129-0123456789abcdef0123456789abcdef", "glass breaking"),
+  label_new: label.newLabelCommand("home.sounds", "owl"),
+  label_stats: label.statsCommand("home.sounds"),
+  label_freeze: label.freezeCommand("home.sounds", "november"),
+  label_export: label.exportCommand("home.sounds", "coco"),
+  label_import: label.importCommand("home.sounds", "labelstudio", "FILE"),
   promote: commands.promote("home.sounds", {
     version: "1.1.0",
     environment: "production",

@@ -106,10 +106,11 @@ class Arrivals:
             firsts = ((identity, known.log[number - 1]) for identity, number in known.came.items())
             return [(came, identity not in known.deleted) for identity, came in firsts if isinstance(came, Came)]
 
-    def deleted(self) -> set[str]:
-        """All ids that were, ever."""
+    def ids(self) -> tuple[set[str], set[str]]:
+        """All that came, ever, and all that were deleted, ever."""
         with self._lock:
-            return set(self._catch_up().deleted)
+            known = self._catch_up()
+            return set(known.came), set(known.deleted)
 
     def page(self, after: int, size: int, device: str, day: str) -> tuple[list[Came], list[str], int, bool]:
         """What came after a number and is here now, ids that were deleted after it, where to go on, and whether to."""

@@ -13,13 +13,14 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from pipit._pb.pipit.examples.v1 import examples_pb2 as pb
 from pipit.errors import AlreadyExists, NotFound
 from pipit.examples import Departure, Example
-from pipit.examples.ids import check_example_id
+from pipit.examples.ids import check_example_id, is_example_id
 from pipit.rpc.mirror import to_proto
 from pipit.storage import ObjectStore
 from pydantic import TypeAdapter
@@ -157,20 +158,24 @@ class Pool:
         Gives how many examples it touched.
         """
         arrivals = self.arrivals(task)
-        deleted = arrivals.deleted()
         whole: set[str] = set()
         there: set[str] = set()
-        for key in self._store.list(layout.examples(task)):
-            if (identity := layout.example_of_key(task, key)) is not None:
-                there.add(identity)
-                if key == layout.example(task, identity):
-                    whole.add(identity)
+        folder = layout.examples(task)
+        for key in self._store.list(folder):
+            identity, _, name = key.removeprefix(folder).partition("/")
+            if is_example_id(identity):
+                (whole if name == layout.EXAMPLE else there).add(identity)
+        there |= whole
+        # Asked for after the list was made: what came meanwhile is in the log, and not taken for left.
+        came, deleted = arrivals.ids()
         left = there & deleted
         abandoned = self._abandoned(task, there - whole - deleted)
         self._remove(task, sorted(left | abandoned))
-        silent = [identity for identity in sorted(whole - deleted) if arrivals.find(identity) is None]
+        silent = sorted(whole - deleted - came)
         for identity in silent:
-            self._announce(self.read(task, identity))
+            # An upload that was under way may have found out meanwhile that its example was deleted.
+            with suppress(NotFound):
+                self._announce(self.read(task, identity))
         return len(left) + len(abandoned) + len(silent)
 
     def _abandoned(self, task: str, unfinished: set[str]) -> set[str]:

@@ -3,19 +3,29 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import grpc
 import pytest
 from example_builders import CONSENT, DEVICE, TAKEN, TASK, imported, made
+from model_registry.examples import servicer as example_servicer
 from model_registry.server import RegistryServer
 from pipit._pb.pipit.examples.v1 import examples_pb2 as pb
 from pipit._pb.pipit.examples.v1 import examples_pb2_grpc
 from pipit.audit import AuditClient, Chain
-from pipit.errors import AlreadyExists, InputTooLarge, IntegrityError, InvalidInput, NotFound, PermissionDenied
+from pipit.errors import (
+    AlreadyExists,
+    InputTooLarge,
+    IntegrityError,
+    InvalidInput,
+    NotFound,
+    PermissionDenied,
+)
 from pipit.examples import Departure, Example, Reason
 from pipit.examples.client import ExampleClient
 from pipit.fleet import FleetClient
@@ -121,6 +131,33 @@ def test_an_upload_that_broke_off_goes_on_where_it_ended(registry: RegistryServe
     client.upload(example, content)
     assert client.read_content(TASK, example.id) == content
     assert client.read_content(TASK, example.id, 150) == content[150:]
+
+
+def test_an_upload_whose_connection_breaks_goes_on_where_it_ended(
+    registry: RegistryServer,
+    client: ExampleClient,
+    wire_to: Callable[[str], Any],
+    eventually: Callable[[Callable[[], bool]], None],
+) -> None:
+    example, content = made(1)
+    message = to_proto(example, pb.Example)
+    labels = {"grpc_type": "client_stream", "grpc_service": example_servicer.SERVICE, "grpc_method": "Upload"}
+    received = partial(registry.metrics.registry.get_sample_value, "grpc_server_msg_received_total", labels)
+    wire = wire_to(f"127.0.0.1:{registry.port}")
+
+    def half() -> Iterator[pb.UploadRequest]:
+        yield pb.UploadRequest(example=message)
+        yield pb.UploadRequest(content=content[:100])
+        eventually(lambda: received() == 2)
+        wire.cut()
+
+    with grpc.insecure_channel(f"127.0.0.1:{wire.port}") as channel, pytest.raises(grpc.RpcError):
+        examples_pb2_grpc.ExampleServiceStub(channel).Upload(half())
+    with grpc.insecure_channel(f"127.0.0.1:{registry.port}") as channel:
+        stub = examples_pb2_grpc.ExampleServiceStub(channel)
+        eventually(lambda: stub.PrepareUpload(pb.PrepareUploadRequest(example=message)).offset == 100)
+    client.upload(example, content)
+    assert client.read_content(TASK, example.id) == content
 
 
 def test_content_that_is_another_is_refused_and_forgotten(registry: RegistryServer, client: ExampleClient) -> None:

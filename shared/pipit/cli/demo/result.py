@@ -47,7 +47,8 @@ class RolloutResult:
 class DemoResult:
     """synthetic: trained on what a program made. trained_on: in words. seconds: of each act, by name.
 
-    rollout: None: it was not asked for. console: its URL; "": it was not asked for. waiting: clips to label there.
+    rollout: None: it was not asked for. registry: host:port, while the demo runs. console: its URL; "": it was not
+    asked for. waiting: clips to label there.
     """
 
     synthetic: bool
@@ -64,6 +65,7 @@ class DemoResult:
     bundle: Path
     seconds: Mapping[str, float]
     rollout: RolloutResult | None = None
+    registry: str = ""
     console: str = ""
     waiting: int = 0
 

@@ -130,6 +130,7 @@ def run_demo(
             bundle=bundle.path,
             seconds=stopwatch.seconds,
             rollout=rollout,
+            registry=registry,
             console=url,
             waiting=waiting,
         )

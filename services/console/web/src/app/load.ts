@@ -37,13 +37,17 @@ export function useLoad<T>(key: string, load: (signal: AbortSignal) => Promise<T
     } catch (thrown) {
       if (control.signal.aborted) return;
       error.value = thrown instanceof ApiError ? thrown : new ApiError(0, "page", String(thrown));
+    } finally {
+      if (running.current === control) running.current = null;
     }
   }, [data, error]);
 
   useEffect(() => {
     error.value = null;
     void reload();
-    const timer = every ? setInterval(() => !paused.value && !document.hidden && void reload(), every) : undefined;
+    // A slow console is not asked again before it has answered.
+    const again = () => !paused.value && !document.hidden && !running.current && void reload();
+    const timer = every ? setInterval(again, every) : undefined;
     return () => {
       clearInterval(timer);
       running.current?.abort();

@@ -1,5 +1,6 @@
 import { useSignal } from "@preact/signals";
 import type { ComponentChildren } from "preact";
+import { useEffect, useRef } from "preact/hooks";
 import { Button } from "../ui/button";
 import { Dialog } from "../ui/dialog";
 import { Icon, type IconName } from "../ui/icons";
@@ -22,6 +23,13 @@ const THEME_ICON: Record<Theme, IconName> = { system: "system", light: "sun", da
 export function Shell({ children }: { children: ComponentChildren }) {
   const helping = useSignal(false);
   const here = place.value.path;
+  const content = useRef<HTMLElement>(null);
+  const before = useRef(here);
+  useEffect(() => {
+    // Whoever follows a link by keyboard or by ear goes on in what it led to.
+    if (before.current !== here) content.current?.focus({ preventScroll: true });
+    before.current = here;
+  }, [here]);
   const isHere = (path: string) => (path === "/" ? here === "/" : here === path || here.startsWith(`${path}/`));
   const going = PLACES.map(({ path, title, key }) => ({ key: `g ${key}`, what: title, run: () => navigate(path) }));
   // Below /label single letters are labels.
@@ -83,7 +91,7 @@ export function Shell({ children }: { children: ComponentChildren }) {
           {tools}
         </div>
       </nav>
-      <main id="main" tabIndex={-1}>
+      <main ref={content} id="main" tabIndex={-1}>
         {children}
         <div class="narrow-only row spread" style={{ marginTop: "24px" }}>
           <span class="muted small">{session.value?.name}</span>

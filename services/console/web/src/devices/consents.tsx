@@ -1,11 +1,12 @@
 import { useSignal } from "@preact/signals";
 import { api, hasRole } from "../app/api";
 import { consent as consentCommand, withdraw as withdrawCommand } from "../app/commands";
-import { ago, bytes, percent } from "../app/format";
+import { ago, number, percent } from "../app/format";
 import type { Consent, ConsentAsked, Device } from "../app/openapi";
 import { path } from "../app/router";
 import { Button, Command } from "../ui/button";
 import { Dialog } from "../ui/dialog";
+import { Form } from "../ui/form";
 import { Empty, Field, Panel } from "../ui/parts";
 import { toast } from "../ui/toast";
 
@@ -55,8 +56,8 @@ export function Consents({
             <blockquote class="consent">{consent.text}</blockquote>
             <div class="small muted">
               Scores of {percent(consent.low)} to {percent(consent.high)}, {percent(consent.rate)} of them;{" "}
-              {percent(consent.random_rate)} of all, at random; at most {bytes(consent.quota_bytes)} on the device; kept{" "}
-              {consent.keep_days ? `for ${consent.keep_days} days` : "for ever"}. Given by{" "}
+              {percent(consent.random_rate)} of all, at random; at most {number(consent.quota_bytes / MB)} MB on the
+              device; kept {consent.keep_days ? `for ${consent.keep_days} days` : "for ever"}. Given by{" "}
               {consent.given_by || "nobody known"}, {ago(consent.given_at)}.
             </div>
           </li>
@@ -115,16 +116,11 @@ function ConsentForm({
     keep_days: 90,
   });
   const problem = consentProblem(asked.value);
-  const submit = async (event: Event) => {
-    event.preventDefault();
-    try {
-      await api.put(path("consents", device, task), { ...asked.value, text: asked.value.text.trim() });
-      close();
-      toast(`${device} may keep what ${task} is unsure of.`);
-      await reload();
-    } catch (error) {
-      toast(error instanceof Error ? error.message : String(error), "error");
-    }
+  const submit = async () => {
+    await api.put(path("consents", device, task), { ...asked.value, text: asked.value.text.trim() });
+    close();
+    toast(`${device} may keep what ${task} is unsure of.`);
+    await reload();
   };
   const amount = (
     key: Exclude<keyof typeof asked.value, "text">,
@@ -147,7 +143,7 @@ function ConsentForm({
     </Field>
   );
   return (
-    <form class="stack" onSubmit={submit}>
+    <Form action="Give consent" disabled={problem !== ""} submit={submit} cancel={close}>
       <Field
         label="What was agreed to"
         hint="In the words of the people concerned. It is kept with your name and the time."
@@ -173,12 +169,6 @@ function ConsentForm({
       </div>
       <Command text={consentCommand(device, task, asked.value)} />
       {problem && <p class="small muted">{problem}</p>}
-      <footer>
-        <Button onClick={close}>Leave it</Button>
-        <Button type="submit" kind="primary" disabled={problem !== ""}>
-          Give consent
-        </Button>
-      </footer>
-    </form>
+    </Form>
   );
 }

@@ -6,6 +6,7 @@ import type { Departure } from "../app/openapi";
 import { path } from "../app/router";
 import { Button, Command } from "../ui/button";
 import { Dialog } from "../ui/dialog";
+import { Form } from "../ui/form";
 import { Empty, Panel } from "../ui/parts";
 import { Table } from "../ui/table";
 import { toast } from "../ui/toast";
@@ -82,17 +83,13 @@ export function Departures({
         />
       )}
       <Dialog title="Delete a day" open={chosen !== null} onClose={() => (deleting.value = null)}>
-        <p>
-          All examples of {chosen?.task} that left {device} on {day(chosen?.day ?? "")} are deleted from the registry,
-          with nothing left of their content. This can't be undone.
-        </p>
-        {chosen && <Command text={deleteExamples(chosen.task, device, chosen.day)} />}
-        <footer>
-          <Button onClick={() => (deleting.value = null)}>Leave them</Button>
-          <Button kind="danger" onClick={remove}>
-            Delete them
-          </Button>
-        </footer>
+        <Form action="Delete them" kind="danger" submit={remove} cancel={() => (deleting.value = null)}>
+          <p>
+            All examples of {chosen?.task} that left {device} on {day(chosen?.day ?? "")} are deleted from the registry,
+            with nothing left of their content. This can't be undone.
+          </p>
+          {chosen && <Command text={deleteExamples(chosen.task, device, chosen.day)} />}
+        </Form>
       </Dialog>
     </Panel>
   );

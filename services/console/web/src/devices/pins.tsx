@@ -7,6 +7,7 @@ import type { Device, TaskAnswer, TaskReport } from "../app/openapi";
 import { path } from "../app/router";
 import { Button, Command } from "../ui/button";
 import { Dialog } from "../ui/dialog";
+import { Form } from "../ui/form";
 import { Badge, Empty, Field, Panel } from "../ui/parts";
 import { Table } from "../ui/table";
 import { toast } from "../ui/toast";
@@ -144,22 +145,17 @@ function PinForm({
   const version = useSignal(device.tasks.find((report) => report.task === task)?.active_version ?? "");
   const reason = useSignal("");
   const known = useLoad(`task ${task}`, (signal) => api.get<TaskAnswer>(path("tasks", task), { signal }));
-  const submit = async (event: Event) => {
-    event.preventDefault();
-    try {
-      await api.put(path("devices", device.device_id, "pins", task), {
-        version: version.value,
-        reason: reason.value.trim(),
-      });
-      close();
-      toast(`${device.device_id} keeps ${version.value} of ${task}.`);
-      await reload();
-    } catch (error) {
-      toast(error instanceof Error ? error.message : String(error), "error");
-    }
+  const submit = async () => {
+    await api.put(path("devices", device.device_id, "pins", task), {
+      version: version.value,
+      reason: reason.value.trim(),
+    });
+    close();
+    toast(`${device.device_id} keeps ${version.value} of ${task}.`);
+    await reload();
   };
   return (
-    <form class="stack" onSubmit={submit}>
+    <Form action="Pin" submit={submit} cancel={close}>
       <p>
         {device.device_id} keeps this version wherever its environment points, and plays no part in rollouts until it is
         unpinned.
@@ -181,12 +177,6 @@ function PinForm({
         <input class="input" value={reason.value} onInput={(event) => (reason.value = event.currentTarget.value)} />
       </Field>
       <Command text={pin(device.device_id, task, version.value, reason.value)} />
-      <footer>
-        <Button onClick={close}>Leave it</Button>
-        <Button type="submit" kind="primary">
-          Pin
-        </Button>
-      </footer>
-    </form>
+    </Form>
   );
 }

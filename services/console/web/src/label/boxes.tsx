@@ -124,7 +124,7 @@ export function Boxes({ task }: { task: string }) {
                 onCommit={commit}
                 onAdd={add}
               />
-              <About item={item} />
+              <About task={task} item={item} />
             </div>
             <div class="focus-side stack">
               <div class="row">
@@ -179,8 +179,8 @@ export function Boxes({ task }: { task: string }) {
                 onOther={desk.pick}
               />
               <Suggestion item={item} />
-              <Guesses item={item} />
               <WhoSaid item={item} work={work} onward={one.onward} />
+              <Guesses item={item} />
             </div>
           </>
         ) : (

@@ -6,6 +6,8 @@ function line(...words: string[]): string {
 }
 
 export const addCommand = (task: string, example: string, label: string): string => line("add", task, example, label);
+/** A label comes with the first example that has it. */
+export const newLabelCommand = (task: string, label: string): string => line("add", task, "EXAMPLE", label, "--new");
 export const statsCommand = (task: string): string => line("stats", task);
 export const freezeCommand = (task: string, name: string): string => line("freeze", task, name);
 export const exportCommand = (task: string, format: string): string =>

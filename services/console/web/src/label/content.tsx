@@ -12,14 +12,14 @@ import type { Item } from "./types";
 export function Content({ task, item, player }: { task: string; item: Item; player: Ref<HTMLMediaElement> }) {
   const medium = mediumOf(item.media_type);
   const name = item.name || item.id;
-  if (medium === "picture") return <img class="content" src={contentUrl(task, item.id, "content")} alt={name} />;
+  if (medium === "picture") return <img class="shown" src={contentUrl(task, item.id, "content")} alt={name} />;
   if (medium === "video")
     return (
       // biome-ignore lint/a11y/useMediaCaption: a device's recording has none
       <video
         key={item.id}
         ref={player as Ref<HTMLVideoElement>}
-        class="content"
+        class="shown"
         controls
         src={contentUrl(task, item.id, "content")}
       />

@@ -5,7 +5,7 @@ import { useEffect, useMemo } from "preact/hooks";
 import { session } from "../app/api";
 import { count, number } from "../app/format";
 import { useLoad } from "../app/load";
-import { navigate, path, place, setQuery } from "../app/router";
+import { navigate, path, place, setQuery, withQuery } from "../app/router";
 import { Button } from "../ui/button";
 import { Bar, Page } from "../ui/parts";
 import { toast } from "../ui/toast";
@@ -89,6 +89,15 @@ export function useDesk(task: string, screen: Screen): Desk & { picking: { value
   const summary = useLoad(`summary/${task}`, (signal) => server.summary(task, signal), 20_000);
   const picking = useSignal(false);
   const labels = useMemo(() => summary.data?.labels.map((one) => one.label) ?? [], [summary.data]);
+  const pending = outbox.pending.value;
+  const done = work.done.value;
+  const reload = summary.reload;
+  // What was just saved is counted once one pauses.
+  useEffect(() => {
+    if (pending > 0) return;
+    const timer = setTimeout(() => void reload(), 1000);
+    return () => clearTimeout(timer);
+  }, [pending, done, reload]);
   useEffect(() => {
     if (screen !== "timeline") void work.start(place.peek().query.get("at") ?? "");
     focusStage();
@@ -239,7 +248,16 @@ function QueueChoice({ work }: { work: Work }) {
           </option>
         ))}
       </select>
-      {work.waiting.value !== null && <span class="muted number">{number(work.waiting.value)} waiting</span>}
+      {work.label && (
+        <a class="badge accent" href={withQuery({ label: null, at: null })}>
+          only {work.label} ×
+        </a>
+      )}
+      {work.waiting.value !== null && (
+        <span class="muted number">
+          {work.mode === "work" ? `${number(work.waiting.value)} waiting` : count(work.waiting.value, "example")}
+        </span>
+      )}
     </label>
   );
 }

@@ -70,10 +70,11 @@ export function Focus({ task }: { task: string }) {
           <>
             <div class="focus-content">
               <Content task={task} item={item} player={player} />
-              <About item={item} />
+              <About task={task} item={item} />
             </div>
             <div class="focus-side stack">
               <Suggestion item={item} />
+              <WhoSaid item={item} work={work} onward={one.onward} />
               <Choices
                 labels={labels}
                 chosen={item.state === "label" || item.state === "ruled" ? item.label : null}
@@ -82,7 +83,6 @@ export function Focus({ task }: { task: string }) {
                 onOther={desk.pick}
               />
               <Guesses item={item} />
-              <WhoSaid item={item} work={work} onward={one.onward} />
             </div>
           </>
         ) : (

@@ -36,7 +36,7 @@ export function FreezeDialog({ task, open, onClose }: { task: string; open: bool
           )}
           <h3>Train with it</h3>
           <Command text={set.command} />
-          <p class="muted small">Digest {set.digest}: the same examples and labels give the same one.</p>
+          <p class="muted small digest">Digest {set.digest}: the same examples and labels give the same one.</p>
         </>
       ) : (
         <>
@@ -74,7 +74,7 @@ function Counts({ counts }: { counts: Record<string, number> }) {
     <ul class="small">
       {Object.entries(counts).map(([what, amount]) => (
         <li key={what} class="row spread">
-          <span>{what}</span>
+          <span>{what.replaceAll("_", " ")}</span>
           <span class="number">{number(amount)}</span>
         </li>
       ))}

@@ -139,6 +139,7 @@ export function Grid({ task }: { task: string }) {
                 {...{ task, item, index, labels }}
                 alike={cell.alike.length}
                 at={index === selection.value.at}
+                dim={work.mode === "work" || work.mode === "suggested"}
                 selected={selection.value.chosen.has(cell.id)}
                 onClick={(event) => {
                   if (event.shiftKey) change((now) => extend(now, ids, index));
@@ -173,6 +174,8 @@ function Cell(props: {
   alike: number;
   at: boolean;
   selected: boolean;
+  /** What is decided steps back where one works a queue off. */
+  dim: boolean;
   onClick: (event: MouseEvent) => void;
 }) {
   const { item, alike } = props;
@@ -187,7 +190,7 @@ function Cell(props: {
     <div
       id={`cell-${props.index}`}
       role="option"
-      class={`cell ${props.at ? "at" : ""} ${item.state === "none" ? "" : "decided"}`}
+      class={`cell ${props.at ? "at" : ""} ${props.dim && item.state !== "none" ? "decided" : ""}`}
       aria-selected={props.selected}
       onClick={props.onClick}
     >

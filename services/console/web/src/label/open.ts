@@ -1,6 +1,6 @@
 /** Opens a person's outbox and their work on a task; both outlive a change of screen. */
 import { effect } from "@preact/signals";
-import { ApiError, session } from "../app/api";
+import { ApiError, loadSession, session } from "../app/api";
 import { Outbox } from "./outbox";
 import { server, source } from "./server";
 import type { Mode } from "./types";
@@ -18,7 +18,15 @@ export function openOutbox(name: string): Outbox {
     (batch) => {
       if (session.peek()?.name !== name)
         return Promise.reject(new ApiError(401, "unauthenticated", `Sign in again as ${name}.`));
-      return server.send(batch);
+      return server.send(batch).catch(async (error: unknown) => {
+        // Another tab has signed in anew since: its session is the browser's, and asks for its own token.
+        const before = session.peek()?.csrf;
+        if (!(error instanceof ApiError) || error.status !== 403) throw error;
+        await loadSession();
+        const now = session.peek();
+        if (now?.name !== name || now.csrf === before) throw error;
+        return server.send(batch);
+      });
     },
     (batch, known) => work?.settle(batch, known),
   );

@@ -1,6 +1,7 @@
 import { moment, percent } from "../app/format";
-import { Button } from "../ui/button";
+import { Button, Command } from "../ui/button";
 import { Badge, Bar } from "../ui/parts";
+import { addCommand } from "./commands";
 import type { Item, Said } from "./types";
 import { suggestionOf, type Work } from "./work";
 
@@ -9,7 +10,6 @@ const WHY: Record<string, string> = {
   models: "Two models do not agree.",
   random: "Drawn at random.",
   wrong: "Somebody called the answer wrong.",
-  people: "People do not agree.",
   suggested: "A label is suggested.",
 };
 
@@ -104,7 +104,13 @@ export function WhoSaid({ item, work, onward }: { item: Item; work: Work; onward
 }
 
 /** Where an item comes from. */
-export function About({ item }: { item: Item }) {
+export function About({ task, item }: { task: string; item: Item }) {
   const parts = [item.name, item.device_id, item.taken_at ? moment(item.taken_at) : "", item.group];
-  return <p class="muted small about">{[...new Set(parts.filter(Boolean))].join(" · ")}</p>;
+  return (
+    <details class="muted small about">
+      <summary>{[...new Set(parts.filter(Boolean))].join(" · ") || item.id}</summary>
+      <p>The command that says what it is:</p>
+      <Command text={addCommand(task, item.id, item.label || suggestionOf(item)?.label || "LABEL")} />
+    </details>
+  );
 }

@@ -168,12 +168,12 @@ export function Sound({ task }: { task: string }) {
                   }}
                   onOther={desk.pick}
                 />
-                <About item={item} />
+                <About task={task} item={item} />
               </div>
               <div class="stack">
                 <Suggestion item={item} />
-                <Guesses item={item} />
                 <WhoSaid item={item} work={work} onward={one.onward} />
+                <Guesses item={item} />
               </div>
             </div>
           </>

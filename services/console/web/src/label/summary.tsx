@@ -9,7 +9,7 @@ import { Bar, ErrorBox, Figure, Interval, Page, Panel, Skeleton } from "../ui/pa
 import { Table } from "../ui/table";
 import { toast } from "../ui/toast";
 import { labelColour } from "./choices";
-import { statsCommand } from "./commands";
+import { newLabelCommand, statsCommand } from "./commands";
 import { MODES, Saved, screenPath, screensOf } from "./desk";
 import { FreezeDialog } from "./freeze";
 import { openOutbox } from "./open";
@@ -175,7 +175,11 @@ function Balance(props: { task: string; summary: Summary; reload: () => Promise<
             value={fresh.value}
             onInput={(event) => (fresh.value = event.currentTarget.value)}
           />
-          <Button type="submit" disabled={!fresh.value.trim()}>
+          <Button
+            type="submit"
+            disabled={!fresh.value.trim()}
+            command={newLabelCommand(task, fresh.value.trim() || "LABEL")}
+          >
             Add label
           </Button>
         </form>

@@ -315,7 +315,7 @@ function Player(props: {
 
 function Now({ task, item, medium }: { task: string; item: TimelineItem; medium: Medium }) {
   if (medium === "picture")
-    return <img class="content" src={contentUrl(task, item.id, "content")} alt={`Item ${item.id}`} />;
+    return <img class="shown" src={contentUrl(task, item.id, "content")} alt={`Item ${item.id}`} />;
   return (
     <div class="content-sound">
       <img class="log-mel" src={contentUrl(task, item.id, "thumbnail")} alt={`Item ${item.id}`} />

@@ -73,6 +73,7 @@ export class Work {
 
   /** Fills the line; first: an example to begin with. */
   async start(first = ""): Promise<void> {
+    this.ended.value = false;
     if (first) await this.visit(first);
     await this.more();
   }

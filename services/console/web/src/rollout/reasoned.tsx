@@ -1,8 +1,8 @@
 import { useSignal } from "@preact/signals";
 import { Button, Command } from "../ui/button";
 import { Dialog } from "../ui/dialog";
+import { Form } from "../ui/form";
 import { Field } from "../ui/parts";
-import { toast } from "../ui/toast";
 
 export interface ReasonedProps {
   title: string;
@@ -16,15 +16,10 @@ export interface ReasonedProps {
 export function Reasoned({ title, text, kind = "danger", command, run }: ReasonedProps) {
   const open = useSignal(false);
   const reason = useSignal("");
-  const submit = async (event: Event) => {
-    event.preventDefault();
-    try {
-      await run(reason.value.trim());
-      open.value = false;
-      reason.value = "";
-    } catch (error) {
-      toast(error instanceof Error ? error.message : String(error), "error");
-    }
+  const submit = async () => {
+    await run(reason.value.trim());
+    open.value = false;
+    reason.value = "";
   };
   return (
     <>
@@ -32,7 +27,7 @@ export function Reasoned({ title, text, kind = "danger", command, run }: Reasone
         {title}
       </Button>
       <Dialog title={title} open={open.value} onClose={() => (open.value = false)}>
-        <form class="stack" onSubmit={submit}>
+        <Form action={title} kind={kind} submit={submit} cancel={() => (open.value = false)}>
           <p>{text}</p>
           <Field label="Reason" hint="The history keeps it.">
             <input
@@ -43,13 +38,7 @@ export function Reasoned({ title, text, kind = "danger", command, run }: Reasone
             />
           </Field>
           <Command text={command(reason.value)} />
-          <footer>
-            <Button onClick={() => (open.value = false)}>Leave it</Button>
-            <Button type="submit" kind={kind}>
-              {title}
-            </Button>
-          </footer>
-        </form>
+        </Form>
       </Dialog>
     </>
   );

@@ -129,8 +129,8 @@ function Differences({ data }: { data: Comparison }) {
             rowKey={(row) => row.label}
             columns={[
               { id: "label", title: "Class", cell: (row) => row.label, by: (row) => row.label },
-              { id: "a", title: a, cell: (row) => percent(row.a), end: true, by: (row) => row.a },
-              { id: "b", title: b, cell: (row) => percent(row.b), end: true, by: (row) => row.b },
+              { id: "a", title: a, cell: (row) => percent(row.a, 1), end: true, by: (row) => row.a },
+              { id: "b", title: b, cell: (row) => percent(row.b, 1), end: true, by: (row) => row.b },
               {
                 id: "difference",
                 title: "Difference",

@@ -114,9 +114,7 @@ function Overview({ data }: { data: VersionAnswer }) {
                 <li key={gate.name} class={`attend ${gate.passed ? "passed" : "error"}`}>
                   <Icon name={gate.passed ? "check" : "error"} />
                   <span class="only-read">{gate.passed ? "Passed: " : "Failed: "}</span>
-                  <span>
-                    {gate.name} <span class="muted">{gate.text}</span>
-                  </span>
+                  <span>{gate.text || gate.name}</span>
                 </li>
               ))}
             </ul>
@@ -232,12 +230,18 @@ function Report({ data }: { data: VersionAnswer }) {
               {
                 id: "precision",
                 title: "Precision",
-                cell: (row) => percent(row.precision),
+                cell: (row) => percent(row.precision, 1),
                 end: true,
                 by: (row) => row.precision,
               },
-              { id: "recall", title: "Recall", cell: (row) => percent(row.recall), end: true, by: (row) => row.recall },
-              { id: "f1", title: "F1", cell: (row) => percent(row.f1), end: true, by: (row) => row.f1 },
+              {
+                id: "recall",
+                title: "Recall",
+                cell: (row) => percent(row.recall, 1),
+                end: true,
+                by: (row) => row.recall,
+              },
+              { id: "f1", title: "F1", cell: (row) => percent(row.f1, 1), end: true, by: (row) => row.f1 },
               {
                 id: "samples",
                 title: "Samples",

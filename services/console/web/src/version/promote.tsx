@@ -5,8 +5,9 @@ import { useLoad } from "../app/load";
 import type { Device, Promote, Promoted, TaskAnswer, VersionAnswer } from "../app/openapi";
 import { navigate, path } from "../app/router";
 import { rolloutPath } from "../rollout/line";
-import { Button, Command } from "../ui/button";
+import { Command } from "../ui/button";
 import { Dialog } from "../ui/dialog";
+import { Form } from "../ui/form";
 import { Field } from "../ui/parts";
 import { toast } from "../ui/toast";
 
@@ -51,12 +52,12 @@ export function PromoteDialog({
 }) {
   return (
     <Dialog title={`Promote ${version.task} ${version.version}`} open={open} onClose={onClose}>
-      <Form version={version} onClose={onClose} />
+      <PromoteForm version={version} onClose={onClose} />
     </Dialog>
   );
 }
 
-function Form({ version, onClose }: { version: VersionAnswer; onClose: () => void }) {
+function PromoteForm({ version, onClose }: { version: VersionAnswer; onClose: () => void }) {
   const asked = useSignal<Asked>({
     environment: "production",
     profile: "fast",
@@ -81,20 +82,15 @@ function Form({ version, onClose }: { version: VersionAnswer; onClose: () => voi
   const forbidden = failed.length > 0 || (environment === "production" && version.synthetic.length > 0);
   const body = promotion(version.version, asked.value);
 
-  const submit = async (event: Event) => {
-    event.preventDefault();
-    try {
-      const { rollout, moved_at_once } = await api.post<Promoted>(path("tasks", version.task, "promote"), body);
-      onClose();
-      if (rollout) navigate(rolloutPath(rollout));
-      else toast(moved_at_once || `${environment} of ${version.task} is at ${version.version} now.`);
-    } catch (error) {
-      toast(error instanceof Error ? error.message : String(error), "error");
-    }
+  const submit = async () => {
+    const { rollout, moved_at_once } = await api.post<Promoted>(path("tasks", version.task, "promote"), body);
+    onClose();
+    if (rollout) navigate(rolloutPath(rollout));
+    else toast(moved_at_once || `${environment} of ${version.task} is at ${version.version} now.`);
   };
 
   return (
-    <form class="stack" onSubmit={submit}>
+    <Form action="Promote" submit={submit} cancel={onClose}>
       <Field label="Environment">
         <input
           class="input"
@@ -200,12 +196,6 @@ function Form({ version, onClose }: { version: VersionAnswer; onClose: () => voi
         </label>
       )}
       <Command text={promote(version.task, body)} />
-      <footer>
-        <Button onClick={onClose}>Leave it</Button>
-        <Button type="submit" kind="primary">
-          Promote
-        </Button>
-      </footer>
-    </form>
+    </Form>
   );
 }

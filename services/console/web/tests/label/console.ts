@@ -24,6 +24,7 @@ export class Console {
   readonly events: LabelEvent[] = [];
   readonly batches = new Map<string, Batch>();
   away = false;
+  csrf = "c";
 
   constructor(
     readonly items: Item[],
@@ -59,6 +60,10 @@ export class Console {
     const url = new URL(address, "http://console");
     const rest = url.pathname.replace("/api/v1/label/t", "");
     if (rest === "/summary") return json(this.summary());
+    if (url.pathname === "/api/v1/session") return json({ ...session.value, csrf: this.csrf });
+    const given = new Headers(request.headers).get("X-Pipit-CSRF");
+    if (request.method === "POST" && given !== this.csrf)
+      return json({ error: { code: "permission_denied", message: "not of this session" } }, 403);
     if (rest === "/events") return json(this.store(JSON.parse(String(request.body)) as Batch));
     if (rest === "/queue") return json(this.queue(url.searchParams));
     if (rest === "/timeline") return json({ groups: [], group: "g", items: this.timeline() });
@@ -103,6 +108,6 @@ export class Console {
   }
 }
 
-function json(body: unknown): Response {
-  return new Response(JSON.stringify(body), { headers: { "Content-Type": "application/json" } });
+function json(body: unknown, status = 200): Response {
+  return new Response(JSON.stringify(body), { status, headers: { "Content-Type": "application/json" } });
 }

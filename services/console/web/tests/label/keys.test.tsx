@@ -52,7 +52,7 @@ async function open(screen: string, query = ""): Promise<void> {
   await settle();
 }
 const text = () => root.textContent ?? "";
-const shown = () => root.querySelector<HTMLImageElement>("img.content, .picture img")?.alt;
+const shown = () => root.querySelector<HTMLImageElement>("img.shown, .picture img")?.alt;
 const dialogTitle = () => root.querySelector("dialog[open] h2")?.textContent;
 
 beforeEach(() => {
@@ -208,6 +208,14 @@ describe("focus", () => {
     await settle();
     expect(console.labels()).toEqual({ a: "dog", b: "crying_baby" });
     expect(console.events).toHaveLength(4);
+    expect(text()).toContain("All saved");
+  });
+  test("a sign-in in another tab refuses nothing of this one", async () => {
+    const console = new Console(ITEMS());
+    await open("focus");
+    console.csrf = "of the other tab";
+    await press("1", "2");
+    expect(console.labels()).toEqual({ a: "dog", b: "rain" });
     expect(text()).toContain("All saved");
   });
   test("a disagreement is ruled by a number, or for what one of them said", async () => {

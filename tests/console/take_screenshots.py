@@ -1,0 +1,180 @@
+"""Pictures of every screen for docs/console, of a console beside a real registry, real servers and real recordings.
+
+    python tests/console/take_screenshots.py [--state runs/demo] [--out docs/console]     # `make screenshots`
+
+It runs `pipit demo --rollout --console`, which trains where `--state` holds no training yet, on the recordings in
+PIPIT_DATA where there are any. Anna and Ben label some of the clips, and think differently of one. The pictures for the
+screen with boxes are drawn by a program. Needs chromium.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from footprints.detector.synthetic import draw_png
+from PIL import Image
+from pipit.examples import Example, Reason
+from pipit.examples.client import ExampleClient
+from pipit.examples.ids import example_id
+from pipit.labels.client import LabelClient
+from pipit.labels.types import Event, Kind
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+
+TASK, PICTURES = "home_security.sounds", "footprints.detector"
+DESKTOP, PHONE = {"width": 1280, "height": 800}, {"width": 390, "height": 844}
+_LABELLED = 12
+_SETTLE_MS = 1200
+"""For curves and pictures that come after the text."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """0 where every picture was taken."""
+    parser = argparse.ArgumentParser(prog="take_screenshots.py", description="Take pictures of the console's screens.")
+    parser.add_argument("--state", type=Path, default=Path("runs/demo"), help="folder of the demo (default: runs/demo)")
+    parser.add_argument("--out", type=Path, default=Path("docs/console"), help="where they go (default: docs/console)")
+    options = parser.parse_args(arguments)
+    chromium = shutil.which("chromium")
+    if chromium is None:
+        sys.stderr.write("there is no chromium; install it (on Debian: sudo apt install chromium)\n")
+        return 1
+    options.out.mkdir(parents=True, exist_ok=True)
+    with running_demo(options.state) as demo, sync_playwright() as playwright:
+        bring_pictures(demo["registry"])
+        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox", "--disable-gpu"])
+        label_a_few(browser, demo["console"])
+        for name, path, scheme, window in screens(demo):
+            take(browser, demo["console"] + path, options.out / f"{name}.png", scheme, window)
+        browser.close()
+    return 0
+
+
+@contextmanager
+def running_demo(state: Path) -> Iterator[dict[str, Any]]:
+    """Its result, while everything that it started still runs."""
+    command = [sys.executable, "-m", "pipit.cli.demo", "--rollout", "--console", "--json", "--each", "1"]
+    demo = subprocess.Popen([*command, "--state", str(state)], stdout=subprocess.PIPE, text=True)
+    assert demo.stdout is not None
+    text = ""
+    for line in demo.stdout:
+        text += line
+        if line == "}\n":
+            break
+    try:
+        yield json.loads(text)
+    finally:
+        demo.send_signal(signal.SIGINT)
+        demo.wait(60)
+
+
+def screens(demo: dict[str, Any]) -> Iterator[tuple[str, str, str, dict[str, int]]]:
+    """Name, address, colour scheme and window of each."""
+    version, stopped = demo["version"], demo["rollout"]["version"]
+    label = f"/label/{TASK}"
+    yield "now", "/", "light", DESKTOP
+    yield "now-dark", "/", "dark", DESKTOP
+    yield "now-phone", "/", "light", PHONE
+    yield "task", f"/tasks/{TASK}", "light", DESKTOP
+    yield "version", f"/tasks/{TASK}/versions/{version}", "light", DESKTOP
+    yield "report", f"/tasks/{TASK}/versions/{version}?tab=report", "light", DESKTOP
+    yield "compare", f"/tasks/{TASK}?tab=compare&a={version}&b={stopped}", "light", DESKTOP
+    yield "rollout", f"/rollouts/{TASK}/production", "light", DESKTOP
+    yield "devices", "/devices", "light", DESKTOP
+    yield "label", label, "light", DESKTOP
+    yield "focus", f"{label}/focus", "light", DESKTOP
+    yield "focus-phone", f"{label}/focus", "dark", PHONE
+    yield "grid", f"{label}/grid", "light", DESKTOP
+    yield "sound", f"{label}/sound", "dark", DESKTOP
+    yield "timeline", f"{label}/timeline", "light", DESKTOP
+    yield "boxes", f"/label/{PICTURES}/boxes?mode=all", "light", DESKTOP
+
+
+def take(browser: Browser, url: str, file: Path, scheme: str, window: dict[str, int]) -> None:
+    """One picture, with few colours, so that the file is small."""
+    context = browser.new_context(viewport=window, color_scheme=scheme)  # type: ignore[arg-type]
+    page = sign_in(context.new_page(), url, "Anna")
+    page.goto(url)
+    expect(page.locator("#main h1")).to_be_visible(timeout=60_000)
+    page.wait_for_load_state("networkidle")
+    page.wait_for_timeout(_SETTLE_MS)
+    if file.stem == "boxes":
+        draw_box(page)
+    page.screenshot(path=file)
+    context.close()
+    with Image.open(file) as picture:
+        few = picture.convert("RGB").quantize(256, Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
+    few.save(file, optimize=True)
+    sys.stdout.write(f"{file}\n")
+
+
+def sign_in(page: Page, url: str, name: str) -> Page:
+    """By a name: the demo's registry asks for no tokens."""
+    page.goto(url)
+    page.locator("input[name=name]").fill(name)
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("navigation", name="Pipit")).to_be_visible()
+    return page
+
+
+def label_a_few(browser: Browser, console: str) -> None:
+    """As two people would, by keys: Anna accepts, Ben says something else of the first one."""
+    for name, keys in (("Anna", "a" * _LABELLED), ("Ben", "2aaa")):
+        context = browser.new_context(viewport=DESKTOP)  # type: ignore[arg-type]
+        page = sign_in(context.new_page(), f"{console}/label/{TASK}/focus?mode=all", name)
+        page.goto(f"{console}/label/{TASK}/focus?mode=all")
+        for key in keys:
+            expect(page.locator(".focus-content")).to_be_visible(timeout=60_000)
+            page.wait_for_timeout(150)
+            page.keyboard.press(key)
+        expect(page.get_by_role("status").filter(has_text="All saved")).to_be_visible(timeout=60_000)
+        context.close()
+
+
+def bring_pictures(registry: str) -> None:
+    """Scenes with footprints that a program draws; a detector would need a second training."""
+    taken_at = datetime(2026, 11, 28, tzinfo=UTC)
+    with ExampleClient(registry) as client:
+        for number in range(4):
+            content = draw_png(np.random.default_rng(number), 3)
+            example = Example(
+                id=example_id(taken_at, content),
+                task=PICTURES,
+                media_type="image/png",
+                bytes=len(content),
+                sha256=hashlib.sha256(content).hexdigest(),
+                reason=Reason.IMPORTED,
+                taken_at=taken_at,
+                name=f"drawn-{number}.png",
+            )
+            client.upload(example, content)
+    with LabelClient(registry) as labels:
+        label = Event(id="the-label-print", kind=Kind.ADD_LABEL, at=taken_at, label="print")
+        labels.append(PICTURES, "the-label-print", [label])
+
+
+def draw_box(page: Page) -> None:
+    """Around the middle of the picture, by the mouse."""
+    area = page.locator("#stage img, #stage canvas, #stage svg").first.bounding_box()
+    if area is None:
+        return
+    x, y = area["x"] + area["width"] * 0.3, area["y"] + area["height"] * 0.3
+    page.mouse.move(x, y)
+    page.mouse.down()
+    page.mouse.move(x + area["width"] * 0.4, y + area["height"] * 0.4, steps=6)
+    page.mouse.up()
+    page.wait_for_timeout(_SETTLE_MS)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
