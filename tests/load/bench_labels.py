@@ -9,23 +9,27 @@ from __future__ import annotations
 import argparse
 import hashlib
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
-from time import perf_counter
+from time import perf_counter, thread_time
+from typing import TypeVar
 
 import numpy as np
-from measure import milliseconds, timed, write_csv
+from measure import milliseconds, write_csv
 from pipit.examples import Example, ExamplePage, Part, Reason, Score
 from pipit.labels import Event, EventPage, Kind
 from pipit.labels.features import LENGTH
 from pipit.labels.index import LabelIndex
 from pipit.labels.queue import Mode
+from pipit.labels.sync import STEP
 
 LABELS = ("dog", "cat", "fox", "bird", "baby", "door", "glass", "alarm", "water", "background")
 BEGIN = datetime(2026, 11, 1, tzinfo=UTC)
 PAGE = 1000
 CENTRES = 5000
+T = TypeVar("T")
 
 
 def examples(count: int, generator: np.random.Generator) -> Iterator[Example]:
@@ -34,7 +38,6 @@ def examples(count: int, generator: np.random.Generator) -> Iterator[Example]:
         taken = BEGIN + timedelta(seconds=20 * number)
         digest = hashlib.sha256(str(number).encode()).hexdigest()
         drawn = generator.dirichlet(np.full(len(LABELS), 0.3))
-        parts = tuple(_part(drawn) for _ in range(1))
         other = (_part(generator.dirichlet(np.full(len(LABELS), 0.3))),) if generator.random() < 0.1 else ()
         chance = generator.random()
         reason = Reason.RANDOM if chance < 0.1 else Reason.WRONG if chance < 0.11 else Reason.UNCERTAIN
@@ -48,7 +51,7 @@ def examples(count: int, generator: np.random.Generator) -> Iterator[Example]:
             device_id=f"pi-{number % 20}",
             taken_at=taken,
             version="1.0.0",
-            parts=parts,
+            parts=(_part(drawn),),
             other_version="1.1.0" if other else "",
             other_parts=other,
             group=f"evening-{number // 200}",
@@ -70,66 +73,78 @@ def vectors(count: int, generator: np.random.Generator) -> np.ndarray:
     return (found / np.linalg.norm(found, axis=1, keepdims=True)).astype(np.float32)
 
 
+class Clock:
+    """Times calls by the clock and by this thread's own time on the processor, which other work does not lengthen."""
+
+    def __init__(self) -> None:
+        self._taken: dict[str, list[tuple[float, float]]] = {}
+
+    def __call__(self, what: str, call: Callable[[], T]) -> T:
+        """Gives what the call gives."""
+        begun, busy = perf_counter(), thread_time()
+        given = call()
+        self._taken.setdefault(what, []).append((perf_counter() - begun, thread_time() - busy))
+        return given
+
+    def table(self) -> list[dict[str, object]]:
+        """A row for each thing."""
+        rows: list[dict[str, object]] = []
+        for what, taken in self._taken.items():
+            wall, busy = np.array(taken).T
+            rows.append(
+                {
+                    "what": what,
+                    "median_ms": milliseconds(wall, 50),
+                    "p95_ms": milliseconds(wall, 95),
+                    "processor_median_ms": milliseconds(busy, 50),
+                    "processor_p95_ms": milliseconds(busy, 95),
+                    "samples": len(wall),
+                }
+            )
+        return rows
+
+
 def main() -> None:
     """Fills an index, then asks it."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--examples", type=int, default=100_000)
+    parser.add_argument("--vectors", type=int, default=30_000, help="Examples that get one.")
     parser.add_argument("--questions", type=int, default=1000)
     arguments = parser.parse_args()
     generator = np.random.default_rng(17)
     pool = list(examples(arguments.examples, generator))
-    rows: list[dict[str, object]] = []
-
-    def note(what: str, seconds: list[float]) -> None:
-        values = np.array(seconds)
-        rows.append(
-            {
-                "what": what,
-                "median_ms": milliseconds(values, 50),
-                "p95_ms": milliseconds(values, 95),
-                "samples": len(values),
-            }
-        )
-        print(rows[-1], flush=True)  # noqa: T201
-
+    pages = [
+        ExamplePage(tuple(pool[start : start + PAGE]), (), str(start), more=True) for start in range(0, len(pool), PAGE)
+    ]
+    drawn = vectors(min(arguments.vectors, len(pool)), generator)
+    steps = [
+        {pool[place].id: drawn[place] for place in range(start, min(start + STEP, len(drawn)))}
+        for start in range(0, len(drawn), STEP)
+    ]
+    clock = Clock()
     with tempfile.TemporaryDirectory() as folder:
-        index = LabelIndex(Path(folder) / "labels.sqlite", "bench.labels")
-        begun = perf_counter()
-        for start in range(0, len(pool), PAGE):
-            index.feed_examples(ExamplePage(tuple(pool[start : start + PAGE]), (), str(start), more=True))
-        note(f"first filling with {len(pool)} examples", [perf_counter() - begun])
-        drawn = vectors(len(pool), generator)
-        steps = []
-        for start in range(0, len(pool), 50):
-            step = {pool[start + place].id: drawn[start + place] for place in range(min(50, len(pool) - start))}
-            steps.append(timed(lambda step=step: index.feed_features(step)))
-        note("50 vectors placed among all before", steps)
-        ask, stored, pages = [], [], []
+        path = Path(folder) / "labels.sqlite"
+        index = LabelIndex(path, "bench.labels")
+        clock(f"first filling with {len(pool)} examples", lambda: [index.feed_examples(page) for page in pages])
+        for step in steps:
+            clock(f"{STEP} vectors placed among up to {len(drawn)}", partial(index.feed_features, step))
         for number in range(arguments.questions):
             person = f"person-{number % 5}"
-            begun = perf_counter()
-            (item,) = index.queue(person, count=1).items
-            ask.append(perf_counter() - begun)
-            pages.append(timed(lambda person=person: index.queue(person, count=20)))
-            event = Event(
-                f"e{number}", Kind.LABEL, BEGIN + timedelta(days=40, seconds=number), item.example.id, by=person,
-                label=LABELS[number % 10], seconds=1.5,
-            )  # fmt: skip
-            page = EventPage((event,), str(number), more=False)
-            stored.append(timed(lambda page=page: index.feed_events(page)))
-        note("the next question", ask)
-        note("the next 20 questions", pages)
-        note("an event applied", stored)
-        some = [generator.choice(LABELS) for _ in range(100)]
-        note("the next 20 of one label", [timed(lambda label=label: index.queue("ann", label=label)) for label in some])
-        note("all, newest first", [timed(lambda: index.queue("ann", Mode.ALL)) for _ in range(100)])
-        note("summary", [timed(lambda: index.summary(LABELS)) for _ in range(20)])
-        note("groups of the timeline", [timed(index.groups) for _ in range(20)])
+            (item,) = clock("the next question", partial(index.queue, person, count=1)).items
+            clock("the next 20 questions", partial(index.queue, person, count=20))
+            clock("the next 20 questions about one label", partial(index.queue, person, label=LABELS[number % 10]))
+            at = BEGIN + timedelta(days=40, seconds=number)
+            label = LABELS[number % 10]
+            event = Event(f"e{number}", Kind.LABEL, at, item.example.id, label=label, by=person, seconds=1.5)
+            clock("an event applied", partial(index.feed_events, EventPage((event,), str(number), more=False)))
+            clock("20 examples, newest first", partial(index.queue, person, Mode.ALL))
+        for _ in range(20):
+            clock("everything counted", partial(index.summary, LABELS))
+            clock("the groups of the timeline", index.groups)
         index.close()
-        begun = perf_counter()
-        index = LabelIndex(Path(folder) / "labels.sqlite", "bench.labels")
-        note("opened again, with a check of all pages", [perf_counter() - begun])
-        index.close()
+        again = clock("opened again, with a check of all pages", partial(LabelIndex, path, "bench.labels"))
+        again.close()
+    rows = clock.table()
     write_csv("labels", rows, ("numpy",))
 
 

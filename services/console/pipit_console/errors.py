@@ -17,7 +17,7 @@ from http import HTTPStatus
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
-from pipit.errors import InputTooLarge, PipitError
+from pipit.errors import InputTooLarge, PipitError, Unauthenticated
 from pipit.logging import get_logger
 from starlette.exceptions import HTTPException
 
@@ -35,6 +35,7 @@ STATUS = {
     "DEADLINE_EXCEEDED": 504,
 }
 """By canonical gRPC status."""
+_TRY = "/api/v1/try/"
 _log = get_logger("console")
 
 
@@ -65,8 +66,12 @@ def add_error_handlers(app: FastAPI) -> None:
     app.add_exception_handler(Exception, _other)
 
 
-async def _pipit(_: Request, error: Exception) -> JSONResponse:
+async def _pipit(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, PipitError)
+    session = getattr(request.state, "session", None)
+    if isinstance(error, Unauthenticated) and session is not None and not request.url.path.startswith(_TRY):
+        # The registry knows the token no longer. Inference servers have tokens of their own.
+        request.app.state.console.sessions.end(session.id)
     return answer_error(error)
 
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterable, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from time import monotonic
 from typing import Any
@@ -19,11 +20,13 @@ from pipit.bundle.manifest import Manifest
 from pipit.cli.output import plain
 from pipit.errors import NotFound, PermissionDenied, PipitError, Unauthenticated, Unavailable
 from pipit.examples import Example
+from pipit.files import cache_errors
 from pipit.inputs.audio import LogMelParameters
 from pipit.labels import Event, EventPage
 from pipit.labels.index import LabelIndex
 from pipit.labels.resolution import Resolution
 from pipit.labels.sync import pull, pull_events, pull_examples
+from pipit.locks import try_exclusive_lock
 from pipit.logging import get_logger
 from pipit.registry.types import Listing
 
@@ -167,6 +170,10 @@ class Pool:
                 return self._pull_from(clients)
             except (PermissionDenied, Unauthenticated) as error:
                 refused = error
+            except ValueError:
+                # Whoever it was has signed out meanwhile.
+                if not clients.is_closed:
+                    raise
         raise refused
 
     def _pull_from(self, clients: Clients) -> bool:
@@ -183,7 +190,7 @@ class Pool:
 
 
 class Pools:
-    """Those of all tasks. Threads share it."""
+    """Those of all tasks. Threads share it. One at a time holds a folder: `open` it first."""
 
     def __init__(self, settings: ConsoleSettings, upstream: Upstream, sessions: Sessions, own: Clients) -> None:
         """own: with the console's own token."""
@@ -195,6 +202,18 @@ class Pools:
         self._own = own
         self._lock = threading.Lock()
         self._pools: dict[str, Pool] = {}
+        self._held = ExitStack()
+
+    def open(self) -> None:
+        """Raises Unavailable where another console has the folder, or it can't be made."""
+        with cache_errors(self.folder):
+            self.folder.mkdir(parents=True, exist_ok=True)
+            free = self._held.enter_context(try_exclusive_lock(self.folder / "lock"))
+        if not free:
+            raise Unavailable(
+                f"another console keeps its indexes in {self.folder}; end it, or name another folder "
+                "(PIPIT_CONSOLE_CACHE_DIR)"
+            )
 
     def get(self, task: str, session: Session) -> Pool:
         """Raises NotFound for a task that the registry does not know, and what keeps the index from being filled."""
@@ -258,6 +277,7 @@ class Pools:
             pools, self._pools = list(self._pools.values()), {}
         for pool in pools:
             pool.close()
+        self._held.close()
 
     def _known(self, session: Session) -> list[str]:
         """Tasks that were published, that devices may keep, or that have examples here, as this person may ask them."""

@@ -1,6 +1,6 @@
 """The console's server: wires the parts together, and starts and stops them in order.
 
-start:  metrics port ──> HTTP port ──> answering
+start:  folder of the indexes ──> metrics port ──> HTTP port ──> answering
 stop:   not ready ──> no new connections ──> requests end, at most the grace period ──> threads, sessions ──> closed
 """
 
@@ -77,9 +77,10 @@ class ConsoleServer:
         return self._metrics_server.port
 
     def start(self) -> None:
-        """Listens. What it raises has left nothing behind. Raises Unavailable if a port is taken."""
+        """Listens. What it raises has left nothing behind. Raises Unavailable if a port or the cache is taken."""
         settings = self._settings
         try:
+            self.pools.open()
             self._metrics_server = _listen(
                 lambda: MetricsServer(settings.metrics_host.strip("[]"), settings.metrics_port, self.metrics.registry),
                 address_of(settings.metrics_host, settings.metrics_port),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from dataclasses import dataclass, field
-from threading import Lock
+from threading import Event, Lock
 
 from pipit.audit.client import AuditClient
 from pipit.bundle.manifest import Manifest
@@ -31,9 +31,16 @@ class Clients:
     labels: LabelClient
     audit: AuditClient
     token: str | None = field(default=None, repr=False)
+    _closed: Event = field(default_factory=Event, repr=False)
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether calls raise ValueError, as grpcio has it."""
+        return self._closed.is_set()
 
     def close(self) -> None:
         """Ends every call that is still running."""
+        self._closed.set()
         self.registry.close()
 
 

@@ -78,6 +78,7 @@ def registry(start_registry: Callable[..., RegistryServer], tokens: Path) -> Reg
 
 @pytest.fixture
 def start_console(tmp_path: Path) -> Iterator[Callable[..., ConsoleServer]]:
+    """Each has a cache of its own, unless told otherwise."""
     servers: list[ConsoleServer] = []
 
     def start(registry: RegistryServer | str, **settings: Any) -> ConsoleServer:
@@ -86,7 +87,7 @@ def start_console(tmp_path: Path) -> Iterator[Callable[..., ConsoleServer]]:
             "registry": address,
             "port": 0,
             "metrics_port": 0,
-            "cache_dir": tmp_path / "cache",
+            "cache_dir": tmp_path / f"cache-{len(servers)}",
             "sync_seconds": 0.05,
             "grace_seconds": 2.0,
             **settings,

@@ -168,6 +168,17 @@ def test_while_the_registry_is_away_nothing_is_lost_or_said_to_be_stored(
     assert (now["state"], len(now["said"])) == ("label", 1)
 
 
+def test_an_index_goes_on_when_who_filled_it_signs_out(
+    console: ConsoleServer, browse: Browse, keep: Keep, eventually: Eventually
+) -> None:
+    keep(1)
+    lab, lisa = browse(console, "lab"), browse(console, "lisa")
+    assert lab.ask(f"/label/{TASK}/queue")["waiting"] == lisa.ask(f"/label/{TASK}/queue")["waiting"] == 1
+    lab.delete("/api/v1/session")
+    keep(1)
+    eventually(lambda: bool(lisa.ask(f"/label/{TASK}/queue")["waiting"] == 2))
+
+
 def test_many_at_once_lose_and_double_nothing(console: ConsoleServer, browse: Browse, keep: Keep) -> None:
     kept = [one.id for one in keep(12)]
     people = [browse(console, "lab"), browse(console, "lisa")]

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-import pytest
 from pipit_console.server import ConsoleServer
 from prometheus_client.parser import text_string_to_metric_families
 
@@ -37,25 +36,25 @@ def test_what_changes_something_needs_the_header(console: ConsoleServer, browse:
     assert browser.delete("/api/v1/session", headers={"X-Pipit-CSRF": right}).status_code == 200
 
 
-@pytest.mark.parametrize(
-    "headers", [{"Origin": "http://evil.example"}, {"Sec-Fetch-Site": "cross-site"}, {"Origin": "null"}]
-)
-def test_another_page_can_neither_sign_in_nor_do_anything(
-    console: ConsoleServer, browse: Browse, headers: dict[str, str]
-) -> None:
+def test_another_page_can_neither_sign_in_nor_do_anything(console: ConsoleServer, browse: Browse) -> None:
     browser = browse(console, "opa")
-    for method, path in (("POST", "/api/v1/session"), ("DELETE", "/api/v1/session")):
-        assert browser.request(method, path, headers=headers, json={}).status_code == 403
+    for headers in ({"Origin": "http://evil.example"}, {"Sec-Fetch-Site": "cross-site"}, {"Origin": "null"}):
+        for method in ("POST", "DELETE"):
+            assert browser.request(method, "/api/v1/session", headers=headers, json={}).status_code == 403
     own = {"Origin": f"http://127.0.0.1:{console.port}", "Sec-Fetch-Site": "same-origin"}
     assert browser.delete("/api/v1/session", headers=own).status_code == 200
 
 
-@pytest.mark.parametrize(
-    ("host", "status"),
-    [("evil.example", 403), ("127.0.0.1.evil.example:80", 403), ("", 403), ("localhost:8080", 200), ("[::1]", 200)],
-)
-def test_on_loopback_another_name_is_refused(console: ConsoleServer, host: str, status: int) -> None:
-    assert httpx.get(f"http://127.0.0.1:{console.port}/healthz", headers={"Host": host}).status_code == status
+def test_on_loopback_another_name_is_refused(console: ConsoleServer) -> None:
+    for host, status in (
+        ("evil.example", 403),
+        ("127.0.0.1.evil.example:80", 403),
+        ("", 403),
+        ("localhost:8080", 200),
+        ("[::1]", 200),
+    ):
+        answer = httpx.get(f"http://127.0.0.1:{console.port}/healthz", headers={"Host": host})
+        assert (host, answer.status_code) == (host, status)
 
 
 def test_what_is_too_large_or_has_no_length_is_refused_before_it_is_read(

@@ -2,9 +2,11 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import ssl
 import subprocess
 import sys
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,10 +15,11 @@ import httpx
 import pytest
 from model_registry.server import RegistryServer
 from pipit.errors import InvalidInput, Unavailable
+from pipit.service.process import run
 from pipit.settings import load_settings
 from pipit_console.app import build_api
 from pipit_console.openapi import content_of
-from pipit_console.server import ConsoleServer
+from pipit_console.server import ConsoleServer, serve
 from pipit_console.settings import ConsoleSettings
 
 _OPENAPI = Path(__file__).parents[1] / "openapi.json"
@@ -30,6 +33,14 @@ def test_a_port_that_is_taken_is_said(start_console: Callable[..., ConsoleServer
     taken = start_console("127.0.0.1:1")
     with pytest.raises(Unavailable, match=f"127.0.0.1:{taken.port}.*set host and port"):
         start_console("127.0.0.1:1", port=taken.port)
+
+
+def test_a_cache_is_of_one_console(start_console: Callable[..., ConsoleServer], tmp_path: Path) -> None:
+    first = start_console("127.0.0.1:1", cache_dir=tmp_path)
+    with pytest.raises(Unavailable, match="PIPIT_CONSOLE_CACHE_DIR"):
+        start_console("127.0.0.1:1", cache_dir=tmp_path)
+    first.stop()
+    start_console("127.0.0.1:1", cache_dir=tmp_path)
 
 
 def test_settings_that_would_open_it_to_strangers_are_refused() -> None:
@@ -51,6 +62,32 @@ def test_it_is_ready_while_the_registry_answers(
     assert "registry" in answer.text
 
 
+def test_a_request_that_has_begun_is_answered_before_the_end(
+    registry: RegistryServer, start_console: Callable[..., ConsoleServer]
+) -> None:
+    console = start_console(registry, grace_seconds=30.0)
+    body = b'{"token": "token-of-viv"}'
+    head = (
+        "POST /api/v1/session HTTP/1.1",
+        "Host: localhost",
+        "Content-Type: application/json",
+        f"Content-Length: {len(body)}",
+        "Expect: 100-continue",
+    )
+    with socket.create_connection(("127.0.0.1", console.port), timeout=60) as connection:
+        connection.sendall("\r\n".join([*head, "", ""]).encode())
+        # From here on the route waits for the body.
+        assert connection.recv(1000).startswith(b"HTTP/1.1 100")
+        stopping = threading.Thread(target=console.stop)
+        stopping.start()
+        connection.sendall(body)
+        answer = connection.recv(65536)
+        stopping.join()
+    assert answer.startswith(b"HTTP/1.1 200 OK")
+    with pytest.raises(ConnectionRefusedError):
+        socket.create_connection(("127.0.0.1", console.port), timeout=60)
+
+
 def test_a_process_answers_until_it_is_told_to_end(tmp_path: Path) -> None:
     environment = {
         **os.environ,
@@ -70,14 +107,12 @@ def test_a_process_answers_until_it_is_told_to_end(tmp_path: Path) -> None:
         assert process.wait(60) == 0
 
 
-def test_a_start_that_fails_is_one_line() -> None:
-    environment = {**os.environ, "PIPIT_CONSOLE_HOST": "0.0.0.0"}
-    done = subprocess.run(
-        [sys.executable, "-m", "pipit_console"], env=environment, capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 1
-    assert "PIPIT_CONSOLE_INSECURE" in done.stderr
-    assert "Traceback" not in done.stderr
+def test_a_start_that_fails_is_one_line(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setenv("PIPIT_CONSOLE_HOST", "0.0.0.0")
+    assert run(lambda: load_settings(ConsoleSettings), serve) == 1
+    said = capfd.readouterr().err
+    assert "PIPIT_CONSOLE_INSECURE" in said
+    assert "Traceback" not in said
 
 
 def test_by_tls_new_certificates_are_shown_without_a_restart(

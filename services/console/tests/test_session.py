@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,25 +16,20 @@ from pipit_console.upstream import Upstream
 Browse = Callable[..., Any]
 
 
-@pytest.mark.parametrize(
-    ("name", "roles"),
-    [("viv", ["viewer"]), ("lab", ["viewer", "labeller"]), ("opa", ["viewer", "labeller", "operator"])],
-)
-def test_a_token_signs_in_with_the_roles_that_the_registry_gives_it(
-    console: ConsoleServer, browse: Browse, name: str, roles: list[str]
-) -> None:
-    browser = browse(console)
-    assert browser.get("/api/v1/session").status_code == 401
-    answer = browser.sign_in(token=f" token-of-{name}\n")
-    assert answer.status_code == 200
-    cookie = answer.headers["set-cookie"]
-    assert "HttpOnly" in cookie
-    assert "samesite=strict" in cookie.lower()
-    assert "token-of" not in answer.text + cookie
-    who = browser.ask("/session")
-    assert (who["name"], who["roles"], who["anonymous"], who["tasks"]) == (name, roles, False, None)
-    assert browser.delete("/api/v1/session").status_code == 200
-    assert browser.get("/api/v1/session").status_code == 401
+def test_a_token_signs_in_with_the_roles_that_the_registry_gives_it(console: ConsoleServer, browse: Browse) -> None:
+    for name, roles in (("viv", []), ("lab", ["labeller"]), ("opa", ["labeller", "operator"])):
+        browser = browse(console)
+        assert browser.get("/api/v1/session").status_code == 401
+        answer = browser.sign_in(token=f" token-of-{name}\n")
+        assert answer.status_code == 200
+        cookie = answer.headers["set-cookie"]
+        assert "HttpOnly" in cookie
+        assert "samesite=strict" in cookie.lower()
+        assert "token-of" not in answer.text + cookie
+        who = browser.ask("/session")
+        assert (who["name"], who["roles"], who["anonymous"], who["tasks"]) == (name, ["viewer", *roles], False, None)
+        assert browser.delete("/api/v1/session").status_code == 200
+        assert browser.get("/api/v1/session").status_code == 401
 
 
 def test_a_token_for_some_tasks_says_which(console: ConsoleServer, browse: Browse) -> None:
@@ -84,6 +80,17 @@ def test_a_registry_that_is_away_is_said(start_console: Callable[..., ConsoleSer
     answer = browse(console).sign_in(as_="lab")
     assert (answer.status_code, answer.json()["error"]["code"]) == (503, "unavailable")
     assert "127.0.0.1:1" in answer.json()["error"]["message"]
+
+
+def test_a_token_that_counts_no_more_ends_its_sessions(
+    console: ConsoleServer, browse: Browse, tokens: Path, eventually: Callable[[Callable[[], bool]], None]
+) -> None:
+    browser = browse(console, "viv")
+    assert browser.ask("/tasks") == []
+    tokens.write_text("\n".join(line for line in tokens.read_text().splitlines() if "name: viv" not in line))
+    eventually(lambda: browser.get("/api/v1/tasks").status_code == 401)
+    assert browser.get("/api/v1/session").status_code == 401
+    assert len(console.sessions) == 0
 
 
 def test_the_longest_idle_is_signed_out_for_one_too_many_and_everybody_after_a_while() -> None:

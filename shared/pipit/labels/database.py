@@ -20,7 +20,10 @@ _log = get_logger("labels.database")
 
 
 class Database:
-    """Threads share it; each has a connection of its own. `close` it when no thread uses it any more."""
+    """Threads share it, and each has a connection for as long as it reads or writes.
+
+    They are lent, and not kept by thread: those of a web server come and go.
+    """
 
     def __init__(self, path: Path, schema: str, mark: str) -> None:
         """schema: statements that make the tables. mark: a file of another one, or a broken one, is made anew.
@@ -28,9 +31,10 @@ class Database:
         Raises Unavailable for a file that can't be opened.
         """
         self._path = path
+        self._writing = threading.Lock()
         self._lock = threading.Lock()
-        self._own = threading.local()
-        self._open: list[sqlite3.Connection] = []
+        self._free: list[sqlite3.Connection] = []
+        self._closed = False
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             if not _is_whole(path, mark):
@@ -43,39 +47,50 @@ class Database:
     @contextmanager
     def read(self) -> Iterator[sqlite3.Connection]:
         """What is there now, unchanged until the end."""
-        connection = self._connection()
-        connection.execute("BEGIN")
-        try:
-            yield connection
-        finally:
-            connection.execute("ROLLBACK")
+        with self._lent() as connection:
+            connection.execute("BEGIN")
+            try:
+                yield connection
+            finally:
+                connection.execute("ROLLBACK")
 
     @contextmanager
     def write(self) -> Iterator[sqlite3.Connection]:
-        """All of it is kept, or after an exception nothing."""
-        connection = self._connection()
-        with self._lock:
-            connection.execute("BEGIN IMMEDIATE")
+        """All of it is kept, or after an exception nothing. Raises Unavailable where the disk takes no more."""
+        with self._writing, self._lent() as connection:
             try:
+                connection.execute("BEGIN IMMEDIATE")
                 yield connection
-            except BaseException:
-                connection.execute("ROLLBACK")
+                connection.execute("COMMIT")
+            except BaseException as error:
+                if connection.in_transaction:
+                    connection.execute("ROLLBACK")
+                if isinstance(error, sqlite3.OperationalError):
+                    raise Unavailable(
+                        f"the index {self._path.name} can't be written ({error}); free some space and try again"
+                    ) from error
                 raise
-            connection.execute("COMMIT")
 
     def close(self) -> None:
-        """Ends all connections."""
+        """Ends all connections, those in use as soon as they are given back."""
         with self._lock:
-            while self._open:
-                self._open.pop().close()
+            self._closed = True
+            while self._free:
+                self._free.pop().close()
 
-    def _connection(self) -> sqlite3.Connection:
-        found: sqlite3.Connection | None = getattr(self._own, "connection", None)
-        if found is None:
-            found = self._own.connection = _connect(self._path)
+    @contextmanager
+    def _lent(self) -> Iterator[sqlite3.Connection]:
+        with self._lock:
+            connection = self._free.pop() if self._free else None
+        connection = connection or _connect(self._path)
+        try:
+            yield connection
+        finally:
             with self._lock:
-                self._open.append(found)
-        return found
+                if self._closed:
+                    connection.close()
+                else:
+                    self._free.append(connection)
 
 
 def _connect(path: Path) -> sqlite3.Connection:

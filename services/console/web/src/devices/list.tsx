@@ -66,7 +66,7 @@ function List({ devices, word }: { devices: readonly Device[]; word: string }) {
               cell: (row) => (
                 <>
                   <a href={path("devices", row.device_id)}>{row.device_id}</a>
-                  <div class="small muted">{row.board || "board unknown"}</div>
+                  <div class="small muted number">{row.board || "board unknown"}</div>
                 </>
               ),
               by: (row) => row.device_id,
@@ -109,9 +109,9 @@ function List({ devices, word }: { devices: readonly Device[]; word: string }) {
               id: "seen",
               title: "Last report",
               cell: (row) => (
-                <span title={moment(row.last_seen)}>
+                <span class="number" title={moment(row.last_seen)}>
                   {row.online ? <Badge level="ok">online</Badge> : <Badge level="warning">offline</Badge>}{" "}
-                  <span class="small muted">{ago(row.last_seen)}</span>
+                  <span class="small muted number">{ago(row.last_seen)}</span>
                 </span>
               ),
               by: (row) => row.last_seen,

@@ -58,7 +58,7 @@ export function Tasks({ device, reload }: { device: Device; reload: () => Promis
                 report.active_version ? (
                   <>
                     <a href={path("tasks", report.task, "versions", report.active_version)}>{report.active_version}</a>
-                    <div class="small muted">for {duration(report.active_seconds)}</div>
+                    <div class="small muted number">for {duration(report.active_seconds)}</div>
                   </>
                 ) : (
                   "–"

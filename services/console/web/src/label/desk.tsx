@@ -15,9 +15,9 @@ import { KeysDialog } from "./keys_dialog";
 import { openOutbox, openWork } from "./open";
 import type { Outbox } from "./outbox";
 import { server } from "./server";
-import type { Mode, Summary } from "./types";
+import type { Item, Mode, Summary } from "./types";
 import { focusStage, type Handlers, useLabelKeys } from "./use_keys";
-import type { Work } from "./work";
+import { suggestionOf, type Work } from "./work";
 
 export const MODES: Record<Mode, string> = {
   work: "What helps most",
@@ -102,6 +102,11 @@ export function useDesk(task: string, screen: Screen): Desk & { picking: { value
     if (screen !== "timeline") void work.start(place.peek().query.get("at") ?? "");
     focusStage();
   }, [work, screen]);
+  useEffect(() => {
+    const again = () => void work.more();
+    addEventListener("online", again);
+    return () => removeEventListener("online", again);
+  }, [work]);
   return {
     ...{ task, screen, work, outbox, labels, picking },
     summary: summary.data,
@@ -188,8 +193,9 @@ export function DeskFrame(props: {
           <Button onClick={() => work.more()}>Try again</Button>
         </p>
       )}
+      {["focus", "sound", "boxes"].includes(screen) && <Spoken item={work.current.value} />}
       {props.children}
-      <KeysDialog screen={screen} open={helping.value} onClose={() => (helping.value = false)} />
+      <KeysDialog screen={screen} labels={labels} open={helping.value} onClose={() => (helping.value = false)} />
       <Picker
         labels={labels}
         open={picking.value}
@@ -201,6 +207,17 @@ export function DeskFrame(props: {
         }}
       />
     </Page>
+  );
+}
+
+/** For who hears the page: what is shown now, and what the model says of it. */
+function Spoken({ item }: { item: Item | undefined }) {
+  const suggestion = suggestionOf(item);
+  const said = item && item.state !== "none" ? `, ${item.label || item.state}` : "";
+  return (
+    <p class="only-read" role="status">
+      {item && `${item.name || item.id}${said}${suggestion ? `, suggested: ${suggestion.label}` : ""}`}
+    </p>
   );
 }
 

@@ -106,7 +106,7 @@ export function Nothing({ task, work }: { task: string; work: Work }) {
   if (work.error.value) return <Empty title="What is next could not be fetched." />;
   return (
     <Empty title={`Nothing is left in “${MODES[work.mode]}”.`}>
-      <p class="row">
+      <div class="row">
         {Object.entries(MODES)
           .filter(([mode]) => mode !== work.mode)
           .map(([mode, title]) => (
@@ -114,7 +114,7 @@ export function Nothing({ task, work }: { task: string; work: Work }) {
               {title}
             </a>
           ))}
-      </p>
+      </div>
     </Empty>
   );
 }

@@ -11,7 +11,7 @@ import { collapse, extend, move, NOTHING, type Selection, targets, toggle } from
 import { contentUrl } from "./server";
 import type { Item } from "./types";
 import { focusStage } from "./use_keys";
-import { suggestionOf } from "./work";
+import { isBlind, suggestionOf } from "./work";
 
 const PAGE = 40;
 
@@ -150,6 +150,11 @@ export function Grid({ task }: { task: string }) {
           );
         })}
       </div>
+      {cells.some((cell) => isBlind(work.items.value.get(cell.id))) && (
+        <p class="muted small">
+          Suggestions are hidden where an example was drawn at random to measure the models honestly.
+        </p>
+      )}
       {cells.length === 0 ? (
         <Nothing task={task} work={work} />
       ) : (
@@ -197,7 +202,7 @@ function Cell(props: {
       <img src={contentUrl(props.task, item.id, "thumbnail")} alt={item.name || item.id} loading="lazy" />
       <span class="cell-text">
         {said && <i class="swatch" style={{ background: labelColour(props.labels, item.label) }} />}
-        <span class={said ? "" : "muted"}>{state || (item.honest ? "suggestion hidden" : "–")}</span>
+        <span class={said ? "" : "muted"}>{state || (isBlind(item) ? "suggestion hidden" : "–")}</span>
         {alike > 0 && <span class="badge">+{alike} alike</span>}
       </span>
     </div>

@@ -4,7 +4,11 @@ import { Dialog } from "../ui/dialog";
 import { ACTIONS, changed, chord, keysOf, keyText, remap, resetKeys, type Screen } from "./keymap";
 
 /** What each key does on this screen; a press on one gives the action another key. */
-export function KeysDialog(props: { screen: Screen; open: boolean; onClose: () => void }) {
+export function KeysDialog(props: { screen: Screen; labels: readonly string[]; open: boolean; onClose: () => void }) {
+  const textOf = (action: { id: string; text: string }) => {
+    const label = props.labels[Number(/\.([1-9])$/.exec(action.id)?.[1]) - 1];
+    return label === undefined ? action.text : `${action.text}: ${label}`;
+  };
   const waiting = useSignal("");
   const problem = useSignal("");
   const press = (event: KeyboardEvent) => {
@@ -48,7 +52,7 @@ export function KeysDialog(props: { screen: Screen; open: boolean; onClose: () =
               )}
             </button>
           </dt>,
-          <dd key={`${action.id} text`}>{action.text}</dd>,
+          <dd key={`${action.id} text`}>{textOf(action)}</dd>,
         ])}
       </dl>
       <footer>

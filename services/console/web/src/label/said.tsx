@@ -3,7 +3,7 @@ import { Button, Command } from "../ui/button";
 import { Badge, Bar } from "../ui/parts";
 import { addCommand } from "./commands";
 import type { Item, Said } from "./types";
-import { suggestionOf, type Work } from "./work";
+import { isBlind, suggestionOf, type Work } from "./work";
 
 const WHY: Record<string, string> = {
   margin: "The model hesitates between two labels.",
@@ -16,7 +16,7 @@ const WHY: Record<string, string> = {
 /** What the model says of an item, or why that is not shown. */
 export function Suggestion({ item }: { item: Item }) {
   const suggestion = suggestionOf(item);
-  if (item.honest && !suggestion)
+  if (isBlind(item))
     return (
       <p class="label-note">
         Drawn at random to measure the models honestly: what they say is hidden until you have said it, so that it does
@@ -71,6 +71,7 @@ export function WhoSaid({ item, work, onward }: { item: Item; work: Work; onward
     work.say([{ kind: "rule", example: item.id, label, boxes, spans }], label);
     onward();
   };
+  if (item.state === "none" && item.said.length === 0) return null;
   return (
     <div class="who-said">
       {item.state === "disagreement" && (

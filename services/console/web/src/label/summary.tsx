@@ -97,13 +97,13 @@ function Queues({ task, summary }: { task: string; summary: Summary }) {
           </li>
         ))}
       </ul>
-      <p class="row">
+      <div class="row">
         {screensOf(summary.input_kind).map((one) => (
           <a key={one} class="button" href={screenPath(task, one)}>
             {one.charAt(0).toUpperCase() + one.slice(1)}
           </a>
         ))}
-      </p>
+      </div>
     </Panel>
   );
 }

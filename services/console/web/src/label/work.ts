@@ -33,6 +33,11 @@ export function suggestionOf(item: Item | undefined): Item["suggestion"] {
   return best ? { ...best, version: item.version } : null;
 }
 
+/** Whether the server leaves out what models say, until this person has said it. */
+export function isBlind(item: Item | undefined): boolean {
+  return item?.honest === true && item.said.length === 0 && suggestionOf(item) === null;
+}
+
 export interface Saying {
   kind: Exclude<Kind, "undo">;
   example: string;
