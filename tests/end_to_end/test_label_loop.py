@@ -13,7 +13,12 @@ import pytest
 from pipit.bundle import open_bundle
 from pipit.settings import DataSettings, load_settings
 
-pytestmark = [pytest.mark.slow, pytest.mark.data]
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.data,
+    # Keras converts its arrays so.
+    pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy:DeprecationWarning"),
+]
 
 
 @pytest.fixture(scope="module")
