@@ -52,7 +52,7 @@ class LabelSets:
         if not digest:
             heads = self._heads(layout.label_sets(name))
             if not heads:
-                raise NotFound(f"no data set is called {name}; the console lists those that there are")
+                raise NotFound(f"no data set is called {name}; pipit label sets lists those that there are")
             digest = heads[0].digest
         try:
             return _SET.validate_json(self._store.read(layout.label_set(name, digest)).data)
