@@ -68,7 +68,7 @@ def build_app(console: Console, metrics: Metrics, ready: Callable[[], str]) -> F
     async def no_route(path: str) -> Response:
         return error_response(404, "not_found", f"there is no {API}/{path[:100]}; look at {API}/openapi.json")
 
-    @app.get("/{path:path}", include_in_schema=False)
+    @app.api_route("/{path:path}", methods=["GET", "HEAD"], include_in_schema=False)
     def show_page(request: Request) -> Response:
         return page.respond(request)
 

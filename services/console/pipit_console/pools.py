@@ -220,7 +220,8 @@ class Pools:
         with self._lock:
             pool = self._pools.get(task)
         if pool is None:
-            if task not in self._known(session):
+            # What was only imported, for a task without a version, is on no list.
+            if task not in self._known(session) and not self._has_examples(task, session):
                 raise NotFound(f"the registry knows no task {task}: nothing was published, kept or imported")
             pool = self._open(task)
         pool.look()
@@ -288,6 +289,9 @@ class Pools:
         with self._lock:
             tasks |= self._pools.keys()
         return sorted(task for task in tasks if session.may_ask(task))
+
+    def _has_examples(self, task: str, session: Session) -> bool:
+        return session.may_ask(task) and bool(session.clients.examples.list_examples(task, page_size=1).examples)
 
     def _open(self, task: str) -> Pool:
         with self._lock:

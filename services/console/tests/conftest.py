@@ -169,7 +169,7 @@ def picture(number: int, size: tuple[int, int] = (640, 480)) -> bytes:
 
 @pytest.fixture
 def keep(registry: RegistryServer) -> Iterator[Callable[..., list[Example]]]:
-    """Brings examples to the registry, as a device with consent does."""
+    """Brings examples to the registry, as a device with consent does, or as a person who imports them."""
     address = f"127.0.0.1:{registry.port}"
     numbers = itertools.count()
     with ExampleClient(address, token_of("opa")) as operator, ExampleClient(address, token_of("dev")) as device:
@@ -181,7 +181,9 @@ def keep(registry: RegistryServer) -> Iterator[Callable[..., list[Example]]]:
             media_type: str = "audio/wav",
             **fields: Any,
         ) -> list[Example]:
-            operator.give_consent(Consent("pi-1", task, "the house agreed"))
+            imported = reason is Reason.IMPORTED
+            if not imported:
+                operator.give_consent(Consent("pi-1", task, "the house agreed"))
             kept = []
             for number in itertools.islice(numbers, count):
                 data = picture(number) if media_type.startswith("image/") else recording(number)
@@ -194,13 +196,13 @@ def keep(registry: RegistryServer) -> Iterator[Callable[..., list[Example]]]:
                     bytes=len(data),
                     sha256=sha256_bytes(data),
                     reason=reason,
-                    device_id="pi-1",
+                    device_id="" if imported else "pi-1",
                     taken_at=taken,
                     version="1.0.0",
                     parts=(Part(span=(0.0, 1.0), scores=scores, label="loud"),),
                     **fields,
                 )
-                kept.append(device.upload(example, data))
+                kept.append((operator if imported else device).upload(example, data))
             return kept
 
         yield bring

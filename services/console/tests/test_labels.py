@@ -110,6 +110,13 @@ def test_further_labels_and_a_timeline(console: ConsoleServer, browse: Browse, k
     assert (group["from"], group["to"]) == (0.0, 5.0)
     items = lab.ask(f"/label/{TASK}/timeline", group="evening")["items"]
     assert [(one["id"], one["position"], one["label"]) for one in items] == [(first, 0.0, ""), (second, 5.0, "siren")]
+    assert [one["suggested"] for one in items] == ["loud", "loud"]
+
+
+def test_what_was_only_imported_can_be_labelled(console: ConsoleServer, browse: Browse, keep: Keep) -> None:
+    (example,) = keep(1, "home.owls", Reason.IMPORTED)
+    (item,) = browse(console, "lab").ask("/label/home.owls/queue")["items"]
+    assert item["id"] == example.id
 
 
 def test_what_is_deleted_is_gone_here_too(

@@ -105,6 +105,7 @@ def test_the_page_is_served_with_its_places_and_nothing_beside_it(
         answer = browser.get(path)
         assert (answer.status_code, answer.text) == (200, "<title>Pipit</title>")
         assert answer.headers["cache-control"] == "no-cache"
+    assert (browser.head("/").status_code, browser.head("/").content) == (200, b"")
     asset = browser.get("/assets/index-Bx81kQz_.js")
     assert (asset.text, asset.headers["cache-control"]) == ("1", "public, max-age=31536000, immutable")
     assert asset.headers["content-type"].startswith("text/javascript")

@@ -2,9 +2,11 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import ssl
 import subprocess
 import sys
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -58,6 +60,32 @@ def test_it_is_ready_while_the_registry_answers(
     answer = browser.get("/readyz")
     assert (answer.status_code, browser.get("/healthz").status_code) == (503, 200)
     assert "registry" in answer.text
+
+
+def test_a_request_that_has_begun_is_answered_before_the_end(
+    registry: RegistryServer, start_console: Callable[..., ConsoleServer]
+) -> None:
+    console = start_console(registry, grace_seconds=30.0)
+    body = b'{"token": "token-of-viv"}'
+    head = (
+        "POST /api/v1/session HTTP/1.1",
+        "Host: localhost",
+        "Content-Type: application/json",
+        f"Content-Length: {len(body)}",
+        "Expect: 100-continue",
+    )
+    with socket.create_connection(("127.0.0.1", console.port), timeout=60) as connection:
+        connection.sendall("\r\n".join([*head, "", ""]).encode())
+        # From here on the route waits for the body.
+        assert connection.recv(1000).startswith(b"HTTP/1.1 100")
+        stopping = threading.Thread(target=console.stop)
+        stopping.start()
+        connection.sendall(body)
+        answer = connection.recv(65536)
+        stopping.join()
+    assert answer.startswith(b"HTTP/1.1 200 OK")
+    with pytest.raises(ConnectionRefusedError):
+        socket.create_connection(("127.0.0.1", console.port), timeout=60)
 
 
 def test_a_process_answers_until_it_is_told_to_end(tmp_path: Path) -> None:

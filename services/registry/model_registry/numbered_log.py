@@ -59,6 +59,11 @@ class NumberedLog:
                 return number
         raise Conflict("other copies of the registry wrote again and again meanwhile; try once more")
 
+    def begin_after(self, number: int) -> None:
+        """The next append asks `is_mine` of each record after this one, also of those that are there already."""
+        with self._lock:
+            self._end = number
+
     def read(self, after: int) -> Iterator[tuple[int, bytes]]:
         """Numbers and records from `after` + 1 on, as far as there are any."""
         number = after + 1

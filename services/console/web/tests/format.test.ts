@@ -1,3 +1,4 @@
+// @vitest-environment node
 import { describe, expect, it } from "vitest";
 import { ago, bytes, count, day, duration, milliseconds, number, percent } from "../src/app/format";
 

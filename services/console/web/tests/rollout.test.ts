@@ -1,3 +1,4 @@
+// @vitest-environment node
 import { describe, expect, it } from "vitest";
 import type { Lane, Rollout } from "../src/app/openapi";
 import { evidenceBar, lanesByStage, plan, position } from "../src/rollout/lanes";

@@ -53,8 +53,12 @@ class _TaskLog:
         self._recent: OrderedDict[str, None] = OrderedDict()
         self._lock = threading.Lock()
         self.writing = threading.Lock()
-        for _, data in self.log.read(max(0, self.log.find_end() - _LOOKED_BACK)):
+        end = self.log.find_end()
+        for number, data in self.log.read(max(0, end - _LOOKED_BACK)):
             self.remember(_BATCH.validate_json(data).batch_id)
+            end = number
+        # What others write from now on, an append passes and remembers.
+        self.log.begin_after(end)
 
     def remember(self, batch_id: str) -> None:
         with self._lock:

@@ -99,3 +99,14 @@ def test_what_one_copy_took_another_one_gives_and_goes_on_from(
         assert [event.id for event in copy.read_events(TASK, page.next).events] == ["event-2", "event-3"]
     there.put_set(frozen())
     assert here.get_set("evening").items == frozen().items
+
+
+def test_what_another_copy_wrote_before_it_was_killed_is_known_where_the_log_was_open_already(
+    store: LocalStore,
+) -> None:
+    here, first = Labels(store), batch_id()
+    assert ids(here) == []
+    Labels(store).append(TASK, first, (labelled(1),), "anna")
+    store.delete(f"labels/{TASK}/batches/{first}")
+    assert here.append(TASK, first, (labelled(1),), "anna") is True
+    assert ids(here) == ["event-1"]

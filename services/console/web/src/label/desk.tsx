@@ -193,6 +193,11 @@ export function DeskFrame(props: {
           <Button onClick={() => work.more()}>Try again</Button>
         </p>
       )}
+      {desk.summary && labels.length === 0 && (
+        <p class="label-note">
+          This task has no labels yet. <a href={path("label", task)}>Add the first ones</a>
+        </p>
+      )}
       {["focus", "sound", "boxes"].includes(screen) && <Spoken item={work.current.value} />}
       {props.children}
       <KeysDialog screen={screen} labels={labels} open={helping.value} onClose={() => (helping.value = false)} />

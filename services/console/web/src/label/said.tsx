@@ -52,7 +52,7 @@ export function Guesses({ item }: { item: Item }) {
           ))}
         </dl>
       )}
-      {WHY[item.why] && <p class="muted small">{WHY[item.why]}</p>}
+      {WHY[item.why] && (item.why !== "margin" || suggestionOf(item)) && <p class="muted small">{WHY[item.why]}</p>}
     </div>
   );
 }
