@@ -159,13 +159,14 @@ def bring_pictures(registry: str) -> None:
             )
             client.upload(example, content)
     with LabelClient(registry) as labels:
-        label = Event(id="the-label-print", kind=Kind.ADD_LABEL, at=taken_at, label="print")
-        labels.append(PICTURES, "the-label-print", [label])
+        label = Event(id="the-label-named-print", kind=Kind.ADD_LABEL, at=taken_at, label="print")
+        labels.append(PICTURES, "the-label-named-print", [label])
 
 
 def draw_box(page: Page) -> None:
     """Around the middle of the picture, by the mouse."""
-    area = page.locator("#stage img, #stage canvas, #stage svg").first.bounding_box()
+    shown = page.locator("#stage img, #stage canvas, #stage svg")
+    area = shown.first.bounding_box() if shown.count() else None
     if area is None:
         return
     x, y = area["x"] + area["width"] * 0.3, area["y"] + area["height"] * 0.3

@@ -49,6 +49,14 @@ def test_the_registry_image_keeps_a_folder(build: Build, keep: Start) -> None:
     assert container.stop() == 0
 
 
+def test_the_console_image_answers_and_keeps_its_index_in_a_volume(build: Build, start: Start) -> None:
+    # On its own loopback: no registry is there, and the page says so.
+    options = ("--volume", "/var/lib/pipit/console", "--env", "PIPIT_CONSOLE_HOST=127.0.0.1", "--health-interval", "1s")
+    container = start(build("console"), options=options)
+    container.wait(container.is_healthy, "its health check passes")
+    assert container.stop() == 0
+
+
 def test_a_server_without_settings_says_what_to_set(build: Build, start: Start, run_command: Run) -> None:
     container = start(build("home-security-inference"))
     assert run_command("docker", "wait", container.identity) != "0"

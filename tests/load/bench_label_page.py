@@ -3,9 +3,9 @@
     python tests/load/bench_label_page.py [--examples 100000] [--labels 300]
 
 Written to docs/measured/label_page.csv. A real registry on a local folder, a real console, and chromium, all on this
-machine. stored: from the key to the server's answer that it has the label. next: from the key to the next example on
-the screen. The examples are put into the store by the registry's own code, without the network; the console then fills
-its index from it. Short recordings of tones, with a model's scores. Needs chromium.
+machine. stored: from the key to the server's answer that it has the label. next: from the key to the frame that shows
+the next example. The examples are put into the store by the registry's own code, without the network; the console then
+fills its index from it. Short recordings of tones, with a model's scores. Needs chromium.
 """
 
 from __future__ import annotations
@@ -43,12 +43,13 @@ WATCH = """
   window.pipitTimes = { stored: [], next: [] };
   let pressed = 0, before = "";
   const stage = () => document.getElementById("stage")?.innerText.match(/clip-\\d+/)?.[0] ?? "";
-  document.addEventListener("keydown", () => { pressed = performance.now(); before = stage(); }, true);
+  // At the window, which hears of a key before the page's own listener does.
+  window.addEventListener("keydown", (event) => { pressed = event.timeStamp; before = stage(); }, true);
   new MutationObserver(() => {
     const now = stage();
     if (pressed && before && now && now !== before) {
-      window.pipitTimes.next.push(performance.now() - pressed);
       before = "";
+      requestAnimationFrame(() => window.pipitTimes.next.push(performance.now() - pressed));
     }
   }).observe(document.body, { subtree: true, childList: true, characterData: true });
   new PerformanceObserver((list) => {
