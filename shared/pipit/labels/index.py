@@ -44,6 +44,15 @@ class LabelIndex:
             row = connection.execute("SELECT value FROM meta WHERE key = ?", (f"after {kind}",)).fetchone()
         return "" if row is None else str(row["value"])
 
+    def clear(self) -> None:
+        """Forgets all, as before the first page."""
+        with self._database.write() as connection:
+            for table in ("statements", "carries", "features", "examples", "events", "people", "tally"):
+                connection.execute(f"DELETE FROM {table}")
+            connection.execute("DELETE FROM meta WHERE key LIKE 'after %'")
+        with self._placing:
+            self._neighbours = None
+
     def feed_examples(self, page: ExamplePage) -> None:
         """Takes a page in, and notes where the next one begins."""
         with self._database.write() as connection:

@@ -20,6 +20,7 @@ from pipit.storage import ObjectStore
 from pydantic import TypeAdapter
 
 from model_registry import layout
+from model_registry.cursors import mark_of
 from model_registry.numbered_log import NumberedLog
 
 _MOST_IDS = 1000
@@ -127,6 +128,12 @@ class Arrivals:
                 elif known.came[record.id] == number and record.id not in known.deleted and _fits(record, device, day):
                     here.append(record)
             return here, gone, number, number < len(known.log)
+
+    def mark(self, number: int) -> str:
+        """Of a record, see `cursors`; "" where there is none."""
+        with self._lock:
+            log = self._catch_up().log
+            return mark_of(_ARRIVAL.dump_json(log[number - 1])) if number <= len(log) else ""
 
     def pack(self) -> None:
         """Makes the log quick to read from its beginning."""
