@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from collections import OrderedDict
 from collections.abc import Callable
@@ -11,6 +12,7 @@ from pipit.errors import InvalidInput
 
 _Made = tuple[str, bytes]
 """Media type and bytes."""
+_RANGE = re.compile(r"\s*bytes\s*=\s*(\d{0,18})-(\d{0,18})\s*(?:,|$)", re.ASCII)
 _SHOWN = frozenset({"image/jpeg", "image/png", "image/webp", "image/gif", "image/bmp"})
 
 
@@ -66,13 +68,11 @@ def respond(request: Request, media_type: str, content: bytes, tag: str, name: s
 
 def _span(wanted: str, size: int) -> range | None:
     """Of one range; None where nothing of it is there. Raises InvalidInput for what is no range."""
-    unit, _, first = wanted.partition("=")
-    begin, dash, end = first.split(",")[0].strip().partition("-")
-    if unit.strip() != "bytes" or not dash or not all(each.isdigit() or not each for each in (begin, end)):
+    found = _RANGE.match(wanted)
+    if found is None or not any(found.groups()):
         raise InvalidInput("Range has to be as in bytes=0-1023")
+    begin, end = found.groups()
     if not begin:
-        if not end:
-            raise InvalidInput("Range has to be as in bytes=0-1023")
         span = range(max(0, size - int(end)), size)
     else:
         span = range(int(begin), min(size, int(end) + 1) if end else size)

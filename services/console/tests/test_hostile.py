@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import http.client
 import io
+import socket
+import tempfile
 import threading
 import uuid
 import zipfile
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
-from pipit.rpc.auth import hash_token
+from model_registry.server import RegistryServer
 from pipit_console.server import ConsoleServer
 
 TASK = "test.sounds"
@@ -40,8 +43,9 @@ def test_a_header_that_is_no_address_is_refused(console: ConsoleServer, headers:
         connection.putheader(name, value)
     connection.endheaders()
     answer = connection.getresponse()
-    assert (answer.status, b"permission_denied" in answer.read()) == (403, True)
+    found = answer.status, b"permission_denied" in answer.read()
     connection.close()
+    assert found == (403, True)
 
 
 @pytest.mark.parametrize("change", [{"at": "0001-01-01T00:00:00+14:00"}, {"at": "9999-12-31T23:59:59-10:00"},
@@ -56,20 +60,35 @@ def test_a_time_outside_of_the_calendar_is_the_askers_fault(
     assert answer.status_code in (200, 400), answer.text
 
 
-def test_lone_surrogates(console: ConsoleServer, browse: Browse, keep: Keep) -> None:
+def test_a_clock_that_is_fast_does_not_win_over_what_is_said_later(
+    console: ConsoleServer, browse: Browse, keep: Keep
+) -> None:
     example = keep(1)[0]
     lab = browse(console, "lab")
-    answer = lab.post(f"/api/v1/label/{TASK}/events", content=b'{"batch_id":"%s","events":[{"id":"%s","kind":"label","label":"\\ud800","at":"2026-11-29T00:00:00Z","example":"%s"}]}' % (str(uuid.uuid4()).encode(), str(uuid.uuid4()).encode(), example.id.encode()), headers={"Content-Type": "application/json"})
-    assert answer.status_code == 400, answer.text
-    answer = lab.post(f"/api/v1/label/{TASK}/labels", content=b'{"label": "\\ud800"}', headers={"Content-Type": "application/json"})
-    assert answer.status_code == 400, answer.text
-    for q in ("%00", "%ED%A0%80"):
-        answer = lab.get(f"/api/v1/label/{TASK}/queue?label={q}&mode=all")
-        assert answer.status_code == 200, answer.text
-        answer = lab.get(f"/api/v1/departures?task={q}")
-        assert answer.status_code in (200, 400), answer.text
-        answer = lab.get(f"/api/v1/label/{TASK}/items/{q}/content")
-        assert answer.status_code in (404, 400), answer.text
+    tomorrow = (datetime.now(UTC) + timedelta(days=1)).isoformat()
+    lab.say({"example": example.id, "label": "loud", "at": tomorrow})
+    assert lab.say({"example": example.id, "label": "quiet"})["items"][example.id]["label"] == "quiet"
+
+
+def test_a_batch_that_is_known_says_what_the_registry_has_of_it(
+    console: ConsoleServer, browse: Browse, keep: Keep
+) -> None:
+    example = keep(1)[0]
+    lab, batch = browse(console, "lab"), str(uuid.uuid4())
+    lab.say({"example": example.id, "label": "loud"}, batch=batch)
+    again = lab.say({"example": example.id, "label": "quiet"}, batch=batch)
+    assert (again["known"], again["items"][example.id]["label"]) == (True, "loud")
+
+
+@pytest.mark.parametrize("text", [r"\ud800", r"\u0000"])
+def test_text_that_is_none_is_no_fault_of_the_console(
+    console: ConsoleServer, browse: Browse, keep: Keep, text: str
+) -> None:
+    keep(1)
+    lab = browse(console, "lab")
+    answer = lab.post(f"/api/v1/label/{TASK}/labels", content='{"label": "%s"}' % text)
+    assert answer.status_code in (200, 400), answer.text
+    assert lab.get(f"/api/v1/label/{TASK}/queue?mode=all&label=%00%ED%A0%80").status_code == 200
 
 
 def _zip(*entries: tuple[str, bytes]) -> bytes:
@@ -86,7 +105,9 @@ def _spoilt() -> bytes:
     return bytes(data)
 
 
-@pytest.mark.parametrize("content", [_spoilt(), _zip((f"loud/{'x' * 300}.wav", b"RIFF")), _zip((f"{'y/' * 3000}a.wav", b"RIFF"))])
+@pytest.mark.parametrize(
+    "content", [_spoilt(), _zip((f"loud/{'x' * 300}.wav", b"RIFF")), _zip((f"{'y/' * 3000}a.wav", b"RIFF"))]
+)
 def test_an_archive_that_can_not_be_unpacked_is_the_askers_fault(
     console: ConsoleServer, browse: Browse, keep: Keep, content: bytes
 ) -> None:
@@ -95,15 +116,156 @@ def test_an_archive_that_can_not_be_unpacked_is_the_askers_fault(
     assert (answer.status_code, answer.json()["error"]["code"]) == (400, "invalid_argument"), answer.text
 
 
-def test_csv(console: ConsoleServer, browse: Browse, keep: Keep) -> None:
+_LISTS = (
+    b"file,label\n" + b"x" * 200_000 + b",y\n",
+    b'file,label\n"a\0b,c',
+    b"[" * 100_000,
+    b'{"a":' * 100_000,
+    b"\xff",
+    b"[1e999]",
+    b"null",
+    b'[{"data":{"audio":"\\ud800"},"annotations":[{"result":[{"value":{}}]}]}]',
+    b'{"categories":[],"images":[{"id":[],"file_name":"\\u0000"}],"annotations":[]}',
+    b'{"categories":[{"id":1,"name":"a"}],"images":[],"annotations":[{"image_id":[],"category_id":1,"bbox":[1,2,3,4]}]}',
+    b'{"file":"\\u0000.wav"}',
+    b'{"file":"labels.jsonl/a.wav"}',
+    b'{"file":"' + b"a" * 5000 + b'.wav"}',
+)
+
+
+@pytest.mark.parametrize("notation", ["csv", "jsonl", "labelstudio", "coco", "yolo", "edl", "folder"])
+def test_a_list_of_nonsense_is_the_askers_fault(
+    console: ConsoleServer, browse: Browse, keep: Keep, notation: str
+) -> None:
     keep(1)
     lab = browse(console, "lab")
-    for format_ in ("csv", "jsonl", "labelstudio", "coco", "yolo", "edl", "folder"):
-        for body in (b"file,label\n" + b"x" * 200_000 + b",y\n", b'file,label\n"a\0b,c', b"[" * 100000, b'{"a":' * 100_000, b"\xff", b"[1e999]", b"null",
-                     b'[{"data":{"audio":"\\ud800"},"annotations":[{"result":[{"value":{}}]}]}]',
-                     b'{"categories":[],"images":[{"id":[],"file_name":"\\u0000"}],"annotations":[]}',
-                     b'{"categories":[{"id":1,"name":"a"}],"images":[{"id":[],"file_name":"a.jpg"}],"annotations":[{"image_id":[], "category_id":1,"bbox":[1,2,3,4]}]}',
-                     b'{"file":"\\u0000.wav"}', b'{"file":"labels.jsonl/a.wav"}', b'{"file":"' + b"a" * 5000 + b'.wav"}', b"file,label\n" + b"z" * 5000 + b".wav,a\n"):
-            answer = lab.post(f"/api/v1/label/{TASK}/import?format={format_}", content=body)
-            if answer.status_code not in (200, 400, 404):
-                print("BAD", format_, body[:60], answer.status_code, answer.text)
+    for body in _LISTS:
+        answer = lab.post(f"/api/v1/label/{TASK}/import?format={notation}", content=body)
+        assert answer.status_code in (200, 400, 404), (body[:80], answer.text)
+        assert answer.status_code != 200 or answer.json()["examples"] == 0
+
+
+def test_an_archive_is_unpacked_beside_the_indexes_and_not_in_memory(
+    console: ConsoleServer, browse: Browse, keep: Keep, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keep(1)
+    # /tmp of the container is memory.
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "nowhere"))
+    found = browse(console, "lab").post(
+        f"/api/v1/label/{TASK}/import?format=folder",
+        content=_zip(("loud/a.wav", b"RIFF 1"), ("quiet/b.wav", b"RIFF 2")),
+    )
+    assert (found.status_code, found.json()["labelled"]) == (200, 2), found.text
+
+
+def test_what_a_killed_console_left_of_imports_and_exports_goes_with_the_next_start(
+    registry: RegistryServer, start_console: Callable[..., ConsoleServer], tmp_path: Path
+) -> None:
+    left = tmp_path / "cache" / ".transfer-x1"
+    left.mkdir(parents=True)
+    (left / "export.zip").write_bytes(b"of somebody who was deleted since")
+    start_console(registry, cache_dir=tmp_path / "cache")
+    assert not left.exists()
+
+
+def test_deleted_content_stays_in_no_memory(
+    console: ConsoleServer, browse: Browse, keep: Keep, eventually: Callable[[Callable[[], bool]], None]
+) -> None:
+    gone, kept = keep(2)
+    lab, opa = browse(console, "lab"), browse(console, "opa")
+    for example in (gone, kept):
+        for kind in ("content", "thumbnail", "wav"):
+            assert lab.get(f"/api/v1/label/{TASK}/items/{example.id}/{kind}").status_code == 200
+    assert console.contents.holds(TASK, gone.id)
+    opa.tell(f"/examples/{TASK}?id={gone.id}", None, "DELETE")
+    eventually(lambda: lab.get(f"/api/v1/label/{TASK}/items/{gone.id}/content").status_code == 404)
+    eventually(lambda: not console.contents.holds(TASK, gone.id))
+    assert console.contents.holds(TASK, kept.id)
+
+
+def test_who_is_taken_the_token_or_a_role_sees_no_example_any_more(
+    console: ConsoleServer,
+    browse: Browse,
+    keep: Keep,
+    tokens: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    eventually: Callable[[Callable[[], bool]], None],
+) -> None:
+    monkeypatch.setattr("pipit_console.sessions.CHECK_SECONDS", 0.0)
+    keep(1)
+    lab, lisa = browse(console, "lab"), browse(console, "lisa")
+    path = f"/api/v1/label/{TASK}/queue"
+    assert lab.get(path).status_code == lisa.get(path).status_code == 200
+    lines = [line for line in tokens.read_text().split("\n") if "name: lab," not in line]
+    tokens.write_text("\n".join(lines).replace("{name: lisa, roles: [labeller]", "{name: lisa, roles: [reader]"))
+    eventually(lambda: lab.get(path).status_code == 401)
+    eventually(lambda: lisa.get(path).status_code == 401)
+    assert browse(console, "lisa").get(path).status_code == 403
+
+
+def test_one_index_that_can_not_be_made_hides_no_other_task(
+    registry: RegistryServer, start_console: Callable[..., ConsoleServer], browse: Browse, keep: Keep, tmp_path: Path
+) -> None:
+    keep(1)
+    keep(1, task="test.other")
+    (tmp_path / "cache" / f"{TASK}.sqlite").mkdir(parents=True)
+    lab = browse(start_console(registry, cache_dir=tmp_path / "cache"), "lab")
+    assert [line["task"] for line in lab.ask("/label")] == ["test.other"]
+    assert [queue["task"] for queue in lab.ask("/overview")["label_queues"]] == ["test.other"]
+    assert lab.get(f"/api/v1/label/{TASK}/queue").status_code == 503
+
+
+class _Link:
+    """Between a console and its registry; frozen, it carries nothing, as a network that drops packets."""
+
+    def __init__(self, port: int) -> None:
+        self._to = port
+        self._socket = socket.create_server(("127.0.0.1", 0))
+        self.port = self._socket.getsockname()[1]
+        self.frozen = threading.Event()
+        self._pairs: list[socket.socket] = []
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def close(self) -> None:
+        self._socket.shutdown(socket.SHUT_RDWR)
+        for one in (self._socket, *self._pairs):
+            one.close()
+
+    def _accept(self) -> None:
+        with suppress(OSError):
+            while True:
+                near = self._socket.accept()[0]
+                far = socket.create_connection(("127.0.0.1", self._to))
+                self._pairs += [near, far]
+                for one, other in ((near, far), (far, near)):
+                    threading.Thread(target=self._carry, args=(one, other), daemon=True).start()
+
+    def _carry(self, one: socket.socket, other: socket.socket) -> None:
+        with suppress(OSError):
+            while data := one.recv(65536):
+                if not self.frozen.is_set():
+                    other.sendall(data)
+            other.shutdown(socket.SHUT_WR)
+
+
+def test_it_ends_though_the_registry_answers_nothing(
+    registry: RegistryServer,
+    start_console: Callable[..., ConsoleServer],
+    browse: Browse,
+    keep: Keep,
+    monkeypatch: pytest.MonkeyPatch,
+    eventually: Callable[[Callable[[], bool]], None],
+) -> None:
+    # Nobody waits for so long: what ends before is not the calls' own limit.
+    monkeypatch.setattr("pipit_console.upstream._SECONDS", 600.0)
+    link = _Link(registry.port)
+    keep(1)
+    keep(1, task="test.other")
+    console = start_console(f"127.0.0.1:{link.port}")
+    lab = browse(console, "lab")
+    assert len(lab.ask("/label")) == 2
+    link.frozen.set()
+    stopping = threading.Thread(target=console.stop, args=(0.0,), daemon=True)
+    stopping.start()
+    eventually(lambda: not stopping.is_alive())
+    link.close()

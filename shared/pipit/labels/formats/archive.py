@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import lzma
 import shutil
 import tempfile
 import zipfile
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
@@ -13,6 +15,8 @@ from pipit.errors import InputTooLarge, InvalidInput, NotFound
 from pipit.files import open_atomically
 
 MOST_FILES = 100_000
+_LONGEST_NAME, _LONGEST_PART = 1024, 255
+"""Bytes: what file systems take, with room for the folder."""
 MOST_BYTES = 8 << 30
 """Of what an archive unpacks to."""
 
@@ -71,7 +75,7 @@ def _unpack(archive: Path, folder: Path, most_bytes: int) -> None:
                 # zipfile stops at the size that the member claims, and checks its CRC.
                 with packed.open(member) as source, target.open("xb") as file:
                     shutil.copyfileobj(source, file, 1 << 20)
-    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError) as error:
+    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError, zlib.error, lzma.LZMAError) as error:
         raise InvalidInput(f"{archive.name} is damaged, or packed in a way that is not known: {error}") from error
     except (FileExistsError, NotADirectoryError, IsADirectoryError) as error:
         raise InvalidInput(f"{archive.name} holds two files of one name") from error
@@ -81,4 +85,6 @@ def _safe(archive: Path, name: str) -> PurePosixPath:
     path = PurePosixPath(name.replace("\\", "/"))
     if not path.parts or path.is_absolute() or ".." in path.parts or ":" in path.parts[0] or "\0" in name:
         raise InvalidInput(f"{archive.name} holds {name[:100]!r}, which would lie outside of its folder")
+    if len(name.encode()) > _LONGEST_NAME or any(len(part.encode()) > _LONGEST_PART for part in path.parts):
+        raise InvalidInput(f"{archive.name} holds a file whose name is too long: {name[:100]!r}…")
     return path
