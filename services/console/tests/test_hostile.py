@@ -86,7 +86,7 @@ def test_text_that_is_none_is_no_fault_of_the_console(
 ) -> None:
     keep(1)
     lab = browse(console, "lab")
-    answer = lab.post(f"/api/v1/label/{TASK}/labels", content='{"label": "%s"}' % text)
+    answer = lab.post(f"/api/v1/label/{TASK}/labels", content=f'{{"label": "{text}"}}')
     assert answer.status_code in (200, 400), answer.text
     assert lab.get(f"/api/v1/label/{TASK}/queue?mode=all&label=%00%ED%A0%80").status_code == 200
 
@@ -223,6 +223,7 @@ class _Link:
         self._socket = socket.create_server(("127.0.0.1", 0))
         self.port = self._socket.getsockname()[1]
         self.frozen = threading.Event()
+        self.dropped = threading.Event()
         self._pairs: list[socket.socket] = []
         threading.Thread(target=self._accept, daemon=True).start()
 
@@ -243,9 +244,12 @@ class _Link:
     def _carry(self, one: socket.socket, other: socket.socket) -> None:
         with suppress(OSError):
             while data := one.recv(65536):
-                if not self.frozen.is_set():
+                if self.frozen.is_set():
+                    self.dropped.set()
+                else:
                     other.sendall(data)
-            other.shutdown(socket.SHUT_WR)
+            if not self.frozen.is_set():
+                other.shutdown(socket.SHUT_WR)
 
 
 def test_it_ends_though_the_registry_answers_nothing(
@@ -265,7 +269,10 @@ def test_it_ends_though_the_registry_answers_nothing(
     lab = browse(console, "lab")
     assert len(lab.ask("/label")) == 2
     link.frozen.set()
+    eventually(link.dropped.is_set)
     stopping = threading.Thread(target=console.stop, args=(0.0,), daemon=True)
     stopping.start()
-    eventually(lambda: not stopping.is_alive())
+    # Longer than it takes, and shorter than gRPC itself takes to find out that nobody is there.
+    stopping.join(20.0)
+    assert not stopping.is_alive()
     link.close()

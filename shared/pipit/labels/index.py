@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sqlite3
 import threading
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 
 from pipit.errors import NotFound
@@ -27,8 +27,14 @@ from pipit.labels.views import Group, Item, Moment, Progress, Queue, Summary
 class LabelIndex:
     """Threads share it. One process at a time keeps features in a file. Close it, when no thread asks any more."""
 
-    def __init__(self, path: Path, task: str) -> None:
-        """A file of another schema or task, or a broken one, is made anew. Raises Unavailable, if none can be made."""
+    def __init__(
+        self, path: Path, task: str, deleted: Callable[[Collection[str]], None] = lambda identities: None
+    ) -> None:
+        """A file of another schema or task, or a broken one, is made anew. Raises Unavailable, if none can be made.
+
+        deleted: told the ids of examples that were deleted, once they are not here any more.
+        """
+        self._deleted = deleted
         self.task = task
         self._database = Database(path, SCHEMA, f"{NUMBER} {task}")
         self._placing = threading.Lock()
@@ -63,6 +69,8 @@ class LabelIndex:
         if any(gone):
             with self._placing:
                 self._neighbours = None
+        if page.deleted:
+            self._deleted(frozenset(page.deleted))
 
     def feed_events(self, page: EventPage) -> frozenset[str]:
         """Takes a page in, and notes where the next one begins; gives the ids of examples that it says something of."""

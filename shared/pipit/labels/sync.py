@@ -53,7 +53,9 @@ def pull_examples(index: LabelIndex, examples: ExampleClient, stopped: Callable[
         try:
             page = examples.list_examples(index.task, after)
         except InvalidInput:
-            _begin_anew(index, after)
+            if not after:
+                raise
+            _begin_anew(index)
             continue
         if page.examples or page.deleted or page.next != after:
             index.feed_examples(page)
@@ -68,17 +70,17 @@ def pull_events(index: LabelIndex, labels: LabelClient, stopped: Callable[[], bo
         try:
             page = labels.read_events(index.task, after)
         except InvalidInput:
-            _begin_anew(index, after)
+            if not after:
+                raise
+            _begin_anew(index)
             continue
         if page.events or page.next != after:
             index.feed_events(page)
         more = page.more
 
 
-def _begin_anew(index: LabelIndex, after: str) -> None:
-    """Within an except clause: of a registry with another store, or one that was set back, nothing here is true."""
-    if not after:
-        raise
+def _begin_anew(index: LabelIndex) -> None:
+    """The registry has another store, or one that was set back: what was taken in may never have been true of it."""
     _log.warning("index_of_another_store", task=index.task)
     index.clear()
 

@@ -24,7 +24,10 @@ def append(task: TaskPath, batch: models.Batch, session: Labelling, parts: Parts
     now = datetime.now(UTC)
     events = tuple(_event(asked, session, now) for asked in batch.events)
     known = session.clients.labels.append(task, batch.batch_id, events)
-    items = pool.apply(events)
+    if known:
+        # Whatever the batch held the first time is what counts.
+        pool.catch_up(session)
+    items = pool.outcomes(events) if known else pool.apply(events)
     return models.Stored(known=known, items={identity: show_outcome(found) for identity, found in items.items()})
 
 

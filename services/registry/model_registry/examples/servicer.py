@@ -137,7 +137,10 @@ class ExampleServicer(examples_pb2_grpc.ExampleServiceServicer):  # type: ignore
         caller().check_task(layout.check_task(request.task))
         arrivals = self._pool.arrivals(request.task)
         here, gone, last, more = arrivals.page(
-            number_of(request.after, arrivals.mark), min(request.page_size or _PAGE, _PAGE), request.device_id, check_day(request.day)
+            number_of(request.after, arrivals.mark),
+            min(request.page_size or _PAGE, _PAGE),
+            request.device_id,
+            check_day(request.day),
         )
         return pb.ListExamplesResponse(
             examples=self._pool.messages(request.task, here),

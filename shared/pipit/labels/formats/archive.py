@@ -22,11 +22,12 @@ MOST_BYTES = 8 << 30
 
 
 @contextmanager
-def opened(path: Path, most_bytes: int = MOST_BYTES) -> Iterator[tuple[Path, Path | None]]:
+def opened(path: Path, most_bytes: int = MOST_BYTES, scratch: Path | None = None) -> Iterator[tuple[Path, Path | None]]:
     """Gives the folder that is meant, and the file in it that was named, where one was.
 
     path: a folder, a zip file, or a list of labels that lies beside its contents. A zip is unpacked to a folder that
-    vanishes at the end. Raises NotFound, InvalidInput for a damaged or dangerous archive, InputTooLarge.
+    vanishes at the end, in `scratch` or the system's own. Raises NotFound, InputTooLarge, InvalidInput for a damaged or
+    dangerous archive.
     """
     if path.is_dir():
         yield path, None
@@ -35,7 +36,7 @@ def opened(path: Path, most_bytes: int = MOST_BYTES) -> Iterator[tuple[Path, Pat
     elif not zipfile.is_zipfile(path):
         yield path.parent, path
     else:
-        with tempfile.TemporaryDirectory(prefix="pipit-import-") as temporary:
+        with tempfile.TemporaryDirectory(prefix="pipit-import-", dir=scratch) as temporary:
             folder = Path(temporary) / "unpacked"
             folder.mkdir()
             _unpack(path, folder, most_bytes)
