@@ -68,8 +68,10 @@ def plain_jpeg(data: bytes) -> Plain:
 
 
 def jpeg_alone(plain: bytes) -> bytes:
-    """What `plain_jpeg` leaves, without small pictures in its header, notes between its scans, and all that follows its
-    end: phones append second pictures and films there. The pixels are the same.
+    """What `plain_jpeg` leaves, without what shows something else; the pixels are the same.
+
+    Small pictures in its header go, notes between its scans, and all that follows its end, where phones append second
+    pictures and films.
     """
     kept = [b"\xff\xd8"]
     at = 2
