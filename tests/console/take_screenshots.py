@@ -227,15 +227,15 @@ def fill_some(page: Page) -> None:
 
 
 def draw_box(page: Page) -> None:
-    """Around the middle of the picture, by the mouse."""
+    """Around the print in the picture that is shown first, by the mouse."""
     shown = page.locator("#stage img, #stage canvas, #stage svg")
     area = shown.first.bounding_box() if shown.count() else None
     if area is None:
         return
-    x, y = area["x"] + area["width"] * 0.3, area["y"] + area["height"] * 0.3
+    x, y = area["x"] + area["width"] * 0.31, area["y"] + area["height"] * 0.14
     page.mouse.move(x, y)
     page.mouse.down()
-    page.mouse.move(x + area["width"] * 0.4, y + area["height"] * 0.4, steps=6)
+    page.mouse.move(x + area["width"] * 0.19, y + area["height"] * 0.21, steps=6)
     page.mouse.up()
     page.wait_for_timeout(_SETTLE_MS)
 
