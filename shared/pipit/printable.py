@@ -28,6 +28,11 @@ def printable(text: str, lines: bool = True) -> str:
     return "".join(_shown(letter, lines) for letter in text)
 
 
+def counted(count: int, one: str, many: str = "") -> str:
+    """A number with its noun: "1 example", "1,200 examples". many: where it is not `one` and an s."""
+    return f"{count:,} {one if count == 1 else many or f'{one}s'}"
+
+
 def _shown(letter: str, lines: bool) -> str:
     if (lines and letter in _LINES) or letter in _JOINERS or unicodedata.category(letter) not in _HIDDEN:
         return letter

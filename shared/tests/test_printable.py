@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pipit.cli.output import print_json, print_line, print_table, say
-from pipit.printable import printable
+from pipit.printable import counted, printable
 
 ATTACK = "fine\x1b[2K\x1b]0;owned\x07\r\x9b31m\u202etxt.exe"
 SHOWN = r"fine\x1b[2K\x1b]0;owned\x07\r\x9b31m\u202etxt.exe"
@@ -70,3 +70,8 @@ def test_a_log_for_people_and_a_servers_last_word_too() -> None:
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stderr.count(SHOWN.partition(r"\x07")[0]) == 2
     assert "\x1b]0;" not in done.stderr
+
+
+def test_a_number_has_the_noun_that_fits_it() -> None:
+    assert [counted(number, "box", "boxes") for number in (0, 1, 2)] == ["0 boxes", "1 box", "2 boxes"]
+    assert counted(1200, "example") == "1,200 examples"

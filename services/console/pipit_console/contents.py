@@ -63,7 +63,8 @@ def respond(request: Request, media_type: str, content: bytes, tag: str, name: s
     headers = {
         "ETag": f'"{tag}"',
         "Accept-Ranges": "bytes",
-        "Cache-Control": "private, max-age=31536000, immutable",
+        # Not for long: what is deleted, or whose reader has signed out, is to be gone from the browser, too.
+        "Cache-Control": "private, max-age=600",
     }
     if media_type not in _SHOWN and not media_type.startswith("audio/"):
         # What a device sent never becomes a page of the console's.

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import Literal
 
 from pipit.fleet.types import Device, Rollout, RolloutState, State, TaskReport
+from pipit.printable import counted
 from pipit.registry.types import Environment, Listing
 
 from pipit_console.measures import Measures
@@ -65,18 +66,17 @@ def attention(
         found += _of_device(device)
     for each in tiles:
         if each.p95_ms is not None and each.budget_ms is not None and each.p95_ms > each.budget_ms:
-            text = f"95 of 100 answers of {each.task} take {each.p95_ms:.0f} ms, and may take {each.budget_ms:.0f} ms"
-
+            text = f"95 of 100 answers of {each.task} take {each.p95_ms:.0f} ms, and may take {each.budget_ms:.0f} ms."
             found.append(_attention("warning", text, each.task, "", f"/tasks/{each.task}"))
     for queue in queues:
         if queue.disagreements:
-            text = f"people differ about {queue.disagreements} of {queue.task}"
+            text = f"People disagree about {counted(queue.disagreements, 'example')} of {queue.task}."
             found.append(_attention("info", text, queue.task, "", f"/label/{queue.task}?mode=disagreements"))
         if queue.waiting >= _MANY_WAITING:
-            text = f"{queue.waiting} of {queue.task} wait for a label"
+            text = f"{counted(queue.waiting, 'example')} of {queue.task} wait for a label."
             found.append(_attention("info", text, queue.task, "", f"/label/{queue.task}"))
     if prometheus.startswith("away"):
-        found.append(_attention("warning", f"Prometheus is {prometheus}", "", "", ""))
+        found.append(_attention("warning", f"{prometheus.removeprefix('away: ').removesuffix('.')}.", "", "", ""))
     order = ("error", "warning", "info")
     return sorted(found, key=lambda each: order.index(each.level))
 
@@ -85,16 +85,17 @@ def _of_device(device: Device) -> list[Attention]:
     found, link = [], f"/devices/{device.device_id}"
     if not device.online:
         since = "has never reported" if device.last_seen is None else f"was last seen {_ago(device.last_seen)} ago"
-        found.append(_attention("warning", f"{device.device_id} is offline: it {since}", "", device.device_id, link))
+        found.append(_attention("warning", f"{device.device_id} is offline: it {since}.", "", device.device_id, link))
     if device.cpu_temperature is not None and device.cpu_temperature >= _HOT:
-        text = f"{device.device_id} is {device.cpu_temperature:.0f} °C hot and slows itself down; cool it"
+        text = f"{device.device_id} is {device.cpu_temperature:.0f} °C hot and slows itself down; cool it."
         found.append(_attention("warning", text, "", device.device_id, link))
     elif device.throttled:
-        text = f"{device.device_id} slows itself down; look at its power supply and its cooling"
+        text = f"{device.device_id} slows itself down; look at its power supply and its cooling."
         found.append(_attention("warning", text, "", device.device_id, link))
     for report in device.tasks:
         if report.state is State.REFUSED:
-            text = f"{device.device_id} refused {report.desired_version} of {report.task}: {report.reason}"
+            reason = report.reason.removesuffix(".")
+            text = f"{device.device_id} refused {report.desired_version} of {report.task}: {reason}."
             found.append(_attention("error", text, report.task, device.device_id, link))
     return found
 

@@ -25,7 +25,7 @@ def test_a_sound_is_shown_and_played(
     content = lab.get(f"{path}/content")
     assert (content.headers["content-type"], len(content.content)) == ("audio/wav", example.bytes)
     assert content.headers["etag"] == f'"{example.sha256}"'
-    assert content.headers["cache-control"] == "private, max-age=31536000, immutable"
+    assert content.headers["cache-control"] == "private, max-age=600"
     log_mel = Image.open(io.BytesIO(lab.get(f"{path}/log_mel").content))
     assert log_mel.size == (YAMNET.frames(16_000), YAMNET.bands)
     # A tone is one bright row: 200 Hz is in the lowest of the bands.

@@ -77,7 +77,7 @@ def test_tiles_have_what_was_measured_of_their_version(
     assert tile["false_alarms_per_hour"] is None
     assert [point[1:] for point in tile["history"]] == [[2.5, 0.125, 80.0]] * 2
     assert [each["text"] for each in found["attention"]] == [
-        f"95 of 100 answers of {TASK} take 80 ms, and may take 50 ms"
+        f"95 of 100 answers of {TASK} take 80 ms, and may take 50 ms."
     ]
 
 

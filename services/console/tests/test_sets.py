@@ -6,6 +6,11 @@ import zipfile
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
+import soundfile
+from model_registry.server import RegistryServer
+from pipit.examples import Reason
+from pipit.labels.client import LabelClient
 from pipit_console.server import ConsoleServer
 
 TASK = "test.sounds"
@@ -18,6 +23,13 @@ def zipped(**files: bytes) -> bytes:
     with zipfile.ZipFile(buffer, "w") as file:
         for name, content in files.items():
             file.writestr(name.replace("__", "/").replace("_", "."), content)
+    return buffer.getvalue()
+
+
+def tone(pitch: float, level: float) -> bytes:
+    """A second of it, as WAV."""
+    buffer = io.BytesIO()
+    soundfile.write(buffer, level * np.sin(2 * np.pi * pitch * np.arange(16_000) / 16_000), 16_000, format="WAV")
     return buffer.getvalue()
 
 
@@ -38,6 +50,26 @@ def test_what_is_labelled_is_frozen_for_a_training(
     assert (line["name"], line["digest"], line["made_by"]) == ("evening", frozen["digest"], "lab")
     assert line["labels"] == ["quiet", "loud"]
     assert lab.post(f"/api/v1/label/{TASK}/freeze", json={"name": "No Name"}).status_code == 400
+
+
+def test_near_duplicates_are_frozen_into_one_group(
+    registry: RegistryServer,
+    console: ConsoleServer,
+    browse: Browse,
+    keep: Keep,
+    eventually: Callable[[Callable[[], bool]], None],
+) -> None:
+    first, other, louder = (
+        keep(1, reason=Reason.IMPORTED, content=tone(pitch, level))[0].id
+        for pitch, level in ((300, 0.2), (3000, 0.2), (300, 0.25))
+    )
+    lab = browse(console, "lab")
+    lab.say(*({"example": each, "label": "loud"} for each in (first, other, louder)))
+    eventually(lambda: lab.ask(f"/label/{TASK}/items/{louder}")["similar"] == [first])
+    frozen = lab.tell(f"/label/{TASK}/freeze", {"name": "tones"})
+    with LabelClient(f"127.0.0.1:{registry.port}", "token-of-lab") as client:
+        groups = {item.example: item.group for item in client.get_set(frozen["name"], frozen["digest"]).items}
+    assert groups[first] == groups[louder] != groups[other]
 
 
 def test_what_is_exported_is_imported_by_another_task(

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import threading
 from collections import deque
 from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
 
-from pipit.capture.answered import Answered, WaitingForFeedback, parts_of
+from pipit.capture.answered import Answered, WaitingForFeedback, bytes_said, parts_of
 from pipit.capture.chooser import Chooser, best_scores
 from pipit.capture.content import Blur, Content, content_of, has_picture
 from pipit.capture.ring import Ring, device_key
@@ -23,7 +25,7 @@ from pipit.inputs import Input, bytes_of
 from pipit.inputs.memory import Budget
 from pipit.logging import get_logger
 from pipit.metrics import Metrics
-from pipit.types import Identity, Prediction
+from pipit.types import TASK_NAME, Identity, Prediction
 
 FEEDBACK_BYTES = 8 << 20
 """Of inputs that wait for somebody to say that their answer was wrong."""
@@ -62,7 +64,9 @@ class Capture:
         Raises OSError.
         """
         key = device_key(folder)
-        self._rings = {task: Ring(folder, task, key) for task in tasks}
+        # What was kept of a task that is not served any more is sent or deleted as its consent says.
+        earlier = (path.name for path in folder.iterdir() if path.is_dir() and re.fullmatch(TASK_NAME, path.name))
+        self._rings = {task: Ring(folder, task, key) for task in sorted({*tasks, *earlier})}
         self._device_id = device_id
         self._most_bytes = most_bytes
         self._memory = memory
@@ -89,7 +93,11 @@ class Capture:
         self._sender = Sender(client, device_id, self._rings, lock, self.use, self._was_sent, self.leave_out)
 
     def start(self) -> None:
-        """Begins to ask for consents; until one comes, nothing is kept."""
+        """Begins to ask for consents; until one comes, nothing is kept.
+
+        Who was in what tasks that name people have kept before may have been forgotten meanwhile: that goes first.
+        """
+        self.forget_people()
         for task in self._rings:
             self._show(task)
         self._thread.start()
@@ -144,7 +152,7 @@ class Capture:
             item,
             predictions,
             datetime.now(UTC),
-            bytes_of(item),
+            bytes_of(item) + bytes_said(predictions),
             shows_people,
             names_people,
             begins,
@@ -185,7 +193,8 @@ class Capture:
         self._show(task)
 
     def _show(self, task: str) -> None:
-        self._waiting.labels(task).set(self._rings[task].size)
+        with suppress(OSError):
+            self._waiting.labels(task).set(self._rings[task].size)
 
     def _forget(self, task: str) -> None:
         self._feedback.forget(task)

@@ -1,7 +1,9 @@
 """The bytes that are kept of an input, and their media type.
 
-picture     as it came, without its notes (place, camera, time); a JPEG anew where faces were blurred, where EXIF
-            turned it, or where it is neither JPEG nor PNG. Of several that were answered together, the last
+picture     as it came, without its notes (place, camera, time), small pictures in its header, and what follows it
+            (a phone's second picture or film); a JPEG anew where faces were blurred or might lie below what is
+            transparent, where EXIF turned it, or where it is neither JPEG nor PNG. Of several that were answered
+            together, the last
 recording   as it came; PCM becomes a 16-bit WAV file
 numbers     application/x-npz: landmarks, or the tensor by its name ("values" where it has none); steps of a series
             become the rows of one array
@@ -71,23 +73,32 @@ def _picture(item: EncodedImage, blur: Blur | None) -> Content:
     from PIL import Image  # noqa: PLC0415
 
     from pipit.inputs.image import decode_image  # noqa: PLC0415
-    from pipit.inputs.pictures import FORMATS, plain_picture  # noqa: PLC0415
+    from pipit.inputs.pictures import FORMATS, jpeg_alone, plain_picture  # noqa: PLC0415
 
     name = media_of(item.data[:HEAD]).name
     if name not in FORMATS:
         raise InvalidInput("not a picture")
     plain = plain_picture(item.data, name)
     stays = name in _AS_THEY_ARE and plain.orientation == 1
+    data = jpeg_alone(plain.data) if name == "JPEG" else plain.data
     if stays and blur is None:
-        return Content(_AS_THEY_ARE[name], plain.data)
+        return Content(_AS_THEY_ARE[name], data)
     pixels, faces = decode_image(item), 0
     if blur is not None:
         pixels, faces = blur(pixels)
-    if stays and not faces:
-        return Content(_AS_THEY_ARE[name], plain.data)
+    if stays and not faces and not _is_transparent(data):
+        return Content(_AS_THEY_ARE[name], data)
     stream = io.BytesIO()
     Image.fromarray(pixels).save(stream, "JPEG", quality=_QUALITY)
     return Content("image/jpeg", stream.getvalue(), faces)
+
+
+def _is_transparent(data: bytes) -> bool:
+    """A face below what is transparent is in the file, and nowhere that a detector looks."""
+    from PIL import Image  # noqa: PLC0415
+
+    with Image.open(io.BytesIO(data)) as image:
+        return image.has_transparency_data
 
 
 def _wav(item: PcmAudio) -> bytes:

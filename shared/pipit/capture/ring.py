@@ -11,6 +11,7 @@ files, can't read them. Who has the whole disk can; encrypt that where it matter
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -55,6 +56,10 @@ class Ring:
         self._people = folder / f".{task}.people"
         self._cipher = AESGCM(key)
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        with exclusive_lock(self._lock):
+            # Nobody else writes meanwhile: what is unfinished is of a process or a device that was cut off.
+            for path in self._folder.glob(".*.part"):
+                path.unlink(missing_ok=True)
 
     @property
     def names_people(self) -> bool:
@@ -134,7 +139,8 @@ class Ring:
             with os.scandir(self._folder) as entries:
                 for entry in entries:
                     if entry.name.endswith(_SUFFIX) and not entry.name.startswith("."):
-                        sizes[entry.name] = entry.stat().st_size
+                        with suppress(FileNotFoundError):
+                            sizes[entry.name] = entry.stat().st_size
         except FileNotFoundError:
             pass
         return dict(sorted(sizes.items()))

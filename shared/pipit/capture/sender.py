@@ -111,6 +111,7 @@ class Sender:
 
     def _ask(self) -> None:
         seconds = ASK_SECONDS
+        consents: Sequence[Consent] | None
         try:
             consents = self._client.list_consents(self._device_id)
         except PipitError as error:
@@ -119,11 +120,13 @@ class Sender:
             if is_unknown_call(error):
                 seconds = UNKNOWN_PAUSE
             _log.info("consents_not_known", reason=str(error))
-        else:
+            consents = None
+        # Before they are used: a fault there must not have the registry asked without a pause.
+        self._ask_at = monotonic() + seconds * self._generator.uniform(0.8, 1.0)
+        if consents is not None:
             mine = [one for one in consents if one.device_id == self._device_id and one.task in self._rings]
             self._allowed = frozenset(one.task for one in mine)
             self._use(mine)
-        self._ask_at = monotonic() + seconds * self._generator.uniform(0.8, 1.0)
 
     def _send(self) -> bool:
         """Sends one; gives whether there may be another."""

@@ -27,9 +27,9 @@ class Gathered:
     added: tuple[str, ...]
     resolutions: Mapping[str, Resolution]
 
-    def freeze(self, name: str, known: tuple[str, ...] = ()) -> Frozen:
-        """known: labels of the task's bundle."""
-        return freeze(name, self.task, (*known, *self.added), self.examples, self.resolutions, self.deleted)
+    def freeze(self, name: str, known: tuple[str, ...] = (), similar: Mapping[str, str] | None = None) -> Frozen:
+        """known: labels of the task's bundle. similar: see `freezing.freeze`."""
+        return freeze(name, self.task, (*known, *self.added), self.examples, self.resolutions, self.deleted, similar)
 
 
 def gather(examples: ExampleClient, labels: LabelClient, task: str) -> Gathered:

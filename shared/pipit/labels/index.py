@@ -151,6 +151,13 @@ class LabelIndex:
         with self._database.read() as connection:
             return timeline.group(connection, name, person)
 
+    def similar(self) -> dict[str, str]:
+        """Of near-duplicates, one that stands for them, by example; it is in there too. As far as vectors are known."""
+        with self._database.read() as connection:
+            rows = connection.execute("SELECT e.id, t.id AS twin FROM examples e JOIN examples t ON t.n = e.twin")
+            found = {row["id"]: row["twin"] for row in rows}
+        return {**found, **{twin: twin for twin in found.values()}}
+
     def every(self) -> tuple[tuple[Example, Resolution], ...]:
         """All examples with what holds of them, oldest first: what a data set is made of."""
         with self._database.read() as connection:

@@ -15,6 +15,7 @@ from pipit.labels.resolution import standing
 from pipit.labels.rows import events_of
 from pipit.labels.types import Kind
 from pipit.labels.views import Accuracy, Agreement, Honest, LabelCount, Person, Progress, Summary
+from pipit.printable import counted
 
 MOST_TIMES = 3
 """How many times the smallest class the largest may be before advice is given."""
@@ -155,20 +156,23 @@ def _advice(counts: Sequence[LabelCount], found: Progress, slice_: Honest) -> tu
         most, least = max(used, key=lambda one: one.count), min(used, key=lambda one: one.count)
         if most.count > MOST_TIMES * least.count:
             advice.append(
-                f"{most.label!r} has {most.count} examples and {least.label!r} {least.count}: a network learns the "
-                f"larger class better. Label more of {least.label!r}, until none has over {MOST_TIMES} times another."
+                f"{most.label!r} has {counted(most.count, 'example')} and {least.label!r} {least.count}: a network "
+                f"learns the larger class better. Label more of {least.label!r}, until none has over {MOST_TIMES} "
+                "times another."
             )
     missing = [one.label for one in counts if not one.count]
     if missing and found.labelled:
         advice.append(f"No example yet of {', '.join(map(repr, missing))}.")
     if found.disagreements:
         advice.append(
-            f"People disagree on {found.disagreements} examples; no data set has them until somebody decides."
+            f"People disagree about {counted(found.disagreements, 'example')}; no data set has "
+            f"{'it' if found.disagreements == 1 else 'them'} until somebody decides."
         )
     if slice_.examples and slice_.labelled < ENOUGH_HONEST:
+        labelled = f"{slice_.labelled} {'is' if slice_.labelled == 1 else 'are'} labelled"
         advice.append(
-            f"Of the honest slice {slice_.labelled} of {slice_.examples} examples are labelled; from {ENOUGH_HONEST} "
-            "on it begins to say how good the model is."
+            f"The honest slice has {counted(slice_.examples, 'example')}, and {labelled}; from {ENOUGH_HONEST} on it "
+            "begins to say how good the model is."
         )
     return tuple(advice)
 

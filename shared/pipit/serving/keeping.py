@@ -5,13 +5,14 @@ from __future__ import annotations
 import shutil
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from pathlib import Path
 
 from pipit.capture.answered import Answered
 from pipit.capture.capture import AskOther, Capture
 from pipit.capture.tail import StreamTail
 from pipit.errors import Unavailable
 from pipit.examples.client import ExampleClient
-from pipit.inputs import Input
+from pipit.inputs import Input, InputSequence, TensorInput
 from pipit.inputs.memory import Budget
 from pipit.landmark_networks import FACE_DETECTOR
 from pipit.logging import get_logger
@@ -49,11 +50,15 @@ class Keeping:
     def offer(
         self, model: LoadedModel, item: Input | None, tail: StreamTail | None, predictions: Sequence[Prediction]
     ) -> Answered | None:
-        """Perhaps keeps an answered input. None: nothing that could be kept is at hand.
+        """Perhaps keeps an answered input. None: nothing that could be kept is at hand, or may be.
 
         item: None for a part of a recording, which is cut out of `tail`.
         """
         begins, group = 0.0, ""
+        with_faces = shows_people(model)
+        if not with_faces and model.manifest.input.kind == "image" and _has_tensor(item):
+            # Somebody may be in its pixels, and no detector takes them.
+            return None
         if item is None:
             cut = None if tail is None else tail.cut(predictions)
             if cut is None or tail is None:
@@ -63,7 +68,7 @@ class Keeping:
             model.identity,
             item,
             predictions,
-            shows_people=shows_people(model),
+            shows_people=with_faces,
             names_people=model.names_people,
             begins=begins,
             group=group,
@@ -75,6 +80,22 @@ def shows_people(model: LoadedModel) -> bool:
     manifest = model.manifest
     digests = {manifest.files[network.file].sha256 for network in manifest.networks.values()}
     return model.names_people or FACE_DETECTOR.sha256 in digests
+
+
+def _has_tensor(item: Input | None) -> bool:
+    items = item.items if isinstance(item, InputSequence) else (item,)
+    return any(isinstance(one, TensorInput) for one in items)
+
+
+def forget_kept(settings: ServingSettings) -> None:
+    """Deletes what was ever kept and not sent. Raises OSError."""
+    # Another process of the device may be at it.
+    with suppress(FileNotFoundError):
+        shutil.rmtree(_folder_of(settings))
+
+
+def _folder_of(settings: ServingSettings) -> Path:
+    return settings.cache_dir.expanduser() / "capture"
 
 
 def keeping_of(
@@ -89,12 +110,10 @@ def keeping_of(
     ask_other: as of `Capture`; None: no model runs beside. Calls go over the source's connection.
     Raises Unavailable for a folder that can't be used.
     """
-    folder = settings.cache_dir.expanduser() / "capture"
+    folder = _folder_of(settings)
     try:
         if settings.capture == "never":
-            # Another process of the device may be at it.
-            with suppress(FileNotFoundError):
-                shutil.rmtree(folder)
+            forget_kept(settings)
             return None
         client = ExampleClient(settings.registry, timeout=_TIMEOUT, channel=source.client.channel)
         most_bytes = settings.capture_quota_mib * MEBIBYTE

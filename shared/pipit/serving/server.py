@@ -258,6 +258,10 @@ def _keeping(
 ) -> Keeping | None:
     """None without a registry, which alone knows of a consent."""
     if not isinstance(source, RegistrySource) or fleet is None:
+        if settings.capture == "never":
+            from pipit.serving.keeping import forget_kept  # noqa: PLC0415 (of a time with a registry; as above)
+
+            forget_kept(settings)
         return None
     from pipit.serving.keeping import keeping_of  # noqa: PLC0415 (as above)
 

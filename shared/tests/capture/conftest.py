@@ -33,13 +33,15 @@ def device(tmp_path: Path, registry: FakeRegistry) -> Iterator[Callable[..., Dev
     """Makes one, which a test starts; consent: what stands at the registry."""
     made: list[Device] = []
 
-    def make(*, networks: Path | None = None, most_bytes: int = 1 << 20, **consent: Any) -> Device:
+    def make(
+        *, networks: Path | None = None, most_bytes: int = 1 << 20, tasks: tuple[str, ...] = (TASK,), **consent: Any
+    ) -> Device:
         if consent.pop("given", True):
             registry.give(Consent("pi-1", TASK, "we agree", **consent))
         metrics, client = Metrics("inference"), ExampleClient(registry.address)
         folder = tmp_path / "capture"
         memory = Budget(256 << 20)
-        capture = Capture(folder, (TASK,), "pi-1", most_bytes, client, metrics, memory, networks or tmp_path / "none")
+        capture = Capture(folder, tasks, "pi-1", most_bytes, client, metrics, memory, networks or tmp_path / "none")
         made.append(Device(capture, metrics, client))
         return made[-1]
 

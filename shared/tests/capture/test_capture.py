@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -240,6 +241,67 @@ def test_names_never_leave_the_device_and_people_who_change_take_their_pictures_
     two.capture.forget_people()
     assert two.capture._rings[TASK].oldest() is None
     registry.start()
+
+
+def test_pictures_of_people_do_not_outlive_a_restart(
+    device: MakeDevice, registry: FakeRegistry, tmp_path: Path
+) -> None:
+    registry.refuse = [grpc.StatusCode.UNAVAILABLE] * 1000
+    one = begun(device(**EVERYTHING))
+    one.capture.offer(IDENTITY, landmarks(1), said(0.9, "Ada"), names_people=True)
+    until(lambda: one.value("pipit_examples_waiting_bytes") > 0)
+    one.stop()
+    registry.refuse = []
+    two = begun(device(**EVERYTHING))
+    # Who was in it may have been forgotten while nobody served.
+    two.capture.offer(IDENTITY, landmarks(2), said(0.9, "Ada"), names_people=True)
+    until(lambda: len(registry.taken) == 1)
+    assert values(next(iter(registry.taken.values()))[1])[0] == 2.0
+
+
+def test_what_was_kept_of_a_task_that_is_served_no_more_goes_with_its_consent(
+    device: MakeDevice, registry: FakeRegistry, tmp_path: Path
+) -> None:
+    registry.refuse = [grpc.StatusCode.UNAVAILABLE] * 1000
+    one = begun(device(**EVERYTHING))
+    one.capture.offer(IDENTITY, landmarks(1), said(0.5))
+    until(lambda: one.value("pipit_examples_waiting_bytes") > 0)
+    one.stop()
+    registry.consents.clear()
+    two = device(given=False, tasks=())
+    two.capture.start()
+    until(lambda: list((tmp_path / "capture" / TASK).iterdir()) == [])
+
+
+def test_a_fault_with_the_consents_has_the_registry_asked_no_more_often(
+    device: MakeDevice, registry: FakeRegistry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(self: capture_module.Capture, consents: object) -> None:
+        raise RuntimeError("a fault of ours")
+
+    monkeypatch.setattr("pipit.capture.sender.ASK_SECONDS", 1000.0)
+    monkeypatch.setattr(capture_module.Capture, "use", broken)
+    device(**EVERYTHING).capture.start()
+    assert registry.asked.acquire(timeout=30)
+    assert not registry.asked.acquire(timeout=0.5)
+
+
+def test_small_inputs_that_wait_for_feedback_take_no_more_memory_than_allowed(
+    device: MakeDevice, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(capture_module, "FEEDBACK_BYTES", 1 << 20)
+    one = device(**REMOVED)
+    one.capture.use([Consent("pi-1", TASK, "", random_rate=0.0, rate=0.0)])
+    tracemalloc.start()
+    for number in range(10_000):
+        held = one.capture.offer(IDENTITY, landmarks(number), said(0.5))
+        assert held is not None
+        one.capture.remember(str(number), held)
+    taken, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert taken < 2 << 20
+    one.capture.judged("9999", "low", was_right=False)
+    assert len(one.capture._queue) == 1
 
 
 def test_an_input_of_before_the_people_changed_is_not_kept_after(device: MakeDevice, registry: FakeRegistry) -> None:

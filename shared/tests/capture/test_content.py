@@ -54,6 +54,49 @@ def test_a_picture_stays_as_it_came_but_for_its_notes(form: str, media_type: str
     assert np.array_equal(decode_image(EncodedImage(content.data)), decode_image(EncodedImage(data)))
 
 
+def with_segment(marker: int, body: bytes) -> bytes:
+    """A JPEG with one more segment at its begin."""
+    data = file("JPEG")
+    return data[:2] + bytes((0xFF, marker)) + (len(body) + 2).to_bytes(2, "big") + body + data[2:]
+
+
+@pytest.mark.parametrize("blur", [None, unblurred])
+@pytest.mark.parametrize(
+    "data",
+    [
+        file("JPEG") + SECRET,
+        file("JPEG") + file("JPEG"),
+        file("PNG") + SECRET,
+        with_segment(0xE0, b"JFIF\0\1\1\0\0\1\0\1\2\2" + SECRET[:12]),
+        with_segment(0xEE, b"Adobe\0d\0\0\0\0\1" + SECRET),
+    ],
+    ids=["after the end", "a second picture", "after a PNG", "JFIF's small picture", "Adobe's rest"],
+)
+def test_nothing_comes_along_in_which_nobody_looked_for_faces(data: bytes, blur: object) -> None:
+    content = content_of(EncodedImage(data), blur)  # type: ignore[arg-type]
+    assert SECRET[:12] not in content.data
+    assert content.data.count(b"\xff\xd8\xff") == (content.media_type == "image/jpeg")
+    assert np.array_equal(decode_image(EncodedImage(content.data)), decode_image(EncodedImage(data)))
+
+
+def test_a_progressive_jpeg_with_restarts_keeps_its_pixels_alone() -> None:
+    stream = io.BytesIO()
+    pixels = np.random.default_rng(1).integers(0, 256, (64, 80, 3), dtype=np.uint8)
+    Image.fromarray(pixels).save(stream, "JPEG", progressive=True, restart_marker_blocks=2)
+    data = stream.getvalue()
+    content = content_of(EncodedImage(data + SECRET), unblurred)
+    assert SECRET not in content.data
+    assert np.array_equal(decode_image(EncodedImage(content.data)), decode_image(EncodedImage(data)))
+
+
+def test_what_is_below_transparency_is_not_kept_where_faces_are_blurred() -> None:
+    stream = io.BytesIO()
+    Image.fromarray(np.dstack([PIXELS, np.zeros((24, 32), np.uint8)])).save(stream, "PNG")
+    content = content_of(EncodedImage(stream.getvalue()), unblurred)
+    assert content.media_type == "image/jpeg"
+    assert np.asarray(Image.open(io.BytesIO(content.data))).min() > 250
+
+
 def test_what_exif_turned_stands_upright_without_it() -> None:
     data = file("PNG", orientation=6)
     content = content_of(EncodedImage(data))

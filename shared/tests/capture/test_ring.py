@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import stat
+from contextlib import nullcontext
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -149,3 +151,23 @@ def test_the_device_has_one_key_for_its_owner_alone(tmp_path: Path) -> None:
     assert stat.S_IMODE((folder / "key").stat().st_mode) == 0o600
     (folder / "key").write_bytes(b"cut")
     assert len(device_key(folder)) == 32
+
+
+def test_what_a_power_cut_left_unfinished_is_gone_with_the_next_start(tmp_path: Path) -> None:
+    Ring(tmp_path, TASK, KEY).put(example(b"whole"), b"whole", 1000)
+    (tmp_path / TASK / ".20261129T101500123456-x.sealed.0123456789abcdef.part").write_bytes(b"half")
+    assert contents(Ring(tmp_path, TASK, KEY)) == [b"whole"]
+    assert list((tmp_path / TASK).iterdir()) == []
+
+
+def test_what_another_process_deletes_hides_nothing_else(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    ring = Ring(tmp_path, TASK, KEY)
+    for number in range(3):
+        ring.put(example(bytes([number]), number), bytes([number]), 1000)
+    names = sorted(path.name for path in (tmp_path / TASK).iterdir())
+    listed = os.scandir(tmp_path / TASK)
+    entries = sorted(listed, key=lambda entry: entry.name)
+    # As if it went between the listing and the look at it.
+    (tmp_path / TASK / names[0]).unlink()
+    monkeypatch.setattr("pipit.capture.ring.os.scandir", lambda folder: nullcontext(entries))
+    assert ring.oldest() == names[1]

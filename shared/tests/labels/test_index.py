@@ -163,10 +163,12 @@ def test_what_is_deleted_is_gone_and_a_near_duplicate_takes_its_place(pool: Any,
     pool.say(examples[0], "ann", "dog")
     first, second, third = (example.id for example in examples)
     assert pool.index.item(second, "ann").similar == (third, first)
+    assert pool.index.similar() == dict.fromkeys((first, second, third), first)
     pool.bring(deleted=(first, "20261129-unknown"))
     with pytest.raises(NotFound):
         pool.index.item(first, "ann")
     assert pool.index.item(second, "ann").similar == (third,)
+    assert pool.index.similar() == dict.fromkeys((second, third), second)
     assert pool.index.progress() == Progress(2, 0, 0, 1, 0, 1)
     assert pool.index.summary().people == ()
     pool.bring(make(3))

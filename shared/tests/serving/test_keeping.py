@@ -15,8 +15,10 @@ import pytest
 from fake_registry import FakeRegistry
 from pipit._pb.pipit.inference.v1 import inference_pb2 as pb
 from pipit.examples import Consent, Example, Reason
+from pipit.inputs import EncodedImage, Input, InputSequence, TensorInput
 from pipit.serving import ServingSettings
 from pipit.serving.keeping import Keeping, keeping_of
+from pipit.types import Identity
 from tiny import RATE, REQUEST, TASK
 from tiny_server import Serve, Until
 
@@ -160,3 +162,31 @@ def test_never_deletes_what_was_kept_before(
     one.close()
     assert Site(one.running, registry, tmp_path / "device", capture="never").keeping is None
     assert not folder.exists()
+
+
+@pytest.mark.parametrize(
+    ("kind", "names_people", "kept"), [("image", False, 1), ("image", True, 3), ("tensor", False, 3)]
+)
+def test_pixels_in_which_no_detector_looks_are_not_kept(kind: str, names_people: bool, kept: int) -> None:
+    offered: list[Input] = []
+
+    def offer(identity: Identity, item: Input, predictions: object, **rest: object) -> None:
+        offered.append(item)
+
+    capture: Any = SimpleNamespace(offer=offer)
+    for name in ("start", "settle", "stop", "remember", "judged", "forget_people"):
+        setattr(capture, name, None)
+    manifest = SimpleNamespace(files={}, networks={}, input=SimpleNamespace(kind=kind))
+    model: Any = SimpleNamespace(manifest=manifest, names_people=names_people, identity=None)
+    pixels = TensorInput("pixels", np.zeros((2, 2, 3), np.float32))
+    for item in (pixels, InputSequence((pixels,)), EncodedImage(b"")):
+        assert Keeping(capture).offer(model, item, None, ()) is None
+    assert len(offered) == kept
+
+
+def test_never_deletes_it_where_no_registry_is_followed_any_more(serve: Serve, tmp_path: Path) -> None:
+    folder = tmp_path / "cache/capture" / TASK
+    folder.mkdir(parents=True)
+    (folder / "20261129T101500123456-x.sealed").write_bytes(b"of before")
+    serve(capture="never")
+    assert not folder.parent.exists()

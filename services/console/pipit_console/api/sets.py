@@ -99,10 +99,11 @@ async def import_examples(
 
 
 def _frozen(parts: Console, session: Session, task: str, name: str) -> Frozen:
-    """Of what the registry holds itself: the index may lag behind."""
-    manifest = parts.pools.get(task, session).manifest(session)
+    """Of what the registry holds itself: the index may lag behind. It knows the near-duplicates so far."""
+    pool = parts.pools.get(task, session)
+    manifest = pool.manifest(session)
     gathered = gather(session.clients.examples, session.clients.labels, task)
-    return gathered.freeze(name, () if manifest is None else manifest.labels)
+    return gathered.freeze(name, () if manifest is None else manifest.labels, pool.index.similar())
 
 
 def _temporary(parts: Console) -> TemporaryDirectory[str]:

@@ -176,11 +176,12 @@ class LatencyPair(Answer):
 
 
 class Fact(Answer):
-    """Something in which the versions differ."""
+    """Something in which the versions differ. entries: of a long list, how many; empty for anything else."""
 
     field: str
     a: str
     b: str
+    entries: str
 
 
 class Comparison(Answer):

@@ -7,7 +7,9 @@ import { byUrgency } from "../src/now/attention";
 import { budget } from "../src/now/tile";
 import { level, Ring, wav } from "../src/now/wav";
 import { isClear, pair, signed } from "../src/task/compare";
+import { apart, title } from "../src/task/measures";
 import { ticks } from "../src/task/metric_chart";
+import { isShare } from "../src/task/versions";
 import { difference, shares } from "../src/ui/confusion";
 import { sparkPath } from "../src/ui/spark";
 import { sorted } from "../src/ui/table";
@@ -77,6 +79,15 @@ describe("now", () => {
   });
 });
 
+describe("a metric", () => {
+  it("is a share by its range, but never where its name tells another unit", () => {
+    expect(isShare({ name: "accuracy", value: 0.9, high: 0.98 })).toBe(true);
+    expect(isShare({ name: "log_loss", value: 0.396, high: null })).toBe(false);
+    expect(isShare({ name: "delay_seconds", value: 0.5, high: 0.9 })).toBe(false);
+    expect(isShare({ name: "alarms_per_hour", value: 0.5, high: 1.7 })).toBe(false);
+  });
+});
+
 describe("a comparison", () => {
   it("takes the newest two unless the address names others", () => {
     expect(pair(["3", "2", "1"], new URLSearchParams())).toEqual(["2", "3"]);
@@ -93,6 +104,28 @@ describe("a comparison", () => {
       "0",
       "–",
     ]);
+  });
+  it("keeps what is of one class or one condition apart from the headline", () => {
+    const none = { a_low: null, a_high: null, b_low: null, b_high: null };
+    const metric = (name: string, a: number, b: number) => ({ name, a, b, difference: b - a, ...none });
+    const found = apart({
+      per_class: [{ label: "dog", a: 0.5, b: 0.75, difference: 0.25 }],
+      metrics: [
+        metric("accuracy", 0.5, 1),
+        metric("f1.dog", 0.5, 0.75),
+        metric("average_precision.dog", 1, 1),
+        metric("robust.gap.rate", 0, 0),
+      ],
+    });
+    expect([found.headline, found.others].map((rows) => rows.map(({ name }) => name))).toEqual([
+      ["accuracy"],
+      ["robust.gap.rate"],
+    ]);
+    expect(found.measures.map(title)).toEqual(["F1", "Average precision"]);
+    expect(found.classes.map(({ label, pairs }) => [label, pairs.f1?.difference, pairs.average_precision?.b])).toEqual([
+      ["dog", 0.25, 1],
+    ]);
+    expect(apart({ per_class: [], metrics: [metric("recall.dog", 1, 1)] }).measures).toEqual([]);
   });
   it("takes matrices apart by shares of their rows and by label", () => {
     expect(

@@ -24,7 +24,8 @@ def freeze(
     """Freeze a data set of every example that people agree on.
 
     It never changes: what is labelled later makes another one, of another digest. Examples that devices chose at random
-    are held out; they measure, and never train.
+    are held out; they measure, and never train. The console also keeps near-duplicates on one side of every split, of
+    which this command knows only copies.
 
     For example:
       pipit label freeze TASK november

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from pipit.errors import InvalidInput
 from pipit.inputs.pictures.bitmap import plain_bitmap
 from pipit.inputs.pictures.gif import plain_gif
-from pipit.inputs.pictures.jpeg import plain_jpeg
+from pipit.inputs.pictures.jpeg import jpeg_alone, plain_jpeg
 from pipit.inputs.pictures.plain import Plain
 from pipit.inputs.pictures.png import plain_png
 from pipit.inputs.pictures.tiff import plain_tiff
@@ -40,4 +40,4 @@ def plain_picture(data: bytes, form: str) -> Plain:
         raise InvalidInput("the picture is damaged or cut short; send all of it") from error
 
 
-__all__ = ["FORMATS", "Plain", "plain_picture"]
+__all__ = ["FORMATS", "Plain", "jpeg_alone", "plain_picture"]

@@ -21,6 +21,10 @@ _TAKEN = frozenset({0xC0, 0xC1, 0xC2})
 """Baseline, extended, progressive; with Huffman codes."""
 _PROGRESSIVE = 0xC2
 _TABLES = frozenset({0xC4, 0xDB, 0xDD})
+_ENDS_SCAN = re.compile(rb"\xff+([^\xff\x00\xd0-\xd7])")
+"""A marker that is not a restart within the scan."""
+_JFIF, _ADOBE = 12, 12
+"""Bytes of these segments that tell of the picture itself; a small picture may follow."""
 _XMP = b"http://ns.adobe.com/xap/1.0/\0"
 
 
@@ -61,6 +65,34 @@ def plain_jpeg(data: bytes) -> Plain:
             raise InputTooLarge(f"the JPEG has {scans} scans, the limit is {MOST_SCANS}; save it anew")
         inside = _coefficients(frame)
     return Plain("JPEG", b"".join(kept), orientation_of(exif, xmp), inside=inside, scans=scans)
+
+
+def jpeg_alone(plain: bytes) -> bytes:
+    """What `plain_jpeg` leaves, without what shows something else; the pixels are the same.
+
+    Small pictures in its header go, notes between its scans, and all that follows its end, where phones append second
+    pictures and films.
+    """
+    kept = [b"\xff\xd8"]
+    at = 2
+    while (match := _ENDS_SCAN.search(plain, at)) is not None:
+        marker, at = match[1][0], match.end()
+        if marker in {_END, 0xD8}:
+            break
+        segment = plain[at : at + int.from_bytes(plain[at : at + 2], "big")]
+        at += max(len(segment), 2)
+        if _tells_colours(marker, segment[2:]):
+            body = segment[2 : 2 + _JFIF] + bytes(2) if marker == 0xE0 else segment[2 : 2 + _ADOBE]
+            segment = (len(body) + 2).to_bytes(2, "big") + body
+        elif marker == _START_OF_SCAN:
+            after = _ENDS_SCAN.search(plain, at)
+            end = len(plain) if after is None else after.start()
+            segment += plain[at:end]
+            at = end
+        elif marker not in _FRAMES and marker not in _TABLES:
+            continue
+        kept += [bytes((0xFF, marker)), segment]
+    return b"".join([*kept, bytes((0xFF, _END))])
 
 
 def _tells_colours(marker: int, body: bytes) -> bool:

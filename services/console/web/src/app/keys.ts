@@ -28,6 +28,8 @@ export function showKeys(group: Shown): () => void {
 /** Whether a key is meant for a field or a dialog, and not for the page. */
 export function isTyping(event: KeyboardEvent): boolean {
   const target = event.target as Element | null;
+  // After a click on its text a dialog does not have the focus.
+  if (document.querySelector("dialog[open]")) return true;
   return Boolean(target?.closest?.("input, textarea, select, dialog, [contenteditable]"));
 }
 

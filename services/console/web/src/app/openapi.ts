@@ -160,6 +160,7 @@ export interface Evidence {
 export interface Fact {
   a: string;
   b: string;
+  entries: string;
   field: string;
 }
 

@@ -1,7 +1,7 @@
 import { useSignal } from "@preact/signals";
 import { api, hasRole } from "../app/api";
 import { consent as consentCommand, withdraw as withdrawCommand } from "../app/commands";
-import { ago, number, percent } from "../app/format";
+import { ago, count, number, percent } from "../app/format";
 import type { Consent, ConsentAsked, Device } from "../app/openapi";
 import { path } from "../app/router";
 import { Button, Command } from "../ui/button";
@@ -57,7 +57,7 @@ export function Consents({
             <div class="small muted">
               Scores of {percent(consent.low)} to {percent(consent.high)}, {percent(consent.rate)} of them;{" "}
               {percent(consent.random_rate)} of all, at random; at most {number(consent.quota_bytes / MB)} MB on the
-              device; kept {consent.keep_days ? `for ${consent.keep_days} days` : "for ever"}. Given by{" "}
+              device; kept {consent.keep_days ? `for ${count(consent.keep_days, "day")}` : "for ever"}. Given by{" "}
               {consent.given_by || "nobody known"}, {ago(consent.given_at)}.
             </div>
           </li>

@@ -24,7 +24,9 @@ export function openOutbox(name: string): Outbox {
         if (!(error instanceof ApiError) || error.status !== 403) throw error;
         await loadSession();
         const now = session.peek();
-        if (now?.name !== name || now.csrf === before) throw error;
+        // Or it is another person's: this one's labels wait until they are here again.
+        if (now?.name !== name) throw new ApiError(401, "unauthenticated", `Sign in again as ${name}.`);
+        if (now.csrf === before) throw error;
         return server.send(batch);
       });
     },

@@ -56,11 +56,13 @@ export class Outbox {
     private readonly saved: (batch: Batch, known: Known) => void,
     private readonly storage: Storage = localStorage,
   ) {
-    this.prefix = `pipit.outbox.${encodeURIComponent(name)}.`;
+    // Without points: "ada" is the begin of "ada.lovelace", whose events are not hers.
+    this.prefix = `pipit.outbox.${encodeURIComponent(name).replaceAll(".", "%2E")}.`;
     const signal = this.listeners.signal;
     addEventListener("online", () => this.retry(), { signal });
     addEventListener("focus", () => this.retry(), { signal });
     addEventListener("storage", (event) => this.elsewhere(event), { signal });
+    addEventListener("beforeunload", (event) => this.leaving(event), { signal });
     this.retry();
   }
 
@@ -87,6 +89,8 @@ export class Outbox {
     const known = new Map(this.batches.value.map((batch) => [batch.batch_id, batch]));
     for (const batch of this.stored()) if (!known.has(batch.batch_id)) known.set(batch.batch_id, batch);
     const all = [...known.values()].sort((a, b) => a.order - b.order);
+    // The clock may have been set back since.
+    this.lastOrder = Math.max(this.lastOrder, all.at(-1)?.order ?? 0);
     this.batches.value = refusedToo ? all.map((batch) => ({ ...batch, refused: "" })) : all;
     if (refusedToo) for (const batch of all) this.store({ ...batch, refused: "" });
     void this.pump();
@@ -150,6 +154,11 @@ export class Outbox {
     return false;
   }
 
+  /** The browser then asks whether to leave. */
+  private leaving(event: Event): void {
+    if (this.storageFull.value && this.pending.value > 0) event.preventDefault();
+  }
+
   /** Another tab has sent a batch that both had read. */
   private elsewhere(event: StorageEvent): void {
     if (!event.key?.startsWith(this.prefix) || event.newValue !== null) return;
@@ -172,7 +181,12 @@ export class Outbox {
     const found: Batch[] = [];
     for (let index = 0; index < this.storage.length; index++) {
       const key = this.storage.key(index);
-      if (key?.startsWith(this.prefix)) found.push(JSON.parse(this.storage.getItem(key) ?? "") as Batch);
+      if (!key?.startsWith(this.prefix)) continue;
+      try {
+        found.push(JSON.parse(this.storage.getItem(key) ?? "") as Batch);
+      } catch {
+        // Another tab has just sent it, or the browser broke it: the others are there all the same.
+      }
     }
     return found;
   }

@@ -1,4 +1,4 @@
-import { moment, percent } from "../app/format";
+import { count, moment, percent } from "../app/format";
 import { Button, Command } from "../ui/button";
 import { Badge, Bar } from "../ui/parts";
 import { addCommand } from "./commands";
@@ -59,8 +59,8 @@ export function Guesses({ item }: { item: Item }) {
 
 function text(said: Said): string {
   if (said.kind === "skip") return "can't say";
-  const boxes = said.boxes.length ? `${said.boxes.length} boxes` : "";
-  const spans = said.spans.length ? `${said.spans.length} parts` : "";
+  const boxes = said.boxes.length ? count(said.boxes.length, "box", "boxes") : "";
+  const spans = said.spans.length ? count(said.spans.length, "part") : "";
   return [said.label, boxes, spans].filter(Boolean).join(", ") || "none of the labels";
 }
 

@@ -1,7 +1,7 @@
 /** A task's page: how far its labels are, who made them, and what can be made of them. */
 import { useSignal } from "@preact/signals";
 import { hasRole } from "../app/api";
-import { number, percent } from "../app/format";
+import { count, number, percent } from "../app/format";
 import { useLoad } from "../app/load";
 import { path } from "../app/router";
 import { Button, Command } from "../ui/button";
@@ -122,7 +122,7 @@ function ProgressPanel({ task, summary }: { task: string; summary: Summary }) {
       </div>
       <Figure
         name="Accuracy on the random part, which never trains"
-        note={`${number(honest.labelled)} of ${number(honest.examples)} random examples labelled`}
+        note={`${number(honest.labelled)} of ${count(honest.examples, "random example")} labelled`}
       >
         {honest.accuracy ? (
           <Interval value={honest.accuracy.value} low={honest.accuracy.low} high={honest.accuracy.high} />

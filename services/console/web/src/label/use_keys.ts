@@ -11,6 +11,8 @@ const NATIVE = "button, a, summary, audio, video, [role=button]";
 /** Whether the key goes to a field or a dialog, or presses the button that has the focus. */
 function isElsewhere(event: KeyboardEvent): boolean {
   const target = event.target as Element | null;
+  // After a click on its text a dialog does not have the focus.
+  if (document.querySelector("dialog[open]")) return true;
   if (target?.closest?.("input:not([type=checkbox]), textarea, select, dialog, [popover], [contenteditable]"))
     return true;
   return (event.key === "Enter" || event.key === " ") && Boolean(target?.closest?.(`${NATIVE}, input`));

@@ -64,6 +64,8 @@ export class Work {
   ahead = 10;
   private shown = performance.now();
   private asked = 0;
+  /** When something was last said here, by example. */
+  private readonly said = new Map<string, number>();
 
   constructor(
     readonly task: string,
@@ -151,6 +153,7 @@ export class Work {
       const item = this.items.value.get(saying.example);
       const before: Verdict = item ? verdictOf(item) : { state: "none", label: "", boxes: [], spans: [] };
       const event = eventOf(saying.kind, saying, seconds, suggestionOf(item) !== null);
+      event.at = this.after(event, item);
       const after = stateAfter(event);
       events.push(event);
       changes.push({ example: saying.example, event: event.id, undo: "", before, after });
@@ -163,6 +166,15 @@ export class Work {
       this.send(events);
       this.shown = performance.now();
     });
+  }
+
+  /** When an event was said: after all that was said of its example, also by a clock that goes before this one. */
+  private after(event: LabelEvent, item: Item | undefined): string {
+    const heard = (item?.said ?? []).map((one) => Date.parse(one.at)).filter(Number.isFinite);
+    const latest = Math.max(this.said.get(event.example) ?? 0, ...heard);
+    const at = Math.max(Date.parse(event.at), latest + 1);
+    this.said.set(event.example, at);
+    return new Date(at).toISOString();
   }
 
   /** Says what whole examples are; boxes and spans that one has stay, as a person's last word is all that counts. */

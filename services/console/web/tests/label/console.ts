@@ -25,6 +25,8 @@ export class Console {
   readonly batches = new Map<string, Batch>();
   away = false;
   csrf = "c";
+  /** Who is signed in by the browser's cookie; empty: who was at first. */
+  name = "";
 
   constructor(
     readonly items: Item[],
@@ -60,7 +62,8 @@ export class Console {
     const url = new URL(address, "http://console");
     const rest = url.pathname.replace("/api/v1/label/t", "");
     if (rest === "/summary") return json(this.summary());
-    if (url.pathname === "/api/v1/session") return json({ ...session.value, csrf: this.csrf });
+    if (url.pathname === "/api/v1/session")
+      return json({ ...session.value, ...(this.name && { name: this.name }), csrf: this.csrf });
     const given = new Headers(request.headers).get("X-Pipit-CSRF");
     if (request.method === "POST" && given !== this.csrf)
       return json({ error: { code: "permission_denied", message: "not of this session" } }, 403);

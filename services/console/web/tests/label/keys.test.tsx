@@ -2,6 +2,7 @@
 import { render } from "preact";
 import { act } from "preact/test-utils";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { session } from "../../src/app/api";
 import { navigate, place } from "../../src/app/router";
 import Label from "../../src/label/index";
 import {
@@ -217,6 +218,41 @@ describe("focus", () => {
     await press("1", "2");
     expect(console.labels()).toEqual({ a: "dog", b: "rain" });
     expect(text()).toContain("All saved");
+  });
+  test("another person who signs in in another tab leaves this one's labels waiting, not refused", async () => {
+    const console = new Console(ITEMS());
+    const mine = session.value;
+    await open("focus");
+    console.csrf = "of the other tab";
+    console.name = "grace";
+    await press("1");
+    expect(console.events).toEqual([]);
+    const stored = Object.entries(localStorage).filter(([key]) => key.startsWith("pipit.outbox."));
+    expect(stored.map(([, text]) => JSON.parse(text as string).refused)).toEqual([""]);
+    console.name = mine?.name ?? "";
+    session.value = mine && { ...mine, csrf: console.csrf };
+    await settle();
+    await settle();
+    expect(console.labels()).toEqual({ a: "dog" });
+  });
+  test("a key labels nothing behind a dialog, wherever the focus is", async () => {
+    const console = new Console(ITEMS());
+    await open("focus");
+    await press("?");
+    expect(dialogTitle()).toBeTruthy();
+    // As after a click on a dialog's text.
+    (document.activeElement as HTMLElement | null)?.blur();
+    await press("1");
+    expect(console.events).toEqual([]);
+  });
+  test("what is said again counts, also by a clock that is behind the one before", async () => {
+    const before = { event: "e", kind: "label", label: "rain", boxes: [], spans: [] };
+    const said = [{ ...before, by: "ada", at: "2999-01-01T00:00:00.000Z" }];
+    const console = new Console([item("a", { said, state: "label", label: "rain" }), item("b")]);
+    await open("focus", "?mode=all");
+    await press("1", "ArrowLeft", "2");
+    expect(console.events.map((one) => one.at)).toEqual(["2999-01-01T00:00:00.001Z", "2999-01-01T00:00:00.002Z"]);
+    expect(console.labels()).toEqual({ a: "rain" });
   });
   test("a disagreement is ruled by a number, or for what one of them said", async () => {
     const said = (by: string, label: string) => ({

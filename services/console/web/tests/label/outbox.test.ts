@@ -32,6 +32,13 @@ class Server {
   }
 }
 
+const full: Storage = {
+  ...{ length: 0, clear: () => undefined, key: () => null, getItem: () => null, removeItem: () => undefined },
+  setItem: () => {
+    throw new DOMException("full", "QuotaExceededError");
+  },
+};
+
 let open: Outbox[] = [];
 const openBox = (server: Server, name = "ada"): Outbox => {
   const box = new Outbox(name, server.send, () => undefined);
@@ -149,12 +156,6 @@ test("what the server refuses is kept and said, and does not hold up the rest", 
 });
 
 test("a full storage loses nothing while the page is open, and says so", async () => {
-  const full: Storage = {
-    ...{ length: 0, clear: () => undefined, key: () => null, getItem: () => null, removeItem: () => undefined },
-    setItem: () => {
-      throw new DOMException("full", "QuotaExceededError");
-    },
-  };
   const server = new Server();
   const box = new Outbox("ada", server.send, () => undefined, full);
   open.push(box);
@@ -191,4 +192,63 @@ test("any course of failures, lost answers and reloads stores each event once", 
   await vi.advanceTimersByTimeAsync(60_000);
   expect(box.pending.value).toBe(0);
   expect(server.examples.sort()).toEqual(expected.sort());
+});
+
+test("who is called like the begin of another's name sends nothing of theirs", async () => {
+  const away = new Server();
+  away.fail = () => new ApiError(0, "unreachable", "no answer");
+  openBox(away, "ada.lovelace").add("t", [event("a")]);
+  await settled();
+  const server = new Server();
+  const box = openBox(server, "ada");
+  await settled();
+  expect(server.calls).toBe(0);
+  expect(box.pending.value).toBe(0);
+});
+
+test("what was not sent keeps its order when the clock is set back before a reload", async () => {
+  const away = new Server();
+  away.fail = () => new ApiError(0, "unreachable", "no answer");
+  const box = openBox(away);
+  box.add("t", [event("a")]);
+  await settled();
+  box.close();
+  vi.setSystemTime(Date.now() - 3_600_000);
+  const later = openBox(away);
+  later.add("t", [event("b")]);
+  await settled();
+  later.close();
+  const server = new Server();
+  openBox(server);
+  await settled();
+  expect(server.examples).toEqual(["a", "b"]);
+});
+
+test("an entry that is broken does not keep the others from the server", async () => {
+  localStorage.setItem("pipit.outbox.ada.broken", "{");
+  const server = new Server();
+  const box = openBox(server);
+  box.add("t", [event("a")]);
+  await settled();
+  expect(server.examples).toEqual(["a"]);
+});
+
+test("who leaves the page is asked first where what they said is nowhere but in it", async () => {
+  const leave = () => {
+    const event = new Event("beforeunload", { cancelable: true });
+    dispatchEvent(event);
+    return event.defaultPrevented;
+  };
+  const server = new Server();
+  server.fail = () => new ApiError(0, "unreachable", "no answer");
+  const box = new Outbox("ada", server.send, () => undefined, full);
+  open.push(box);
+  expect(leave()).toBe(false);
+  box.add("t", [event("a")]);
+  expect(leave()).toBe(true);
+  await settled();
+  server.fail = null;
+  box.retry();
+  await settled();
+  expect(leave()).toBe(false);
 });
