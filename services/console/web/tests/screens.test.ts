@@ -9,6 +9,7 @@ import { level, Ring, wav } from "../src/now/wav";
 import { isClear, pair, signed } from "../src/task/compare";
 import { apart, title } from "../src/task/measures";
 import { ticks } from "../src/task/metric_chart";
+import { isShare } from "../src/task/versions";
 import { difference, shares } from "../src/ui/confusion";
 import { sparkPath } from "../src/ui/spark";
 import { sorted } from "../src/ui/table";
@@ -75,6 +76,15 @@ describe("now", () => {
   it("draws a curve with its gaps", () => {
     expect(sparkPath([1, null, 2, 1], 30, 12)).toBe("M0.0 6.0M20.0 1.0L30.0 6.0");
     expect(sparkPath([null, 3], 30, 12)).toBe("");
+  });
+});
+
+describe("a metric", () => {
+  it("is a share by its range, but never where its name tells another unit", () => {
+    expect(isShare({ name: "accuracy", value: 0.9, high: 0.98 })).toBe(true);
+    expect(isShare({ name: "log_loss", value: 0.396, high: null })).toBe(false);
+    expect(isShare({ name: "delay_seconds", value: 0.5, high: 0.9 })).toBe(false);
+    expect(isShare({ name: "alarms_per_hour", value: 0.5, high: 1.7 })).toBe(false);
   });
 });
 

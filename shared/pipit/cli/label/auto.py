@@ -29,6 +29,7 @@ from pipit.labels.gathering import Gathered, gather
 from pipit.labels.inputs import input_of
 from pipit.labels.resolution import Resolution, State
 from pipit.pipelines.served import serve_bundle
+from pipit.printable import counted
 from pipit.settings import load_settings
 from pipit.training.progress import Progress, RichProgress
 from pipit.types import LabelScore, Prediction, said
@@ -86,8 +87,8 @@ def auto(
         print_json({"task": task, "version": model.version, "threshold": threshold, **_plain(outcome)})
         return
     print_line(
-        f"{escape(task)} {escape(model.version)} suggests {outcome.suggested} labels, {outcome.sure} of them with "
-        f"{threshold:g} or more"
+        f"{escape(task)} {escape(model.version)} suggests {counted(outcome.suggested, 'label')}, "
+        f"{outcome.sure} of them with {threshold:g} or more"
     )
     for count, why in (
         (outcome.before, "had a suggestion of this version"),
@@ -95,7 +96,7 @@ def auto(
         (outcome.unreadable, "can't be read by this model"),
     ):
         if count:
-            say(f"{count} examples {why}")
+            say(f"{counted(count, 'example')} {why}")
 
 
 def suggest(

@@ -35,7 +35,7 @@ export function MetricChart({ metric, versions }: { metric: string; versions: re
       high: found?.high ?? null,
     }));
   if (points.length === 0) return <p class="muted">No version has this metric.</p>;
-  const share = points.every(isShare);
+  const share = points.every((point) => isShare({ ...point, name: metric }));
   const values = points.flatMap(({ value, low, high }) => [value, low ?? value, high ?? value]);
   const marks = ticks(Math.min(...values), Math.max(...values));
   const [bottom = 0, top = 1] = [marks[0], marks.at(-1)];

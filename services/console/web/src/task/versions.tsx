@@ -9,9 +9,12 @@ export function metricOf(version: Pick<VersionLine, "metrics">, name: string): M
   return version.metrics.find((metric) => metric.name === name) ?? null;
 }
 
+/** Measures that have another unit, also where their value happens to lie between 0 and 1. */
+const OTHER_UNIT = /loss|seconds|_ms\b|bytes/;
+
 /** Whether a metric is a share, which per cent and a bar are for. */
-export function isShare({ value, high }: Pick<MetricValue, "value" | "high">): boolean {
-  return value >= 0 && value <= 1 && (high ?? 0) <= 1;
+export function isShare({ name, value, high }: Pick<MetricValue, "name" | "value" | "high">): boolean {
+  return !OTHER_UNIT.test(name) && value >= 0 && value <= 1 && (high ?? 0) <= 1;
 }
 
 /** from, to: the ends of the bar, where several are to be compared. */

@@ -1,8 +1,8 @@
 import { useSignal } from "@preact/signals";
 import { api, hasRole, url } from "../app/api";
-import { bytes, moment, number, percent } from "../app/format";
+import { bytes, count, moment, number, percent } from "../app/format";
 import { useLoad } from "../app/load";
-import type { VersionAnswer } from "../app/openapi";
+import type { MetricValue, VersionAnswer } from "../app/openapi";
 import { path } from "../app/router";
 import { Shown } from "../app/shown";
 import { Gates, MetricText } from "../task/versions";
@@ -82,28 +82,36 @@ export function Version({ task, version }: { task: string; version: string }) {
   );
 }
 
-function Overview({ data }: { data: VersionAnswer }) {
+function Metrics(props: { caption: string; sortKey: string; rows: readonly MetricValue[] }) {
   return (
-    <div class="halves">
+    <Table
+      caption={props.caption}
+      sortKey={props.sortKey}
+      rows={props.rows}
+      rowKey={(row) => row.name}
+      columns={[
+        { id: "name", title: "Metric", cell: (row) => row.name, by: (row) => row.name },
+        { id: "value", title: "Value", cell: (row) => <MetricText metric={row} />, by: (row) => row.value },
+        { id: "samples", title: "Samples", cell: (row) => number(row.samples), end: true, by: (row) => row.samples },
+      ]}
+    />
+  );
+}
+
+function Overview({ data }: { data: VersionAnswer }) {
+  const headline = data.metrics.filter(({ name }) => !name.includes("."));
+  const others = data.metrics.filter(({ name }) => name.includes("."));
+  return (
+    <div class="halves version">
       <div class="stack">
         <Panel title="Metrics on the test split" flush>
-          <Table
-            caption="Metrics with their intervals"
-            sortKey="metrics"
-            rows={data.metrics}
-            rowKey={(row) => row.name}
-            columns={[
-              { id: "name", title: "Metric", cell: (row) => row.name, by: (row) => row.name },
-              { id: "value", title: "Value", cell: (row) => <MetricText metric={row} />, by: (row) => row.value },
-              {
-                id: "samples",
-                title: "Samples",
-                cell: (row) => number(row.samples),
-                end: true,
-                by: (row) => row.samples,
-              },
-            ]}
-          />
+          <Metrics caption="Metrics with their intervals" sortKey="metrics" rows={headline} />
+          {others.length > 0 && (
+            <details class="more">
+              <summary>{count(others.length, "more metric")}, of classes and conditions</summary>
+              <Metrics caption="Metrics of classes and conditions" sortKey="more" rows={others} />
+            </details>
+          )}
         </Panel>
         <Panel title="Gates" aside={<Gates version={data} />} flush>
           {data.gates.length === 0 ? (
