@@ -3,6 +3,8 @@
     the whole picture: detectors for near and for far faces    ┐
     squares of it, at full size: the one for far faces         ┴──> boxes, made larger ──> a mosaic of 4 x 4 means
 
+All of it in four turns of the picture, for who lies in bed, and for cameras that hang from a ceiling.
+
 More than MediaPipe's own detectors find is not blurred; docs/measured/capture.csv says how much that is.
 """
 
@@ -29,6 +31,8 @@ Pixels = NDArray[np.uint8]
 
 _LEAST = 0.35
 """Score of a face: a hand that is blurred costs less than a face that is not."""
+_LEAST_TURNED = 0.55
+"""The same for near faces in a picture that is turned, in which more is taken for one that is none."""
 _TIGHT = 1.5
 """Of a picture that a face fills, with something around it."""
 _TILE, _STEP = 320, 224
@@ -58,29 +62,33 @@ class FaceBlur:
             self.close = stack.pop_all().close
 
     def __call__(self, pixels: Pixels) -> tuple[Pixels, int]:
-        """pixels: RGB, (height, width, 3). Gives a copy without the faces that were found, and how many."""
+        """pixels: RGB, (height, width, 3). Gives it without the faces that were found, and how many; it stays."""
         faces = self.find(pixels)
-        return without(pixels, faces), len(faces)
+        return without(pixels, faces) if faces else pixels, len(faces)
 
     def find(self, pixels: Pixels) -> list[Rectangle]:
         """Boxes of faces, none of them twice."""
         found: list[Rectangle] = []
-        for box in self._search(pixels):
-            if all(box.overlap(other) < 0.3 for other in found):
-                found.append(box)
+        for turns in range(4):
+            turned = np.ascontiguousarray(np.rot90(pixels, turns))
+            for box in self._search(turned, _LEAST_TURNED if turns else _LEAST):
+                here = _turned_back(box, turns, turned.shape[1], turned.shape[0])
+                if all(here.overlap(other) < 0.3 for other in found):
+                    found.append(here)
         return found
 
-    def _search(self, pixels: Pixels) -> Iterator[Rectangle]:
-        yield from _boxes(self._near, pixels)
-        yield from _boxes(self._near, pixels, _TIGHT)
-        yield from _boxes(self._far, pixels)
+    def _search(self, pixels: Pixels, least: float) -> Iterator[Rectangle]:
+        """least: score of a near face."""
+        yield from _boxes(self._near, pixels, least)
+        yield from _boxes(self._near, pixels, least, _TIGHT)
+        yield from _boxes(self._far, pixels, _LEAST)
         height, width = pixels.shape[:2]
         scale = max(1.0, max(width, height) / _LONGEST)
         if scale > 1.0:
             size = (round(width / scale), round(height / scale))
             pixels = np.asarray(Image.fromarray(pixels).resize(size, Image.Resampling.BILINEAR, reducing_gap=2.0))
         for left, top in _corners(pixels.shape[1], pixels.shape[0]):
-            for box in _boxes(self._far, pixels[top : top + _TILE, left : left + _TILE]):
+            for box in _boxes(self._far, pixels[top : top + _TILE, left : left + _TILE], _LEAST):
                 yield Rectangle(
                     (box.center_x + left) * scale, (box.center_y + top) * scale, box.width * scale, box.height * scale
                 )
@@ -94,8 +102,16 @@ def without(pixels: Pixels, faces: Sequence[Rectangle]) -> Pixels:
     return blurred
 
 
-def _boxes(detector: Detector, pixels: Pixels, scale: float = 1.0) -> list[Rectangle]:
-    return [one.bounds for one in detector.find(pixels, _LEAST, scale)]
+def _turned_back(box: Rectangle, turns: int, width: int, height: int) -> Rectangle:
+    """turns: that `np.rot90` made. width, height: of what it gave, pixels."""
+    for _ in range(turns):
+        box = Rectangle(height - box.center_y, box.center_x, box.height, box.width)
+        width, height = height, width
+    return box
+
+
+def _boxes(detector: Detector, pixels: Pixels, least: float, scale: float = 1.0) -> list[Rectangle]:
+    return [one.bounds for one in detector.find(pixels, least, scale)]
 
 
 def _corners(width: int, height: int) -> list[tuple[int, int]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 import threading
 from collections import deque
@@ -32,6 +33,8 @@ FEEDBACK_BYTES = 8 << 20
 QUEUE_BYTES = 32 << 20
 QUEUE_LENGTH = 32
 """Of what waits to be written. What comes beyond is left out: no answer waits for a disk."""
+_NICE = 10
+"""Of the thread that writes, and looks for faces first: answers have nearly all of the processor where they want it."""
 AskOther = Callable[[str, Input], tuple[str, Sequence[Prediction]] | None]
 _log = get_logger(__name__)
 
@@ -221,6 +224,9 @@ class Capture:
             self._left_out.labels(job.answered.identity.task, "busy").inc()
 
     def _work(self) -> None:
+        with suppress(OSError, AttributeError):
+            # Of this thread alone, on Linux.
+            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICE)
         while True:
             with self._changed:
                 self._changed.wait_for(lambda: self._stopped or bool(self._queue))

@@ -32,6 +32,8 @@ KEY_BYTES = 32
 _NONCE = 12
 _LENGTH = 4
 _SUFFIX = ".sealed"
+MOST = 5000
+"""Examples of a task: all are looked through for each that comes or goes, however small they are."""
 _STRONGER = (Reason.RANDOM, Reason.WRONG)
 """A fair sample stays one, whatever else speaks for the same input."""
 
@@ -148,7 +150,7 @@ class Ring:
     def _make_room(self, sizes: dict[str, int], room: int) -> int:
         used, dropped = sum(sizes.values()), 0
         for name, size in sizes.items():
-            if used <= room:
+            if used <= room and len(sizes) - dropped < MOST:
                 break
             (self._folder / name).unlink(missing_ok=True)
             used, dropped = used - size, dropped + 1

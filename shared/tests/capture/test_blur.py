@@ -48,6 +48,19 @@ def test_a_face_is_a_mosaic_and_the_rest_stays(
     blur.close()
 
 
+@pytest.mark.parametrize(("turns", "scale"), [(1, 0.15), (2, 0.2), (3, 0.35)])
+def test_faces_of_who_lies_and_below_a_camera_that_hangs_are_found(
+    networks_folder: Path, photograph: NDArray[np.uint8], turns: int, scale: float
+) -> None:
+    blur = FaceBlur(networks_folder)
+    pixels, x, y = page(photograph, 640, 480, scale)
+    turned = np.ascontiguousarray(np.rot90(pixels, turns))
+    blurred, faces = blur(turned)
+    assert faces >= 1
+    assert np.rot90((blurred != turned).any(axis=2), -turns)[y, x]
+    blur.close()
+
+
 def test_where_there_is_no_face_nothing_changes(networks_folder: Path) -> None:
     pixels = np.full((400, 700, 3), 110, np.uint8)
     blurred, faces = FaceBlur(networks_folder)(pixels)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import os
+import threading
 import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
@@ -77,6 +79,19 @@ def test_what_runs_beside_says_its_opinion(device: MakeDevice, registry: FakeReg
     until(lambda: len(registry.order) == 1)
     example, _ = registry.taken[registry.order[0]]
     assert (example.other_version, example.other_parts[0].label) == ("2.0.0", f"of {TASK}")
+
+
+def test_what_is_kept_is_written_when_answers_leave_time(device: MakeDevice, registry: FakeRegistry) -> None:
+    one = begun(device(**EVERYTHING))
+    nice: list[int] = []
+
+    def ask(task: str, item: object) -> None:
+        nice.append(os.getpriority(os.PRIO_PROCESS, threading.get_native_id()))
+
+    one.capture.ask_other = ask
+    one.capture.offer(IDENTITY, landmarks(1), said(0.5))
+    until(lambda: len(registry.order) == 1)
+    assert nice[0] >= 10
 
 
 def test_without_a_consent_nothing_is_kept(device: MakeDevice, registry: FakeRegistry) -> None:

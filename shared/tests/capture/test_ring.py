@@ -171,3 +171,12 @@ def test_what_another_process_deletes_hides_nothing_else(tmp_path: Path, monkeyp
     (tmp_path / TASK / names[0]).unlink()
     monkeypatch.setattr("pipit.capture.ring.os.scandir", lambda folder: nullcontext(entries))
     assert ring.oldest() == names[1]
+
+
+def test_no_more_wait_than_can_be_looked_through(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pipit.capture.ring.MOST", 3)
+    ring = Ring(tmp_path, TASK, KEY)
+    dropped = [ring.put(example(bytes([number]), number), bytes([number]), 1 << 20) for number in range(5)]
+    assert dropped == [0, 0, 0, 1, 1]
+    assert ring.put(example(b"\4", 4), b"\4", 1 << 20) == 0
+    assert contents(ring) == [b"\2", b"\3", b"\4"]
