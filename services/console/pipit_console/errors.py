@@ -63,6 +63,7 @@ def add_error_handlers(app: FastAPI) -> None:
     app.add_exception_handler(PipitError, _pipit)
     app.add_exception_handler(RequestValidationError, _validation)
     app.add_exception_handler(HTTPException, _http)
+    app.add_exception_handler(ValueError, _value)
     app.add_exception_handler(Exception, _other)
 
 
@@ -90,6 +91,15 @@ async def _http(_: Request, error: Exception) -> JSONResponse:
     response = error_response(error.status_code, phrase.replace(" ", "_"), f"{phrase}; look at /api/v1/openapi.json")
     response.headers.update(error.headers or {})
     return response
+
+
+async def _value(request: Request, error: Exception) -> JSONResponse:
+    session = getattr(request.state, "session", None)
+    if session is not None and session.clients.is_closed:
+        # So grpcio says that the connection was closed: the session ended while this was answered.
+        request.app.state.console.sessions.end(session.id)
+        return answer_error(Unauthenticated("you were signed out meanwhile; sign in again"))
+    return _unexpected(error)
 
 
 async def _other(_: Request, error: Exception) -> JSONResponse:

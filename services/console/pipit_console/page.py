@@ -23,8 +23,8 @@ class Page:
     def respond(self, request: Request) -> Response:
         """The file of that path, or index.html; a sentence where the page was never built."""
         wanted = request.url.path.lstrip("/")
-        found = (self._folder / wanted).resolve() if wanted and "\0" not in wanted else self._folder
-        if self._folder in found.parents and found.is_file():
+        found = self._file(wanted)
+        if found is not None:
             is_hashed = _HASHED.search(found.name) is not None
             caching = "public, max-age=31536000, immutable" if is_hashed else "no-cache"
             return FileResponse(found, headers={"Cache-Control": caching})
@@ -34,3 +34,11 @@ class Page:
         if "." in wanted.rpartition("/")[2] and wanted.startswith("assets/"):
             return PlainTextResponse("there is no such file\n", 404)
         return FileResponse(index, headers={"Cache-Control": "no-cache"})
+
+    def _file(self, wanted: str) -> Path | None:
+        try:
+            found = (self._folder / wanted).resolve()
+            return found if self._folder in found.parents and found.is_file() else None
+        except (OSError, ValueError):
+            # No file can be called so.
+            return None

@@ -27,6 +27,7 @@ CSRF_HEADER = "x-pipit-csrf"
 API = "/api/v1"
 SESSION_PATH = f"{API}/session"
 _SAFE = frozenset({"GET", "HEAD"})
+_METHODS = _SAFE | {"POST", "PUT", "DELETE"}
 _JSON_BYTES = 4 << 20
 _TRY_BYTES = 16 << 20
 _POLICY = (
@@ -80,8 +81,10 @@ class Guard:
             await self._app(scope, receive, send_guarded)
         finally:
             route = _template(scope)
-            self._requests.labels(route, scope["method"], str(status)).inc()
-            self._seconds.labels(route, scope["method"]).observe(perf_counter() - begun)
+            # Whoever calls may invent methods, and each would be a series for ever.
+            method = scope["method"] if scope["method"] in _METHODS else "other"
+            self._requests.labels(route, method, str(status)).inc()
+            self._seconds.labels(route, method).observe(perf_counter() - begun)
 
     def _check(self, scope: Scope) -> None:
         headers, path, method = Headers(scope=scope), scope["path"], scope["method"]

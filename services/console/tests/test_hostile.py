@@ -276,3 +276,46 @@ def test_it_ends_though_the_registry_answers_nothing(
     stopping.join(20.0)
     assert not stopping.is_alive()
     link.close()
+
+
+@pytest.mark.parametrize(
+    "path", [f"/{'a' * 300}", "/assets/" + "b/" * 3000, "/%ED%A0%80", "/%00", "/..%2f..%2fetc/passwd"]
+)
+def test_a_path_that_can_be_no_file_is_the_page(console: ConsoleServer, browse: Browse, path: str) -> None:
+    assert browse(console).get(path).status_code in (200, 404, 503)
+
+
+def test_methods_that_nobody_knows_make_no_series_of_their_own(console: ConsoleServer, browse: Browse) -> None:
+    browser = browse(console)
+    for number in range(5):
+        assert browser.request(f"X{number}", "/healthz").status_code in (401, 405)
+    methods = {
+        sample.labels["method"]
+        for family in console.metrics.registry.collect()
+        for sample in family.samples
+        if family.name == "pipit_console_requests"
+    }
+    assert methods == {"other"}
+
+
+def test_who_is_signed_out_in_the_middle_of_a_request_is_told_so(console: ConsoleServer, browse: Browse) -> None:
+    lab = browse(console, "lab")
+    # What signing out in another tab does while this one waits for the registry.
+    console.sessions.newest()[0].clients.close()
+    answer = lab.get("/api/v1/tasks")
+    assert (answer.status_code, answer.json()["error"]["code"]) == (401, "unauthenticated")
+
+
+def test_what_somebody_imports_is_said_by_them_where_there_are_no_tokens(
+    start_registry: Callable[..., RegistryServer], start_console: Callable[..., ConsoleServer], browse: Browse
+) -> None:
+    console = start_console(start_registry())
+    for name in ("Anna", "Ben"):
+        browser = browse(console)
+        browser.sign_in(name=name)
+        body = _zip(("loud/a.wav", b"RIFF 1"), ("quiet/b.wav", b"RIFF 2"))
+        assert browser.post(f"/api/v1/label/{TASK}/import?format=folder", content=body).json()["labelled"] == 2
+    assert [event.by for event in console.sessions.newest()[0].clients.labels.read_events(TASK).events] == [
+        *("Anna", "Anna"),
+        *("Ben", "Ben"),
+    ]

@@ -41,12 +41,14 @@ def import_labelled(
     path: Path,
     notation: str,
     advance: Callable[[int, int], None] = lambda done, total: None,
+    by: str = "",
     scratch: Path | None = None,
 ) -> Imported:
     """Brings a folder, a zip file or a list of labels in. Once more adds nothing: files are known by their content.
 
-    advance: is told how many files are through, of how many. scratch: folder where an archive is unpacked; None: the
-    system's own for what is temporary. Raises what a format's `read` and the clients raise.
+    advance: is told how many files are through, of how many. by: who says so, where the registry knows nobody by a
+    token. scratch: folder where an archive is unpacked; None: the system's own for what is temporary. Raises what a
+    format's `read` and the clients raise.
     """
     with opened(path, scratch=scratch) as (folder, table):
         found = format_named(notation).read(folder, table)
@@ -63,7 +65,7 @@ def import_labelled(
                 taken += 1
                 if item.kind is not None:
                     labelled += 1
-                    events.append(_event(item, item.kind, example))
+                    events.append(_event(item, item.kind, example, by))
             if len(events) >= _BATCH:
                 _append(labels, task, events)
                 events = []
@@ -100,11 +102,13 @@ def _upload(client: ExampleClient, task: str, item: Labelled, known: dict[str, s
     return known[digest]
 
 
-def _event(item: Labelled, kind: Kind, example: str) -> Event:
+def _event(item: Labelled, kind: Kind, example: str, by: str) -> Event:
     """With an id that follows from what it says, so that bringing it once more is no second event."""
-    said = f"{example} {kind} {item.label!r} {item.boxes!r} {item.spans!r}"
+    said = f"{by} {example} {kind} {item.label!r} {item.boxes!r} {item.spans!r}"
     identity = str(uuid.uuid5(uuid.NAMESPACE_URL, said))
-    return Event(identity, kind, datetime.now(UTC), example, label=item.label, boxes=item.boxes, spans=item.spans)
+    return Event(
+        identity, kind, datetime.now(UTC), example, label=item.label, boxes=item.boxes, spans=item.spans, by=by
+    )
 
 
 def _append(client: LabelClient, task: str, events: list[Event]) -> None:

@@ -92,7 +92,7 @@ async def import_examples(
                 await run_in_threadpool(file.write, piece)
         clients = session.clients
         found = await run_in_threadpool(
-            import_labelled, clients.examples, clients.labels, task, path, chosen, scratch=path.parent
+            import_labelled, clients.examples, clients.labels, task, path, chosen, by=session.name, scratch=path.parent
         )
     parts.pools.look_again(task)
     return models.Imported(examples=found.examples, labelled=found.labelled, problems=list(found.problems))

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
@@ -60,7 +61,10 @@ class LabelServicer(labels_pb2_grpc.LabelServiceServicer):  # type: ignore[misc]
         who, anybody = caller().name, caller() is ANYBODY
         said = (from_proto(event, Event) for event in request.events)
         events = tuple(replace(event, by=(anybody and event.by) or who) for event in said)
-        known = self._labels.append(request.task, request.batch_id, events, who)
+        layout.batch(request.task, request.batch_id)
+        # Lists that two people import are batches of one id, and each of them says it.
+        batch = request.batch_id if anybody else str(uuid.uuid5(uuid.NAMESPACE_URL, f"{who} {request.batch_id}"))
+        known = self._labels.append(request.task, batch, events, who)
         if not known:
             for event in events:
                 self._counted.labels(request.task, event.kind.value).inc()

@@ -22,7 +22,7 @@ Connect = Callable[..., LabelClient]
 @pytest.fixture
 def tokens(tmp_path: Path) -> Path:
     path = tmp_path / "tokens.yaml"
-    roles = {"lea": "labeller", "ben": "publisher", "rita": "reader", "pi": "device"}
+    roles = {"lea": "labeller", "lou": "labeller", "ben": "publisher", "rita": "reader", "pi": "device"}
     lines = [f"  - {{name: {name}, roles: [{role}], sha256: {hash_token(name)}}}" for name, role in roles.items()]
     lines.append(f"  - {{name: max, roles: [labeller], tasks: [test.other], sha256: {hash_token('max')}}}")
     path.write_text("\n".join(["callers:", *lines, ""]))
@@ -179,3 +179,16 @@ def test_a_data_set_of_a_wrong_digest_is_refused(registry: RegistryServer, label
     with pytest.raises(InvalidInput, match="name of a data set"):
         client.put_set(replace(whole, name="../x"))
     assert client.list_sets() == ()
+
+
+def test_two_people_who_bring_the_same_list_have_both_said_it(start: Start, labels_of: Connect, tokens: Path) -> None:
+    server, identity = start(tokens=tokens), batch_id()
+    lea, lou = labels_of(server, "lea"), labels_of(server, "lou")
+    # What is imported has ids that follow from what it says.
+    assert [client.append(TASK, identity, [labelled(1)]) for client in (lea, lou, lea, lou)] == [
+        False,
+        False,
+        True,
+        True,
+    ]
+    assert [event.by for event in lea.read_events(TASK).events] == ["lea", "lou"]
