@@ -43,8 +43,9 @@ async def who_asks(request: Request) -> Session:
     return session
 
 
-async def who_labels(task: TaskPath, session: Asking) -> Session:
+def who_labels(task: TaskPath, session: Asking, parts: Parts) -> Session:
     """Raises Unauthenticated, PermissionDenied."""
+    parts.sessions.check(session)
     session.check_label(task)
     return session
 

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 from fastapi import Request, Response
 from pipit.errors import InvalidInput
 
 _Made = tuple[str, bytes]
 """Media type and bytes."""
+_RANGE = re.compile(r"\s*bytes\s*=\s*(\d{0,18})-(\d{0,18})\s*(?:,|$)", re.ASCII)
 _SHOWN = frozenset({"image/jpeg", "image/png", "image/webp", "image/gif", "image/bmp"})
 
 
@@ -18,11 +20,13 @@ class Contents:
     """Threads share it."""
 
     def __init__(self, most: int) -> None:
-        """most: bytes."""
+        """most: bytes. Keys begin with the task and the example's id."""
         self._most = most
         self._lock = threading.Lock()
         self._held: OrderedDict[tuple[str, ...], _Made] = OrderedDict()
         self._size = 0
+        self._forgotten = 0
+        """How often something was; what was being made meanwhile may be of it, and is not held."""
 
     def get(self, key: tuple[str, ...], make: Callable[[], _Made]) -> _Made:
         """As it was made before, or is made now. What can't be made is tried again the next time."""
@@ -30,15 +34,28 @@ class Contents:
             if key in self._held:
                 self._held.move_to_end(key)
                 return self._held[key]
+            before = self._forgotten
         made = make()
         with self._lock:
-            if key not in self._held and len(made[1]) <= self._most:
+            if before == self._forgotten and key not in self._held and len(made[1]) <= self._most:
                 self._held[key] = made
                 self._size += len(made[1])
             while self._size > self._most:
                 _, (_, dropped) = self._held.popitem(last=False)
                 self._size -= len(dropped)
         return made
+
+    def forget(self, task: str, identities: Collection[str]) -> None:
+        """Of examples that were deleted."""
+        with self._lock:
+            self._forgotten += 1
+            for key in [key for key in self._held if key[0] == task and key[1] in identities]:
+                self._size -= len(self._held.pop(key)[1])
+
+    def holds(self, task: str, identity: str) -> bool:
+        """Whether anything of an example is in memory."""
+        with self._lock:
+            return any(key[:2] == (task, identity) for key in self._held)
 
 
 def respond(request: Request, media_type: str, content: bytes, tag: str, name: str) -> Response:
@@ -67,13 +84,11 @@ def respond(request: Request, media_type: str, content: bytes, tag: str, name: s
 
 def _span(wanted: str, size: int) -> range | None:
     """Of one range; None where nothing of it is there. Raises InvalidInput for what is no range."""
-    unit, _, first = wanted.partition("=")
-    begin, dash, end = first.split(",")[0].strip().partition("-")
-    if unit.strip() != "bytes" or not dash or not all(each.isdigit() or not each for each in (begin, end)):
+    found = _RANGE.match(wanted)
+    if found is None or not any(found.groups()):
         raise InvalidInput("Range has to be as in bytes=0-1023")
+    begin, end = found.groups()
     if not begin:
-        if not end:
-            raise InvalidInput("Range has to be as in bytes=0-1023")
         span = range(max(0, size - int(end)), size)
     else:
         span = range(int(begin), min(size, int(end) + 1) if end else size)

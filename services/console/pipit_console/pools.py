@@ -9,6 +9,7 @@ routes to check.
 
 from __future__ import annotations
 
+import shutil
 import threading
 from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
@@ -30,12 +31,15 @@ from pipit.locks import try_exclusive_lock
 from pipit.logging import get_logger
 from pipit.registry.types import Listing
 
+from pipit_console.contents import Contents
 from pipit_console.models.labels import LabelTask
 from pipit_console.pictures import parameters_of
 from pipit_console.sessions import Session, Sessions
 from pipit_console.settings import ConsoleSettings
 from pipit_console.upstream import Clients, Upstream
 
+TRANSFER = ".transfer-"
+"""How folders begin in which imports and exports lie for as long as they take."""
 _FIRST_SECONDS = 10.0
 """What somebody who asks for a task waits at most for its index to be filled."""
 _LOOKED_AT_SECONDS = 60.0
@@ -60,7 +64,7 @@ class Pool:
 
     def __init__(self, task: str, pools: Pools) -> None:
         self.task = task
-        self.index = LabelIndex(pools.folder / f"{task}.sqlite", task)
+        self.index = LabelIndex(pools.folder / f"{task}.sqlite", task, lambda ids: pools.contents.forget(task, ids))
         self._pools = pools
         self._model = Model(None, 0.0)
         self._looked_at = 0.0
@@ -87,6 +91,15 @@ class Pool:
     def refresh(self) -> None:
         """Asks the registry now."""
         self._wake.set()
+
+    def catch_up(self, session: Session) -> None:
+        """Takes in at once what the registry has of events."""
+        pull_events(self.index, session.clients.labels, self._is_stopped)
+
+    def outcomes(self, events: Sequence[Event]) -> dict[str, Resolution]:
+        """What the examples of events are now. events: of one person."""
+        found = self.index.items(sorted({event.example for event in events if event.example}), events[0].by)
+        return {item.example.id: item.resolution for item in found}
 
     def apply(self, events: Sequence[Event]) -> dict[str, Resolution]:
         """Takes in what the registry has stored; gives what the examples are now. events: of one person."""
@@ -135,10 +148,15 @@ class Pool:
         self._model = Model(found, monotonic() + _MODEL_SECONDS)
         return found
 
-    def close(self) -> None:
-        """Ends its thread. The index is closed once the thread is gone."""
+    def settle(self) -> None:
+        """Begins to end: what it asks the registry may break off from here on."""
         self._stopped = True
         self._wake.set()
+        self._tried.set()
+
+    def close(self) -> None:
+        """Ends its thread. The index is closed once the thread is gone."""
+        self.settle()
         self._thread.join()
         self.index.close()
 
@@ -149,7 +167,7 @@ class Pool:
             try:
                 more = self._pull()
             except PipitError as error:
-                if str(error) != str(self._failure):
+                if not self._stopped and str(error) != str(self._failure):
                     _log.warning("sync_failed", task=self.task, reason=str(error))
                 self._failure = error
             except Exception as error:
@@ -192,8 +210,11 @@ class Pool:
 class Pools:
     """Those of all tasks. Threads share it. One at a time holds a folder: `open` it first."""
 
-    def __init__(self, settings: ConsoleSettings, upstream: Upstream, sessions: Sessions, own: Clients) -> None:
-        """own: with the console's own token."""
+    def __init__(
+        self, settings: ConsoleSettings, upstream: Upstream, sessions: Sessions, own: Clients, contents: Contents
+    ) -> None:
+        """own: with the console's own token. contents: forgets what is deleted."""
+        self.contents = contents
         self.folder = settings.cache_dir.expanduser()
         self.sync_seconds = settings.sync_seconds
         self._environment = settings.environment
@@ -214,6 +235,9 @@ class Pools:
                 f"another console keeps its indexes in {self.folder}; end it, or name another folder "
                 "(PIPIT_CONSOLE_CACHE_DIR)"
             )
+        # What a console that was killed left may be of examples that were deleted since.
+        for left in self.folder.glob(f"{TRANSFER}*"):
+            shutil.rmtree(left, ignore_errors=True)
 
     def get(self, task: str, session: Session) -> Pool:
         """Raises NotFound for a task that the registry does not know, and what keeps the index from being filled."""
@@ -229,12 +253,18 @@ class Pools:
 
     def tasks_of(self, session: Session) -> list[LabelTask]:
         """Of the tasks that this person may label: how much there is. None for who may not label."""
+        self._sessions.check(session)
         if not session.may_label:
             return []
         lines = []
         for task in self._known(session):
-            pool = self._open(task)
-            pool.look()
+            try:
+                pool = self._open(task)
+                pool.look()
+            except PipitError as error:
+                # One index that can't be filled hides none of the others.
+                _log.warning("task_left_out", task=task, reason=str(error))
+                continue
             progress = pool.index.progress()
             lines.append(
                 LabelTask(
@@ -271,6 +301,13 @@ class Pools:
         if not versions:
             return None
         return self._upstream.manifest(clients, task, versions[0].version, versions[0].digest)
+
+    def settle(self) -> None:
+        """Before the clients are closed, which end the calls that threads wait for."""
+        with self._lock:
+            pools = list(self._pools.values())
+        for pool in pools:
+            pool.settle()
 
     def close(self) -> None:
         """Ends all threads, and closes the indexes."""

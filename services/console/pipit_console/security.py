@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hmac
 from time import perf_counter
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from fastapi.routing import APIRoute
 from pipit.errors import InputTooLarge, InvalidInput, PermissionDenied, PipitError
@@ -86,7 +86,7 @@ class Guard:
     def _check(self, scope: Scope) -> None:
         headers, path, method = Headers(scope=scope), scope["path"], scope["method"]
         host = headers.get("host", "")
-        if self._local and not is_loopback_host(urlsplit(f"//{host}").hostname or ""):
+        if self._local and not is_loopback_host(_address(f"//{host}").hostname or ""):
             # A page elsewhere may let its own name point to this machine.
             raise PermissionDenied("this console is for its own machine; open it as http://127.0.0.1 or localhost")
         if method in _SAFE:
@@ -95,7 +95,7 @@ class Guard:
         if headers.get("sec-fetch-site", "same-origin") not in ("same-origin", "none"):
             raise PermissionDenied("this request comes from another page; open the console itself")
         origin = headers.get("origin")
-        if origin is not None and urlsplit(origin).netloc != host:
+        if origin is not None and _address(origin).netloc != host:
             raise PermissionDenied("this request comes from another page; open the console itself")
         if path == SESSION_PATH and method == "POST":
             return
@@ -122,6 +122,13 @@ class Guard:
             headers["Strict-Transport-Security"] = "max-age=31536000"
         if path.startswith("/api/"):
             headers.setdefault("Cache-Control", "no-store")
+
+
+def _address(text: str) -> SplitResult:
+    try:
+        return urlsplit(text)
+    except ValueError:
+        raise PermissionDenied(f"{text[:100]!r} is no address; open the console itself") from None
 
 
 def _template(scope: Scope) -> str:

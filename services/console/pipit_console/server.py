@@ -46,7 +46,8 @@ class ConsoleServer:
         self._own = self._upstream.connect(settings.connection.access["token"])
         self.sessions = Sessions(settings.sessions, 60.0 * settings.session_minutes)
         self.metrics.gauge("pipit_console_sessions").set_function(lambda: len(self.sessions))
-        self.pools = Pools(settings, self._upstream, self.sessions, self._own)
+        self.contents = Contents(settings.memory_mib << 20)
+        self.pools = Pools(settings, self._upstream, self.sessions, self._own, self.contents)
         console = Console(
             settings,
             self._upstream,
@@ -54,7 +55,7 @@ class ConsoleServer:
             FailedSignIns(),
             Prometheus(settings.prometheus) if settings.prometheus else None,
             self.pools,
-            Contents(settings.memory_mib << 20),
+            self.contents,
         )
         self._stopping = threading.Event()
         self._tls = Tls(settings)
@@ -114,9 +115,10 @@ class ConsoleServer:
             self._thread.join()
         elif self._socket is not None:
             self._socket.close()
-        self.pools.close()
+        self.pools.settle()
         self.sessions.close()
         self._own.close()
+        self.pools.close()
         if self._metrics_server is not None:
             self._metrics_server.close()
             self._metrics_server = None

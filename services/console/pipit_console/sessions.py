@@ -12,13 +12,15 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from time import monotonic
 
-from pipit.errors import PermissionDenied, QueueFull, Unauthenticated
+from pipit.errors import DeadlineExceeded, PermissionDenied, QueueFull, Unauthenticated, Unavailable
 from pipit.rpc.callers import Role
 
 from pipit_console.upstream import Clients
 
 COOKIE = "pipit_session"
 _LABEL_ROLES = frozenset({Role.LABELLER, Role.OPERATOR})
+CHECK_SECONDS = 30.0
+"""How long somebody may go on after the registry has forgotten the token, or taken a role or a task from it."""
 _FAILURES = 10
 _FAILURE_SECONDS = 60.0
 _MOST_ADDRESSES = 10_000
@@ -79,6 +81,7 @@ class Sessions:
         self._lock = threading.Lock()
         # In the order of their last request.
         self._open: OrderedDict[str, tuple[Session, float]] = OrderedDict()
+        self._checked: dict[str, float] = {}
 
     def __len__(self) -> int:
         return len(self._open)
@@ -99,6 +102,7 @@ class Sessions:
             while len(self._open) >= self._most:
                 self._close(next(iter(self._open)))
             self._open[session.id] = session, self._clock()
+            self._checked[session.id] = self._clock()
         return session
 
     def get(self, identity: str) -> Session:
@@ -111,6 +115,25 @@ class Sessions:
             self._open[identity] = found[0], self._clock()
             self._open.move_to_end(identity)
         return found[0]
+
+    def check(self, session: Session) -> None:
+        """Asks the registry at times whether the token counts still, and for the same. Raises Unauthenticated.
+
+        What is answered of indexes here would not find out.
+        """
+        with self._lock:
+            is_due = self._clock() - self._checked.get(session.id, -CHECK_SECONDS) >= CHECK_SECONDS
+            if not is_due or session.id not in self._open:
+                return
+            self._checked[session.id] = self._clock()
+        try:
+            caller = session.clients.registry.who_am_i()
+        except (Unavailable, DeadlineExceeded):
+            # Labelling goes on while the registry is away.
+            return
+        if (caller.roles, caller.tasks) != (session.registry_roles, session.tasks):
+            self.end(session.id)
+            raise Unauthenticated("what you may do here has changed; sign in again")
 
     def newest(self) -> tuple[Session, ...]:
         """All, who asked last first."""
@@ -135,6 +158,7 @@ class Sessions:
 
     def _close(self, identity: str) -> None:
         found = self._open.pop(identity, None)
+        self._checked.pop(identity, None)
         if found is not None:
             found[0].clients.close()
 

@@ -18,6 +18,7 @@ from pipit.errors import AlreadyExists, Conflict, NotFound
 from pipit.storage import ObjectStore
 
 from model_registry import layout
+from model_registry.cursors import mark_of
 
 PACK = 1000
 _ATTEMPTS = 1000
@@ -81,6 +82,13 @@ class NumberedLog:
                     return
                 yield number, data
                 number += 1
+
+    def mark(self, number: int) -> str:
+        """See `cursors`; "" where there is no such record."""
+        try:
+            return mark_of(self._store.read(layout.numbered(self._folder, number)).data)
+        except NotFound:
+            return ""
 
     def find_end(self) -> int:
         """The last number; 0: there is none."""

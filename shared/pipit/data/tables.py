@@ -51,13 +51,17 @@ def file_named(folder: Path, name: str) -> Path | None:
     if not parts or ".." in parts or parts[0] == "/":
         return None
     path = folder
-    for part in parts:
-        step = path / part
-        if not step.exists():
-            alike = (one for one in _entries(path) if composed(one.name) == composed(part))
-            step = next(alike, step)
-        path = step
-    return path if path.is_file() else None
+    try:
+        for part in parts:
+            step = path / part
+            if not step.exists():
+                alike = (one for one in _entries(path) if composed(one.name) == composed(part))
+                step = next(alike, step)
+            path = step
+        return path if path.is_file() else None
+    except OSError:
+        # Longer than any name can be.
+        return None
 
 
 def _entries(folder: Path) -> Iterator[Path]:

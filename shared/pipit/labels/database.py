@@ -14,6 +14,8 @@ from pathlib import Path
 from pipit.errors import Unavailable
 from pipit.logging import get_logger
 
+_KEPT = 4
+"""Connections that nobody uses just now; each has up to 32 MB of pages in memory."""
 _PATIENCE = 30.0
 """Seconds that a writer waits for another process."""
 _log = get_logger("labels.database")
@@ -87,7 +89,7 @@ class Database:
             yield connection
         finally:
             with self._lock:
-                if self._closed:
+                if self._closed or len(self._free) == _KEPT:
                     connection.close()
                 else:
                     self._free.append(connection)

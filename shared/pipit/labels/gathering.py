@@ -54,14 +54,15 @@ def gather(examples: ExampleClient, labels: LabelClient, task: str) -> Gathered:
 
 def all_examples(client: ExampleClient, task: str) -> tuple[tuple[Example, ...], tuple[str, ...]]:
     """Every example, oldest first, and the ids of deleted ones."""
-    examples, deleted, after, more = list[Example](), list[str](), "", True
+    examples, deleted, after, more = dict[str, Example](), list[str](), "", True
     while more:
         page = client.list_examples(task, after)
-        examples += page.examples
+        # One that was corrected late comes once more.
+        examples |= {example.id: example for example in page.examples}
         deleted += page.deleted
         after, more = page.next, page.more
     gone = set(deleted)
-    return tuple(example for example in examples if example.id not in gone), tuple(dict.fromkeys(deleted))
+    return tuple(example for example in examples.values() if example.id not in gone), tuple(dict.fromkeys(deleted))
 
 
 def all_events(client: LabelClient, task: str) -> list[Event]:

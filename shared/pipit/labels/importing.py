@@ -41,12 +41,14 @@ def import_labelled(
     path: Path,
     notation: str,
     advance: Callable[[int, int], None] = lambda done, total: None,
+    scratch: Path | None = None,
 ) -> Imported:
     """Brings a folder, a zip file or a list of labels in. Once more adds nothing: files are known by their content.
 
-    advance: is told how many files are through, of how many. Raises what a format's `read` and the clients raise.
+    advance: is told how many files are through, of how many. scratch: folder where an archive is unpacked; None: the
+    system's own for what is temporary. Raises what a format's `read` and the clients raise.
     """
-    with opened(path) as (folder, table):
+    with opened(path, scratch=scratch) as (folder, table):
         found = format_named(notation).read(folder, table)
         problems = list(found.problems)
         events: list[Event] = []

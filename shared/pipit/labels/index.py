@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sqlite3
 import threading
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 
 from pipit.errors import NotFound
@@ -27,8 +27,14 @@ from pipit.labels.views import Group, Item, Moment, Progress, Queue, Summary
 class LabelIndex:
     """Threads share it. One process at a time keeps features in a file. Close it, when no thread asks any more."""
 
-    def __init__(self, path: Path, task: str) -> None:
-        """A file of another schema or task, or a broken one, is made anew. Raises Unavailable, if none can be made."""
+    def __init__(
+        self, path: Path, task: str, deleted: Callable[[Collection[str]], None] = lambda identities: None
+    ) -> None:
+        """A file of another schema or task, or a broken one, is made anew. Raises Unavailable, if none can be made.
+
+        deleted: told the ids of examples that were deleted, once they are not here any more.
+        """
+        self._deleted = deleted
         self.task = task
         self._database = Database(path, SCHEMA, f"{NUMBER} {task}")
         self._placing = threading.Lock()
@@ -44,6 +50,15 @@ class LabelIndex:
             row = connection.execute("SELECT value FROM meta WHERE key = ?", (f"after {kind}",)).fetchone()
         return "" if row is None else str(row["value"])
 
+    def clear(self) -> None:
+        """Forgets all, as before the first page."""
+        with self._database.write() as connection:
+            for table in ("statements", "carries", "features", "examples", "events", "people", "tally"):
+                connection.execute(f"DELETE FROM {table}")
+            connection.execute("DELETE FROM meta WHERE key LIKE 'after %'")
+        with self._placing:
+            self._neighbours = None
+
     def feed_examples(self, page: ExamplePage) -> None:
         """Takes a page in, and notes where the next one begins."""
         with self._database.write() as connection:
@@ -54,6 +69,8 @@ class LabelIndex:
         if any(gone):
             with self._placing:
                 self._neighbours = None
+        if page.deleted:
+            self._deleted(frozenset(page.deleted))
 
     def feed_events(self, page: EventPage) -> frozenset[str]:
         """Takes a page in, and notes where the next one begins; gives the ids of examples that it says something of."""

@@ -12,6 +12,7 @@ from pipit.labels.order import WINDOW, interleave, own_order
 from pipit.labels.resolution import Resolution, State, resolve
 from pipit.labels.rows import events_of, read_example
 from pipit.labels.schema import WAITS
+from pipit.labels.types import Kind
 from pipit.labels.views import Item, Progress, Queue
 
 _MOST_SIMILAR = 50
@@ -49,11 +50,14 @@ def make_item(connection: sqlite3.Connection, row: sqlite3.Row, person: str, why
     """row: of the table `examples`, whole."""
     example, resolution = read_example(row["message"]), resolve(events_of(connection, row["id"]))
     own = tuple(one for one in resolution.said if one.by == person)
-    blind = bool(row["honest"]) and not own
+    # Who skips it may still label it later.
+    blind = bool(row["honest"]) and all(one.kind is Kind.SKIP for one in own)
     if blind:
         example = _without_answers(example)
         shown = resolution.state in _SHOWN
-        resolution = replace(resolution, suggestion=None) if shown else Resolution()
+        resolution = (
+            replace(resolution, suggestion=None) if shown else Resolution(State.SKIP if own else State.NONE, said=own)
+        )
     first = row["n"] if row["twin"] is None else row["twin"]
     similar = connection.execute(
         "SELECT id FROM examples WHERE twin = ? AND n != ? UNION ALL SELECT id FROM examples WHERE n = ? AND n != ? "
@@ -162,7 +166,8 @@ _SOURCES = {
     # To be listed under a label tells it, which nobody may know of the honest slice before they have said theirs.
     (Mode.ALL, True): (
         "carries c JOIN examples USING (n)",
-        f"c.label = :label AND (NOT honest OR {_SAID.format('by', 'person')})",
+        "c.label = :label AND (NOT honest OR EXISTS "
+        "(SELECT 1 FROM statements s WHERE s.n = examples.n AND s.by = :person AND s.kind != 'skip'))",
         "c.n DESC",
         "",
     ),

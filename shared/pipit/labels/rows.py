@@ -47,6 +47,9 @@ def put_example(connection: sqlite3.Connection, example: Example) -> None:
         "version": example.version,
         **_measures(measured),
     }
+    if found is not None and example.reason is Reason.WRONG:
+        # What somebody called wrong waits behind nothing any more.
+        values["twin"], values["thinned"] = None, 0
     names = list(values)
     connection.execute(
         f"INSERT INTO examples ({', '.join(names)}) VALUES ({', '.join('?' * len(names))}) "

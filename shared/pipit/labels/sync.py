@@ -8,12 +8,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from time import monotonic
 
-from pipit.errors import NotFound
+from pipit.errors import InvalidInput, NotFound
 from pipit.examples.client import ExampleClient
 from pipit.labels.client import LabelClient
 from pipit.labels.features import Vector, features_of
 from pipit.labels.index import LabelIndex
+from pipit.logging import get_logger
 
+_log = get_logger("labels.sync")
 STEP = 10
 """Vectors that are written at once: a label waits for that transaction at most."""
 FEATURE_SECONDS = 2.0
@@ -48,7 +50,13 @@ def pull_examples(index: LabelIndex, examples: ExampleClient, stopped: Callable[
     more = True
     while more and not stopped():
         after = index.cursor("examples")
-        page = examples.list_examples(index.task, after)
+        try:
+            page = examples.list_examples(index.task, after)
+        except InvalidInput:
+            if not after:
+                raise
+            _begin_anew(index)
+            continue
         if page.examples or page.deleted or page.next != after:
             index.feed_examples(page)
         more = page.more
@@ -59,10 +67,22 @@ def pull_events(index: LabelIndex, labels: LabelClient, stopped: Callable[[], bo
     more = True
     while more and not stopped():
         after = index.cursor("events")
-        page = labels.read_events(index.task, after)
+        try:
+            page = labels.read_events(index.task, after)
+        except InvalidInput:
+            if not after:
+                raise
+            _begin_anew(index)
+            continue
         if page.events or page.next != after:
             index.feed_events(page)
         more = page.more
+
+
+def _begin_anew(index: LabelIndex) -> None:
+    """The registry has another store, or one that was set back: what was taken in may never have been true of it."""
+    _log.warning("index_of_another_store", task=index.task)
+    index.clear()
 
 
 def make_features(index: LabelIndex, examples: ExampleClient) -> bool:

@@ -34,7 +34,7 @@ def group(connection: sqlite3.Connection, name: str, person: str) -> tuple[Momen
     """By position, then by time. The honest slice shows neither answer nor label to who hasn't labelled it."""
     rows = connection.execute(
         "SELECT id, position, taken_at, score, label, state, ifnull(guess, answer) AS suggested, honest AND NOT EXISTS "
-        "(SELECT 1 FROM statements s WHERE s.n = examples.n AND s.by = ?) AS blind "
+        "(SELECT 1 FROM statements s WHERE s.n = examples.n AND s.by = ? AND s.kind != 'skip') AS blind "
         "FROM examples WHERE family = ? AND family != '' ORDER BY position, taken_at, n",
         (person, name),
     )

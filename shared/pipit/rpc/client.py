@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Generic, NamedTuple, TypeVar
+from typing import Any, Generic, Self, TypeVar
 
 import grpc
 
@@ -109,7 +109,7 @@ def open_channel(
         channel = grpc.insecure_channel(address, options=options)
     else:
         channel = grpc.secure_channel(address, credentials, options=options)
-    return grpc.intercept_channel(channel, _Token(token)) if token else channel
+    return _TokenChannel(channel, token) if token else channel
 
 
 def clean_token(token: str) -> str:
@@ -214,42 +214,64 @@ class ServerStream(Generic[_Item]):
         self._call.cancel()
 
 
-class _CallDetails(NamedTuple):
-    method: str
-    timeout: float | None
-    metadata: Any
-    credentials: Any
-    wait_for_ready: bool | None
-    compression: Any
+class _TokenChannel(grpc.Channel):
+    """Adds a token to each call of a channel.
 
+    With `grpc.intercept_channel` each call would look its method up in the channel first, and where another thread has
+    closed that meanwhile, grpcio ends the process by a segmentation fault. Here it is looked up once, by the stub; a
+    call on a closed channel then raises ValueError.
+    """
 
-class _CallDetailsWithToken(_CallDetails, grpc.ClientCallDetails):
-    """What grpcio hands to the next interceptor."""
-
-
-class _Token(
-    grpc.UnaryUnaryClientInterceptor,
-    grpc.UnaryStreamClientInterceptor,
-    grpc.StreamUnaryClientInterceptor,
-    grpc.StreamStreamClientInterceptor,
-):
-    """Adds the token to each call, whatever its shape."""
-
-    def __init__(self, token: str) -> None:
+    def __init__(self, channel: grpc.Channel, token: str) -> None:
+        self._channel = channel
         self._entry = ("authorization", f"Bearer {clean_token(token)}")
 
-    def _call(self, continuation: Callable[[Any, Any], Any], details: Any, request: Any) -> Any:
-        with_token = _CallDetailsWithToken(
-            details.method,
-            details.timeout,
-            [*(details.metadata or ()), self._entry],
-            details.credentials,
-            details.wait_for_ready,
-            details.compression,
-        )
-        return continuation(with_token, request)
+    def _make(self, make: Callable[..., Any], *method: Any, **more: Any) -> Any:
+        return _TokenCall(make(*method, **more), self._entry)
 
-    intercept_unary_unary = _call  # type: ignore[assignment]
-    intercept_unary_stream = _call  # type: ignore[assignment]
-    intercept_stream_unary = _call  # type: ignore[assignment]
-    intercept_stream_stream = _call  # type: ignore[assignment]
+    def unary_unary(self, *method: Any, **more: Any) -> Any:
+        return self._make(self._channel.unary_unary, *method, **more)
+
+    def unary_stream(self, *method: Any, **more: Any) -> Any:
+        return self._make(self._channel.unary_stream, *method, **more)
+
+    def stream_unary(self, *method: Any, **more: Any) -> Any:
+        return self._make(self._channel.stream_unary, *method, **more)
+
+    def stream_stream(self, *method: Any, **more: Any) -> Any:
+        return self._make(self._channel.stream_stream, *method, **more)
+
+    def subscribe(self, callback: Any, try_to_connect: bool = False) -> None:
+        self._channel.subscribe(callback, try_to_connect=try_to_connect)
+
+    def unsubscribe(self, callback: Any) -> None:
+        self._channel.unsubscribe(callback)
+
+    def close(self) -> None:
+        self._channel.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
+
+
+class _TokenCall:
+    """One method of it, as grpcio's multi-callables are."""
+
+    def __init__(self, call: Any, entry: tuple[str, str]) -> None:
+        self._call = call
+        self._entry = entry
+
+    def __call__(self, request: Any, timeout: float | None = None, metadata: Any = None, **more: Any) -> Any:
+        return self._call(request, timeout=timeout, metadata=self._with_token(metadata), **more)
+
+    def with_call(self, request: Any, timeout: float | None = None, metadata: Any = None, **more: Any) -> Any:
+        return self._call.with_call(request, timeout=timeout, metadata=self._with_token(metadata), **more)
+
+    def future(self, request: Any, timeout: float | None = None, metadata: Any = None, **more: Any) -> Any:
+        return self._call.future(request, timeout=timeout, metadata=self._with_token(metadata), **more)
+
+    def _with_token(self, metadata: Any) -> list[Any]:
+        return [*(metadata or ()), self._entry]

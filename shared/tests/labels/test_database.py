@@ -3,6 +3,7 @@ from __future__ import annotations
 import sqlite3
 import threading
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -78,3 +79,10 @@ def test_what_is_in_use_when_it_is_closed_is_closed_afterwards(database: Databas
         assert words(reading) == []
     with pytest.raises(sqlite3.ProgrammingError):
         words(reading)
+
+
+def test_many_readers_at_once_leave_few_connections_with_their_memory(database: Database) -> None:
+    with ExitStack() as stack:
+        for _ in range(20):
+            stack.enter_context(database.read())
+    assert 1 <= len(database._free) <= 4

@@ -300,3 +300,33 @@ def test_no_question_reads_all_examples(pool: Any, make: Make) -> None:
             assert not whole or question.endswith("ORDER BY n DESC LIMIT 21"), (question, plan)
             if "FROM examples WHERE" in question and "family" not in question:
                 assert "TEMP B-TREE" not in step, (question, plan)
+
+
+def test_what_is_called_wrong_late_is_asked_about_first_and_waits_behind_nothing(
+    pool: Any, index: LabelIndex, make: Make
+) -> None:
+    examples = [make(number, 0.51 + number / 100) for number in range(3)]
+    pool.bring(*examples)
+    vector = np.eye(LENGTH, dtype=np.float32)
+    index.feed_features({one.id: vector[0] for one in examples})
+    assert [item.example.id for item in index.queue("ann").items] == [examples[0].id]
+    pool.bring(replace(examples[2], reason=Reason.WRONG, was_corrected=True, corrected="cat"))
+    asked = index.queue("ann").items
+    assert [(item.example.id, item.why) for item in asked] == [(examples[2].id, "wrong"), (examples[0].id, "margin")]
+    assert asked[0].example.corrected == "cat"
+
+
+def test_who_skips_one_of_the_honest_slice_is_told_nothing_of_it(pool: Any, index: LabelIndex, make: Make) -> None:
+    example = make(1, reason=Reason.RANDOM, group="evening")
+    pool.bring(example)
+    pool.say(example, "bob", "cat")
+    pool.say(example, "ann", kind=Kind.SKIP)
+    item = index.item(example.id, "ann")
+    assert (item.blind, item.example.parts, item.resolution.label) == (True, (), "")
+    assert [one.by for one in item.resolution.said] == ["ann"]
+    assert item.resolution.state is State.SKIP
+    assert (index.group("evening", "ann")[0].suggested, index.group("evening", "ann")[0].label) == ("", "")
+    assert index.queue("ann", Mode.ALL, label="cat").items == ()
+    pool.say(example, "ann", "cat")
+    assert index.item(example.id, "ann").example.parts == example.parts
+    assert index.queue("ann", Mode.ALL, label="cat").items != ()

@@ -2,8 +2,10 @@ from __future__ import annotations
 
 import hashlib
 import io
+import shutil
 import uuid
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -51,9 +53,15 @@ class Registry:
 
 @pytest.fixture
 def registry(tmp_path: Path) -> Iterator[Registry]:
+    with _serving(tmp_path / "store") as registry:
+        yield registry
+
+
+@contextmanager
+def _serving(store: Path) -> Iterator[Registry]:
     server_module = pytest.importorskip("model_registry.server")
     settings_module = pytest.importorskip("model_registry.settings")
-    settings = settings_module.RegistrySettings(store=tmp_path / "store", port=0, metrics_port=0, grace_seconds=1.0)
+    settings = settings_module.RegistrySettings(store=store, port=0, metrics_port=0, grace_seconds=1.0)
     server = server_module.RegistryServer(settings)
     server.start()
     address = f"127.0.0.1:{server.port}"
@@ -106,3 +114,33 @@ def test_a_registry_that_is_away_is_told(index: LabelIndex) -> None:
         pytest.raises(Unavailable),
     ):
         pull(index, examples, labels)
+
+
+def test_an_index_of_another_store_is_made_anew(registry: Registry, index: LabelIndex, tmp_path: Path) -> None:
+    for number in range(3):
+        registry.say(registry.bring(number), "dog")
+    pull(index, registry.examples, registry.labels)
+    with _serving(tmp_path / "other") as other:
+        cats = [other.bring(number) for number in range(10, 14)]
+        for cat in cats:
+            other.say(cat, "cat")
+        pull(index, other.examples, other.labels)
+        assert {one.id: found.label for one, found in index.every()} == dict.fromkeys(cats, "cat")
+        assert (index.progress().examples, index.summary().people[0].labels) == (4, 4)
+
+
+def test_what_a_store_got_since_it_was_set_back_is_not_passed_over(
+    registry: Registry, index: LabelIndex, tmp_path: Path
+) -> None:
+    kept = registry.bring(1)
+    registry.say(kept, "dog")
+    shutil.copytree(tmp_path / "store", tmp_path / "backup")
+    lost = registry.bring(2)
+    registry.say(lost, "dog")
+    pull(index, registry.examples, registry.labels)
+    with _serving(tmp_path / "backup") as restored:
+        new = restored.bring(3)
+        restored.say(new, "cat")
+        pull(index, restored.examples, restored.labels)
+        pull(index, restored.examples, restored.labels)
+        assert {one.id: found.label for one, found in index.every()} == {kept: "dog", new: "cat"}

@@ -6,6 +6,7 @@ import secrets
 from datetime import UTC, datetime
 
 from fastapi import APIRouter
+from pipit.errors import InvalidInput
 from pipit.labels import Event, Kind
 
 from pipit_console.access import Labelling, Parts, TaskPath
@@ -20,9 +21,13 @@ router = APIRouter(prefix="/label/{task}", tags=["events"])
 def append(task: TaskPath, batch: models.Batch, session: Labelling, parts: Parts) -> models.Stored:
     """Stores a batch; once more with the same batch_id does no harm. Gives what its examples are now."""
     pool = parts.pools.get(task, session)
-    events = tuple(_event(asked, session) for asked in batch.events)
+    now = datetime.now(UTC)
+    events = tuple(_event(asked, session, now) for asked in batch.events)
     known = session.clients.labels.append(task, batch.batch_id, events)
-    items = pool.apply(events)
+    if known:
+        # Whatever the batch held the first time is what counts.
+        pool.catch_up(session)
+    items = pool.outcomes(events) if known else pool.apply(events)
     return models.Stored(known=known, items={identity: show_outcome(found) for identity, found in items.items()})
 
 
@@ -36,11 +41,16 @@ def add_label(task: TaskPath, asked: models.LabelAsked, session: Labelling, part
     return models.LabelsAnswer(labels=list(pool.labels(session)))
 
 
-def _event(asked: models.EventAsked, session: Session) -> Event:
+def _event(asked: models.EventAsked, session: Session, now: datetime) -> Event:
+    try:
+        at = asked.at.astimezone(UTC)
+    except OverflowError:
+        raise InvalidInput(f"event {asked.id}: {asked.at} lies outside of the calendar") from None
     return Event(
         id=asked.id,
         kind=Kind(asked.kind),
-        at=asked.at.astimezone(UTC),
+        # A clock that is fast must not win over all that people say until that time has come.
+        at=min(at, now),
         example=asked.example,
         label=asked.label,
         boxes=tuple(asked.boxes),

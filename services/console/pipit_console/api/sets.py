@@ -17,6 +17,7 @@ from starlette.background import BackgroundTask
 
 from pipit_console.access import Console, Labelling, Parts, TaskPath
 from pipit_console.models import labels as models
+from pipit_console.pools import TRANSFER
 from pipit_console.sessions import Session
 
 router = APIRouter(prefix="/label/{task}", tags=["sets"])
@@ -90,7 +91,9 @@ async def import_examples(
             async for piece in request.stream():
                 await run_in_threadpool(file.write, piece)
         clients = session.clients
-        found = await run_in_threadpool(import_labelled, clients.examples, clients.labels, task, path, chosen)
+        found = await run_in_threadpool(
+            import_labelled, clients.examples, clients.labels, task, path, chosen, scratch=path.parent
+        )
     parts.pools.look_again(task)
     return models.Imported(examples=found.examples, labelled=found.labelled, problems=list(found.problems))
 
@@ -106,4 +109,4 @@ def _frozen(parts: Console, session: Session, task: str, name: str) -> Frozen:
 def _temporary(parts: Console) -> TemporaryDirectory[str]:
     folder = parts.settings.cache_dir.expanduser()
     folder.mkdir(parents=True, exist_ok=True)
-    return TemporaryDirectory(dir=folder, prefix=".transfer-")
+    return TemporaryDirectory(dir=folder, prefix=TRANSFER)

@@ -1,6 +1,7 @@
 """The log of a task's examples: which came, and which were deleted. What a copy knows of a task follows from it.
 
     record: came      an example is here, whole: its document is written before
+    record: corrected somebody called the answer wrong after the example had come; the first one counts
     record: deleted   these ids are gone for good, whoever sends them again; written before what is kept of them goes
 
 Both in one row of numbers: whoever has read up to a number has lost nothing by going on from there, and an example of
@@ -20,6 +21,7 @@ from pipit.storage import ObjectStore
 from pydantic import TypeAdapter
 
 from model_registry import layout
+from model_registry.cursors import mark_of
 from model_registry.numbered_log import NumberedLog
 
 _MOST_IDS = 1000
@@ -49,7 +51,16 @@ class Deleted:
     at: datetime
 
 
-Arrival = Came | Deleted
+@dataclass(frozen=True, slots=True)
+class Corrected:
+    """Feedback on an example that was here already. corrected: the right label; "" where it was not said."""
+
+    id: str
+    corrected: str
+    at: datetime
+
+
+Arrival = Came | Deleted | Corrected
 _ARRIVAL: TypeAdapter[Arrival] = TypeAdapter(Arrival)
 
 
@@ -59,6 +70,7 @@ class _Known:
     came: dict[str, int] = field(default_factory=dict)
     """Number of the first record that says so, by id."""
     deleted: set[str] = field(default_factory=set)
+    corrected: dict[str, str] = field(default_factory=dict)
 
 
 class Arrivals:
@@ -74,6 +86,16 @@ class Arrivals:
         if self.find(came.id) is None and not self.is_deleted(came.id):
             self._log.append(_ARRIVAL.dump_json(came))
         return self.find(came.id) is not None
+
+    def correct(self, corrected: Corrected) -> None:
+        """Of an example that is here. It comes on a page once more."""
+        if corrected.id not in self.corrections():
+            self._log.append(_ARRIVAL.dump_json(corrected))
+
+    def corrections(self) -> dict[str, str]:
+        """Right labels by example, of those that came late."""
+        with self._lock:
+            return dict(self._catch_up().corrected)
 
     def delete(self, ids: Sequence[str], by: str, at: datetime) -> None:
         """Says that these are gone."""
@@ -124,9 +146,20 @@ class Arrivals:
                 record = known.log[number - 1]
                 if isinstance(record, Deleted):
                     gone.extend(identity for identity in record.deleted if _was(known, identity, device, day))
+                elif isinstance(record, Corrected):
+                    came = _came(known, record.id)
+                    # Who gets the example itself on this page gets it corrected.
+                    if came is not None and known.came[record.id] <= after and _fits(came, device, day):
+                        here.append(came)
                 elif known.came[record.id] == number and record.id not in known.deleted and _fits(record, device, day):
                     here.append(record)
             return here, gone, number, number < len(known.log)
+
+    def mark(self, number: int) -> str:
+        """Of a record, see `cursors`; "" where there is none."""
+        with self._lock:
+            log = self._catch_up().log
+            return mark_of(_ARRIVAL.dump_json(log[number - 1])) if number <= len(log) else ""
 
     def pack(self) -> None:
         """Makes the log quick to read from its beginning."""
@@ -138,6 +171,8 @@ class Arrivals:
             record = _ARRIVAL.validate_json(data)
             if isinstance(record, Deleted):
                 known.deleted.update(record.deleted)
+            elif isinstance(record, Corrected):
+                known.corrected.setdefault(record.id, record.corrected)
             else:
                 record = Came(record.id, intern(record.device_id), record.bytes, record.at)
                 known.came.setdefault(record.id, number)

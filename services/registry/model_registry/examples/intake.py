@@ -60,10 +60,14 @@ class Intake:
     def offset(self, example: Example) -> int | None:
         """How much of a content is here. None: nothing is to be sent, for all is here, or was deleted.
 
+        What feedback said of one that is here is kept all the same.
+
         Raises AlreadyExists for what a person brings again after it was deleted.
         """
         arrivals = self._pool.arrivals(example.task)
         if arrivals.find(example.id) is not None:
+            if example.was_corrected:
+                self._pool.correct(example)
             return None
         if arrivals.is_deleted(example.id):
             if example.reason is Reason.IMPORTED:

@@ -19,14 +19,14 @@ from datetime import UTC, datetime, timedelta
 
 from pipit._pb.pipit.examples.v1 import examples_pb2 as pb
 from pipit.errors import AlreadyExists, NotFound
-from pipit.examples import Departure, Example
+from pipit.examples import Departure, Example, Reason
 from pipit.examples.ids import check_example_id, is_example_id
 from pipit.rpc.mirror import to_proto
 from pipit.storage import ObjectStore
 from pydantic import TypeAdapter
 
 from model_registry import layout
-from model_registry.examples.arrivals import Arrivals, Came
+from model_registry.examples.arrivals import Arrivals, Came, Corrected
 
 RETENTION = "retention"
 """Who deletes what is older than the consent allows."""
@@ -82,7 +82,19 @@ class Pool:
         """Raises NotFound, also for one that was deleted."""
         if self.arrivals(task).find(check_example_id(identity)) is None:
             raise NotFound(f"there is no example {identity} of {task}; it was deleted, or never came")
-        return self.read(task, identity)
+        stored = self.read(task, identity)
+        corrected = self.arrivals(task).corrections().get(identity)
+        if corrected is None:
+            return stored
+        return replace(stored, reason=_reason(stored.reason), corrected=corrected, was_corrected=True)
+
+    def correct(self, example: Example) -> None:
+        """Keeps what feedback said of an example after it had come. What its own device says counts, and once."""
+        with suppress(NotFound):
+            stored = self.get(example.task, example.id)
+            if not stored.was_corrected and stored.device_id == example.device_id:
+                corrected = Corrected(example.id, example.corrected, self._now())
+                self.arrivals(example.task).correct(corrected)
 
     def messages(self, task: str, came: Sequence[Came]) -> list[pb.Example]:
         """What is known of these, without those that are being deleted just now."""
@@ -102,7 +114,14 @@ class Pool:
                 self._documents.move_to_end(key)
             while len(self._documents) > _REMEMBERED:
                 self._documents.popitem(last=False)
-        return [pb.Example.FromString(known[key]) for key in keys if key in known]
+        messages = [pb.Example.FromString(known[key]) for key in keys if key in known]
+        corrections = self.arrivals(task).corrections()
+        for message in messages:
+            if message.id in corrections:
+                if message.reason != pb.REASON_RANDOM:
+                    message.reason = pb.REASON_WRONG
+                message.corrected, message.was_corrected = corrections[message.id], True
+        return messages
 
     def _document(self, key: str) -> bytes | None:
         try:
@@ -191,3 +210,8 @@ class Pool:
             used = list(self._arrivals.values())
         for arrivals in used:
             arrivals.pack()
+
+
+def _reason(before: Reason) -> Reason:
+    """Of one that was corrected. The uniform sample stays one: what is in it must not hang on what the model said."""
+    return before if before is Reason.RANDOM else Reason.WRONG

@@ -22,7 +22,7 @@ from pipit.storage import ObjectStore
 
 from model_registry import layout
 from model_registry.audit_log import AuditLog
-from model_registry.cursors import number_of
+from model_registry.cursors import cursor_at, number_of
 from model_registry.examples.arrivals import Came
 from model_registry.examples.checks import check_day
 from model_registry.examples.consents import Consents
@@ -135,12 +135,18 @@ class ExampleServicer(examples_pb2_grpc.ExampleServiceServicer):  # type: ignore
 
     def ListExamples(self, request: pb.ListExamplesRequest, context: grpc.ServicerContext) -> pb.ListExamplesResponse:
         caller().check_task(layout.check_task(request.task))
-        after = number_of(request.after)
-        here, gone, last, more = self._pool.arrivals(request.task).page(
-            after, min(request.page_size or _PAGE, _PAGE), request.device_id, check_day(request.day)
+        arrivals = self._pool.arrivals(request.task)
+        here, gone, last, more = arrivals.page(
+            number_of(request.after, arrivals.mark),
+            min(request.page_size or _PAGE, _PAGE),
+            request.device_id,
+            check_day(request.day),
         )
         return pb.ListExamplesResponse(
-            examples=self._pool.messages(request.task, here), deleted=gone, next=str(last) if last else "", more=more
+            examples=self._pool.messages(request.task, here),
+            deleted=gone,
+            next=cursor_at(last, arrivals.mark),
+            more=more,
         )
 
     def GetExample(self, request: pb.GetExampleRequest, context: grpc.ServicerContext) -> pb.GetExampleResponse:

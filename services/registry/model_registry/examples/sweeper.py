@@ -62,14 +62,24 @@ class Sweeper:
         for record in self._consents.records():
             last = record.given[-1]
             keep.setdefault(last.task, {})[last.device_id] = last.keep_days
+        failure: Exception | None = None
         for task, days in keep.items():
-            old = self._pool.too_old(task, days)
-            if old:
-                self._pool.delete(task, old, RETENTION)
-                self._deleted.labels(task, RETENTION).inc(len(old))
-                self._audit.note("delete examples", task, "", f"{len(old)} deleted", "older than their consents allow")
-            self._pool.finish(task)
+            try:
+                self._sweep(task, days)
+            except Exception as error:
+                # What is broken in one task keeps nothing of the others for longer than it may be kept.
+                failure = error
         self._pack()
+        if failure is not None:
+            raise failure
+
+    def _sweep(self, task: str, days: dict[str, int]) -> None:
+        old = self._pool.too_old(task, days)
+        if old:
+            self._pool.delete(task, old, RETENTION)
+            self._deleted.labels(task, RETENTION).inc(len(old))
+            self._audit.note("delete examples", task, "", f"{len(old)} deleted", "older than their consents allow")
+        self._pool.finish(task)
 
     def _run(self) -> None:
         pause = min(_FIRST_SECONDS, self._seconds)

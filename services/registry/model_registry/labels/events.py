@@ -118,6 +118,10 @@ class Labels:
         for number, data in self._log(task).log.read(after):
             yield number, _BATCH.validate_json(data)
 
+    def mark(self, task: str, number: int) -> str:
+        """Of a record, see `cursors`; "" where there is none."""
+        return self._log(task).log.mark(number)
+
     def pack(self) -> None:
         """Makes the logs that this copy has used quick to read from their beginning."""
         with self._lock:

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 
 import grpc
 from pipit._pb.pipit.labels.v1 import labels_pb2 as pb
@@ -19,7 +20,7 @@ from pipit.rpc.pieces import pieces
 from pipit.rpc.places import Places
 
 from model_registry import layout
-from model_registry.cursors import number_of
+from model_registry.cursors import cursor_at, number_of
 from model_registry.labels.events import Labels
 from model_registry.labels.sets import LabelSets
 
@@ -67,7 +68,8 @@ class LabelServicer(labels_pb2_grpc.LabelServiceServicer):  # type: ignore[misc]
 
     def ReadEvents(self, request: pb.ReadEventsRequest, context: grpc.ServicerContext) -> pb.ReadEventsResponse:
         caller().check_task(layout.check_task(request.task))
-        last = after = number_of(request.after)
+        mark = partial(self._labels.mark, request.task)
+        last = after = number_of(request.after, mark)
         size = min(request.page_size or _PAGE, _PAGE)
         response = pb.ReadEventsResponse()
         taken = 0
@@ -80,7 +82,7 @@ class LabelServicer(labels_pb2_grpc.LabelServiceServicer):  # type: ignore[misc]
                 taken += message.ByteSize()
                 response.events.append(message)
             last = number
-        response.next = str(last) if last else ""
+        response.next = cursor_at(last, mark) if last > after else request.after
         return response
 
     def PutSet(self, request: Iterator[pb.PutSetRequest], context: grpc.ServicerContext) -> pb.PutSetResponse:

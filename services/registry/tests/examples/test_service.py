@@ -339,3 +339,35 @@ def test_an_example_that_is_not_there_is_not_found(client: ExampleClient) -> Non
         client.get_example(TASK, nothing.id)
     with pytest.raises(InvalidInput, match="not the id of an example"):
         client.get_example(TASK, "x")
+
+
+def test_a_correction_that_comes_late_reaches_the_example(client: ExampleClient) -> None:
+    late, content = made(1)
+    honest, other = made(2, reason=Reason.RANDOM)
+    for example, data in ((late, content), (honest, other)):
+        client.upload(example, data)
+    first = client.list_examples(TASK)
+    corrected = replace(late, reason=Reason.WRONG, was_corrected=True, corrected="quiet")
+    assert client.upload(corrected, content) == corrected
+    client.upload(replace(corrected, corrected="loud"), content)
+    client.upload(replace(honest, was_corrected=True, corrected=""), other)
+
+    told = client.list_examples(TASK, first.next)
+    assert [(one.id, one.reason, one.was_corrected, one.corrected) for one in told.examples] == [
+        (late.id, Reason.WRONG, True, "quiet"),
+        (honest.id, Reason.RANDOM, True, ""),
+    ]
+    assert {one.id: one for one in client.list_examples(TASK).examples} == {one.id: one for one in told.examples}
+    assert client.get_example(TASK, late.id) == told.examples[0]
+    assert client.list_examples(TASK, told.next).examples == ()
+    client.delete_examples(TASK, late.id)
+    client.upload(corrected, content)
+    assert [one.id for one in client.list_examples(TASK).examples] == [honest.id]
+
+
+def test_another_device_corrects_nothing(client: ExampleClient) -> None:
+    example, content = made(1)
+    client.upload(example, content)
+    client.give_consent(replace(CONSENT, device_id="pi-8"))
+    client.upload(replace(example, device_id="pi-8", was_corrected=True, corrected="quiet"), content)
+    assert not client.get_example(TASK, example.id).was_corrected

@@ -82,3 +82,15 @@ def test_a_registry_sweeps_by_itself_until_it_ends(
     sweeper = server._sweeper
     server.stop(0)
     assert not sweeper._thread.is_alive()
+
+
+def test_a_task_that_can_not_be_swept_keeps_no_other_from_it(
+    registry: RegistryServer, examples_of: Callable[..., ExampleClient], sweeper: Sweeper, store: LocalStore
+) -> None:
+    client = examples_of(registry)
+    ids = fill(client)
+    client.give_consent(replace(CONSENT, task="test.broken"))
+    store.create(f"arrivals/test.broken/{1:020}.json", b"nonsense")
+    with pytest.raises(ValueError, match="JSON"):
+        sweeper.sweep()
+    assert client.list_examples(TASK).deleted == (ids["old"],)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import lzma
 import shutil
 import tempfile
 import zipfile
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
@@ -13,16 +15,19 @@ from pipit.errors import InputTooLarge, InvalidInput, NotFound
 from pipit.files import open_atomically
 
 MOST_FILES = 100_000
+_LONGEST_NAME, _LONGEST_PART = 1024, 255
+"""Bytes: what file systems take, with room for the folder."""
 MOST_BYTES = 8 << 30
 """Of what an archive unpacks to."""
 
 
 @contextmanager
-def opened(path: Path, most_bytes: int = MOST_BYTES) -> Iterator[tuple[Path, Path | None]]:
+def opened(path: Path, most_bytes: int = MOST_BYTES, scratch: Path | None = None) -> Iterator[tuple[Path, Path | None]]:
     """Gives the folder that is meant, and the file in it that was named, where one was.
 
     path: a folder, a zip file, or a list of labels that lies beside its contents. A zip is unpacked to a folder that
-    vanishes at the end. Raises NotFound, InvalidInput for a damaged or dangerous archive, InputTooLarge.
+    vanishes at the end, in `scratch` or the system's own. Raises NotFound, InputTooLarge, InvalidInput for a damaged or
+    dangerous archive.
     """
     if path.is_dir():
         yield path, None
@@ -31,7 +36,7 @@ def opened(path: Path, most_bytes: int = MOST_BYTES) -> Iterator[tuple[Path, Pat
     elif not zipfile.is_zipfile(path):
         yield path.parent, path
     else:
-        with tempfile.TemporaryDirectory(prefix="pipit-import-") as temporary:
+        with tempfile.TemporaryDirectory(prefix="pipit-import-", dir=scratch) as temporary:
             folder = Path(temporary) / "unpacked"
             folder.mkdir()
             _unpack(path, folder, most_bytes)
@@ -71,7 +76,7 @@ def _unpack(archive: Path, folder: Path, most_bytes: int) -> None:
                 # zipfile stops at the size that the member claims, and checks its CRC.
                 with packed.open(member) as source, target.open("xb") as file:
                     shutil.copyfileobj(source, file, 1 << 20)
-    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError) as error:
+    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError, zlib.error, lzma.LZMAError) as error:
         raise InvalidInput(f"{archive.name} is damaged, or packed in a way that is not known: {error}") from error
     except (FileExistsError, NotADirectoryError, IsADirectoryError) as error:
         raise InvalidInput(f"{archive.name} holds two files of one name") from error
@@ -81,4 +86,6 @@ def _safe(archive: Path, name: str) -> PurePosixPath:
     path = PurePosixPath(name.replace("\\", "/"))
     if not path.parts or path.is_absolute() or ".." in path.parts or ":" in path.parts[0] or "\0" in name:
         raise InvalidInput(f"{archive.name} holds {name[:100]!r}, which would lie outside of its folder")
+    if len(name.encode()) > _LONGEST_NAME or any(len(part.encode()) > _LONGEST_PART for part in path.parts):
+        raise InvalidInput(f"{archive.name} holds a file whose name is too long: {name[:100]!r}…")
     return path

@@ -71,7 +71,8 @@ def read(folder: Path, table: Path | None) -> Found:
             boxes.setdefault(entry["image_id"], []).append(box(labels[entry["category_id"]], *entry["bbox"]))
         except (InvalidInput, TypeError, KeyError) as error:
             shown = entry if isinstance(entry, dict) else {}
-            bad.add(shown.get("image_id"))
+            if isinstance(shown.get("image_id"), int | str):
+                bad.add(shown["image_id"])
             found.problems.append(f"{path.name}, annotation {shown.get('id')}: {error if str(error) else 'is no box'}")
     for entry in pictures:
         try:

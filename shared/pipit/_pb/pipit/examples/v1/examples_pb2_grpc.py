@@ -113,7 +113,7 @@ class ExampleServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def PrepareUpload(self, request, context):
-        """How much of an example's content is here already: where its upload goes on.
+        """How much of the content is here already: where its upload goes on. Of one that is here, `corrected` is kept.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -127,7 +127,7 @@ class ExampleServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ListExamples(self, request, context):
-        """Without their contents, oldest first, in pages.
+        """Without their contents, oldest first, in pages. One that was called wrong after it had come comes once more.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
