@@ -126,6 +126,11 @@ class Capture:
             known = before.get(consent.task)
             choosers[consent.task] = known if known is not None and known.consent == consent else Chooser(consent)
         self.choosers = choosers
+        for task, chooser in choosers.items():
+            try:
+                self._rings[task].keep_for(chooser.consent.keep_days)
+            except (PipitError, OSError) as error:
+                _log.warning("days_not_kept", task=task, reason=str(error))
         for task in self._rings.keys() - choosers.keys():
             self._forget(task)
         if before.keys() != choosers.keys():

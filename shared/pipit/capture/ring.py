@@ -13,7 +13,7 @@ from __future__ import annotations
 import os
 from contextlib import suppress
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import NamedTuple
 
@@ -56,6 +56,7 @@ class Ring:
         self._folder = folder / task
         self._lock = folder / f".{task}.lock"
         self._people = folder / f".{task}.people"
+        self._days = folder / f".{task}.days"
         self._cipher = AESGCM(key)
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         with exclusive_lock(self._lock):
@@ -71,6 +72,29 @@ class Ring:
     def note_people(self) -> None:
         """Says so, before anything of it is written."""
         self._people.touch(0o600)
+
+    def keep_for(self, days: int) -> None:
+        """After so many days an example goes unsent, also when nobody has said so again; 0: never. Raises OSError."""
+        if self._keep_days() != days:
+            write_atomically(self._days, str(days).encode(), 0o600)
+
+    def expire(self, now: datetime) -> int:
+        """Deletes what was kept for too long; gives how many. Raises OSError."""
+        days = self._keep_days()
+        if not days:
+            return 0
+        first = _time_of(now - timedelta(days=days))
+        with exclusive_lock(self._lock):
+            old = [name for name in self._sizes() if name < first]
+            for name in old:
+                (self._folder / name).unlink(missing_ok=True)
+        return len(old)
+
+    def _keep_days(self) -> int | None:
+        try:
+            return int(self._days.read_bytes())
+        except (FileNotFoundError, ValueError):
+            return None
 
     def put(self, example: Example, content: bytes, quota: int) -> int:
         """Gives how many older ones went for it. One that is here already gets what this one says beyond it.
@@ -188,8 +212,11 @@ def device_key(folder: Path) -> bytes:
 
 
 def _name_of(example: Example) -> str:
-    taken_at = example.taken_at or datetime.now(UTC)
-    return f"{taken_at.astimezone(UTC):%Y%m%dT%H%M%S%f}-{example.id.partition('-')[2]}{_SUFFIX}"
+    return f"{_time_of(example.taken_at or datetime.now(UTC))}-{example.id.partition('-')[2]}{_SUFFIX}"
+
+
+def _time_of(moment: datetime) -> str:
+    return f"{moment.astimezone(UTC):%Y%m%dT%H%M%S%f}"
 
 
 def _id_of(name: str) -> str:

@@ -12,6 +12,7 @@ from __future__ import annotations
 import random
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from time import monotonic
 
@@ -123,10 +124,17 @@ class Sender:
             consents = None
         # Before they are used: a fault there must not have the registry asked without a pause.
         self._ask_at = monotonic() + seconds * self._generator.uniform(0.8, 1.0)
+        self._expire()
         if consents is not None:
             mine = [one for one in consents if one.device_id == self._device_id and one.task in self._rings]
             self._allowed = frozenset(one.task for one in mine)
             self._use(mine)
+
+    def _expire(self) -> None:
+        """Whether the registry answers or not: a consent is for so many days, and no longer."""
+        for task, ring in self._rings.items():
+            for _ in range(ring.expire(datetime.now(UTC))):
+                self._left_out(task, "too_old")
 
     def _send(self) -> bool:
         """Sends one; gives whether there may be another."""

@@ -288,6 +288,23 @@ def test_what_was_kept_of_a_task_that_is_served_no_more_goes_with_its_consent(
     until(lambda: list((tmp_path / "capture" / TASK).iterdir()) == [])
 
 
+def test_what_is_too_old_goes_though_the_registry_is_away(
+    device: MakeDevice, registry: FakeRegistry, tmp_path: Path
+) -> None:
+    one = begun(device(keep_days=30, **EVERYTHING))
+    registry.stop()
+    one.capture.offer(IDENTITY, landmarks(1), said(0.5))
+    until(lambda: one.value("pipit_examples_waiting_bytes") > 0)
+    one.stop()
+    (kept,) = (tmp_path / "capture" / TASK).iterdir()
+    kept.rename(kept.with_name(f"20200101{kept.name[8:]}"))
+    two = device(given=False)
+    two.capture.start()
+    until(lambda: two.value("pipit_examples_left_out_total", reason="too_old") == 1.0)
+    assert list((tmp_path / "capture" / TASK).iterdir()) == []
+    registry.start()
+
+
 def test_a_fault_with_the_consents_has_the_registry_asked_no_more_often(
     device: MakeDevice, registry: FakeRegistry, monkeypatch: pytest.MonkeyPatch
 ) -> None:

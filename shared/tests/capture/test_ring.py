@@ -180,3 +180,18 @@ def test_no_more_wait_than_can_be_looked_through(tmp_path: Path, monkeypatch: py
     assert dropped == [0, 0, 0, 1, 1]
     assert ring.put(example(b"\4", 4), b"\4", 1 << 20) == 0
     assert contents(ring) == [b"\2", b"\3", b"\4"]
+
+
+def test_what_was_kept_for_as_long_as_agreed_goes_unsent(tmp_path: Path) -> None:
+    ring = Ring(tmp_path, TASK, KEY)
+    for number in range(3):
+        ring.put(example(bytes([number]), number), bytes([number]), 1 << 20)
+    assert ring.expire(BEGIN + timedelta(days=100)) == 0
+    ring.keep_for(30)
+    # As another process, or the next start, sees it.
+    again = Ring(tmp_path, TASK, KEY)
+    assert again.expire(BEGIN + timedelta(days=30)) == 0
+    assert again.expire(BEGIN + timedelta(days=30, seconds=2)) == 2
+    ring.keep_for(0)
+    assert again.expire(BEGIN + timedelta(days=1000)) == 0
+    assert contents(again) == [b"\2"]
