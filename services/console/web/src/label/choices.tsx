@@ -4,10 +4,16 @@ import { useEffect, useRef } from "preact/hooks";
 import { Dialog } from "../ui/dialog";
 import { keysOf, keyText } from "./keymap";
 
+/** Eight hues that can be told apart; the labels after them have the same ones, darker and then lighter. */
+const HUES = [210, 352, 130, 275, 30, 178, 322, 62];
+const LIGHTNESS = [52, 34, 70];
+
 /** A colour for each label, the same on every screen; its name always stands beside it. */
 export function labelColour(labels: readonly string[], label: string): string {
   const index = labels.indexOf(label);
-  return index < 0 ? "var(--line-strong)" : `hsl(${Math.round((index * 137.5 + 210) % 360)} 62% 52%)`;
+  if (index < 0) return "var(--line-strong)";
+  const hue = HUES[index % HUES.length];
+  return `hsl(${hue} 62% ${LIGHTNESS[Math.floor(index / HUES.length) % LIGHTNESS.length]}%)`;
 }
 
 export function Choices(props: {

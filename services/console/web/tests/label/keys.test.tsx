@@ -4,6 +4,7 @@ import { act } from "preact/test-utils";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { session } from "../../src/app/api";
 import { navigate, place } from "../../src/app/router";
+import { labelColour } from "../../src/label/choices";
 import Label from "../../src/label/index";
 import {
   ACTIONS,
@@ -454,5 +455,14 @@ describe("sound", () => {
     await press("ArrowLeft", "w", "w", "w", "Delete");
     expect(console.verdict("a").spans).toEqual([]);
     expect(console.verdict("a").label).toBe("dog");
+  });
+});
+
+describe("colours", () => {
+  it("are different for 24 labels, and the same wherever a label is shown", () => {
+    const labels = Array.from({ length: 24 }, (_, index) => `label ${index}`);
+    expect(new Set(labels.map((label) => labelColour(labels, label))).size).toBe(24);
+    expect(labelColour(labels, "label 8")).not.toBe(labelColour(labels, "label 0"));
+    expect(labelColour(labels, "another")).toBe("var(--line-strong)");
   });
 });
