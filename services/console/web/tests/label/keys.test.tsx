@@ -459,7 +459,7 @@ describe("sound", () => {
 });
 
 describe("colours", () => {
-  it("are different for 24 labels, and the same wherever a label is shown", () => {
+  test("are different for 24 labels, and the same wherever a label is shown", () => {
     const labels = Array.from({ length: 24 }, (_, index) => `label ${index}`);
     expect(new Set(labels.map((label) => labelColour(labels, label))).size).toBe(24);
     expect(labelColour(labels, "label 8")).not.toBe(labelColour(labels, "label 0"));
