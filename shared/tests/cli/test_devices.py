@@ -16,7 +16,7 @@ from pipit.rpc.mirror import to_proto
 TASK = "test.loudness"
 NOW = datetime.now(UTC)
 SERVES = TaskReport(TASK, "1.1.0", 7, "1.0.0", "ab" * 32, State.SERVING, "golden", "off by 0.3", 0.3, 200.0)
-PIN = PinnedTask(TASK, "1.0.0", "ab" * 32, "anna", "old microphone", NOW - timedelta(hours=5))
+PIN = PinnedTask(TASK, "1.0.0", "ab" * 32, "anna", "old microphone", NOW - timedelta(days=5))
 HERE = Device(
     "pi-7", "production", "Raspberry Pi 5", "0.9", NOW, True, (SERVES,), (PIN,), True, 71.4, True, 2_000_000_000
 )
@@ -56,7 +56,7 @@ def test_shows_why_a_device_refused_a_version(pipit: Any, devices: Any) -> None:
     text = " ".join(pipit("devices", "show", "pi-7").out.split())
     assert "processor 71 throttled °C" in text
     assert f"{TASK} 1.1.0 1.0.0 serving for 3 min golden: off by 0.3 golden samples differ by 0.3 at most" in text
-    assert f"{TASK} is pinned to 1.0.0 since 5 h ago by anna: old microphone" in text
+    assert f"{TASK} is pinned to 1.0.0 since 5 d ago by anna: old microphone" in text
     assert pipit("devices", "show", "pi-7", "--json").json()["tasks"][0]["failed_step"] == "golden"
     assert pipit("devices", "show", "pi-8").code == ExitCode.NOT_FOUND
 
