@@ -25,7 +25,8 @@ RUNS = {
 def test_nothing_but_errors_of_ours(target: str, tmp_path: Path) -> None:
     seeds = HERE / "corpus" / target
     assert list(seeds.iterdir())
-    # Linux counts the memory of whoever starts a process to it, and libFuzzer looks at that: a shell in between is small.
+    # Linux counts to a process what its parent had when it began, and libFuzzer looks at that; a shell in between is
+    # small.
     between = ["sh", "-c", '"$@"; exit $?', "sh"]
     done = subprocess.run(
         [*between, sys.executable, HERE / "fuzz.py", target, "-seed=1", f"-runs={RUNS[target]}", tmp_path, seeds],
