@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from pipit.capture.answered import Answered
@@ -15,7 +15,6 @@ from pipit.examples.client import ExampleClient
 from pipit.inputs import Input, InputSequence, TensorInput
 from pipit.inputs.memory import Budget
 from pipit.landmark_networks import FACE_DETECTOR
-from pipit.logging import get_logger
 from pipit.metrics import Metrics
 from pipit.rpc.server import MEBIBYTE
 from pipit.serving.model import LoadedModel
@@ -26,7 +25,6 @@ from pipit.types import Prediction
 __all__ = ["Keeping", "StreamTail", "keeping_of", "shows_people"]
 _TIMEOUT = 120.0
 """Seconds for an upload; what is left of it then goes on later."""
-_log = get_logger(__name__)
 
 
 class Keeping:
@@ -88,14 +86,24 @@ def _has_tensor(item: Input | None) -> bool:
 
 
 def forget_kept(settings: ServingSettings) -> None:
-    """Deletes what was ever kept and not sent. Raises OSError."""
+    """Deletes what was ever kept and not sent. Raises Unavailable where that can't be done."""
     # Another process of the device may be at it.
-    with suppress(FileNotFoundError):
+    with _usable_folder(), suppress(FileNotFoundError):
         shutil.rmtree(_folder_of(settings))
 
 
 def _folder_of(settings: ServingSettings) -> Path:
     return settings.cache_dir.expanduser() / "capture"
+
+
+@contextmanager
+def _usable_folder() -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise Unavailable(
+            f"the folder of kept inputs can't be used: {error.strerror}; name another cache_dir, or repair it"
+        ) from error
 
 
 def keeping_of(
@@ -110,19 +118,13 @@ def keeping_of(
     ask_other: as of `Capture`; None: no model runs beside. Calls go over the source's connection.
     Raises Unavailable for a folder that can't be used.
     """
-    folder = _folder_of(settings)
-    try:
-        if settings.capture == "never":
-            forget_kept(settings)
-            return None
-        client = ExampleClient(settings.registry, timeout=_TIMEOUT, channel=source.client.channel)
-        most_bytes = settings.capture_quota_mib * MEBIBYTE
-        networks = settings.face_networks
+    if settings.capture == "never":
+        forget_kept(settings)
+        return None
+    client = ExampleClient(settings.registry, timeout=_TIMEOUT, channel=source.client.channel)
+    folder, most_bytes, networks = _folder_of(settings), settings.capture_quota_mib * MEBIBYTE, settings.face_networks
+    with _usable_folder():
         capture = Capture(folder, source.tasks, settings.device_id, most_bytes, client, metrics, memory, networks)
-    except OSError as error:
-        raise Unavailable(
-            f"the folder of kept inputs can't be used: {error.strerror}; name another cache_dir, or repair it"
-        ) from error
     if ask_other is not None:
         capture.ask_other = ask_other
     return Keeping(capture)

@@ -121,10 +121,7 @@ class ClassifierTrainer(ABC, Generic[RecipeT, ItemT, SideT]):
 
         Raises InvalidInput for a task that can't learn of them.
         """
-        raise InvalidInput(
-            f"{self.recipe.task} can't be trained on labels:// yet; tasks of sounds and of pictures can. Export the "
-            f"set (pipit label export {self.recipe.task} …), and name its folder in a recipe"
-        )
+        raise no_labels_for(self.recipe.task)
 
     def labels(self, run: Run) -> tuple[str, ...]:
         """In the order of the bundle's: every label that a prepared item has, sorted."""
@@ -432,3 +429,11 @@ class ClassifierTrainer(ABC, Generic[RecipeT, ItemT, SideT]):
             packages=self.packages or self.kit.packages,
         )
         write_model_card(run.output("verify") / "report" / "model_card.md", card)
+
+
+def no_labels_for(task: str) -> InvalidInput:
+    """What to raise where a task can't be trained on labels://."""
+    return InvalidInput(
+        f"{task} can't be trained on labels:// yet; tasks of sounds and of pictures can. Export the set "
+        f"(pipit label export {task} …), and name its folder in a recipe"
+    )

@@ -23,7 +23,7 @@ from pipit.labels.gathering import all_examples
 from pipit.labels.reference import Reference, read_reference
 from pipit.labels.types import LabelSet, SetItem
 from pipit.locks import exclusive_lock
-from pipit.training.classifier import ClassifierTrainer
+from pipit.training.classifier import ClassifierTrainer, no_labels_for
 from pipit.training.recipe import LabelData, Recipe
 from pipit.training.trainer import Trainer
 
@@ -61,10 +61,7 @@ def fetch_label_data(
     another task, and what the clients raise.
     """
     if not issubclass(kind, ClassifierTrainer) or kind.read_labelled is ClassifierTrainer.read_labelled:
-        raise InvalidInput(
-            f"{recipe.task} can't be trained on labels:// yet; tasks of sounds and of pictures can. Export the set "
-            f"(pipit label export {recipe.task} …), and name its folder in a recipe"
-        )
+        raise no_labels_for(recipe.task)
     sources, fetched = list[LabelData](), list[Fetched]()
     for source in recipe.additional_data:
         frozen = read_reference(source.path).fetch(labels)

@@ -14,8 +14,11 @@ import numpy as np
 import pytest
 from fake_registry import FakeRegistry
 from pipit._pb.pipit.inference.v1 import inference_pb2 as pb
+from pipit.errors import Unavailable
 from pipit.examples import Consent, Example, Reason
 from pipit.inputs import EncodedImage, Input, InputSequence, TensorInput
+from pipit.inputs.memory import Budget
+from pipit.metrics import Metrics
 from pipit.serving import ServingSettings
 from pipit.serving.keeping import Keeping, keeping_of
 from pipit.types import Identity
@@ -190,3 +193,12 @@ def test_never_deletes_it_where_no_registry_is_followed_any_more(serve: Serve, t
     (folder / "20261129T101500123456-x.sealed").write_bytes(b"of before")
     serve(capture="never")
     assert not folder.parent.exists()
+
+
+@pytest.mark.parametrize("capture", ["never", "consent"])
+def test_a_folder_that_is_none_is_named_at_the_start(capture: Any, tmp_path: Path) -> None:
+    (tmp_path / "capture").write_bytes(b"a file")
+    settings = ServingSettings(registry="127.0.0.1:1", tasks=(TASK,), cache_dir=tmp_path, capture=capture)
+    source: Any = SimpleNamespace(client=SimpleNamespace(channel=grpc.insecure_channel("127.0.0.1:1")), tasks=(TASK,))
+    with source.client.channel, pytest.raises(Unavailable, match="kept inputs can't be used"):
+        keeping_of(settings, source, Metrics("inference"), Budget(1 << 20))
