@@ -118,6 +118,11 @@ def restrict_this_process(memory_bytes: int, seconds: float) -> None:
     if memory_bytes:
         # Not the address space, of which runtimes reserve gigabytes that they never use.
         _lower(resource.RLIMIT_DATA, memory_bytes + _SLACK)
+    end_before_others()
+
+
+def end_before_others() -> None:
+    """Has the system end this process first where memory runs out."""
     with suppress(OSError):
         Path("/proc/self/oom_score_adj").write_text("1000")
 

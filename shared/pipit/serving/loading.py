@@ -46,6 +46,8 @@ from pipit.serving.gallery_keeper import GalleryKeeper
 from pipit.serving.meters import KNOWN, UNKNOWN, ModelMeters
 from pipit.serving.model import LoadedModel
 from pipit.serving.types import Identity
+from pipit.workers.crew import Crew
+from pipit.workers.messages import Open
 
 T = TypeVar("T")
 _log = get_logger(__name__)
@@ -82,6 +84,8 @@ class LoaderOptions:
     """Rows of a tensor that a caller sends for the network itself; None: any number."""
     has_company: Callable[[], bool] = lambda: True
     """Whether more than one caller is at work."""
+    crew: Crew | None = None
+    """Who computes beside this process; None: nobody does."""
 
 
 class ModelLoader:
@@ -238,6 +242,13 @@ class ModelLoader:
             labels = (*manifest.labels, *manifest.decision.groups) if people is None else (KNOWN, UNKNOWN)
             meters = ModelMeters(self._metrics, identity, labels, names_people=people is not None)
             batcher = self._batcher(runtime)
+            elsewhere = None
+            # Who is known changes in this process; further networks are large, and what they find is shared here.
+            if options.crew is not None and people is None and batcher is None and not manifest.networks:
+                elsewhere = Open(
+                    bundle.digest, str(bundle.path.absolute()), variant, options.threads, options.most_rows
+                )
+                stack.callback(options.crew.forget, bundle.digest)
             return LoadedModel(
                 identity,
                 manifest,
@@ -249,6 +260,7 @@ class ModelLoader:
                 people,
                 options.most_rows,
                 bundle.signer,
+                elsewhere,
             )
 
     def _batcher(self, runtime: Runtime) -> Batcher | None:
