@@ -236,7 +236,7 @@ def _band_groups(parameters: LogMelParameters) -> tuple[_BandGroup, ...]:
     return tuple(groups)
 
 
-def _group(weights: NDArray[np.float32], first: int, end: int) -> _BandGroup:
+def _group(weights: NDArray[np.float64], first: int, end: int) -> _BandGroup:
     """weights: (bands, bins). The bands from `first` to before `end`."""
     touched = np.flatnonzero(weights[first:end].any(axis=0))
     bins = slice(int(touched[0]), int(touched[-1]) + 1) if len(touched) else slice(0, 1)
