@@ -78,6 +78,11 @@ def memory_there_is() -> tuple[int, int]:
     return min(total, limit), max(0, min(free, limit - used))
 
 
+def machine_memory() -> int:
+    """Bytes that the machine has, whatever a container may use of it."""
+    return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+
+
 def memory_is_short(needed: int = 0) -> bool:
     """Whether so little is free that nothing should be kept loaded that does not answer.
 

@@ -66,6 +66,7 @@ class DataPlane:
         """Keeps inputs for a person's label; None: nothing is kept."""
         self._feedback = metrics.counter("pipit_feedback_total")
         self._requests = metrics.counter("pipit_requests_total")
+        self._by_workers = metrics.counter("pipit_worker_answers_total")
         self._draining = False
         metrics.gauge("pipit_queue_depth").set_function(lambda: admission.waiting)
         metrics.gauge("pipit_running").set_function(lambda: admission.running)
@@ -208,12 +209,15 @@ class DataPlane:
             self.crew.give(lane)
 
     def _ask(self, lane: Lane, model: LoadedModel, item: Input, deadline: float | None) -> Worked | None:
-        """Has a worker answer; None: it has too little room for this input. Raises what the model raises."""
+        """Has a worker answer; None: it can't, and this process is to. Raises what the model raises, and Unavailable."""
         assert self.crew is not None
         with room_for(self.crew.room, 0):
             worked = lane.ask(model.identity.digest, item, deadline)
         if isinstance(worked, Worked):
+            self._by_workers.inc()
             return worked
+        if worked is None:
+            return None
         error = worked.error
         if isinstance(error, InputTooLarge | QueueFull):
             return None

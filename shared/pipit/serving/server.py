@@ -221,7 +221,7 @@ class InferenceServer:
 
 def serve(settings: ServingSettings) -> int:
     """Serves until SIGTERM or SIGINT; gives the process's exit code. Must be called on the main thread."""
-    serve_until_signal(lambda: InferenceServer(settings), settings.grace_seconds)
+    serve_until_signal(lambda: InferenceServer(settings))
     return 0
 
 

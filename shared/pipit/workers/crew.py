@@ -10,7 +10,6 @@ A worker that dies is begun anew when it is wanted again; one that dies over and
 
 from __future__ import annotations
 
-import os
 import threading
 from collections import deque
 from collections.abc import Callable
@@ -19,7 +18,7 @@ from time import monotonic
 from pipit.logging import get_logger
 from pipit.metrics import Metrics
 from pipit.proving import memory_is_short
-from pipit.proving.limits import MEBIBYTE, memory_there_is
+from pipit.proving.limits import MEBIBYTE, machine_memory, memory_there_is
 from pipit.workers.messages import Open
 from pipit.workers.worker import LANES, Lane, Worker
 
@@ -50,7 +49,7 @@ def most_workers(processes: int, cores: int, decode_bytes: int) -> int:
     if processes:
         return processes - 1
     total, _ = memory_there_is()
-    if os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") <= _SMALL_MACHINE:
+    if machine_memory() <= _SMALL_MACHINE:
         return 0
     return max(0, min(cores, _MOST, 1 + (total - _SERVER - decode_bytes) // NEEDED) - 1)
 

@@ -1,7 +1,7 @@
 """One worker as the server sees it: a process, its control, and the lanes that requests go by.
 
 started ──> open a bundle ──> lanes answer ──┬──> close: its sockets are closed, and it ends by itself
-                                             └──> died: whoever waits gets Unavailable
+                                             └──> died: whoever waits is told
 """
 
 from __future__ import annotations
@@ -32,16 +32,18 @@ class Lane:
         self.worker = worker
         self._connection = connection
 
-    def ask(self, digest: str, item: Input, deadline: float | None) -> Worked | Failed:
+    def ask(self, digest: str, item: Input, deadline: float | None) -> Worked | Failed | None:
         """Has it answer an input, and waits. digest: of the bundle. deadline: of the monotonic clock, in seconds.
 
-        Raises Unavailable if the worker dies meanwhile.
+        None: it was killed meanwhile, as the system does when memory runs out; the input has no part in that, and may
+        be answered elsewhere. Raises Unavailable if it ended by itself: the input may end whoever takes it.
         """
         try:
             send(self._connection, Ask(digest, item, deadline))
             answer = receive(self._connection)
         except (OSError, EOFError) as error:
-            self.worker.is_dead = True
+            if self.worker.was_killed():
+                return None
             raise Unavailable(
                 "the process that computed this ended; ask again (the server's log has the reason)"
             ) from error
@@ -115,6 +117,14 @@ class Worker:
             self.has.discard(digest)
             with suppress(OSError), self._telling:
                 send(self._control, Close(digest))
+
+    def was_killed(self) -> bool:
+        """Of one that has closed its sockets: whether somebody else ended it."""
+        self.is_dead = True
+        try:
+            return self._process.wait(_LAST_SECONDS) == -signal.SIGKILL
+        except subprocess.TimeoutExpired:
+            return False
 
     @property
     def is_running(self) -> bool:
