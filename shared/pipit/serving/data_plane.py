@@ -209,7 +209,7 @@ class DataPlane:
             self.crew.give(lane)
 
     def _ask(self, lane: Lane, model: LoadedModel, item: Input, deadline: float | None) -> Worked | None:
-        """Has a worker answer; None: it can't, and this process is to. Raises what the model raises, and Unavailable."""
+        """Has a worker answer; None: it can't, and this process is to. Raises what the model raises; Unavailable."""
         assert self.crew is not None
         with room_for(self.crew.room, 0):
             worked = lane.ask(model.identity.digest, item, deadline)

@@ -108,9 +108,7 @@ def test_where_requests_meet_a_second_process_computes_and_all_is_counted_in_one
     assert (code, has_ended(worker)) == (0, True)
 
 
-def test_no_request_fails_when_a_worker_is_killed(
-    start: Callable[..., Process], make_bundle: MakeBundle
-) -> None:
+def test_no_request_fails_when_a_worker_is_killed(start: Callable[..., Process], make_bundle: MakeBundle) -> None:
     process = start("--bundle", str(make_bundle().path), "--processes", "2", "--concurrency", "2")
     started = process.wait_for_all("started", "model_active")["started"]
     port, metrics = started["port"], started["metrics_port"]
