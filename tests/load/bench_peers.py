@@ -34,6 +34,8 @@ from pipit.pipelines import load_pipeline
 from servers import arguments
 
 NAME = "peers"
+DISTURBED, TRIES = 0.15, 3
+"""Where something else takes so much of a core, a load is repeated, so often at most; the calmest one counts."""
 SECONDS, RATE = 5, 22_050
 Row = dict[str, object]
 
@@ -107,6 +109,7 @@ class Comparison:
                 "median_ms": round(seen.median_ms, 3),
                 "p95_ms": round(seen.p95_ms, 3),
                 "calls": seen.calls,
+                "others_cores": round(seen.others, 2),
                 "pss_mib": round(memory, 1),
                 "start_s": round(start, 2),
             }
@@ -133,7 +136,10 @@ class Comparison:
                 yield kind, callers, 1, self._load(call, started, callers, shared=True)
 
     def _load(self, call: Call, started: Running, callers: int, shared: bool) -> Load:
-        return load(call, started.port, started.processes, callers, shared, self.seconds, self.folder)
+        tries: list[Load] = []
+        while not tries or (tries[-1].others > DISTURBED and len(tries) < TRIES):
+            tries.append(load(call, started.port, started.processes, callers, shared, self.seconds, self.folder))
+        return min(tries, key=lambda seen: seen.others)
 
 
 def kept(names: Sequence[str], add: bool) -> tuple[list[Row], int]:
@@ -154,7 +160,7 @@ def main() -> None:
     )
     parser.add_argument("--calls", default=",".join(CALLS), help="kinds of calls (default: all)")
     parser.add_argument("--rounds", type=int, default=3, help="rounds over all of them (default: 3)")
-    parser.add_argument("--seconds", type=float, default=1.5, help="length of one load (default: 1.5)")
+    parser.add_argument("--seconds", type=float, default=1.0, help="length of one load (default: 1)")
     parser.add_argument("--callers", default="1,4,16", help="callers at once (default: 1,4,16)")
     parser.add_argument("--add", action="store_true", help="add rounds to those in the CSV, of these servers too")
     parser.add_argument("--dry-run", action="store_true", help="print the rows, and leave the CSV as it is")
