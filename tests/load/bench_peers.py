@@ -34,6 +34,8 @@ from pipit.pipelines import load_pipeline
 from servers import arguments
 
 NAME = "peers"
+SETTLE_SECONDS = 1.5
+"""Of the most callers, before the first load that counts: who begins workers when requests meet has them then."""
 DISTURBED, TRIES = 0.15, 3
 """Where something else takes so much of a core, a load is repeated, so often at most; the calmest one counts."""
 SECONDS, RATE = 5, 22_050
@@ -71,6 +73,7 @@ class Comparison:
 
         self.bundle, self.seconds, self.callers, self.folder = bundle, seconds, tuple(callers), folder
         self.kinds = kinds
+        self.settle_seconds = SETTLE_SECONDS
         self.inputs = inputs_of(bundle)
         work = Work(bundle, 1)
         logits = work.tensor(self.inputs.log_mel.tobytes())
@@ -86,6 +89,7 @@ class Comparison:
         calls = server.calls(self.inputs)
         loads: list[tuple[str, int, int, Load]] = []
         with self.running(server, self.bundle, calls["clip"]) as started:
+            self._settle(calls["clip"], started)
             for kind in self.kinds:
                 if server.nothing and kind == "empty":
                     continue
@@ -93,6 +97,7 @@ class Comparison:
             memory, start = proportional_mib(started.processes), started.seconds
         if server.nothing and "empty" in self.kinds:
             with self.running(server, self.nothing, calls["empty"], {"nothing": 1.0}) as started:
+                self._settle(calls["empty"], started)
                 loads += self._loads("empty", calls["empty"], started)
         for kind, callers, connections, seen in loads:
             yield {
@@ -134,6 +139,9 @@ class Comparison:
         for callers in self.callers if call.protocol == "grpc" else ():
             if callers > 1:
                 yield kind, callers, 1, self._load(call, started, callers, shared=True)
+
+    def _settle(self, call: Call, started: Running) -> None:
+        load(call, started.port, started.processes, max(self.callers), False, self.settle_seconds, self.folder)
 
     def _load(self, call: Call, started: Running, callers: int, shared: bool) -> Load:
         tries: list[Load] = []

@@ -14,7 +14,6 @@ Row = Mapping[str, object]
 NAMES = {
     "pipit": "Pipit (default)",
     "pipit-1": "Pipit, `--processes 1`",
-    "pipit-2": "Pipit, `--processes 2`",
     "grpcio": "bare grpcio, 10 threads",
     "fastapi": "FastAPI, 2 workers",
     "kserve": "KServe",
