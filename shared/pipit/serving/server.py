@@ -292,7 +292,11 @@ def _prover(settings: ServingSettings, trials: Trials, pipelines: Callable[..., 
     """Where pipelines are not those that are installed, another process would not find them."""
     if pipelines is not load_pipeline:
         return prove_here(pipelines)
-    return ChildProver(Limits(settings.prove_seconds, settings.prove_mib * MEBIBYTE), trials.turn)
+    return ChildProver(_limits(settings), trials.turn)
+
+
+def _limits(settings: ServingSettings) -> Limits:
+    return Limits(settings.prove_seconds, settings.prove_mib * MEBIBYTE)
 
 
 def _crew(
@@ -319,4 +323,5 @@ def _loader_options(
         settings.max_rows,
         lambda: admission.running > 1,
         crew,
+        limits=_limits(settings),
     )
