@@ -3,18 +3,18 @@
     python tests/load/bench_training.py                          # both networks, 2 and 6 epochs: some 10 minutes
     python tests/load/bench_training.py --network small --epochs 2    # one piece; other rows of the CSV stay
 
-Needs esc50 in the folder that PIPIT_DATA names. Same clips, same split, same network, batches of 32, no varied copies. Each
-way is a process of its own, from its start to its end, by the clock and by the processor's time:
+Needs esc50 in the folder that PIPIT_DATA names. Same clips, same split, same network, batches of 32, no varied copies.
+Each way is a process of its own, from its start to its end, by the clock and by the processor's time:
 
     guide          `guide_training.py`: librosa inside tf.data, every epoch anew
     guide, cached  the same with `.cache()`
     pipit, first   `pipit train` into an empty folder of runs: features are made, and everything after the fit is done
     pipit, again   the same with another seed: features are kept from before
 
-They do not do the same at the end. The guide's tests once and exports one file, of 8 bits; `pipit train` measures thresholds,
-noise, distance and silence, twice, exports three files, compares them, and makes a bundle. Phases tell what costs what:
-those of `pipit train` are its steps, `rest` is imports and all else. With 2 and 6 epochs measured, rows of `one epoch`
-say what each further one costs: a quarter of their difference.
+They do not do the same at the end. The guide's tests once and exports one file, of 8 bits; `pipit train` measures
+thresholds, noise, distance and silence, twice, exports three files, compares them, and makes a bundle. Phases tell what
+costs what: those of `pipit train` are its steps, `rest` is imports and all else. With 2 and 6 epochs measured, rows of
+`one epoch` say what each further one costs: a quarter of their difference.
 """
 
 from __future__ import annotations
@@ -60,7 +60,6 @@ class Taken:
 
 def run(command: Sequence[object]) -> tuple[str, float, float]:
     """What it prints, seconds by the clock, seconds of the processor. Ends this program if it fails."""
-    # So many epochs as asked for: a run this short must not end early.
     environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"}
     begun = perf_counter()
     with tempfile.TemporaryFile() as output:
