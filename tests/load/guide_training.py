@@ -4,9 +4,9 @@
 
 clips.csv has `side,file,label`, with the sides train, validation and test. This is what somebody types who has the
 guide's text and knows nothing of Pipit: features are made inside the input pipeline, in every epoch anew, by as many
-calls at once as tf.data likes. `--cache` adds the one line that keeps them in memory, which the guide has not. The network
-`guide` is the guide's, written out; `small` is Pipit's own, with Keras' batch norm, to compare the rest on equal terms.
-`bench_training.py` runs this beside `pipit train`. Prints one line of JSON: the seconds of each phase.
+calls at once as tf.data likes. `--cache` adds the one line that keeps them in memory, which the guide has not. The
+network `guide` is the guide's, written out; `small` is Pipit's own, with Keras' batch norm, to compare the rest on
+equal terms. `bench_training.py` runs this beside `pipit train`. Prints one line of JSON: the seconds of each phase.
 """
 
 from __future__ import annotations
