@@ -1,7 +1,9 @@
 """A whole training of `home_security.sounds`: a script written after the guide, and `pipit train`, on the same clips.
 
     python tests/load/bench_training.py                          # both networks, 2 and 6 epochs: some 10 minutes
-    python tests/load/bench_training.py --network small --epochs 2    # one piece; other rows of the CSV stay
+    python tests/load/bench_training.py --network small --epochs 2 --ways "pipit, first" guide --work FOLDER
+
+The second form measures a piece: other rows of the CSV stay, and FOLDER keeps what further pieces go on from.
 
 Needs esc50 in the folder that PIPIT_DATA names. Same clips, same split, same network, batches of 32, no varied copies.
 Each way is a process of its own, from its start to its end, by the clock and by the processor's time:
@@ -9,7 +11,7 @@ Each way is a process of its own, from its start to its end, by the clock and by
     guide          `guide_training.py`: librosa inside tf.data, every epoch anew
     guide, cached  the same with `.cache()`
     pipit, first   `pipit train` into an empty folder of runs: features are made, and everything after the fit is done
-    pipit, again   the same with another seed: features are kept from before
+    pipit, again   the same with another learning rate: features are kept from before
 
 They do not do the same at the end. The guide's tests once and exports one file, of 8 bits; `pipit train` measures
 thresholds, noise, distance and silence, twice, exports three files, compares them, and makes a bundle. Phases tell what
@@ -23,10 +25,11 @@ import argparse
 import csv
 import json
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
@@ -38,14 +41,16 @@ NAME = "training_speed"
 TASK = "home_security.sounds"
 NETWORKS = ("small", "guide")
 EPOCHS = (2, 6)
-CLIPS_OF_A_CLASS = 12
-"""ESC-50's classes are of 12 clips and of 32 here."""
+CLIPS_OF_A_CLASS = 8
+"""Few, because two cores train the guide's network slowly; an epoch grows with them on both sides alike."""
 PACKAGES = ("tensorflow-cpu", "keras", "librosa", "numpy")
 PHASES = ("features", "fit", "evaluate", "export", "verify", "publish", "rest")
 STEPS = {"prepare": "features"}
 """Names of steps whose phase is called otherwise."""
 UNVARIED = ("augmentation.copies=0", "augmentation.quiet=0", "augmentation.masks=0", "augmentation.mixup=0")
-WAYS = ("guide", "guide, cached", "pipit, first", "pipit, again")
+WAYS = ("pipit, first", "guide", "guide, cached", "pipit, again")
+"""In this order: the first makes the split that the guide's script is given."""
+LEARNING_RATES = {"pipit, first": 0.001, "pipit, again": 0.0009}
 ONE_EPOCH = "one epoch"
 
 
@@ -98,22 +103,25 @@ def subset(source: Path, folder: Path, of_a_class: int) -> int:
     return len(kept)
 
 
-def write_sides(run_folder: Path, data: Path, path: Path) -> dict[str, int]:
-    """The split of a prepared run as the guide's script reads it. Gives the number of clips of each side."""
-    items = json.loads((run_folder / "prepare" / "items.json").read_bytes())
+def write_sides(runs: Path, network: str, data: Path, path: Path) -> str:
+    """The split of the runs there as the guide's script reads it. Gives the clips that train, validate and test."""
+    prepared = sorted((runs / TASK).glob(f"{network}-*/prepare/items.json"))
+    if not prepared:
+        sys.exit(f"{runs} has no split of {network} yet; measure 'pipit, first' before")
+    items = json.loads(prepared[0].read_bytes())
     with path.open("w", newline="") as file:
         writer = csv.writer(file)
         writer.writerow(["side", "file", "label"])
         writer.writerows([item["side"], data / item["name"], item["label"]] for item in items)
-    return {side: sum(item["side"] == side for item in items) for side in ("train", "validation", "test")}
+    return " + ".join(str(sum(item["side"] == side for item in items)) for side in ("train", "validation", "test"))
 
 
-def train_pipit(network: str, epochs: int, data: Path, runs: Path, seed: int, until: str = "publish") -> Taken:
-    """`pipit train` by the recipe of that name, without anything that varies clips."""
-    values = [*UNVARIED, f"epochs={epochs}", f"early_stopping_patience={epochs}", f"seed={seed}"]
-    settings = [part for value in values for part in ("--set", value)]
+def train_pipit(network: str, epochs: int, data: Path, runs: Path, learning_rate: float) -> Taken:
+    """`pipit train` by the recipe of that name, without anything that varies clips; it runs for all its epochs."""
+    values = [*UNVARIED, f"epochs={epochs}", f"early_stopping_patience={epochs}"]
+    settings = [part for value in (*values, f"optimiser.learning_rate={learning_rate}") for part in ("--set", value)]
     pipit = Path(sys.executable).with_name("pipit")
-    command = [pipit, "train", TASK, "--recipe", network, *settings, "--data", data, "--runs", runs, "--until", until]
+    command = [pipit, "train", TASK, "--recipe", network, *settings, "--data", data, "--runs", runs]
     printed, seconds, processor = run([*command, "--json"])
     steps = json.loads(printed)["steps"]
     phases = {STEPS.get(step["step"], step["step"]): float(step["seconds"]) for step in steps if step["ran"]}
@@ -130,24 +138,23 @@ def train_guide(network: str, epochs: int, clips: Path, *, cached: bool) -> Take
     return Taken(seconds, processor, {**phases, "rest": seconds - sum(phases.values())})
 
 
-def measure(network: str, epochs: int, source: Path, of_a_class: int) -> list[dict[str, object]]:
-    """The four ways, one after the other; rows of the CSV."""
-    with tempfile.TemporaryDirectory(prefix="pipit-training-") as name:
-        folder = Path(name)
-        data, sides = folder / "data", folder / "clips.csv"
+def measure(network: str, epochs: int, way: str, source: Path, of_a_class: int, work: Path) -> dict[str, object]:
+    """One process; its row of the CSV. work: a folder that keeps what later ways go on from."""
+    data, runs, sides = work / "data", work / f"runs-{network}", work / f"{network}.csv"
+    if not data.exists():
         subset(source, data / "esc50", of_a_class)
-        # Its split is both sides' own; its features lie in a folder of runs that is not measured.
-        train_pipit(network, epochs, data, folder / "split", 1, "prepare")
-        (prepared,) = (folder / "split" / TASK).glob(f"{network}-*")
-        counts = write_sides(prepared, data, sides)
-        taken = {
-            "guide": train_guide(network, epochs, sides, cached=False),
-            "pipit, first": train_pipit(network, epochs, data, folder / "runs", 1),
-            "guide, cached": train_guide(network, epochs, sides, cached=True),
-            "pipit, again": train_pipit(network, epochs, data, folder / "runs", 2),
-        }
-    clips = " + ".join(str(counts[side]) for side in ("train", "validation", "test"))
-    return [row(network, str(epochs), way, clips, taken[way]) for way in WAYS]
+    if way == "pipit, first":
+        shutil.rmtree(runs, ignore_errors=True)
+    elif way == "pipit, again":
+        for folder in (runs / TASK).glob("*"):
+            shutil.rmtree(folder)
+    if way in LEARNING_RATES:
+        taken = train_pipit(network, epochs, data, runs, LEARNING_RATES[way])
+        clips = write_sides(runs, network, data, sides)
+    else:
+        clips = write_sides(runs, network, data, sides)
+        taken = train_guide(network, epochs, sides, cached=way == "guide, cached")
+    return row(network, str(epochs), way, clips, taken)
 
 
 def row(network: str, epochs: str, way: str, clips: str, taken: Taken) -> dict[str, object]:
@@ -160,7 +167,7 @@ def row(network: str, epochs: str, way: str, clips: str, taken: Taken) -> dict[s
 def further_epochs(rows: Sequence[Mapping[str, object]]) -> list[dict[str, object]]:
     """What one more epoch costs, of each network and way that both numbers of epochs were measured for."""
     few, many = EPOCHS
-    by_key = {(one["network"], one["epochs"], one["way"]): one for one in rows}
+    by_key = {key(one): one for one in rows}
     found = []
     for network in NETWORKS:
         for way in WAYS:
@@ -181,31 +188,31 @@ def with_ratios(rows: Sequence[Mapping[str, object]]) -> list[dict[str, object]]
 
     In the guide's script the features are made within the fit.
     """
-    found = []
+    found, by_key = [], {key(one): one for one in rows}
     for one in rows:
-        (guide,) = (
-            other
-            for other in rows
-            if (other["network"], other["epochs"], other["way"]) == (one["network"], one["epochs"], "guide")
-        )
+        guide = by_key.get((str(one["network"]), str(one["epochs"]), "guide"))
         ratios = {
-            f"guide_over_this_{name}": round(float(str(guide[column])) / float(str(one[column])), 2)
+            f"guide_over_this_{name}": round(float(str(guide[column])) / float(str(one[column])), 2) if guide else ""
             for name, column in (("clock", "seconds"), ("processor", "processor_seconds"), ("fit", "fit_s"))
         }
         found.append({**one, **ratios})
     return found
 
 
-def measured_before(networks: Sequence[str], epochs: Sequence[int]) -> list[dict[str, object]]:
-    """Rows of the CSV that are not measured now."""
+def measured_before(now: Set[tuple[str, str, str]]) -> list[dict[str, object]]:
+    """Rows of the CSV that are not measured now. now: network, epochs and way of those that are."""
     path = MEASURED / f"{NAME}.csv"
     if not path.exists():
         return []
     with path.open() as file:
         rows = list(csv.DictReader(line for line in file if not line.startswith("#")))
-    now = {(network, str(count)) for network in networks for count in epochs}
-    kept = [one for one in rows if one["epochs"] != ONE_EPOCH and (one["network"], one["epochs"]) not in now]
+    kept = [one for one in rows if one["epochs"] != ONE_EPOCH and key(one) not in now]
     return [{name: value for name, value in one.items() if not name.startswith("guide_over")} for one in kept]
+
+
+def key(one: Mapping[str, object]) -> tuple[str, str, str]:
+    """What tells a row from others."""
+    return str(one["network"]), str(one["epochs"]), str(one["way"])
 
 
 def main() -> None:
@@ -213,15 +220,24 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--network", choices=NETWORKS, nargs="+", default=NETWORKS)
     parser.add_argument("--epochs", type=int, choices=EPOCHS, nargs="+", default=EPOCHS)
-    parser.add_argument("--clips", type=int, default=CLIPS_OF_A_CLASS, help="of a class, at most (default: 12)")
+    parser.add_argument("--ways", choices=WAYS, nargs="+", default=WAYS)
+    parser.add_argument("--work", type=Path, help="folder that keeps data and features between pieces")
+    parser.add_argument("--clips", type=int, default=CLIPS_OF_A_CLASS, help="of a class, at most (default: 8)")
     arguments = parser.parse_args()
     data = load_settings(DataSettings).data
     if data is None or not (data / "esc50" / "meta" / "esc50.csv").is_file():
         sys.exit("needs real clips: set PIPIT_DATA to a folder that holds esc50 (pipit data fetch esc50)")
-    rows = measured_before(arguments.network, arguments.epochs)
-    for network in arguments.network:
-        for epochs in arguments.epochs:
-            rows += measure(network, epochs, data / "esc50", arguments.clips)
+    asked = [
+        (network, epochs, way)
+        for network in arguments.network
+        for epochs in arguments.epochs
+        for way in WAYS
+        if way in arguments.ways
+    ]
+    rows = measured_before({(network, str(epochs), way) for network, epochs, way in asked})
+    with tempfile.TemporaryDirectory(prefix="pipit-training-") as temporary:
+        work = (arguments.work or Path(temporary)).absolute()
+        rows += [measure(*one, data / "esc50", arguments.clips, work) for one in asked]
     rows.sort(key=lambda one: (one["network"] != "small", one["epochs"], WAYS.index(str(one["way"]))))
     write_csv(NAME, with_ratios([*rows, *further_epochs(rows)]), PACKAGES)
 

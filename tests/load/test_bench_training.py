@@ -17,6 +17,9 @@ from pipit.pipelines.audio_windows import AudioWindows, FrontEnd
 LARGEST_DIFFERENCE_DB = 1e-3
 """Of two ways to the same log-mel, on any clip: `docs/measured/log_mel.csv` has 1.5e-5 on real ones."""
 
+pytestmark = pytest.mark.filterwarnings("ignore:.*slated for removal in Python:DeprecationWarning")
+"""Of modules for old formats, which librosa's reader looks for."""
+
 Import = Callable[[str], ModuleType]
 
 
