@@ -160,7 +160,7 @@ k8s: .venv/dev/.ready .venv/k8s/.ready ## render the Kubernetes manifests into b
 	$(DEV)/pytest tests/k8s $(ARGS)
 
 ##@ Work on Pipit
-.PHONY: console-page console-page-check setup setup-detector setup-tests test test-stack test-arm64 lint format domains domains-check protos protos-check dashboards screenshots bench lock console-api clean
+.PHONY: console-page console-page-check setup setup-detector setup-tests test test-stack test-arm64 lint format domains domains-check protos protos-check dashboards screenshots bench bench-peers lock console-api clean
 setup: .venv/dev/.ready .venv/triton/.ready .venv/k8s/.ready ## make the environment for development and tests
 
 setup-detector: $(BESIDES:%=.venv/%/.ready) ## make the environment that trains detectors (ultralytics, AGPL-3.0)
@@ -228,6 +228,11 @@ screenshots: .venv/dev/.ready ## take the pictures of the console anew, of a dem
 dashboards: .venv/dev/.ready ## write Grafana's dashboards anew, from compose/grafana/*.py
 	$(DEV)/python compose/grafana/dashboards.py
 
+PEERS := $(patsubst tests/load/peers/%.lock.txt,%,$(wildcard tests/load/peers/*.lock.txt))
+# Of the peers, the environments of those that are named, or of all.
+bench-peers: .venv/dev/.ready .venv/serve-home_security/.ready $(foreach peer,$(PEERS),$(if $(or $(findstring $(peer),$(ARGS)),$(if $(findstring --servers,$(ARGS)),,all)),.venv/peer-$(peer)/.ready)) ## measure Pipit beside other servers; ARGS="--servers pipit,fastapi --rounds 1 --bundle BUNDLE" for some of them
+	$(DEV)/python tests/load/bench_peers.py $(ARGS)
+
 bench: setup $(DOMAINS:%=.venv/serve-%/.ready) ## measure everything; writes docs/measured/*.csv (long)
 	$(DEV)/python tests/load/run_all.py $(ARGS)
 
@@ -246,7 +251,7 @@ ifeq ($(ARGS),)
 	$(LOCK) services/build services/build.in
 	set -e; for service in registry console; do $(LOCK) services/$$service/serve services/$$service/pyproject.toml; done
 	$(LOCK) tests/dev $(PACKAGES) --all-extras tests/dev.in
-	set -e; for each in triton k8s supply; do $(LOCK) tests/$$each tests/$$each.in; done
+	set -e; for each in triton k8s supply $(PEERS:%=load/peers/%); do $(LOCK) tests/$$each tests/$$each.in; done
 endif
 
 console-api: .venv/console/.ready ## write what the console's API takes and gives into services/console/openapi.json
@@ -282,6 +287,8 @@ $(eval $(call environment,dev,tests/dev.lock.txt,shared services/registry servic
 $(eval $(call environment,triton,tests/triton.lock.txt,))
 $(eval $(call environment,k8s,tests/k8s.lock.txt,))
 $(eval $(call environment,supply,tests/supply.lock.txt,))
+$(foreach peer,$(PEERS),\
+$(eval $(call environment,peer-$(peer),tests/load/peers/$(peer).lock.txt,shared services/home_security)))
 $(eval $(call environment,registry,services/registry/serve.lock.txt,shared services/registry))
 $(eval $(call environment,console,services/console/serve.lock.txt,shared services/console))
 $(foreach domain,$(DOMAINS),\

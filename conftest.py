@@ -101,9 +101,12 @@ def end_session(process: subprocess.Popen[Any]) -> None:
                 pipe.close()
 
 
-@pytest.fixture
-def popen() -> Iterator[Callable[..., subprocess.Popen[Any]]]:
-    """`subprocess.Popen` in a session of its own, of which nothing is left when the test ends, however it ends.
+Popen = Callable[..., subprocess.Popen[Any]]
+
+
+@contextmanager
+def sessions() -> Iterator[Popen]:
+    """`subprocess.Popen` in a session of its own, of which nothing is left at the end, however it comes.
 
     A child that lives on would hold the pipes, and whoever reads them to their end would wait for ever.
     """
@@ -113,9 +116,25 @@ def popen() -> Iterator[Callable[..., subprocess.Popen[Any]]]:
         started.append(subprocess.Popen(command, start_new_session=True, **options))
         return started[-1]
 
-    yield start
-    for process in started:
-        end_session(process)
+    try:
+        yield start
+    finally:
+        for process in started:
+            end_session(process)
+
+
+@pytest.fixture
+def popen() -> Iterator[Popen]:
+    """Starts processes that end with the test."""
+    with sessions() as start:
+        yield start
+
+
+@pytest.fixture(scope="module")
+def module_popen() -> Iterator[Popen]:
+    """Starts processes that end with the last test of the file."""
+    with sessions() as start:
+        yield start
 
 
 @dataclass

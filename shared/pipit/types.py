@@ -97,12 +97,19 @@ class Prediction:
     @property
     def answer(self) -> LabelScore | None:
         """The score of `label`; None where the answer says nothing."""
-        return next((score for score in self.scores if score.label == self.label), None) if self.label else None
+        label = self.label
+        if label:
+            for score in self.scores:
+                if score.label == label:
+                    return score
+        return None
 
 
 def said(predictions: Iterable[Prediction]) -> LabelScore | None:
     """What an input of several parts says, with its score; None where no part says anything. See `pipit.answers`."""
-    answers = [answer for answer in (prediction.answer for prediction in predictions) if answer is not None]
+    answers = [answer for prediction in predictions if (answer := prediction.answer) is not None]
+    if len(answers) < 2:
+        return answers[0] if answers else None
     return max(answers, key=lambda answer: (answer.detected, answer.score), default=None)
 
 

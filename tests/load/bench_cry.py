@@ -78,7 +78,7 @@ def _measured(data: Path) -> Iterator[Row]:
             for variant in recipe.export.variants:
                 with TemporaryDirectory() as folder:
                     path = Path(folder) / f"{variant}.onnx"
-                    export_onnx(network, variant, path, {"heard": row[0]}, "answers", ranges, network.any_length)
+                    export_onnx(network, {variant: path}, {"heard": row[0]}, "answers", ranges, network.any_length)
                     memory = _memory(path, {"heard": row})
                     with closing(load_runtime(path, "onnx")) as runtime:
                         run = lambda runtime=runtime, row=row: runtime.run({"heard": row})  # noqa: E731

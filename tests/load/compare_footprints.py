@@ -118,7 +118,7 @@ def full_int8(name: str, trainer: SpeciesTrainer, run: Run) -> list[Row]:
     trained = kit.outputs(network, test.rows)
     trainer.before_export(network, calibration)
     path = run.scratch("verify") / "int8.tflite"
-    kit.export(network, "int8", path, names, test.rows, calibration)
+    kit.export(network, {"int8": path}, names, test.rows, calibration)
     with exported(path, kit.runtime, names) as ask:
         parity = compare(trained, ask(test.rows), test.truth)
     size = path.stat().st_size / 1e6

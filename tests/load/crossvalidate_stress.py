@@ -123,7 +123,7 @@ def _round_by_round(recipe: StressRecipe, data: Path, models: dict[str, Tested],
 
 
 def _int8_logits(network: nn.Module, windows: Windows, path: Path) -> Scores:
-    KIT.export(network, "int8", path, StressTrainer.names, windows.rows, None)
+    KIT.export(network, {"int8": path}, StressTrainer.names, windows.rows, None)
     with exported(path, KIT.runtime, StressTrainer.names) as ask:
         return ask(windows.rows)[:, 0]
 

@@ -16,36 +16,16 @@ from pathlib import Path
 import grpc
 import numpy as np
 import onnx
+from nothing_pipeline import TASK, NothingPipeline
 from onnx import TensorProto, helper
 from pipit.bundle import Manifest, SemanticVersion, run_once, write_bundle, write_golden
 from pipit.bundle.manifest import GoldenSamples, InputDescription, Lineage, PipelineReference, Variant
-from pipit.inputs import Input, Landmarks
+from pipit.inputs import Landmarks
 from pipit.runtimes import load_runtime
 from pipit.serving.server import InferenceServer
 from pipit.serving.settings import ServingSettings
-from pipit.types import Decoded, LabelScore, Prediction, Tensors
 
-TASK = "load.nothing"
 METHOD = "/pipit.inference.v1.InferenceService/Classify"
-
-
-class NothingPipeline:
-    """Does no work."""
-
-    def __init__(self, manifest: Manifest) -> None:
-        self._decoded = Decoded({"x": np.zeros((1, 1), np.float32)}, (None,))
-        self._answer = [Prediction((LabelScore("nothing", 1.0, detected=True),), label="nothing")]
-
-    def decode(self, item: Input) -> Decoded:
-        """Always the same."""
-        return self._decoded
-
-    def interpret(self, outputs: Tensors, decoded: Decoded) -> list[Prediction]:
-        """Always the same."""
-        return self._answer
-
-    def open_stream(self) -> None:
-        """No streams."""
 
 
 def nothing_bundle(folder: Path) -> Path:

@@ -153,7 +153,7 @@ class CrossValidation:
         if not path.exists():
             network = yamnet(self.embedder, head)
             network.save(folder / "network.keras")
-            kit.export(network, "int8", path, names, self.rows[train[:100], 0], self.calibration)
+            kit.export(network, {"int8": path}, names, self.rows[train[:100], 0], self.calibration)
         copies = exact.shape[1]
         scores = self.collapse(kit.outputs(head, exact[validation].reshape(-1, exact.shape[2])))
         positions = np.array([self.labels.index(category) for category in self.labels.outputs], np.int64)

@@ -16,7 +16,7 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from contextvars import ContextVar
 from time import monotonic
 
@@ -47,19 +47,12 @@ class Budget:
         """Requests that wait for memory."""
         return len(self._line)
 
-    @contextmanager
-    def request(self, deadline: float | None = None, *, waits: bool = True) -> Iterator[None]:
+    def request(self, deadline: float | None = None, *, waits: bool = True) -> AbstractContextManager[None]:
         """What this thread decodes within counts to the budget. deadline: of the monotonic clock, in seconds.
 
         waits: in the line, for what others hold; False: QueueFull is raised at once, and nobody comes later for it.
         """
-        request = _Request(self, deadline, waits=waits)
-        token = _REQUEST.set(request)
-        try:
-            yield
-        finally:
-            _REQUEST.reset(token)
-            self.give(request.held)
+        return _Request(self, deadline, waits=waits)
 
     def take(self, size: int, until: float | None) -> None:
         """until: of the monotonic clock; None: now or not at all. Raises QueueFull; InputTooLarge for what never fits.
@@ -106,13 +99,23 @@ class Budget:
 
 
 class _Request:
-    """What one request holds. For one thread."""
+    """What one request holds, for as long as its block runs. For one thread."""
+
+    __slots__ = ("_token", "budget", "deadline", "held", "waits")
 
     def __init__(self, budget: Budget, deadline: float | None, *, waits: bool) -> None:
         self.budget = budget
         self.deadline = deadline
         self.waits = waits
         self.held = 0
+
+    def __enter__(self) -> None:
+        self._token = _REQUEST.set(self)
+
+    def __exit__(self, *_: object) -> None:
+        _REQUEST.reset(self._token)
+        if self.held:
+            self.budget.give(self.held)
 
     def take(self, size: int) -> None:
         until = None

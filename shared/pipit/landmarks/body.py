@@ -29,6 +29,7 @@ _CENTER, _RIM = 33, 34
 _MARGIN = 1.25
 _KERNEL = 9
 """Cells of the heat map, each way, that a point's place is averaged over."""
+_AROUND = np.arange(_KERNEL) - (_KERNEL - 1) // 2
 _CLEAR_PEAK = 0.5
 _LEAST_DIAMETER = 1e-6
 
@@ -103,18 +104,21 @@ def refine(points: Points, logits: NDArray[np.float32]) -> Points:
 
     A point inside of its map whose surroundings peak at 0.5 or more moves to their mean, weighted by the map.
     """
-    rows, columns = logits.shape[:2]
+    rows, columns, count = logits.shape
+    places = (points * np.array([columns, rows], np.float32)).astype(np.int64)
+    around_x, around_y = (places[:, axis, np.newaxis] + _AROUND for axis in (0, 1))
+    on_x, on_y = (np.clip(one, 0, length - 1) for one, length in ((around_x, columns), (around_y, rows)))
+    each = np.arange(count)[:, np.newaxis, np.newaxis]
+    heat = 1 / (1 + np.exp(-logits[on_y[:, :, np.newaxis], on_x[:, np.newaxis], each]))
+    # Beyond the map there is no heat.
+    heat *= (on_y == around_y)[:, :, np.newaxis] & (on_x == around_x)[:, np.newaxis]
+    inside = ((places >= 0) & (places < (columns, rows))).all(axis=1)
+    clear = inside & (heat.max(axis=(1, 2)) >= _CLEAR_PEAK)
+    heat = heat[clear].astype(np.float64)
+    whole = heat.sum(axis=(1, 2))
     refined = points.copy()
-    reach = (_KERNEL - 1) // 2
-    for index, (x, y) in enumerate(points):
-        column, row = int(x * columns), int(y * rows)
-        if not (0 <= column < columns and 0 <= row < rows):
-            continue
-        top, left = max(0, row - reach), max(0, column - reach)
-        heat = 1 / (1 + np.exp(-logits[top : row + reach + 1, left : column + reach + 1, index]))
-        if heat.max() >= _CLEAR_PEAK:
-            refined[index, 0] = (heat.sum(axis=0) @ np.arange(left, left + heat.shape[1])) / heat.sum() / columns
-            refined[index, 1] = (heat.sum(axis=1) @ np.arange(top, top + heat.shape[0])) / heat.sum() / rows
+    refined[clear, 0] = (heat.sum(axis=1) * on_x[clear]).sum(axis=1) / whole / columns
+    refined[clear, 1] = (heat.sum(axis=2) * on_y[clear]).sum(axis=1) / whole / rows
     return refined
 
 

@@ -173,7 +173,7 @@ class AuthInterceptor(Interceptor):
 
     def _check(self, caller: Caller, method: str) -> None:
         allowed = self._methods.get(method, frozenset())
-        if not caller.roles & allowed:
+        if caller.roles.isdisjoint(allowed):
             needed = " or ".join(sorted(allowed)) or "one that nobody has"
             call = method.rpartition("/")[2]
             raise PermissionDenied(f"{caller.name} may not call {call}: it needs the role {needed}")

@@ -7,7 +7,6 @@ if the servicer then ends without an error, the call counts as OK.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from functools import lru_cache
 from time import perf_counter
 from typing import Any
 
@@ -15,7 +14,7 @@ import grpc
 from google.protobuf import descriptor_pool
 
 from pipit.metrics import Metrics
-from pipit.rpc.handlers import Behavior, Handler, Interceptor, wrap_handler
+from pipit.rpc.handlers import Behavior, Handler, Interceptor, WrappedOnce, wrap_handler
 from pipit.rpc.server import code_of
 
 _TYPES = {
@@ -31,7 +30,7 @@ class CallMetrics(Interceptor):
 
     def __init__(self, metrics: Metrics) -> None:
         self._metrics = metrics
-        self._wrapped = lru_cache(maxsize=256)(self._wrap_handler)
+        self._wrapped = WrappedOnce(self._wrap_handler)
 
     def intercept_service(
         self, continuation: Callable[[grpc.HandlerCallDetails], Handler | None], details: grpc.HandlerCallDetails

@@ -13,6 +13,8 @@ Behavior = Callable[..., Any]
 Methods marked `experimental_non_blocking` (grpcio's health Watch is one) take a third argument that sends a response.
 """
 Deserializer = Callable[[bytes], Any]
+_MOST_METHODS = 256
+"""That are remembered: those of a server are fewer, but a handler of any name may be served."""
 if TYPE_CHECKING:
     Handler = grpc.RpcMethodHandler[Any, Any]
 else:
@@ -46,6 +48,29 @@ def wrap_handler(
             setattr(wrapped, mark, getattr(behavior, mark))
     make: Callable[..., Handler] = getattr(grpc, f"{_shape(handler)}_rpc_method_handler")
     return make(wrapped, deserialize or handler.request_deserializer, handler.response_serializer)
+
+
+class WrappedOnce:
+    """Handlers as something has wrapped them.
+
+    grpcio asks for the handler of a method with each call, and as a rule the same one comes back.
+    """
+
+    def __init__(self, wrap: Callable[[Handler, str], Handler]) -> None:
+        """wrap: of a handler and the method's full name."""
+        self._wrap = wrap
+        self._known: dict[str, tuple[Handler, Handler]] = {}
+
+    def __call__(self, handler: Handler, method: str) -> Handler:
+        """The handler, wrapped."""
+        known = self._known.get(method)
+        if known is not None and known[0] is handler:
+            return known[1]
+        if len(self._known) >= _MOST_METHODS:
+            self._known.clear()
+        wrapped = self._wrap(handler, method)
+        self._known[method] = handler, wrapped
+        return wrapped
 
 
 def behavior_of(handler: Handler) -> Behavior:

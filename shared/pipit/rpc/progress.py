@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Collection, Iterator
-from functools import lru_cache
 from time import monotonic
 from typing import Any
 
@@ -18,7 +17,7 @@ import grpc
 
 from pipit.logging import get_logger
 from pipit.rpc.callers import caller
-from pipit.rpc.handlers import Behavior, Handler, Interceptor, wrap_handler
+from pipit.rpc.handlers import Behavior, Handler, Interceptor, WrappedOnce, wrap_handler
 
 _LOOKS = 4
 """How often within the limit it is looked."""
@@ -39,7 +38,7 @@ class MinimumProgress(Interceptor):
         self._flows: set[_Flow] = set()
         self._changed = threading.Condition()
         self._watching = False
-        self._wrapped = lru_cache(maxsize=256)(self._wrap_handler)
+        self._wrapped = WrappedOnce(self._wrap_handler)
 
     def intercept_service(
         self, continuation: Callable[[grpc.HandlerCallDetails], Handler | None], details: grpc.HandlerCallDetails

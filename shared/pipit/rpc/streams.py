@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from functools import lru_cache
 from typing import Any
 
 import grpc
 
-from pipit.rpc.handlers import Behavior, Handler, Interceptor, wrap_handler
+from pipit.rpc.handlers import Behavior, Handler, Interceptor, WrappedOnce, wrap_handler
 from pipit.rpc.places import Places, Share, everything
 from pipit.rpc.pools import BoundedPool
 
@@ -26,7 +25,7 @@ class StreamBudget(Interceptor):
         self._without = tuple(f"/{service}/" for service in without)
         # One more thread than streams: it tells those who come too late, instead of letting them wait unanswered.
         self._pool = BoundedPool(streams + 1, streams, "stream")
-        self._wrapped = lru_cache(maxsize=256)(self._wrap_handler)
+        self._wrapped = WrappedOnce(self._wrap_handler)
 
     @property
     def open_streams(self) -> int:
@@ -42,9 +41,9 @@ class StreamBudget(Interceptor):
             return handler
         if details.method.startswith(self._without):
             return handler
-        return self._wrapped(handler)
+        return self._wrapped(handler, details.method)
 
-    def _wrap_handler(self, handler: Handler) -> Handler:
+    def _wrap_handler(self, handler: Handler, method: str) -> Handler:
         return wrap_handler(handler, self._wrap)
 
     def _wrap(self, behavior: Behavior, response_streaming: bool) -> Behavior:

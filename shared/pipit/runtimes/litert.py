@@ -94,6 +94,9 @@ class LiteRTRuntime:
         rows = check_tensors(tensors, self.inputs)
         with self._borrowed() as instance:
             answers = [self._run_row(instance, tensors, row) for row in range(rows)]
+        if rows == 1:
+            # Nothing is copied once more for the usual case.
+            return {port.spec.name: answer[np.newaxis] for port, answer in zip(self._outputs, answers[0], strict=True)}
         return {
             port.spec.name: np.stack([answer[position] for answer in answers])
             for position, port in enumerate(self._outputs)

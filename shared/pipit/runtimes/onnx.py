@@ -61,6 +61,7 @@ class OnnxRuntime:
                 )
         self.inputs = tuple(_spec(node, path.name) for node in session.get_inputs())
         self.outputs = tuple(_spec(node, path.name) for node in session.get_outputs())
+        self._names = [spec.name for spec in self.outputs]
 
     def run(self, tensors: Tensors) -> dict[str, NDArray[Any]]:
         """See `Runtime`. Raises Unavailable after `close`."""
@@ -69,19 +70,21 @@ class OnnxRuntime:
         if session is None:
             raise Unavailable("the network has been closed; ask again")
         if self.batches:
-            outputs = self._run_session(session, dict(tensors))
+            outputs = self._run_session(session, tensors)
         else:
             singles = [
                 self._run_session(session, {name: values[row : row + 1] for name, values in tensors.items()})
                 for row in range(rows)
             ]
             outputs = [np.concatenate(parts) for parts in zip(*singles, strict=True)]
+        found = {}
         for spec, values in zip(self.outputs, outputs, strict=True):
             if values.shape[:1] != (rows,):
                 raise InvalidInput(
                     f"output {spec.name!r} has the shape {values.shape} for {rows} rows; export it with a batch axis"
                 )
-        return {spec.name: values for spec, values in zip(self.outputs, outputs, strict=True)}
+            found[spec.name] = values
+        return found
 
     def grow(self, path: Path, instances: int) -> None:
         """See `Interpreters`: one session serves any number."""
@@ -92,7 +95,7 @@ class OnnxRuntime:
 
     def _run_session(self, session: onnxruntime.InferenceSession, feed: Tensors) -> list[NDArray[Any]]:
         try:
-            outputs: list[NDArray[Any]] = session.run(None, dict(feed))
+            outputs: list[NDArray[Any]] = session.run(self._names, feed)
         except (errors.InvalidArgument, errors.RuntimeException, errors.Fail) as error:
             if not any(ANY_SIZE in spec.shape for spec in self.inputs):
                 raise

@@ -7,6 +7,7 @@ Prometheus at its own address loses none.
 
 from __future__ import annotations
 
+import selectors
 import socket
 import threading
 from collections import Counter
@@ -23,6 +24,7 @@ MOST_CONNECTIONS = 16
 LONGEST_SECONDS = 10.0
 """That a connection may take, from its beginning to its end."""
 _LOOK_SECONDS = 0.5
+"""How often open connections are looked at, for one that takes too long."""
 _log = get_logger(__name__)
 
 
@@ -41,9 +43,9 @@ class MetricsServer:
         kind = _Server6 if ":" in host else _Server
         self._server = kind((host, port), _Handler, most, seconds)
         self._server.set_app(make_wsgi_app(registry))
-        self._thread = threading.Thread(
-            target=self._server.serve_forever, args=(_LOOK_SECONDS,), name="metrics", daemon=True
-        )
+        # socketserver's own loop looks every half second whether it shall end: a stop would wait for the next look.
+        self._stop, stopped = socket.socketpair()
+        self._thread = threading.Thread(target=self._server.serve_until, args=(stopped,), name="metrics", daemon=True)
         self._thread.start()
 
     @property
@@ -52,10 +54,10 @@ class MetricsServer:
         return int(self._server.server_port)
 
     def close(self) -> None:
-        """Ends what is under way too."""
-        self._server.shutdown()
-        self._server.server_close()
+        """Ends what is under way too. May be called again."""
+        self._stop.close()
         self._thread.join()
+        self._server.server_close()
 
 
 class _Handler(WSGIRequestHandler):
@@ -66,6 +68,8 @@ class _Handler(WSGIRequestHandler):
 class _Server(WSGIServer):
     """A thread for each connection, of which there are only so many."""
 
+    # Of `handle_request`, which is called when a connection is there.
+    timeout = 0
     # Those that wait to be accepted. Each is accepted at once, for there is always a place.
     request_queue_size = 128
 
@@ -84,6 +88,19 @@ class _Server(WSGIServer):
         self.server_address = self.socket.getsockname()
         self.server_name, self.server_port = self.server_address[:2]  # type: ignore[assignment]
         self.setup_environ()
+
+    def serve_until(self, stopped: socket.socket) -> None:
+        """Answers until the other end of `stopped` is closed. Sleeps while no connection is open."""
+        with stopped, selectors.DefaultSelector() as selector:
+            for each in (self.socket, stopped):
+                selector.register(each, selectors.EVENT_READ)
+            while True:
+                ready = [key.fileobj for key, _ in selector.select(_LOOK_SECONDS if self._open else None)]
+                if stopped in ready:
+                    return
+                if self.socket in ready:
+                    self.handle_request()
+                self.service_actions()
 
     def process_request(self, request: Any, client_address: Any) -> None:
         """Called by the one thread that accepts."""

@@ -13,9 +13,10 @@ from __future__ import annotations
 
 import threading
 from collections import Counter, deque
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from time import monotonic
+from typing import Any
 
 from pipit.errors import DeadlineExceeded, QueueFull
 from pipit.inputs.memory import Budget
@@ -50,23 +51,15 @@ class Admission:
         """Callers that wait for their turn."""
         return len(self._waiting)
 
-    @contextmanager
     def turn(
         self,
         deadline: float | None = None,
         is_wanted: Callable[[], bool] | None = None,
         bounded: bool = True,
-    ) -> Iterator[None]:
+    ) -> AbstractContextManager[None]:
         """A place for as long as it lasts; what is decoded within counts to the memory. Arguments as of `enter`."""
-        self.enter(deadline, is_wanted, bounded)
-        try:
-            if self._memory is None:
-                yield
-            else:
-                with self._memory.request(deadline):
-                    yield
-        finally:
-            self.leave()
+        memory = None if self._memory is None else self._memory.request(deadline)
+        return _Place(self, memory, (deadline, is_wanted, bounded))
 
     def enter(
         self,
@@ -133,6 +126,34 @@ class Admission:
         self._waiting_of[turn.who] -= 1
         if not self._waiting_of[turn.who]:
             del self._waiting_of[turn.who]
+
+
+class _Place:
+    """A place, and the memory that is decoded with, for as long as its block runs."""
+
+    __slots__ = ("_admission", "_arguments", "_memory")
+
+    def __init__(
+        self,
+        admission: Admission,
+        memory: AbstractContextManager[None] | None,
+        arguments: tuple[float | None, Callable[[], bool] | None, bool],
+    ) -> None:
+        self._admission = admission
+        self._memory = memory
+        self._arguments = arguments
+
+    def __enter__(self) -> None:
+        self._admission.enter(*self._arguments)
+        if self._memory is not None:
+            self._memory.__enter__()
+
+    def __exit__(self, *error: Any) -> None:
+        try:
+            if self._memory is not None:
+                self._memory.__exit__(*error)
+        finally:
+            self._admission.leave()
 
 
 class _Turn:

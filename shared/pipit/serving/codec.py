@@ -32,6 +32,7 @@ MAX_SAMPLE_RATE = 768_000
 """Hz; the fastest that audio hardware records with."""
 MAX_ASPECT_RATIO = 100
 _MAX_DIMENSIONS = 8
+_FEW = 16
 _INT16_FULL_SCALE = np.float32(1 / 32768)
 
 
@@ -64,8 +65,11 @@ def _pcm(message: pb.PcmAudio) -> PcmAudio:
 
 
 def _landmarks(message: pb.Landmarks) -> Landmarks:
-    values = np.array(message.values, np.float32)
-    if not np.isfinite(values).all():
+    few = len(message.values) <= _FEW
+    # A list costs less on the way into numpy than a field of few numbers does, and more than one of many.
+    values = np.array(message.values[:] if few else message.values, np.float32)
+    # A sum that is finite has no other numbers in it.
+    if not (few and math.isfinite(sum(values.tolist()))) and not np.isfinite(values).all():
         raise InvalidInput("landmarks hold a value that is no finite number")
     aspect = message.aspect_ratio
     if not aspect:
@@ -144,49 +148,63 @@ def options_from_message(request: pb.ClassifyRequest) -> Options:
 
 def answer_to_message(answer: Answer, request_id: str) -> pb.ClassifyResponse:
     """The reply to one request."""
-    return pb.ClassifyResponse(
-        request_id=request_id,
-        predictions=[_prediction(prediction) for prediction in answer.predictions],
-        model=identity_to_message(answer.model),
-        times=_times(answer.times),
-    )
+    # Filled in place, which takes less than half of the time of messages that are made apart and then copied in.
+    message = pb.ClassifyResponse()
+    message.request_id = request_id
+    for prediction in answer.predictions:
+        _fill_prediction(message.predictions.add(), prediction)
+    _fill_identity(message.model, answer.model)
+    _fill_times(message.times, answer.times)
+    return message
 
 
-def _times(times: StageTimes) -> pb.StageTimes:
-    return pb.StageTimes(
-        decode_us=int(times.decode * 1e6),
-        queue_us=int(times.queue * 1e6),
-        run_us=int(times.run * 1e6),
-        interpret_us=int(times.interpret * 1e6),
-    )
+def _fill_times(message: pb.StageTimes, times: StageTimes) -> None:
+    message.decode_us = int(times.decode * 1e6)
+    message.queue_us = int(times.queue * 1e6)
+    message.run_us = int(times.run * 1e6)
+    message.interpret_us = int(times.interpret * 1e6)
 
 
-def _prediction(prediction: Prediction) -> pb.Prediction:
-    message = pb.Prediction(
-        scores=[
-            pb.LabelScore(label=s.label, score=s.score, detected=s.detected, experimental=s.experimental)
-            for s in prediction.scores
-        ],
-        label=prediction.label,
-        unknown=prediction.unknown,
-        uncertain=prediction.uncertain,
-        region_score=prediction.region_score,
-        quality=prediction.quality,
-    )
+def _fill_prediction(message: pb.Prediction, prediction: Prediction) -> None:
+    add = message.scores.add
+    for score in prediction.scores:
+        one = add()
+        one.label = score.label
+        one.score = score.score
+        # What is false is not there.
+        if score.detected:
+            one.detected = True
+        if score.experimental:
+            one.experimental = True
+    message.label = prediction.label
+    if prediction.unknown:
+        message.unknown = True
+    if prediction.uncertain:
+        message.uncertain = True
+    if prediction.region_score is not None:
+        message.region_score = prediction.region_score
+    if prediction.quality is not None:
+        message.quality = prediction.quality
     region = prediction.region
     if isinstance(region, TimeSpan):
         message.span.start_seconds, message.span.end_seconds = region.start, region.end
     elif region is not None:
         message.box.left, message.box.top = region.left, region.top
         message.box.width, message.box.height = region.width, region.height
-    return message
 
 
 def identity_to_message(identity: Identity) -> pb.ModelIdentity:
     """What answered."""
-    return pb.ModelIdentity(
-        task=identity.task, version=identity.version, digest=identity.digest, variant=identity.variant
-    )
+    message = pb.ModelIdentity()
+    _fill_identity(message, identity)
+    return message
+
+
+def _fill_identity(message: pb.ModelIdentity, identity: Identity) -> None:
+    message.task = identity.task
+    message.version = identity.version
+    message.digest = identity.digest
+    message.variant = identity.variant
 
 
 _STATES = {

@@ -46,14 +46,17 @@ class ModelMeters:
 
     def answered(self, times: StageTimes, predictions: Sequence[Prediction]) -> None:
         """Counts one answered input."""
-        self.count_answer(times.total)
-        self._decode.observe(times.decode)
-        self._queue.observe(times.queue)
-        self._run.observe(times.run)
-        self._interpret.observe(times.interpret)
+        self._answered.inc()
+        with self._seconds.lock:
+            self._seconds.add(times.total)
+            self._decode.add(times.decode)
+            self._queue.add(times.queue)
+            self._run.add(times.run)
+            self._interpret.add(times.interpret)
+            for prediction in predictions:
+                if prediction.scores:
+                    self._score.add(prediction.scores[0].score)
         for prediction in predictions:
-            if prediction.scores:
-                self._score.observe(prediction.scores[0].score)
             counter = self._labels.get(self._said(prediction))
             if counter is not None:
                 counter.inc()

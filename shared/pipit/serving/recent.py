@@ -48,8 +48,8 @@ class RecentAnswers:
             # In the lock, so that either this sees who is known by now, or `forget_other_names` sees the answer.
             if answer.names_people and label not in answer.labels:
                 label = ""
+            self._answers.pop(request_id, None)
             self._answers[request_id] = (answer.model, label, answer.labels, answer.names_people)
-            self._answers.move_to_end(request_id)
             if len(self._answers) > self._size:
                 self._answers.popitem(last=False)
 

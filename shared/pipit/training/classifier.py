@@ -304,12 +304,9 @@ class ClassifierTrainer(ABC, Generic[RecipeT, ItemT, SideT]):
         network, calibration = self._load(run), self.calibration(run)
         self.before_export(network, calibration)
         rows = self.side(run, "test").rows if calibration is None else calibration
-        sizes = {}
-        for variant in self.recipe.export.variants:
-            path = self.variant_file(run, variant)
-            self.kit.export(network, variant, path, self.names, rows, calibration)
-            sizes[f"{variant}_bytes"] = path.stat().st_size
-        return sizes
+        files = {variant: self.variant_file(run, variant) for variant in self.recipe.export.variants}
+        self.kit.export(network, files, self.names, rows, calibration)
+        return {f"{variant}_bytes": path.stat().st_size for variant, path in files.items()}
 
     def verify(self, run: Run) -> Facts:
         """Leaves `parity.json`, and the report, metrics and model card of the variant that will serve."""

@@ -5,7 +5,7 @@ Importing this imports Keras; only trainers that use it do.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
@@ -80,11 +80,12 @@ class KerasKit(Kit):
     def export(
         self,
         network: keras.Model,
-        variant: str,
-        path: Path,
+        files: Mapping[str, Path],
         names: tuple[str, str],
         rows: Rows,
         calibration: Rows | None,
     ) -> None:
         """See `Kit`. names: the network's own layers have to bear them."""
-        export_litert(network, variant, path, None if calibration is None else np.asarray(calibration, np.float32))
+        known = None if calibration is None else np.asarray(calibration, np.float32)
+        for variant, path in files.items():
+            export_litert(network, variant, path, known)

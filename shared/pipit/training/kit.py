@@ -8,7 +8,7 @@ sklearn_kit.SklearnKit  ONNX files; the estimator is kept whole
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -87,12 +87,18 @@ class Kit(ABC):
 
     @abstractmethod
     def export(
-        self, network: Any, variant: str, path: Path, names: tuple[str, str], rows: Rows, calibration: Rows | None
+        self,
+        network: Any,
+        files: Mapping[str, Path],
+        names: tuple[str, str],
+        rows: Rows,
+        calibration: Rows | None,
     ) -> None:
-        """Writes one variant, a file for `runtime`.
+        """Writes variants, each into its file for `runtime`.
 
-        names: of the only input and output. rows: at least one, as the network takes them, for its shape and dtype.
-        calibration: training rows that set the ranges of 8 bits. Raises InvalidInput for an unknown variant.
+        files: by the names of the variants. names: of the only input and output. rows: at least one, as the network
+        takes them, for its shape and dtype. calibration: training rows that set the ranges of 8 bits. Raises
+        InvalidInput for an unknown variant.
         """
 
 

@@ -10,7 +10,7 @@ Source: https://onnx.ai/sklearn-onnx/
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
@@ -83,10 +83,15 @@ class SklearnKit(Kit):
         return np.asarray(network.predict_proba(rows), np.float32)
 
     def export(
-        self, network: Any, variant: str, path: Path, names: tuple[str, str], rows: Rows, calibration: Rows | None
+        self,
+        network: Any,
+        files: Mapping[str, Path],
+        names: tuple[str, str],
+        rows: Rows,
+        calibration: Rows | None,
     ) -> None:
         """See `Kit`. There is only float32. calibration: not used."""
-        if variant != "float32":
+        for variant in files.keys() - {"float32"}:
             raise InvalidInput(f"there is no variant {variant!r}; an estimator of scikit-learn has float32 alone")
         with warnings.catch_warnings():
             # skl2onnx calls what numpy and onnx have deprecated.
@@ -94,4 +99,4 @@ class SklearnKit(Kit):
             model = to_onnx(network, np.asarray(rows[:1], np.float32), target_opset=OPSETS, options={"zipmap": False})
             model = select_model_inputs_outputs(model, PROBABILITIES)
         rename(model, {model.graph.input[0].name: names[0], PROBABILITIES: names[1]})
-        write_atomically(path, model.SerializeToString(deterministic=True))
+        write_atomically(files["float32"], model.SerializeToString(deterministic=True))

@@ -5,7 +5,7 @@ Importing this imports PyTorch; only trainers that use it do.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar, Literal
@@ -76,12 +76,17 @@ class TorchKit(Kit):
         return outputs_of(network, {"rows": np.asarray(rows, np.float32)})
 
     def export(
-        self, network: nn.Module, variant: str, path: Path, names: tuple[str, str], rows: Rows, calibration: Rows | None
+        self,
+        network: nn.Module,
+        files: Mapping[str, Path],
+        names: tuple[str, str],
+        rows: Rows,
+        calibration: Rows | None,
     ) -> None:
         """See `Kit`. calibration: convolutions stay in float without it."""
         source, target = names
         known = None if calibration is None else {source: np.asarray(calibration, np.float32)}
-        export_onnx(network, variant, path, {source: np.zeros(rows.shape[1:], np.float32)}, target, known)
+        export_onnx(network, files, {source: np.zeros(rows.shape[1:], np.float32)}, target, known)
 
 
 def _accuracy(outputs: Tensor, targets: Tensor) -> Tensor:

@@ -42,25 +42,26 @@ EXAMPLE_ROWS = 2
 
 def export_onnx(
     network: nn.Module,
-    variant: str,
-    path: Path,
+    files: Mapping[str, Path],
     row: Mapping[str, NDArray[Any]],
     output: str = "logits",
     calibration: Mapping[str, NDArray[Any]] | None = None,
     any_length: bool = False,
 ) -> None:
-    """Writes `network` as an ONNX file with a batch axis of any size; the same network gives the same bytes.
+    """Writes `network` as ONNX files with a batch axis of any size; the same network gives the same bytes.
 
-    row: one row of each input, without the batch axis, by the name that it gets, in the order the network takes them.
-    output: the name of the only output. calibration: training rows by input, for int8 with its convolutions.
-    any_length: the first axis of a row may be of any size too. Raises InvalidInput for an unknown variant.
+    files: where each variant goes; PyTorch follows the network once for all of them, which takes seconds. row: one row
+    of each input, without the batch axis, by the name that it gets, in the order the network takes them. output: the
+    name of the only output. calibration: training rows by input, for int8 with its convolutions. any_length: the first
+    axis of a row may be of any size too. Raises InvalidInput for an unknown variant.
     """
-    if variant not in VARIANTS:
-        raise InvalidInput(f"there is no variant {variant!r}; there are {', '.join(VARIANTS)}")
+    for variant in files:
+        if variant not in VARIANTS:
+            raise InvalidInput(f"there is no variant {variant!r}; there are {', '.join(VARIANTS)}")
     model = _without_traces(_exported(network, row, output, any_length))
-    if variant == "int8":
-        model = _without_traces(_quantised(model, calibration))
-    write_atomically(path, model.SerializeToString(deterministic=True))
+    for variant, path in files.items():
+        written = model if variant == "float32" else _without_traces(_quantised(model, calibration))
+        write_atomically(path, written.SerializeToString(deterministic=True))
 
 
 def _exported(network: nn.Module, row: Mapping[str, NDArray[Any]], output: str, any_length: bool) -> onnx.ModelProto:

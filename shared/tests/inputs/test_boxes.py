@@ -52,6 +52,43 @@ def test_a_picture_of_the_right_size_stays_as_it_is() -> None:
     assert placement.undo(np.array([[1, 2, 3, 4]], np.float32)).tolist() == [[1, 2, 3, 4]]
 
 
+@given(st.integers(1, 150), st.integers(1, 150), st.integers(1, 130), st.integers(0, 9))
+def test_each_value_is_what_opencv_counts(width: int, height: int, size: int, seed: int) -> None:
+    """In whole numbers, so that nothing may differ: enlarged and made smaller, in one block of rows and in several."""
+    picture = np.random.default_rng(seed).integers(0, 256, (height, width, 3), np.uint8)
+    values, placed = letterbox(picture, size)
+    square = np.full((size, size, 3), FILL, np.uint8)
+    right, bottom = placed.left + placed.scaled_width, placed.top + placed.scaled_height
+    square[placed.top : bottom, placed.left : right] = in_whole_numbers(
+        picture, placed.scaled_width, placed.scaled_height
+    )
+    assert values.dtype == np.float32
+    assert values.flags.c_contiguous
+    np.testing.assert_array_equal(values, square.transpose(2, 0, 1) / np.float32(255))
+
+
+def in_whole_numbers(picture: NDArray[np.uint8], width: int, height: int) -> NDArray[np.uint8]:
+    """Pixel by pixel, as cv2.resize does with INTER_LINEAR."""
+    if picture.shape[:2] == (height, width):
+        return picture
+    left, right, from_right = along(picture.shape[1], width)
+    upper, lower, from_lower = along(picture.shape[0], height)
+    pixels = picture.astype(np.int64)
+    beside, below = from_right[:, np.newaxis], from_lower[:, np.newaxis, np.newaxis]
+    first, second = (
+        (pixels[rows][:, left] * (2048 - beside) + pixels[rows][:, right] * beside) >> 4 for rows in (upper, lower)
+    )
+    made: NDArray[np.uint8] = ((((first * (2048 - below)) >> 16) + ((second * below) >> 16) + 2) >> 2).astype(np.uint8)
+    return made
+
+
+def along(length: int, wanted: int) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+    places = ((np.arange(wanted) + 0.5) * (length / wanted) - 0.5).astype(np.float32)
+    first = np.floor(places).astype(np.int64)
+    weights = np.rint((places - first) * np.float32(2048)).astype(np.int64)
+    return first.clip(0, length - 1), (first + 1).clip(0, length - 1), weights
+
+
 @given(st.integers(1, 300), st.integers(1, 300), st.integers(1, 64))
 def test_the_whole_picture_comes_back_from_its_letterbox(width: int, height: int, size: int) -> None:
     values, placed = letterbox(np.full((height, width, 3), 200, np.uint8), size)

@@ -59,6 +59,52 @@ def test_equal_to_exact_bilinear_interpolation_at_32nds_of_a_pixel(
         assert np.abs(cropped[row, column].astype(float) - expected).max() <= steps
 
 
+@given(
+    *(st.floats(-60, 90) for _ in range(2)),
+    st.floats(0.5, 200),
+    st.floats(0.25, 4),
+    st.one_of(st.just(0.0), st.floats(-4, 4)),
+    st.integers(1, 70),
+    st.booleans(),
+)
+def test_each_pixel_is_the_rounded_mean_of_its_four_neighbours(
+    x: float, y: float, width: float, stretch: float, angle: float, size: int, repeat: bool
+) -> None:
+    """In whole numbers, so that nothing may differ: over every border, upright and turned, in one block and several."""
+    rectangle = Rectangle(x, y, width, width * stretch, angle)
+    np.testing.assert_array_equal(
+        crop(PICTURE, rectangle, size, repeat_border=repeat), in_whole_numbers(rectangle, size, repeat)
+    )
+
+
+def in_whole_numbers(rectangle: Rectangle, size: int, repeat: bool) -> np.ndarray:
+    cosine, sine = math.cos(rectangle.rotation), math.sin(rectangle.rotation)
+    across_x, across_y = cosine * rectangle.width / size, sine * rectangle.width / size
+    down_x, down_y = -sine * rectangle.height / size, cosine * rectangle.height / size
+    steps = np.arange(size, dtype=np.float64)
+    down = steps[:, np.newaxis]
+    start_x = rectangle.center_x - (across_x + down_x) * size / 2
+    start_y = rectangle.center_y - (across_y + down_y) * size / 2
+    columns = np.rint((across_x * steps + (down_x * down + start_x)) * 32).astype(int)
+    rows = np.rint((across_y * steps + (down_y * down + start_y)) * 32).astype(int)
+    total = np.zeros((size, size, 3), int)
+    for row, below in ((rows >> 5, 32 - (rows & 31)), ((rows >> 5) + 1, rows & 31)):
+        for column, beside in ((columns >> 5, 32 - (columns & 31)), ((columns >> 5) + 1, columns & 31)):
+            there = repeat | ((row >= 0) & (row < 20) & (column >= 0) & (column < 30))
+            values = PICTURE[np.clip(row, 0, 19), np.clip(column, 0, 29)].astype(int)
+            total += values * (there * below * beside)[..., np.newaxis]
+    return (total + 512) >> 10
+
+
+def test_a_part_of_a_larger_picture_is_cropped_as_its_copy() -> None:
+    """Its rows do not follow each other in memory."""
+    part = PICTURE[2:17, 5:25]
+    for rectangle in (Rectangle(9, 8, 12, 12), Rectangle(9, 8, 12, 12, 0.3), Rectangle(0, 8, 12, 12, 0.3)):
+        np.testing.assert_array_equal(
+            crop(part, rectangle, 9, repeat_border=True), crop(part.copy(), rectangle, 9, repeat_border=True)
+        )
+
+
 def by_hand(x: float, y: float, repeat: bool) -> np.ndarray:
     left, top = math.floor(x), math.floor(y)
     total = np.zeros(3)

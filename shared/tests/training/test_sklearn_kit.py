@@ -53,7 +53,7 @@ def test_an_estimator_learns_is_kept_and_answers_the_same_in_onnx_runtime(tmp_pa
     assert scores.shape == (90, 3)
     np.testing.assert_allclose(scores.sum(axis=1), 1.0, atol=1e-6)
     assert (scores.argmax(axis=1) == truth).mean() > 0.9
-    KIT.export(loaded, "float32", tmp_path / "float32.onnx", NAMES, rows, None)
+    KIT.export(loaded, {"float32": tmp_path / "float32.onnx"}, NAMES, rows, None)
     with exported(tmp_path / "float32.onnx", KIT.runtime, NAMES) as ask:
         np.testing.assert_allclose(ask(rows), scores, atol=1e-5)
         assert ask(rows[:1]).shape == (1, 3)
@@ -61,7 +61,7 @@ def test_an_estimator_learns_is_kept_and_answers_the_same_in_onnx_runtime(tmp_pa
 
 def test_there_is_no_8_bit_form(tmp_path: Path) -> None:
     with pytest.raises(InvalidInput, match="float32 alone"):
-        KIT.export(None, "int8", tmp_path / "int8.onnx", NAMES, points(3, 1)[0], None)
+        KIT.export(None, {"int8": tmp_path / "int8.onnx"}, NAMES, points(3, 1)[0], None)
     assert not list(tmp_path.iterdir())
 
 

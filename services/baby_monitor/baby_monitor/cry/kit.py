@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -26,10 +27,15 @@ class CryKit(TorchKit):
         return outputs_of(network, {"rows": values}, count)
 
     def export(
-        self, network: nn.Module, variant: str, path: Path, names: tuple[str, str], rows: Rows, calibration: Rows | None
+        self,
+        network: nn.Module,
+        files: Mapping[str, Path],
+        names: tuple[str, str],
+        rows: Rows,
+        calibration: Rows | None,
     ) -> None:
         """See `TorchKit`. A network on samples takes any number of them."""
         source, target = names
         row = {source: np.zeros(rows.shape[1:], np.float32)}
         known = None if calibration is None else {source: np.asarray(calibration, np.float32)}
-        export_onnx(network, variant, path, row, target, known, getattr(network, "any_length", False))
+        export_onnx(network, files, row, target, known, getattr(network, "any_length", False))

@@ -56,9 +56,10 @@ def test_each_network_answers_alike_in_the_runtime(name: str, tmp_path: Path) ->
     seed_everything(1)
     network = build_network(name, 6, NetworkOptions(hidden=8, layers=2))
     rows = np.random.default_rng(1).normal(size=(9, 5, 6)).astype(np.float32)
+    files = {variant: tmp_path / variant for variant in ("float32", "int8")}
+    export_onnx(network, files, {INPUT: rows[0]}, OUTPUT)
     for variant, tolerance in (("float32", 1e-5), ("int8", 0.05)):
-        export_onnx(network, variant, tmp_path / variant, {INPUT: rows[0]}, OUTPUT)
-        runtime = load_runtime(tmp_path / variant, "onnx")
+        runtime = load_runtime(files[variant], "onnx")
         np.testing.assert_allclose(
             runtime.run({INPUT: rows})[OUTPUT], outputs_of(network, {INPUT: rows}), atol=tolerance
         )

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 from home_security.sounds.recipe import SoundsRecipe
+from home_security.sounds.synthetic import write_synthetic_set
 from pipit.bundle import open_bundle
 from pipit.bundle.golden import check_golden
 from pipit.errors import InvalidInput
@@ -65,19 +66,23 @@ def test_too_few_clips_for_so_many_workers(make_recipe: Make) -> None:
 
 
 @pytest.mark.slow
-def test_two_workers_train_one_bundle(synthetic: Path, tmp_path: Path, popen: Callable[..., Any]) -> None:
+def test_two_workers_train_one_bundle(tmp_path: Path, popen: Callable[..., Any]) -> None:
     runs = tmp_path / "runs"
+    # Few clips, epochs and changes: how well it hears is another test's matter.
+    write_synthetic_set(tmp_path / "data" / "synthetic_sounds", clips_per_class=6)
+    changes = ("epochs=2", "augmentation.quiet=4", 'export.variants=["int8"]', "export.calibration_samples=8")
+    settings = [part for change in changes for part in ("--set", change)]
     sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(2)]
     addresses = ",".join(f"127.0.0.1:{one.getsockname()[1]}" for one in sockets)
     for one in sockets:
         one.close()
-    arguments = ["train", "home_security.sounds", "--recipe", "synthetic", "--set", "epochs=3", "--json"]
+    arguments = ["train", "home_security.sounds", "--recipe", "synthetic", *settings, "--json"]
     workers = [
         popen(
             [Path(sys.executable).with_name("pipit"), *arguments],
             env={
                 **os.environ,
-                "PIPIT_DATA": str(synthetic.parent),
+                "PIPIT_DATA": str(tmp_path / "data"),
                 "PIPIT_RUNS": str(runs),
                 "PIPIT_WORKERS": addresses,
                 "JOB_COMPLETION_INDEX": str(index),

@@ -30,7 +30,7 @@ _XMP = b"http://ns.adobe.com/xap/1.0/\0"
 
 def plain_jpeg(data: bytes) -> Plain:
     """Raises InvalidInput, InputTooLarge."""
-    kept = [b"\xff\xd8"]
+    kept: list[bytes | memoryview] = [b"\xff\xd8"]
     exif = xmp = frame = b""
     kind = parts = 0
     at = 2
@@ -57,7 +57,8 @@ def plain_jpeg(data: bytes) -> Plain:
         elif marker in _FRAMES or marker in _TABLES or _tells_colours(marker, body):
             kept += [bytes((0xFF, marker)), segment]
         at += max(len(segment), 2)
-    kept.append(data[at - 2 :])
+    # A view, so that a large file is copied once and not twice.
+    kept.append(memoryview(data)[at - 2 :])
     scans, inside = 1, 0
     if kind == _PROGRESSIVE or (frame and body and body[0] < frame[5]):
         scans = data.count(b"\xff\xda", at - 2)

@@ -1,0 +1,105 @@
+"""One load on one server: h2load (Debian: nghttp2-client) calls, and /proc says what that costs the server.
+
+h2load is one process, written in C, that speaks HTTP/2 and HTTP/1.1. It takes some 10 microseconds a call, so that two
+cores are left to the server; a client in Python would take more than some servers do. It does not look at the gRPC
+status, so the bytes that come back are counted: an error has none.
+"""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from time import sleep, time
+
+import numpy as np
+import psutil
+from peer_calls import Call
+
+WARM_UP_SECONDS = 0.4
+LAST_SECONDS = 0.2
+"""After what is counted, so that none of it belongs to the end of the load."""
+
+
+@dataclass(frozen=True)
+class Load:
+    """What was seen. rate: calls a second. server_ms, client_ms: time of the processor a call. median_ms, p95_ms: from
+    request to answer."""
+
+    calls: int
+    rate: float
+    server_ms: float
+    client_ms: float
+    median_ms: float
+    p95_ms: float
+
+
+def processor_seconds(processes: Sequence[psutil.Process]) -> float:
+    """User and system time of those that are still there."""
+    total = 0.0
+    for process in processes:
+        try:
+            times = process.cpu_times()
+        except psutil.NoSuchProcess:
+            continue
+        total += times.user + times.system
+    return total
+
+
+def proportional_mib(processes: Sequence[psutil.Process]) -> float:
+    """Proportional set size: pages that several processes share count to each by its share."""
+    total = 0
+    for process in processes:
+        rollup = Path(f"/proc/{process.pid}/smaps_rollup").read_text()
+        (kib,) = re.findall(r"^Pss:\s+(\d+) kB", rollup, re.MULTILINE)
+        total += int(kib)
+    return total / 1024
+
+
+def load(
+    call: Call, port: int, server: Sequence[psutil.Process], callers: int, shared: bool, seconds: float, folder: Path
+) -> Load:
+    """`callers` at a time, each with its own connection, or all over a shared one.
+
+    Calls that end within `seconds`, after a warm-up, are counted. Raises RuntimeError where calls fail.
+    """
+    body, log = folder / "body", folder / "calls.tsv"
+    body.write_bytes(call.sent)
+    log.unlink(missing_ok=True)
+    answer = len(call.answer(port)) + (5 if call.protocol == "grpc" else 0)
+    connections, streams = (1, callers) if shared else (callers, 1)
+    duration = round((WARM_UP_SECONDS + seconds + LAST_SECONDS) * 1000)
+    command = ["h2load", f"-c{connections}", f"-m{streams}", f"-D{duration}ms", f"--log-file={log}", f"--data={body}"]
+    command += [f"--header={name}: {value}" for name, value in call.headers.items()]
+    command += ["--h1"] * (call.protocol == "http") + [f"http://127.0.0.1:{port}{call.path}"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as client:
+        itself = psutil.Process(client.pid)
+        sleep(WARM_UP_SECONDS)
+        begun, before, own = time(), processor_seconds(server), processor_seconds([itself])
+        sleep(seconds)
+        ended, after, own_after = time(), processor_seconds(server), processor_seconds([itself])
+        output, _ = client.communicate()
+    if client.returncode != 0:
+        raise RuntimeError(f"{' '.join(command)} ended with {client.returncode}: {output}")
+    check(output, answer)
+    rows = np.loadtxt(log, dtype=np.int64, ndmin=2)
+    ends = (rows[:, 0] + rows[:, 2]) / 1e6
+    taken = rows[(ends >= begun) & (ends < ended)][:, 2] / 1e3
+    if len(taken) == 0:
+        raise RuntimeError(f"no call ended within {seconds:g} s; take longer rounds: {output}")
+    median, p95 = (float(np.percentile(taken, percentile)) for percentile in (50, 95))
+    server_ms, client_ms = (1e3 * spent / len(taken) for spent in (after - before, own_after - own))
+    return Load(len(taken), len(taken) / (ended - begun), server_ms, client_ms, median, p95)
+
+
+def check(output: str, answer: int) -> None:
+    """Raises RuntimeError. answer: bytes of a right one; ids of requests make them differ by a few."""
+    counts = re.search(r"(\d+) done, (\d+) succeeded, (\d+) failed, (\d+) errored", output)
+    data = re.search(r"headers \(space savings [^)]*\), \S+ \((\d+)\) data", output)
+    if counts is None or data is None:
+        raise RuntimeError(f"h2load said something else than expected: {output}")
+    succeeded, failed = int(counts[2]), int(counts[3])
+    if failed or int(data[1]) < 0.9 * succeeded * answer:
+        raise RuntimeError(f"calls failed, or answers lacked something ({answer} bytes are right): {output}")
