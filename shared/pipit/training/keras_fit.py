@@ -28,7 +28,6 @@ from pipit.training.fitting import (
     learning_rate_at,
     plateau_patience,
 )
-from pipit.training.keras_adam import Adam, AdamW
 from pipit.training.keras_distributed import FollowChief, Together, data_parallel, share_weights
 from pipit.training.keras_group import Group
 from pipit.training.progress import Bar, Progress
@@ -49,10 +48,10 @@ def make_optimiser(settings: Optimiser) -> keras.optimizers.Optimizer:
     if settings.name == "sgd":
         return keras.optimizers.SGD(rate, momentum=settings.momentum, weight_decay=decay)
     if settings.name == "adamw":
-        return AdamW(rate, weight_decay=settings.weight_decay)
+        return keras.optimizers.AdamW(rate, weight_decay=settings.weight_decay)
     if settings.name == "adamax":
         return keras.optimizers.Adamax(rate, weight_decay=decay)
-    return Adam(rate, weight_decay=decay)
+    return keras.optimizers.Adam(rate, weight_decay=decay)
 
 
 def fit(
