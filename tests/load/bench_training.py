@@ -237,9 +237,11 @@ def main() -> None:
     rows = measured_before({(network, str(epochs), way) for network, epochs, way in asked})
     with tempfile.TemporaryDirectory(prefix="pipit-training-") as temporary:
         work = (arguments.work or Path(temporary)).absolute()
-        rows += [measure(*one, data / "esc50", arguments.clips, work) for one in asked]
-    rows.sort(key=lambda one: (one["network"] != "small", one["epochs"], WAYS.index(str(one["way"]))))
-    write_csv(NAME, with_ratios([*rows, *further_epochs(rows)]), PACKAGES)
+        for one in asked:
+            rows.append(measure(*one, data / "esc50", arguments.clips, work))
+            rows.sort(key=lambda one: (one["network"] != "small", one["epochs"], WAYS.index(str(one["way"]))))
+            # After each, for a whole measurement takes long.
+            write_csv(NAME, with_ratios([*rows, *further_epochs(rows)]), PACKAGES)
 
 
 if __name__ == "__main__":
