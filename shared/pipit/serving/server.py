@@ -285,7 +285,11 @@ def _prover(settings: ServingSettings, trials: Trials, pipelines: Callable[..., 
     """Where pipelines are not those that are installed, another process would not find them."""
     if pipelines is not load_pipeline:
         return prove_here(pipelines)
-    return ChildProver(Limits(settings.prove_seconds, settings.prove_mib * MEBIBYTE), trials.turn)
+    return ChildProver(_limits(settings), trials.turn)
+
+
+def _limits(settings: ServingSettings) -> Limits:
+    return Limits(settings.prove_seconds, settings.prove_mib * MEBIBYTE)
 
 
 def _loader_options(settings: ServingSettings, keyring: Keyring, admission: Admission) -> LoaderOptions:
@@ -298,4 +302,5 @@ def _loader_options(settings: ServingSettings, keyring: Keyring, admission: Admi
         settings.batch_delay_ms / 1000.0,
         settings.max_rows,
         lambda: admission.running > 1,
+        limits=_limits(settings),
     )

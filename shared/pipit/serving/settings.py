@@ -71,7 +71,7 @@ class ServingSettings(ServiceSettings):
     """Requests that decode or run at once, and instances of a network that is not thread-safe."""
     queue: Annotated[int, Field(ge=0)] = 32
     """Requests that wait for their turn; one more gets RESOURCE_EXHAUSTED."""
-    streams: Count = 16
+    streams: Count = 64
     """Streams that may be open at once; one more gets RESOURCE_EXHAUSTED."""
     runtime_threads: Count = 1
     """Threads of one run of a network."""
