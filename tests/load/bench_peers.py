@@ -43,10 +43,10 @@ SECONDS, RATE = 5, 22_050
 Row = dict[str, object]
 
 
-def recording() -> bytes:
-    """A WAV of noise and a rising tone, the same every time."""
+def recording(seconds: int = SECONDS) -> bytes:
+    """A WAV of noise and a tone that rises every five seconds anew, the same every time."""
     random = np.random.default_rng(18)
-    moments = np.arange(SECONDS * RATE) / RATE
+    moments = np.arange(seconds * RATE) / RATE % SECONDS
     samples = 0.3 * np.sin(2 * np.pi * (200 + 300 * moments) * moments) + random.normal(0.0, 0.05, len(moments))
     file = io.BytesIO()
     with wave.open(file, "wb") as sound:

@@ -48,17 +48,25 @@ def start(command: list[str], cache: Path) -> tuple[float, float, dict[str, floa
     return seconds, used, steps
 
 
+def wait_until_good(cache: Path, task: str = TASK) -> None:
+    """Until the version that a server with `--trial-seconds 0` serves counts as good, so that its proof is kept.
+
+    Raises RuntimeError where it does not.
+    """
+    deadline = monotonic() + 30
+    while '"proof": {' not in (cache / "trials" / f"{task}.json").read_text():
+        if monotonic() > deadline:
+            raise RuntimeError("the version did not become good within 30 s")
+        sleep(0.05)
+
+
 def make_good(command: list[str], cache: Path) -> None:
-    """Serves until the version counts as good, so that its proof is kept."""
+    """Serves until the version counts as good."""
     port = free_port()
     flags = ["--port", str(port), "--metrics-port", "0", "--cache-dir", str(cache), "--trial-seconds", "0"]
     with process([*command, *flags]) as server:
         wait_until_serving(f"127.0.0.1:{port}", server)
-        deadline = monotonic() + 30
-        while '"proof": {' not in (cache / "trials" / f"{TASK}.json").read_text():
-            if monotonic() > deadline:
-                raise RuntimeError("the version did not become good within 30 s")
-            sleep(0.05)
+        wait_until_good(cache)
 
 
 def imports(python: list[str], rounds: int) -> tuple[list[float], dict[str, list[float]]]:

@@ -66,11 +66,19 @@ def proportional_mib(processes: Sequence[psutil.Process]) -> float:
 
 
 def load(
-    call: Call, port: int, server: Sequence[psutil.Process], callers: int, shared: bool, seconds: float, folder: Path
+    call: Call,
+    port: int,
+    server: Sequence[psutil.Process],
+    callers: int,
+    shared: bool,
+    seconds: float,
+    folder: Path,
+    refusals: bool = False,
 ) -> Load:
     """`callers` at a time, each with its own connection, or all over a shared one.
 
-    Calls that end within `seconds`, after a warm-up, are counted. Raises RuntimeError where calls fail.
+    Calls that end within `seconds`, after a warm-up, are counted. Raises RuntimeError where calls fail; with `refusals`
+    those that a gRPC status ends are counted like the others.
     """
     body, log = folder / "body", folder / "calls.tsv"
     body.write_bytes(call.sent)
@@ -90,7 +98,7 @@ def load(
         output, _ = client.communicate()
     if client.returncode != 0:
         raise RuntimeError(f"{' '.join(command)} ended with {client.returncode}: {output}")
-    check(output, answer)
+    check(output, 0 if refusals else answer)
     rows = np.loadtxt(log, dtype=np.int64, ndmin=2)
     ends = (rows[:, 0] + rows[:, 2]) / 1e6
     taken = rows[(ends >= begun) & (ends < ended)][:, 2] / 1e3

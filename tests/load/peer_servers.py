@@ -9,7 +9,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -84,11 +84,14 @@ class Server:
         return subprocess.run([self.python, "-c", code], check=True, capture_output=True, text=True).stdout.strip()
 
 
-def _pipit(*options: str) -> Server:
+def pipit_server(*options: str, bundles: Sequence[Path] = (), metrics_port: int = 0) -> Server:
+    """Pipit's, with these options. bundles: in place of the one of its start. metrics_port: 0 for any that is free."""
+
     def command(launch: Launch) -> list[str]:
-        ports = ["--port", str(launch.port), "--metrics-port", str(free_port())]
+        ports = ["--port", str(launch.port), "--metrics-port", str(metrics_port or free_port())]
         cache = ["--cache-dir", str(launch.folder / "cache")]
-        return [str(launch.python), "-m", "pipit.serving", "--bundle", str(launch.bundle), *ports, *cache, *options]
+        served = ",".join(str(bundle) for bundle in bundles or (launch.bundle,))
+        return [str(launch.python), "-m", "pipit.serving", "--bundle", served, *ports, *cache, *options]
 
     return Server("pipit-shared", command, pipit_calls, nothing=True)
 
@@ -126,8 +129,8 @@ def _kserve(launch: Launch) -> list[str]:
 
 
 SERVERS: Mapping[str, Server] = {
-    "pipit": _pipit(),
-    "pipit-1": _pipit("--processes", "1"),
+    "pipit": pipit_server(),
+    "pipit-1": pipit_server("--processes", "1"),
     "grpcio": Server("grpcio", _grpcio, grpcio_calls),
     "fastapi": Server("fastapi", _fastapi, http_calls, "peer-fastapi"),
     "kserve": Server("kserve", _kserve, open_inference_calls, "peer-kserve"),
@@ -157,14 +160,14 @@ class Running:
         return [self.process, *self.process.children(recursive=True)]
 
 
-def make_site(folder: Path) -> None:
-    """Makes `folder` one for PYTHONPATH, in which the pipeline that does nothing is an installed package."""
-    package = folder / "nothing-1.0.dist-info"
+def make_site(folder: Path, name: str = NOTHING, pipeline: type = NothingPipeline) -> None:
+    """Makes `folder` one for PYTHONPATH, in which a pipeline, alone in its module here, is an installed package."""
+    module = pipeline.__module__
+    package = folder / f"{module}-1.0.dist-info"
     package.mkdir(parents=True)
-    module = NothingPipeline.__module__
     (folder / f"{module}.py").write_bytes(Path(__file__).with_name(f"{module}.py").read_bytes())
-    (package / "METADATA").write_text("Metadata-Version: 2.1\nName: nothing\nVersion: 1.0\n")
-    entry = f"[pipit.pipelines]\n{NOTHING} = {module}:{NothingPipeline.__name__}\n"
+    (package / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {module}\nVersion: 1.0\n")
+    entry = f"[pipit.pipelines]\n{name} = {module}:{pipeline.__name__}\n"
     (package / "entry_points.txt").write_text(entry)
 
 
