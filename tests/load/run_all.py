@@ -14,6 +14,8 @@ BENCHMARKS = (
     "swap",
     "standby",
     "footprint",
+    "start",
+    "streams",
     "distributed",
     "landmarks",
     "emotion",
@@ -23,8 +25,8 @@ BENCHMARKS = (
     "enrolment",
     "cry",
 )
-"""log_mel needs real clips, landmarks and faces real faces and weights (PIPIT_DATA); overhead, swap, standby and
-footprint a bundle of `pipit train home_security.sounds`, emotion one of `pipit train emotion.expression`, enrolment
+"""log_mel needs real clips, landmarks and faces real faces and weights (PIPIT_DATA); overhead, swap, standby,
+footprint, start and streams a bundle of `pipit train home_security.sounds`, emotion one of `pipit train emotion.expression`, enrolment
 real faces and one of `pipit train home_security.faces`; distributed two cores; cry the weights of its networks."""
 
 
