@@ -14,6 +14,7 @@ from __future__ import annotations
 import argparse
 import io
 import shutil
+import signal
 import sys
 import tempfile
 import wave
@@ -36,8 +37,8 @@ from servers import arguments
 NAME = "peers"
 SETTLE_SECONDS = 1.5
 """Of the most callers, before the first load that counts: who begins workers when requests meet has them then."""
-DISTURBED, TRIES = 0.15, 3
-"""Where something else takes so much of a core, a load is repeated, so often at most; the calmest one counts."""
+DISTURBED, TRIES = 0.15, 2
+"""Where something else takes so much of a core, a load is tried again, so often at most; the calmest try counts."""
 SECONDS, RATE = 5, 22_050
 Row = dict[str, object]
 
@@ -183,6 +184,8 @@ def main() -> None:
     if shutil.which("h2load") is None:
         sys.exit("h2load is not installed; it is in Debian's package nghttp2-client")
     rows, last = ([], 0) if options.dry_run else kept(names, options.add)
+    # As an interrupt does: servers are ended whatever ends this process.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     callers = [int(each) for each in options.callers.split(",")]
     with tempfile.TemporaryDirectory() as folder:
         comparison = Comparison(
@@ -193,8 +196,9 @@ def main() -> None:
                 for row in comparison.measure(name, number):
                     rows.append(row)
                     print(*row.values(), flush=True)  # noqa: T201
-    if not options.dry_run:
-        write_csv(NAME, sorted(rows, key=lambda row: list(SERVERS).index(str(row["server"]))))
+                if not options.dry_run:
+                    # After every server, so that what is broken off keeps what it has.
+                    write_csv(NAME, sorted(rows, key=lambda row: list(SERVERS).index(str(row["server"]))), quiet=True)
     print(table(rows), table(rows, shared=True), sep="\n\n")  # noqa: T201
 
 
