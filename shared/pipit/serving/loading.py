@@ -52,6 +52,8 @@ from pipit.serving.gallery_keeper import GalleryKeeper
 from pipit.serving.meters import KNOWN, UNKNOWN, ModelMeters
 from pipit.serving.model import LoadedModel
 from pipit.serving.types import Identity
+from pipit.workers.crew import Crew
+from pipit.workers.messages import Open
 
 T = TypeVar("T")
 _log = get_logger(__name__)
@@ -88,6 +90,8 @@ class LoaderOptions:
     """Rows of a tensor that a caller sends for the network itself; None: any number."""
     has_company: Callable[[], bool] = lambda: True
     """Whether more than one caller is at work."""
+    crew: Crew | None = None
+    """Who computes beside this process; None: nobody does."""
     limits: Limits = field(default_factory=Limits)
     """Of a proof; one that was made within others is made anew."""
 
@@ -270,6 +274,13 @@ class ModelLoader:
             labels = (*manifest.labels, *manifest.decision.groups) if people is None else (KNOWN, UNKNOWN)
             meters = ModelMeters(self._metrics, identity, labels, names_people=people is not None)
             batcher = self._batcher(runtime)
+            elsewhere = None
+            # Who is known changes in this process; further networks are large, and what they find is shared here.
+            if options.crew is not None and people is None and batcher is None and not manifest.networks:
+                elsewhere = Open(
+                    bundle.digest, str(bundle.path.absolute()), variant, options.threads, options.most_rows
+                )
+                stack.callback(options.crew.forget, bundle.digest)
             return LoadedModel(
                 identity,
                 manifest,
@@ -281,6 +292,7 @@ class ModelLoader:
                 people,
                 options.most_rows,
                 bundle.signer,
+                elsewhere,
             )
 
     def _batcher(self, runtime: Runtime) -> Batcher | None:
