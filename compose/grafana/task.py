@@ -116,6 +116,7 @@ def _load() -> list[object]:
                 query(f"sum(pipit_queue_depth and {HERE})", "wait"),
                 query(f"sum(pipit_running and {HERE})", "run", "B"),
                 query(f"sum(pipit_streams_open and {HERE})", "open streams", "C"),
+                query(f"sum(pipit_workers and {HERE})", "workers beside", "D"),
             ],
             width=8,
         ),

@@ -11,11 +11,12 @@ from importlib.resources import files
 from math import isnan
 from typing import Any, Literal, TypeVar
 
-import yaml
 from prometheus_client import CollectorRegistry, Counter, Gauge, ProcessCollector, disable_created_metrics
 from prometheus_client.core import HistogramMetricFamily
 from prometheus_client.registry import Collector
 from prometheus_client.utils import floatToGoString
+
+from pipit.plain_yaml import load_plain_yaml
 
 # A time of creation beside every counter and histogram would be one series more for each, under names not listed.
 disable_created_metrics()  # type: ignore[no-untyped-call]
@@ -145,7 +146,7 @@ class MetricDefinition:
 @cache
 def metric_definitions() -> tuple[MetricDefinition, ...]:
     """Every metric of every process, in the file's order."""
-    document: Any = yaml.safe_load(files("pipit").joinpath("metrics.yaml").read_text(encoding="utf-8"))
+    document: Any = load_plain_yaml(files("pipit").joinpath("metrics.yaml").read_text(encoding="utf-8"))
     return tuple(_definition(entry) for entry in document["metrics"])
 
 

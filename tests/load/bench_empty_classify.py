@@ -1,7 +1,7 @@
 """What `Classify` costs when there is nothing to do, driven by h2load (Debian: nghttp2-client).
 
 One core serves, the other drives. Beside it a bare grpcio server, so that the share of Pipit's own parts shows. Then
-two processes on one port, with all cores for both sides, against one.
+both, with all cores for both sides.
 """
 
 from __future__ import annotations
@@ -32,14 +32,11 @@ CLIENTS = 8
 
 
 @contextmanager
-def servers(kind: str, count: int, cores: str) -> Iterator[int]:
-    """`count` processes of a kind on one port, on the cores given; gives the port."""
+def server(kind: str, cores: str) -> Iterator[int]:
+    """A process of a kind, on the cores given; gives the port."""
     port = free_port()
-    with ExitStack() as stack:
-        for _ in range(count):
-            started = stack.enter_context(
-                process(["taskset", "-c", cores, sys.executable, str(SERVER), kind, str(port), str(free_port())])
-            )
+    command = ["taskset", "-c", cores, sys.executable, str(SERVER), kind, str(port), str(free_port())]
+    with process(command) as started:
         if kind == "pipit":
             wait_until_serving(f"127.0.0.1:{port}", started)
         check_answers(port, kind)
@@ -84,25 +81,24 @@ def main() -> None:
         sys.exit("this needs two cores: one serves, the other drives")
     both = f"{first},{others[0]}"
     kinds = {
-        "bare grpcio handler, one core": ("bare", 1, str(first), str(others[0])),
-        "Classify that does no work, one core": ("pipit", 1, str(first), str(others[0])),
-        "Classify, one process, cores shared with the caller": ("pipit", 1, both, both),
-        "Classify, two processes, cores shared with the caller": ("pipit", 2, both, both),
+        "bare grpcio handler, one core": ("bare", str(first), str(others[0])),
+        "Classify that does no work, one core": ("pipit", str(first), str(others[0])),
+        "bare grpcio handler, cores shared with the caller": ("bare", both, both),
+        "Classify that does no work, cores shared with the caller": ("pipit", both, both),
     }
     rates: dict[str, list[float]] = {name: [] for name in kinds}
     with ExitStack() as stack, tempfile.TemporaryDirectory() as folder:
         content = REQUEST.SerializeToString()
         body = Path(folder) / "request"
         body.write_bytes(struct.pack(">BI", 0, len(content)) + content)
-        ports = {
-            name: stack.enter_context(servers(kind, count, cores)) for name, (kind, count, cores, _) in kinds.items()
-        }
+        ports = {name: stack.enter_context(server(kind, cores)) for name, (kind, cores, _) in kinds.items()}
         for name, port in ports.items():
-            calls_per_second(port, 2_000, kinds[name][3], body)
+            calls_per_second(port, 2_000, kinds[name][2], body)
         for _ in range(options.rounds):
             for name, port in ports.items():
-                rates[name].append(calls_per_second(port, options.requests, kinds[name][3], body))
-    base = np.array(rates["bare grpcio handler, one core"])
+                rates[name].append(calls_per_second(port, options.requests, kinds[name][2], body))
+    # What serves on cores of its own is held against a bare handler there, and likewise on shared cores.
+    bare = {cores: np.array(rates[name]) for name, (kind, cores, _) in kinds.items() if kind == "bare"}
     rows = [
         {
             "what": name,
@@ -110,7 +106,7 @@ def main() -> None:
             "median": round(float(np.median(values))),
             "lowest": round(min(values)),
             "highest": round(max(values)),
-            "ratio_to_bare": round(float(np.median(np.array(values) / base)), 3),
+            "ratio_to_bare": round(float(np.median(np.array(values) / bare[kinds[name][1]])), 3),
             "rounds": len(values),
             "calls_each": options.requests,
         }

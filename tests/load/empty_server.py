@@ -69,11 +69,10 @@ def serve_bare(port: int) -> None:
 
 
 def serve_pipit(port: int, metrics_port: int) -> None:
-    """Until a signal. Several may listen on one port."""
+    """Until a signal."""
     with tempfile.TemporaryDirectory() as folder:
-        # Of several processes, for that is what lets another one listen on the same port.
         settings = ServingSettings(
-            bundle=(nothing_bundle(Path(folder)),), port=port, metrics_port=metrics_port, concurrency=2, processes=2
+            bundle=(nothing_bundle(Path(folder)),), port=port, metrics_port=metrics_port, concurrency=2
         )
         server = InferenceServer(settings, NothingPipeline)
         server.start()

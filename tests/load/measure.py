@@ -31,10 +31,12 @@ def hardware() -> str:
     return f"{name}, {len(os.sched_getaffinity(0))} cores, {memory:.0f} GiB, {platform.system()} {platform.machine()}"
 
 
-def write_csv(name: str, rows: Sequence[Mapping[str, object]], packages: Sequence[str] = PACKAGES) -> Path:
+def write_csv(
+    name: str, rows: Sequence[Mapping[str, object]], packages: Sequence[str] = PACKAGES, quiet: bool = False
+) -> Path:
     """Writes `docs/measured/<name>.csv`: comment lines that say where the rows come from, then the rows.
 
-    packages: whose versions matter.
+    packages: whose versions matter. quiet: print nothing.
     """
     MEASURED.mkdir(parents=True, exist_ok=True)
     path = MEASURED / f"{name}.csv"
@@ -49,7 +51,8 @@ def write_csv(name: str, rows: Sequence[Mapping[str, object]], packages: Sequenc
         writer = csv.DictWriter(file, fieldnames=list(rows[0]))
         writer.writeheader()
         writer.writerows(rows)
-    print(path.read_text())  # noqa: T201
+    if not quiet:
+        print(path.read_text())  # noqa: T201
     return path
 
 

@@ -184,10 +184,10 @@ def litserve_calls(inputs: Inputs) -> dict[str, Call]:
 
 
 def bentoml_calls(inputs: Inputs) -> dict[str, Call]:
-    """Media types are looked at, and `empty` takes a JSON object."""
+    """Media types are looked at."""
     calls = http_calls(inputs)
     calls["clip"] = replace(calls["clip"], media_type="audio/wav")
-    calls["empty"] = replace(calls["empty"], media_type="application/json", body=b"{}")
+    calls["empty"] = replace(calls["empty"], media_type="application/json")
     return calls
 
 
@@ -196,5 +196,5 @@ def http_calls(inputs: Inputs) -> dict[str, Call]:
     return {
         "tensor": Call("http", "/tensor", inputs.log_mel.tobytes(), lambda answer: by_position(json.loads(answer))),
         "clip": Call("http", "/clip", inputs.wav, json.loads),
-        "empty": Call("http", "/empty", b"", _silent),
+        "empty": Call("http", "/empty", b"{}", _silent),
     }

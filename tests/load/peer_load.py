@@ -26,7 +26,7 @@ LAST_SECONDS = 0.2
 @dataclass(frozen=True)
 class Load:
     """What was seen. rate: calls a second. server_ms, client_ms: time of the processor a call. median_ms, p95_ms: from
-    request to answer."""
+    request to answer. others: cores that neither the server nor the client kept busy, but something else."""
 
     calls: int
     rate: float
@@ -34,6 +34,13 @@ class Load:
     client_ms: float
     median_ms: float
     p95_ms: float
+    others: float
+
+
+def busy_seconds() -> float:
+    """Of all cores since the machine started, for whatever process."""
+    times = psutil.cpu_times()
+    return float(times.user + times.nice + times.system + times.irq + times.softirq)
 
 
 def processor_seconds(processes: Sequence[psutil.Process]) -> float:
@@ -77,9 +84,9 @@ def load(
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as client:
         itself = psutil.Process(client.pid)
         sleep(WARM_UP_SECONDS)
-        begun, before, own = time(), processor_seconds(server), processor_seconds([itself])
+        begun, before = time(), (processor_seconds(server), processor_seconds([itself]), busy_seconds())
         sleep(seconds)
-        ended, after, own_after = time(), processor_seconds(server), processor_seconds([itself])
+        ended, after = time(), (processor_seconds(server), processor_seconds([itself]), busy_seconds())
         output, _ = client.communicate()
     if client.returncode != 0:
         raise RuntimeError(f"{' '.join(command)} ended with {client.returncode}: {output}")
@@ -90,8 +97,16 @@ def load(
     if len(taken) == 0:
         raise RuntimeError(f"no call ended within {seconds:g} s; take longer rounds: {output}")
     median, p95 = (float(np.percentile(taken, percentile)) for percentile in (50, 95))
-    server_ms, client_ms = (1e3 * spent / len(taken) for spent in (after - before, own_after - own))
-    return Load(len(taken), len(taken) / (ended - begun), server_ms, client_ms, median, p95)
+    server_spent, client_spent, busy = (late - early for early, late in zip(before, after, strict=True))
+    return Load(
+        calls=len(taken),
+        rate=len(taken) / (ended - begun),
+        server_ms=1e3 * server_spent / len(taken),
+        client_ms=1e3 * client_spent / len(taken),
+        median_ms=median,
+        p95_ms=p95,
+        others=max(0.0, busy - server_spent - client_spent) / (ended - begun),
+    )
 
 
 def check(output: str, answer: int) -> None:

@@ -128,7 +128,6 @@ def _kserve(launch: Launch) -> list[str]:
 SERVERS: Mapping[str, Server] = {
     "pipit": _pipit(),
     "pipit-1": _pipit("--processes", "1"),
-    "pipit-2": _pipit("--processes", "2"),
     "grpcio": Server("grpcio", _grpcio, grpcio_calls),
     "fastapi": Server("fastapi", _fastapi, http_calls, "peer-fastapi"),
     "kserve": Server("kserve", _kserve, open_inference_calls, "peer-kserve"),

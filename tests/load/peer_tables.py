@@ -14,7 +14,6 @@ Row = Mapping[str, object]
 NAMES = {
     "pipit": "Pipit (default)",
     "pipit-1": "Pipit, `--processes 1`",
-    "pipit-2": "Pipit, `--processes 2`",
     "grpcio": "bare grpcio, 10 threads",
     "fastapi": "FastAPI, 2 workers",
     "kserve": "KServe",
@@ -37,11 +36,14 @@ def servers_of(rows: Iterable[Row]) -> list[str]:
     return list(dict.fromkeys(str(row["server"]) for row in rows))
 
 
+def values_of(rows: Iterable[Row], column: str, **where: object) -> list[float]:
+    """A column, over all rounds of the rows that have these values."""
+    return [float(str(row[column])) for row in rows if all(str(row[name]) == str(each) for name, each in where.items())]
+
+
 def middle(rows: Iterable[Row], column: str, **where: object) -> float | None:
-    """The median of a column over all rounds of the rows that have these values; None where there are no such rows."""
-    values = [
-        float(str(row[column])) for row in rows if all(str(row[name]) == str(value) for name, value in where.items())
-    ]
+    """The median of those; None where there are no such rows."""
+    values = values_of(rows, column, **where)
     return median(values) if values else None
 
 
@@ -67,6 +69,27 @@ def table(rows: Sequence[Row], shared: bool = False) -> str:
         if any(cells):
             lines.append(f"| {NAMES.get(server, server)} | {' | '.join(cells)} |")
     return "\n".join(lines)
+
+
+def latencies(rows: Sequence[Row]) -> str:
+    """Markdown: median and 95th percentile of `clip`, in milliseconds, callers with connections of their own."""
+    many = callers_of(rows)
+    lines = [f"| | {' | '.join(f'{callers} callers' if callers > 1 else '1 caller' for callers in many)} |"]
+    lines.append("|---" * (1 + len(many)) + "|")
+    for server in servers_of(rows):
+        where = [{"server": server, "call": "clip", "callers": each, "connections": each} for each in many]
+        pairs = [(middle(rows, "median_ms", **each), middle(rows, "p95_ms", **each)) for each in where]
+        cells = [f"{_number(half, 1)} / {_number(most, 1)}" for half, most in pairs]
+        lines.append(f"| {NAMES.get(server, server)} | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def versions(rows: Sequence[Row]) -> str:
+    """What was measured, in a line."""
+    return (
+        ", ".join(dict.fromkeys(f"{str(row['server']).partition('-')[0]} {row['version']}" for row in rows))
+        + f"; {len({row['round'] for row in rows})} rounds."
+    )
 
 
 def _cell(rows: Sequence[Row], server: str, call: str, many: Sequence[int], shared: bool) -> str:

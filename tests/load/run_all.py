@@ -9,11 +9,14 @@ from pathlib import Path
 FOLDER = Path(__file__).parent
 BENCHMARKS = (
     "log_mel",
+    "training",
     "empty_classify",
     "overhead",
     "swap",
     "standby",
     "footprint",
+    "start",
+    "streams",
     "distributed",
     "landmarks",
     "emotion",
@@ -23,9 +26,10 @@ BENCHMARKS = (
     "enrolment",
     "cry",
 )
-"""log_mel needs real clips, landmarks and faces real faces and weights (PIPIT_DATA); overhead, swap, standby and
-footprint a bundle of `pipit train home_security.sounds`, emotion one of `pipit train emotion.expression`, enrolment
-real faces and one of `pipit train home_security.faces`; distributed two cores; cry the weights of its networks."""
+"""log_mel and training need real clips, landmarks and faces real faces and weights (PIPIT_DATA); overhead, swap,
+standby, footprint, start and streams a bundle of `pipit train home_security.sounds`, emotion one of
+`pipit train emotion.expression`, enrolment real faces and one of `pipit train home_security.faces`; distributed two
+cores; cry the weights of its networks."""
 
 
 def main() -> int:

@@ -21,6 +21,8 @@ AT_TIMES |= {"pipit_label_events_total", "pipit_examples_deleted_total"} | {
 }
 AT_TIMES |= {f"pipit_examples_{name}_total" for name in ("kept", "left_out", "sent")}
 """Nobody labels here, and no device may keep anything; the registry's tests and those of capture do."""
+AT_TIMES |= {"pipit_worker_ends_total"}
+"""Workers outlast the traffic, where there are any."""
 SERVICES = {"kitchen:9464": "inference", "garage:9464": "inference", "attic:9464": "inference", REGISTRY: "registry"}
 
 

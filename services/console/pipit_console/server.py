@@ -193,5 +193,5 @@ def _listen(make: Callable[[], _Listening], address: str, names: str) -> _Listen
 
 def serve(settings: ConsoleSettings, on_start: Callable[[ConsoleServer], None] | None = None) -> int:
     """Serves until SIGTERM or SIGINT, then stops gracefully; gives the exit code. For the main thread."""
-    serve_until_signal(lambda: ConsoleServer(settings), settings.grace_seconds, on_start)
+    serve_until_signal(lambda: ConsoleServer(settings), on_start)
     return 0

@@ -16,6 +16,7 @@ from pipit.errors import (
     RolloutOpen,
     UntrustedSignature,
 )
+from pipit.settings import describe
 from pipit_console import errors
 from pipit_console.settings import ConsoleSettings
 
@@ -33,6 +34,7 @@ def test_every_setting_is_listed_with_its_default() -> None:
 
 
 def test_every_setting_has_a_docstring() -> None:
+    describe(ConsoleSettings)
     assert [name for name, field in ConsoleSettings.model_fields.items() if not field.description] == []
 
 

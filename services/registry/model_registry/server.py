@@ -242,5 +242,5 @@ def _places(places: int, what: str, tokens: Tokens) -> Places:
 
 def serve(settings: RegistrySettings, on_start: Callable[[RegistryServer], None] | None = None) -> int:
     """Serves until SIGTERM or SIGINT, then stops gracefully; gives the exit code. For the main thread."""
-    serve_until_signal(lambda: RegistryServer(settings), settings.grace_seconds, on_start)
+    serve_until_signal(lambda: RegistryServer(settings), on_start)
     return 0

@@ -9,6 +9,7 @@ from model_registry.servicer import METHOD_ROLES
 from model_registry.settings import RegistrySettings
 from pipit.errors import PipitError
 from pipit.rpc.callers import Role
+from pipit.settings import describe
 
 README = Path(__file__).parents[1] / "README.md"
 PAGE = Path(__file__).parents[3] / "docs" / "registry.md"
@@ -25,6 +26,7 @@ def test_every_setting_is_listed_with_its_default() -> None:
 
 
 def test_every_setting_has_a_docstring() -> None:
+    describe(RegistrySettings)
     assert [name for name, field in RegistrySettings.model_fields.items() if not field.description] == []
 
 

@@ -15,6 +15,7 @@ import threading
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
@@ -41,7 +42,9 @@ class _Learnt:
     revoked: dict[str, str] = field(default_factory=dict)
 
 
-_adapter = TypeAdapter(_Learnt)
+@cache
+def _adapter() -> TypeAdapter[_Learnt]:
+    return TypeAdapter(_Learnt)
 
 
 class Keyring:
@@ -167,7 +170,7 @@ class Keyring:
                 with exclusive_lock(self._memory.with_name(self._memory.name + ".lock")):
                     # Another process may have been told of a revocation that this one has missed.
                     kept = replace(learnt, revoked={**_read(self._memory).revoked, **learnt.revoked})
-                    write_atomically(self._memory, _adapter.dump_json(kept, indent=1))
+                    write_atomically(self._memory, _adapter().dump_json(kept, indent=1))
         except PipitError as error:
             _log.error("keys_not_kept", reason=str(error))
 
@@ -230,7 +233,7 @@ def _read(memory: Path | None) -> _Learnt:
     if memory is None:
         return _Learnt()
     try:
-        return _adapter.validate_json(memory.read_bytes())
+        return _adapter().validate_json(memory.read_bytes())
     except FileNotFoundError:
         return _Learnt()
     except (OSError, ValidationError) as error:

@@ -38,7 +38,7 @@ class Part(BaseModel):
     """Base of the manifest's parts: immutable, unknown keys kept."""
 
     # "constants": a number that is not finite is refused when it is written, not turned into null.
-    model_config = ConfigDict(frozen=True, extra="allow", ser_json_inf_nan="constants")
+    model_config = ConfigDict(frozen=True, extra="allow", ser_json_inf_nan="constants", defer_build=True)
 
 
 class InputDescription(Part):

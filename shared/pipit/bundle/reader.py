@@ -75,6 +75,17 @@ def open_bundle(path: Path, trusted_keys: Iterable[Ed25519PublicKey] | Verify = 
     return Bundle(path, manifest, manifest_bytes, sha256_bytes(manifest_bytes), signature, signed_by)
 
 
+def reopen_bundle(path: Path, digest: str) -> Bundle:
+    """The bundle in the directory `path` for another process, once `open_bundle` has checked every byte of it.
+
+    Raises IntegrityError if its manifest is another one by now.
+    """
+    manifest_bytes = _read(path, MANIFEST_FILE, MAX_MANIFEST_BYTES)
+    if manifest_bytes is None or sha256_bytes(manifest_bytes) != digest:
+        raise IntegrityError(f"the bundle in {path} has changed meanwhile; fetch it again")
+    return Bundle(path, parse_manifest(manifest_bytes), manifest_bytes, digest)
+
+
 def check_file(folder: Path, relative: str, entry: FileEntry) -> None:
     """Compares one file below `folder` with what the manifest says of it. Raises IntegrityError."""
     path = folder / relative

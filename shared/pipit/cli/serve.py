@@ -11,7 +11,7 @@ from pipit.cli.bundles import bundle_at
 from pipit.cli.settings import CliSettings
 from pipit.errors import InvalidInput
 from pipit.logging import configure_logging
-from pipit.serving.processes import serve as run_server
+from pipit.serving.server import serve as run_server
 from pipit.serving.settings import parse_arguments
 from pipit.settings import load_settings
 

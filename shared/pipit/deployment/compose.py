@@ -89,7 +89,6 @@ services:
 """
 _TARGETS = """\
 # @heading@
-# A server with `processes` over 1 has a port for each: 9464, 9465, …
 - targets:
 @targets@
 """

@@ -16,11 +16,8 @@ import traceback
 from pathlib import Path
 from typing import Any
 
-from pipit.bundle.manifest import MANIFEST_FILE
-from pipit.bundle.manifest_file import MAX_MANIFEST_BYTES, parse_manifest
-from pipit.bundle.reader import Bundle
-from pipit.errors import IntegrityError, PipitError
-from pipit.files import sha256_bytes
+from pipit.bundle.reader import reopen_bundle
+from pipit.errors import PipitError
 from pipit.proving.limits import restrict_this_process
 from pipit.proving.steps import ProofRequest, prove
 
@@ -44,7 +41,7 @@ def main() -> None:
     if asked["patient"]:
         os.nice(_PATIENCE)
     try:
-        bundle = _bundle(Path(asked["bundle"]), asked["digest"])
+        bundle = reopen_bundle(Path(asked["bundle"]), asked["digest"])
         request = ProofRequest(bundle, asked["variant"], asked["threads"], asked["instances"])
         say(deviation=prove(request, lambda step: say(step=step)))
     except PipitError as error:
@@ -62,15 +59,6 @@ def _end_with_server() -> None:
     while sys.stdin.buffer.read(1):
         continue
     os._exit(1)
-
-
-def _bundle(path: Path, digest: str) -> Bundle:
-    """The server has checked every byte of it a moment ago."""
-    with (path / MANIFEST_FILE).open("rb") as stream:
-        data = stream.read(MAX_MANIFEST_BYTES + 1)
-    if sha256_bytes(data) != digest:
-        raise IntegrityError(f"the bundle in {path} has changed meanwhile; fetch it again")
-    return Bundle(path, parse_manifest(data), data, digest)
 
 
 if __name__ == "__main__":

@@ -78,6 +78,11 @@ def memory_there_is() -> tuple[int, int]:
     return min(total, limit), max(0, min(free, limit - used))
 
 
+def machine_memory() -> int:
+    """Bytes that the machine has, whatever a container may use of it."""
+    return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+
+
 def memory_is_short(needed: int = 0) -> bool:
     """Whether so little is free that nothing should be kept loaded that does not answer.
 
@@ -118,6 +123,11 @@ def restrict_this_process(memory_bytes: int, seconds: float) -> None:
     if memory_bytes:
         # Not the address space, of which runtimes reserve gigabytes that they never use.
         _lower(resource.RLIMIT_DATA, memory_bytes + _SLACK)
+    end_before_others()
+
+
+def end_before_others() -> None:
+    """Has the system end this process first where memory runs out."""
     with suppress(OSError):
         Path("/proc/self/oom_score_adj").write_text("1000")
 

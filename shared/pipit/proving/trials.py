@@ -8,6 +8,10 @@
 A power cut may be what ended a process, so that one bad end is forgiven. A refusal holds until another version is
 wanted, or for an hour, after which the next start tries it once more. What was confirmed here is never refused.
 
+With what was confirmed, its proof is kept, and how it was made: the versions of the runtimes, the processor, the
+settings. A start that is the same in all of that opens the version on its strength, without another child process. It
+takes the proof from the disk meanwhile, so that a start which ends badly there makes the next one prove anew.
+
 Several processes may try one version at once. They hold a lock meanwhile, which ends with them however they end: a
 mark that nobody holds is one that somebody left behind.
 """
@@ -18,8 +22,9 @@ import json
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 
 from pydantic import TypeAdapter, ValidationError
@@ -28,6 +33,7 @@ from pipit.errors import InvalidInput, Unavailable
 from pipit.files import write_atomically
 from pipit.locks import SharedLock, exclusive_lock, try_exclusive_lock
 from pipit.logging import get_logger
+from pipit.proving.steps import Proof
 
 _FORGIVEN = 1
 """Bad ends."""
@@ -51,13 +57,17 @@ class _Mark:
 
 @dataclass(frozen=True, slots=True)
 class _Kept:
-    """good: digest of the version that was confirmed last; empty for none."""
+    """good: digest of the version that was confirmed last; empty for none. proof: of that one, made in `setup`."""
 
     good: str = ""
     mark: _Mark | None = None
+    proof: Proof | None = None
+    setup: str = ""
 
 
-_adapter = TypeAdapter(_Kept)
+@cache
+def _adapter() -> TypeAdapter[_Kept]:
+    return TypeAdapter(_Kept)
 
 
 class Trials:
@@ -98,18 +108,37 @@ class Trials:
             others = 0 if mark is None or unattended else mark.open
             # Who joins others that try the same does not start it anew.
             fresh = _Mark(version, digest, starts + int(not others), others + 1, time.time())
-            self._write(task, _Kept(kept.good, fresh))
+            self._write(task, replace(kept, mark=fresh))
             _, held = self._held.get(task, ("", None))
             self._held[task] = digest, held or SharedLock(self._live(task))
 
-    def confirm(self, task: str, digest: str) -> None:
-        """The version has shown that the server lives with it."""
+    def confirm(self, task: str, digest: str, proof: Proof | None = None, setup: str = "") -> None:
+        """The version has shown that the server lives with it. proof: to keep, as it was made in `setup`."""
         if self._works:
             with self._kept(task) as (kept, _):
                 mark = None if kept.mark is not None and kept.mark.digest == digest else kept.mark
-                if (changed := _Kept(digest, mark)) != kept:
+                if (changed := _Kept(digest, mark, proof, setup)) != kept:
                     self._write(task, changed)
                 self._let_go(task, digest)
+
+    def take_proof(self, task: str, digest: str, setup: str) -> Proof | None:
+        """The proof of a version that was confirmed last, if it was made in the same `setup`; it is kept no more.
+
+        `put_proof` keeps it again, once the version is open.
+        """
+        if not self._works:
+            return None
+        with self._kept(task) as (kept, _):
+            if kept.good != digest or kept.proof is None or kept.setup != setup:
+                return None
+            self._write(task, replace(kept, proof=None, setup=""))
+            return kept.proof
+
+    def put_proof(self, task: str, digest: str, proof: Proof, setup: str) -> None:
+        """Keeps what `take_proof` gave, unless another version was confirmed meanwhile."""
+        with self._kept(task) as (kept, _):
+            if kept.good == digest:
+                self._write(task, replace(kept, proof=proof, setup=setup))
 
     def leave(self, task: str, digest: str) -> None:
         """Says that this process has closed the version in order, or never opened it."""
@@ -118,7 +147,7 @@ class Trials:
                 mark = kept.mark
                 if mark is not None and mark.digest == digest:
                     left = _Mark(mark.version, digest, mark.starts, mark.open - 1, mark.at) if mark.open > 1 else None
-                    self._write(task, _Kept(kept.good, left))
+                    self._write(task, replace(kept, mark=left))
                 self._let_go(task, digest)
 
     def lift(self, task: str, *wanted: str) -> None:
@@ -126,7 +155,7 @@ class Trials:
         if self._works:
             with self._kept(task) as (kept, unattended):
                 if kept.mark is not None and kept.mark.digest not in wanted and unattended:
-                    self._write(task, _Kept(kept.good))
+                    self._write(task, replace(kept, mark=None))
 
     @contextmanager
     def _kept(self, task: str) -> Iterator[tuple[_Kept, bool]]:
@@ -138,7 +167,7 @@ class Trials:
 
     def _read(self, task: str) -> _Kept:
         try:
-            return _adapter.validate_json((self._root / f"{task}.json").read_bytes())
+            return _adapter().validate_json((self._root / f"{task}.json").read_bytes())
         except FileNotFoundError:
             return _Kept()
         except (OSError, ValidationError) as error:

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import grpc
-from cryptography import x509
 
 from pipit.errors import InvalidInput
 from pipit.rpc.certificates import read_certificates, read_pair
 from pipit.rpc.renewed import Renewed
+
+if TYPE_CHECKING:
+    from cryptography import x509
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -73,6 +76,8 @@ class Certificate:
 
 
 def _certificate(path: Path, content: bytes) -> x509.Certificate:
+    from cryptography import x509  # noqa: PLC0415 (15 ms of a start, which a server in plain text has no use for)
+
     try:
         return x509.load_pem_x509_certificate(content)
     except ValueError as error:

@@ -1,17 +1,15 @@
 """A server as a process: from its settings to the signal that ends it.
 
-start ──> serving ──SIGTERM, SIGINT, or the parent of several is gone──> graceful stop ──> 0
+start ──> serving ──SIGTERM or SIGINT──> graceful stop ──> 0
   └── what keeps it from serving: one line on standard error ──> 1
 """
 
 from __future__ import annotations
 
-import os
 import signal
 import sys
 import threading
 from collections.abc import Callable
-from multiprocessing import parent_process
 from typing import Protocol, TypeVar
 
 from pipit.errors import PipitError
@@ -21,8 +19,6 @@ from pipit.service.settings import ServiceSettings
 
 LOOK_SECONDS = 0.5
 """How often a waiting main thread lets Python run the handler of a signal that did not wake it."""
-SPARE_SECONDS = 30.0
-"""What a stop may take beyond the grace period."""
 
 _log = get_logger(__name__)
 
@@ -52,17 +48,11 @@ def run(load: Callable[[], AnySettings], serve: Callable[[AnySettings], int]) ->
         return 1
 
 
-def serve_until_signal(
-    make: Callable[[], AnyService], grace: float, on_start: Callable[[AnyService], None] | None = None
-) -> None:
-    """Serves until SIGTERM or SIGINT, then stops gracefully. Must be called on the main thread.
-
-    grace: seconds that the stop leaves to calls.
-    """
+def serve_until_signal(make: Callable[[], AnyService], on_start: Callable[[AnyService], None] | None = None) -> None:
+    """Serves until SIGTERM or SIGINT, then stops gracefully. Must be called on the main thread."""
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
-    end_with_parent(stop.set, grace + SPARE_SECONDS)
     service = make()
     service.start()
     try:
@@ -73,24 +63,3 @@ def serve_until_signal(
             continue
     finally:
         service.stop()
-
-
-def end_with_parent(stop: Callable[[], None], limit: float) -> None:
-    """Calls `stop` once the process that started this one by `multiprocessing` is gone, by whatever way.
-
-    limit: seconds after which this process is ended hard, for nobody is left who would. Does nothing in a process
-    that was started in another way.
-    """
-    parent = parent_process()
-    if parent is None:
-        return
-
-    def watch() -> None:
-        # A pipe to the parent, which its end closes, a SIGKILL too.
-        parent.join()
-        _log.warning("parent_gone", parent=parent.pid)
-        stop()
-        threading.Event().wait(limit)
-        os._exit(1)
-
-    threading.Thread(target=watch, name="parent-watch", daemon=True).start()

@@ -3,7 +3,7 @@
 import sys
 
 from pipit.service.process import run
-from pipit.serving.processes import serve
+from pipit.serving.server import serve
 from pipit.serving.settings import parse_arguments
 
 if __name__ == "__main__":

@@ -51,6 +51,14 @@ class Admission:
         """Callers that wait for their turn."""
         return len(self._waiting)
 
+    def widen(self, places: int) -> None:
+        """So many requests more may run from now on; fewer, where the number is negative."""
+        with self._lock:
+            self._places += places
+            while self._waiting and self._running < self._places:
+                self._running += 1
+                self._hand_over()
+
     def turn(
         self,
         deadline: float | None = None,
@@ -115,12 +123,15 @@ class Admission:
     def leave(self) -> None:
         """Gives the place to the longest waiter, or back."""
         with self._lock:
-            if self._waiting:
-                turn = self._waiting.popleft()
-                self._gone(turn)
-                turn.lock.release()
-                return
-            self._running -= 1
+            if self._waiting and self._running <= self._places:
+                self._hand_over()
+            else:
+                self._running -= 1
+
+    def _hand_over(self) -> None:
+        turn = self._waiting.popleft()
+        self._gone(turn)
+        turn.lock.release()
 
     def _gone(self, turn: _Turn) -> None:
         self._waiting_of[turn.who] -= 1

@@ -7,12 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
-from time import monotonic, perf_counter
+from time import perf_counter
 from typing import TYPE_CHECKING
 
-from pipit.errors import DeadlineExceeded, InvalidInput, NotFound, PipitError
+from pipit.errors import InputTooLarge, InvalidInput, NotFound, PipitError, QueueFull
 from pipit.inputs import Input
+from pipit.inputs.memory import room_for
 from pipit.metrics import Metrics
+from pipit.pipelines.served import check_deadline
 from pipit.rpc.callers import caller
 from pipit.serving.admission import Admission
 from pipit.serving.counts import TaskCounts
@@ -22,12 +24,15 @@ from pipit.serving.model import LoadedModel, Outputs
 from pipit.serving.recent import RecentAnswers, Verdict
 from pipit.serving.types import Answer, Identity, Options, Selector, StageTimes
 from pipit.types import Decoded, Prediction, Tensors
+from pipit.workers.messages import Worked
 
 if TYPE_CHECKING:
     from pipit.serving.keeping import Keeping, StreamTail
+    from pipit.workers.crew import Crew
+    from pipit.workers.worker import Lane
 
 EVERYTHING = Options()
-OnAnswer = Callable[[LoadedModel, Input | None, Decoded, Sequence[Prediction]], None]
+OnAnswer = Callable[[LoadedModel, Input | Decoded, Sequence[Prediction]], None]
 OnFaces = Callable[[LoadedModel, Outputs, Decoded, Sequence[Prediction]], None]
 
 
@@ -53,11 +58,15 @@ class DataPlane:
         """By task: how each version answers, for the registry."""
         self._look_on = look_on
         self.on_answer: OnAnswer | None = None
-        """Shown each answer, with the input; None: of a recording's part. Has to be quick, and not to raise."""
+        """Shown each answer, with its input, or of a recording the part that was decoded. Has to be quick, and not to
+        raise."""
+        self.crew: Crew | None = None
+        """Who computes beside this process; None: nobody does."""
         self.keeping: Keeping | None = None
         """Keeps inputs for a person's label; None: nothing is kept."""
         self._feedback = metrics.counter("pipit_feedback_total")
         self._requests = metrics.counter("pipit_requests_total")
+        self._by_workers = metrics.counter("pipit_worker_answers_total")
         self._draining = False
         metrics.gauge("pipit_queue_depth").set_function(lambda: admission.waiting)
         metrics.gauge("pipit_running").set_function(lambda: admission.running)
@@ -124,15 +133,53 @@ class DataPlane:
             with self.admission.turn(deadline, is_wanted):
                 model = host.lease(selector.version, selector.environment)
                 try:
-                    started = perf_counter()
-                    decoded = model.decode(item)
-                    decoding = perf_counter() - started
-                    return self.answer(model, decoded, options, started - begun, decoding, deadline, item)
+                    predictions, times = self._compute(model, item, begun, deadline)
+                    return self._tell(model, item, predictions, times, options)
                 finally:
                     model.release()
         except Exception as error:
             self.count_failure(selector.task, error, model)
             raise
+
+    def _compute(
+        self, model: LoadedModel, item: Input, begun: float, deadline: float | None
+    ) -> tuple[Sequence[Prediction], StageTimes]:
+        """Decodes, runs and interprets, here or in a worker. begun: when the request came, of `perf_counter`."""
+        crew, elsewhere = self.crew, model.elsewhere
+        if crew is None or elsewhere is None:
+            return self._compute_here(model, item, begun, deadline)
+        lane = crew.take(elsewhere)
+        try:
+            if lane is not None and (worked := self._ask(lane, crew.room, model, item, deadline)) is not None:
+                times = worked.times
+                times.queue = perf_counter() - begun - times.total
+                if worked.rows:
+                    model.meters.batch_rows.observe(worked.rows)
+                return worked.predictions, times
+            return self._compute_here(model, item, begun, deadline)
+        finally:
+            crew.give(lane)
+
+    def _compute_here(
+        self, model: LoadedModel, item: Input, begun: float, deadline: float | None
+    ) -> tuple[Sequence[Prediction], StageTimes]:
+        started = perf_counter()
+        decoded = model.decode(item)
+        return self._run(model, decoded, started - begun, perf_counter() - started, deadline)
+
+    def _ask(self, lane: Lane, room: int, model: LoadedModel, item: Input, deadline: float | None) -> Worked | None:
+        """Has a worker answer; None: it can't, and this process is to. Raises what the model raises; Unavailable."""
+        with room_for(room, 0):
+            worked = lane.ask(model.identity.digest, item, deadline)
+        if isinstance(worked, Worked):
+            self._by_workers.inc()
+            return worked
+        if worked is None:
+            return None
+        error = worked.error
+        if isinstance(error, InputTooLarge | QueueFull):
+            return None
+        raise error
 
     def answer(
         self,
@@ -151,21 +198,40 @@ class DataPlane:
         seconds are in `tail`, where they are wanted.
         Raises DeadlineExceeded if the deadline passes before the network runs.
         """
-        _check_deadline(deadline)
+        predictions, times = self._run(model, decoded, queued, decoding, deadline)
+        return self._tell(model, decoded if item is None else item, predictions, times, options, tail)
+
+    def _run(
+        self, model: LoadedModel, decoded: Decoded, queued: float, decoding: float, deadline: float | None
+    ) -> tuple[Sequence[Prediction], StageTimes]:
+        check_deadline(deadline)
         begun = perf_counter()
         outputs, waited = model.run(decoded.tensors, len(decoded.regions), deadline)
         ran = perf_counter()
         predictions = model.pipeline.interpret(outputs, decoded)
         times = StageTimes(decoding, queued + waited, ran - begun - waited, perf_counter() - ran)
-        model.meters.answered(times, predictions)
-        self.counts[model.identity.task].of(model).answered(times.total, predictions)
-        if self.on_answer is not None:
-            self.on_answer(model, item, decoded, predictions)
         if self._look_on is not None and model.names_people:
             self._look_on(model, outputs, decoded, predictions)
+        return predictions, times
+
+    def _tell(
+        self,
+        model: LoadedModel,
+        given: Input | Decoded,
+        predictions: Sequence[Prediction],
+        times: StageTimes,
+        options: Options,
+        tail: StreamTail | None = None,
+    ) -> Answer:
+        """Counts an answer, and shows it to whoever looks on."""
+        task = model.identity.task
+        model.meters.answered(times, predictions)
+        self.counts[task].of(model).answered(times.total, predictions)
+        if self.on_answer is not None:
+            self.on_answer(model, given, predictions)
         keeping, kept = self.keeping, None
-        if keeping is not None and model.identity.task in keeping.tasks:
-            kept = keeping.offer(model, item, tail, predictions)
+        if keeping is not None and task in keeping.tasks:
+            kept = keeping.offer(model, None if isinstance(given, Decoded) else given, tail, predictions)
         return Answer(chosen(predictions, options), model.identity, times, model.labels, model.names_people, kept)
 
     def remember(self, request_id: str, answer: Answer) -> None:
@@ -230,12 +296,6 @@ class DataPlane:
         model = model or (self.hosts[known].current if known else None)
         if model is not None:
             self.counts[known].of(model).failed(code)
-
-
-def _check_deadline(deadline: float | None) -> None:
-    """Between decoding and running, which costs most."""
-    if deadline is not None and deadline <= monotonic():
-        raise DeadlineExceeded("the deadline passed before the network ran; allow more time")
 
 
 def chosen(predictions: Iterable[Prediction], options: Options) -> list[Prediction]:

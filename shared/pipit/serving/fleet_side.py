@@ -36,9 +36,8 @@ class FleetSide:
         plane: DataPlane,
         metrics: Metrics,
         memory: Budget,
-        process: int,
     ) -> None:
-        """memory: what is decoded counts to it. process: of the device's, which this one is.
+        """memory: what is decoded counts to it.
 
         Calls go over the source's connection.
         """
@@ -50,7 +49,6 @@ class FleetSide:
             plane.hosts,
             self._tallies,
             metrics,
-            process,
         )
         source.on_assigned = self._assigned
         self._recent = {
@@ -94,13 +92,11 @@ class FleetSide:
             shadow.follow(None)
         self._reporter.stop()
 
-    def _answered(
-        self, model: LoadedModel, item: Input | None, decoded: Decoded, predictions: Sequence[Prediction]
-    ) -> None:
+    def _answered(self, model: LoadedModel, given: Input | Decoded, predictions: Sequence[Prediction]) -> None:
         task = model.identity.task
         shadow = self._shadows[task]
-        if (self._keeps_inputs or shadow.is_on) and (item is not None or decoded.repeatable):
-            sample = sample_of(model, item, decoded, predictions)
+        if (self._keeps_inputs or shadow.is_on) and (not isinstance(given, Decoded) or given.repeatable):
+            sample = sample_of(model, given, predictions)
             if self._keeps_inputs:
                 self._recent[task].remember(sample)
             if shadow.is_on:

@@ -131,7 +131,7 @@ class LoadedVersions:
         """Says that the version that answers is good, once it has answered for long enough."""
         if self.on_trial is not None and monotonic() >= self.on_trial[1]:
             desired, self.on_trial = self.on_trial[0], None
-            self._tell(partial(self._loader.trials.confirm, self._task, desired.digest), desired.version)
+            self._tell(partial(self._loader.confirm, self._task, desired.digest), desired.version)
             self._tell(desired.on_good, desired.version)
             _log.info("model_good", task=self._task, version=desired.version, digest=desired.digest)
 

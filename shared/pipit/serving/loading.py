@@ -5,7 +5,9 @@ fetch ──> verify ──> trial ──> prove (load, golden, warm) ──> op
   │          │         └── ended badly twice before: refused
   └──────────┴──nobody trusted signed it──> refused, as the step "signature"
 
-A candidate goes as far as its proof, which is kept by its digest: once it is wanted, it needs no second one.
+A candidate goes as far as its proof, which is kept by its digest: once it is wanted, it needs no second one. Nor does
+what was good here before this process began, on the same machine in the same way: its golden check is made once it is
+open.
 """
 
 from __future__ import annotations
@@ -15,10 +17,12 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from time import monotonic
 from typing import TypeVar
 
+from pipit.bundle.golden import check_golden
 from pipit.bundle.keyring import Keyring
 from pipit.bundle.reader import Bundle, open_bundle
 from pipit.errors import IntegrityError, Unavailable, UntrustedSignature
@@ -29,6 +33,7 @@ from pipit.pipelines import Pipeline, load_pipeline
 from pipit.pipelines.networks import open_model
 from pipit.proving import (
     MEMORY,
+    Limits,
     Overtaken,
     Proof,
     ProofRequest,
@@ -37,6 +42,7 @@ from pipit.proving import (
     Trials,
     memory_limit,
     prove_here,
+    setup_of,
     warm,
 )
 from pipit.runtimes.base import Runtime
@@ -46,6 +52,8 @@ from pipit.serving.gallery_keeper import GalleryKeeper
 from pipit.serving.meters import KNOWN, UNKNOWN, ModelMeters
 from pipit.serving.model import LoadedModel
 from pipit.serving.types import Identity
+from pipit.workers.crew import Crew
+from pipit.workers.messages import Open
 
 T = TypeVar("T")
 _log = get_logger(__name__)
@@ -82,6 +90,10 @@ class LoaderOptions:
     """Rows of a tensor that a caller sends for the network itself; None: any number."""
     has_company: Callable[[], bool] = lambda: True
     """Whether more than one caller is at work."""
+    crew: Crew | None = None
+    """Who computes beside this process; None: nobody does."""
+    limits: Limits = field(default_factory=Limits)
+    """Of a proof; one that was made within others is made anew."""
 
 
 class ModelLoader:
@@ -120,13 +132,35 @@ class ModelLoader:
         bundle, proof = self.prove(task, attempt)
         self._step(task, "trial", attempt, lambda: self.trials.begin(task, desired.version, desired.digest))
         try:
-            return self._step(task, "open", attempt, lambda: self.open(bundle)), proof
+            model = self._step(task, "open", attempt, lambda: self.open(bundle))
+            if self.proof(desired.digest) is None:
+                self._step(task, "golden", attempt, lambda: self._check_again(task, bundle, model, proof))
         except BaseException:
             self.trials.leave(task, desired.digest)
             raise
+        return model, proof
+
+    def _check_again(self, task: str, bundle: Bundle, model: LoadedModel, proof: Proof) -> None:
+        """Of a version that is opened on the strength of a proof before this process. Raises as `check_golden`."""
+        try:
+            check_golden(bundle, model.identity.variant, model.pipeline, model.runtime)
+        except BaseException:
+            model.close()
+            raise
+        self._keep(bundle.digest, proof)
+        self.trials.put_proof(task, bundle.digest, proof, self._setup)
+
+    def confirm(self, task: str, digest: str) -> None:
+        """A version has answered for long enough to be good here."""
+        self.trials.confirm(task, digest, self.proof(digest), self._setup)
+
+    @cached_property
+    def _setup(self) -> str:
+        options = self._options
+        return setup_of((options.variant, options.threads, options.instances, options.limits))
 
     def prove(self, task: str, attempt: Attempt) -> tuple[Bundle, Proof]:
-        """Goes the steps up to the proof, which is made once in the life of this process.
+        """Goes the steps up to the proof, which is made once in the life of this process; see also the module.
 
         Raises StepFailed, Overtaken.
         """
@@ -135,6 +169,8 @@ class ModelLoader:
         bundle = self._step(task, "verify", attempt, lambda: self.verify(path, task, desired.digest))
         self._step(task, "trial", attempt, lambda: self.trials.check(task, desired.digest))
         known = self.proof(desired.digest)
+        if known is None and attempt.purpose is Purpose.ANSWER:
+            known = self.trials.take_proof(task, desired.digest, self._setup)
         if known is not None:
             if attempt.purpose is not Purpose.PREFETCH:
                 _check_memory(known)
@@ -238,6 +274,13 @@ class ModelLoader:
             labels = (*manifest.labels, *manifest.decision.groups) if people is None else (KNOWN, UNKNOWN)
             meters = ModelMeters(self._metrics, identity, labels, names_people=people is not None)
             batcher = self._batcher(runtime)
+            elsewhere = None
+            # Who is known changes in this process; further networks are large, and what they find is shared here.
+            if options.crew is not None and people is None and batcher is None and not manifest.networks:
+                elsewhere = Open(
+                    bundle.digest, str(bundle.path.absolute()), variant, options.threads, options.most_rows
+                )
+                stack.callback(options.crew.forget, bundle.digest)
             return LoadedModel(
                 identity,
                 manifest,
@@ -249,6 +292,7 @@ class ModelLoader:
                 people,
                 options.most_rows,
                 bundle.signer,
+                elsewhere,
             )
 
     def _batcher(self, runtime: Runtime) -> Batcher | None:

@@ -10,18 +10,18 @@ import threading
 from collections.abc import Callable, Collection
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
 from pipit.bundle.manifest import Manifest
-from pipit.errors import InputTooLarge, InvalidInput
-from pipit.inputs import Input, TensorInput
+from pipit.inputs import Input
 from pipit.pipelines import Pipeline
+from pipit.pipelines.served import Served, rows_of
 from pipit.runtimes.base import Runtime
 from pipit.serving.batching import Batcher
 from pipit.serving.meters import ModelMeters
 from pipit.serving.types import Identity
 from pipit.types import Decoded, Tensors
+from pipit.workers.messages import Open
 
 Outputs = dict[str, NDArray[Any]]
 
@@ -41,6 +41,7 @@ class LoadedModel:
         people: Collection[str] | None = None,
         most_rows: int | None = None,
         signed_by: str = "unsigned",
+        elsewhere: Open | None = None,
     ) -> None:
         """batcher: None runs each caller's rows by themselves. free: closes every network; None: `runtime` alone.
 
@@ -49,6 +50,8 @@ class LoadedModel:
         most_rows: of a tensor that a caller sends for the network itself; None: any number.
 
         signed_by: as `Bundle.signer` says it.
+
+        elsewhere: how a worker opens the same; None: only this process answers.
         """
         self.identity = identity
         self.manifest = manifest
@@ -56,8 +59,10 @@ class LoadedModel:
         self.runtime = runtime
         self.meters = meters
         self.signed_by = signed_by
+        self.elsewhere = elsewhere
         self.names_people = people is not None
         self.labels: Collection[str] = frozenset(manifest.labels) if people is None else people
+        self._served = Served(pipeline, runtime)
         self._batcher = batcher
         self._most_rows = most_rows
         self._free = free or runtime.close
@@ -102,41 +107,12 @@ class LoadedModel:
         self._free()
 
     def decode(self, item: Input) -> Decoded:
-        """A tensor that is an input of the network goes past the pipeline, as does one without a name.
-
-        Its first axis, which may be left out for one row, is the batch. A tensor of another name is the pipeline's.
-        Raises InvalidInput, InputTooLarge.
-        """
-        if not isinstance(item, TensorInput):
-            return self.pipeline.decode(item)
-        specs = self.runtime.inputs
-        names = [spec.name for spec in specs]
-        if item.name and item.name not in names:
-            try:
-                return self.pipeline.decode(item)
-            except InvalidInput as error:
-                raise InvalidInput(
-                    f"tensor {item.name[:40]!r} is no input of the network, which takes {', '.join(names)}; {error}"
-                ) from error
-        if len(specs) != 1 and not item.name:
-            raise InvalidInput(f"name the tensor: the network takes {', '.join(names)}")
-        name = item.name or specs[0].name
-        values = item.values
-        if any(spec.name == name and values.ndim == len(spec.shape) for spec in specs):
-            values = values[np.newaxis]
-        if not values.ndim or not values.shape[0]:
-            raise InvalidInput(f"tensor {name!r} of shape {values.shape} has no rows; send at least one")
-        return Decoded({name: values}, (None,) * self.rows_of({name: values}))
+        """See `Served.decode`."""
+        return self._served.decode(item, self._most_rows)
 
     def rows_of(self, tensors: Tensors) -> int:
         """How many rows a caller sends for the network itself. Raises InvalidInput, InputTooLarge."""
-        counts = {values.shape[0] if values.ndim else 0 for values in tensors.values()}
-        if len(counts) != 1 or 0 in counts:
-            raise InvalidInput("all tensors must have the same number of rows, at least one, as their first axis")
-        rows = counts.pop()
-        if self._most_rows is not None and rows > self._most_rows:
-            raise InputTooLarge(f"{rows} rows in one request, the limit is {self._most_rows}; send them in parts")
-        return rows
+        return rows_of(tensors, self._most_rows)
 
     def run(self, tensors: Tensors, rows: int, deadline: float | None = None) -> tuple[Outputs, float]:
         """Runs the network; gives its outputs, and the seconds that the rows waited for a batch to fill.

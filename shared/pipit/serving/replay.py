@@ -104,9 +104,8 @@ class RecentInputs:
             return tuple(reversed(self._samples))
 
 
-def sample_of(model: LoadedModel, item: Input | None, decoded: Decoded, predictions: Sequence[Prediction]) -> Sample:
-    """item: None for a part of a recording."""
-    given = decoded if item is None else item
+def sample_of(model: LoadedModel, given: Input | Decoded, predictions: Sequence[Prediction]) -> Sample:
+    """given: Decoded for a part of a recording."""
     people = model.labels if model.names_people else None
     return Sample(given, predictions, model.manifest, _size(given) + _PREDICTION * len(predictions), people)
 

@@ -27,6 +27,7 @@ from pipit.rpc.server import MEBIBYTE
 from pipit.service.credentials import read_callers
 from pipit.service.doors import build_guarded, stream_budget
 from pipit.service.listener import Listener
+from pipit.service.process import serve_until_signal
 from pipit.serving.admission import Admission
 from pipit.serving.data_plane import DataPlane
 from pipit.serving.faces_keyless import KeylessFaceServicer
@@ -39,6 +40,7 @@ from pipit.serving.open_inference import OpenInferenceServicer
 from pipit.serving.recent import RecentAnswers
 from pipit.serving.settings import ServingSettings
 from pipit.serving.sources import DirectorySource, RegistrySource, Source
+from pipit.workers.crew import ROOMS, Crew, most_workers
 
 if TYPE_CHECKING:
     from pipit.serving.face_side import FaceSide
@@ -57,12 +59,10 @@ _log = get_logger(__name__)
 class InferenceServer:
     """One process's server."""
 
-    def __init__(
-        self, settings: ServingSettings, pipelines: Callable[..., Pipeline] = load_pipeline, process: int = 0
-    ) -> None:
+    def __init__(self, settings: ServingSettings, pipelines: Callable[..., Pipeline] = load_pipeline) -> None:
         """pipelines: others than those that are installed are proven in this process, without a fence around them.
 
-        process: which of `settings.processes` this is.
+        No other process computes for those.
 
         Raises InvalidInput, NotFound for settings that name what is not there.
         """
@@ -75,8 +75,9 @@ class InferenceServer:
         self._source = _source(settings, self.keyring)
         self._health = HealthReport()
         self.keeper = GalleryKeeper(settings.gallery, self.metrics)
-        self._faces = _face_side(settings, self.keeper, process)
-        options = _loader_options(settings, self.keyring, self.admission)
+        self._faces = _face_side(settings, self.keeper)
+        self._crew = _crew(settings, self.metrics, self.admission, pipelines)
+        options = _loader_options(settings, self.keyring, self.admission, self._crew)
         trials = Trials(settings.cache_dir.expanduser() / "trials")
         prover = _prover(settings, trials, pipelines)
         loader = ModelLoader(options, self.metrics, trials, pipelines, self.keeper, prover)
@@ -100,9 +101,10 @@ class InferenceServer:
         self.keeper.on_names = self._names_changed
         look_on = self._faces.look_on if self._faces is not None else None
         self.plane = DataPlane(self.hosts, self.admission, self.metrics, self._recent, look_on)
+        self.plane.crew = self._crew
         self.streams = stream_budget(settings.streams, self._tokens)
         self.metrics.gauge("pipit_streams_open").set_function(lambda: self.streams.open_streams)
-        self._fleet = _fleet_side(settings, self._source, self.plane, self.metrics, self.memory, process)
+        self._fleet = _fleet_side(settings, self._source, self.plane, self.metrics, self.memory)
         self._keeping = _keeping(settings, self._source, self.plane, self.metrics, self.memory, self._fleet)
         self._listener = Listener(settings, self._build(), SERVICES, self.metrics.registry)
         self._listener.report(self.metrics, self._tokens)
@@ -159,6 +161,8 @@ class InferenceServer:
         self._listener.drain(grace)()
         for host in self.hosts.values():
             host.stop()
+        if self._crew is not None:
+            self._crew.stop()
         self._source.close()
         if self._fleet is not None:
             self._fleet.stop()
@@ -199,7 +203,6 @@ class InferenceServer:
             waiting=_WAITING,
             # Who sends pictures of a person holds a model.
             receiving=[method for method in _methods() if method.startswith("/pipit.faces.")],
-            options=[("grpc.so_reuseport", int(settings.processes > 1))],
             max_message_bytes=settings.max_message_mib * MEBIBYTE + ROOM,
         )
         inference_pb2_grpc.add_InferenceServiceServicer_to_server(InferenceServicer(self.plane), server)
@@ -214,6 +217,12 @@ class InferenceServer:
         from pipit.serving.faces_servicer import FaceServicer  # noqa: PLC0415 (looks at pictures; see `_face_side`)
 
         return FaceServicer(self.plane, self._faces.access)
+
+
+def serve(settings: ServingSettings) -> int:
+    """Serves until SIGTERM or SIGINT; gives the process's exit code. Must be called on the main thread."""
+    serve_until_signal(lambda: InferenceServer(settings))
+    return 0
 
 
 def _methods() -> dict[str, frozenset[Role]]:
@@ -238,14 +247,14 @@ def _source(settings: ServingSettings, keyring: Keyring) -> Source:
 
 
 def _fleet_side(
-    settings: ServingSettings, source: Source, plane: DataPlane, metrics: Metrics, memory: Budget, process: int
+    settings: ServingSettings, source: Source, plane: DataPlane, metrics: Metrics, memory: Budget
 ) -> FleetSide | None:
     """None without a registry."""
     if not isinstance(source, RegistrySource):
         return None
     from pipit.serving.fleet_side import FleetSide  # noqa: PLC0415 (brings the registry's client; see `RegistrySource`)
 
-    return FleetSide(settings, source, plane, metrics, memory, process)
+    return FleetSide(settings, source, plane, metrics, memory)
 
 
 def _keeping(
@@ -269,26 +278,41 @@ def _keeping(
     return plane.keeping
 
 
-def _face_side(settings: ServingSettings, keeper: GalleryKeeper, process: int) -> FaceSide | None:
+def _face_side(settings: ServingSettings, keeper: GalleryKeeper) -> FaceSide | None:
     """None without a key."""
     if settings.gallery_key is None:
         return None
     # A server of recordings may have nothing that reads pictures, and no use for the memory of it.
     from pipit.serving.face_side import FaceSide  # noqa: PLC0415
 
-    # Each process has people in its own memory, and says for itself that somebody is gone from there.
-    device = settings.device_id if settings.processes == 1 else f"{settings.device_id}.{process}"
-    return FaceSide(settings, settings.gallery_key, keeper, device)
+    return FaceSide(settings, settings.gallery_key, keeper, settings.device_id)
 
 
 def _prover(settings: ServingSettings, trials: Trials, pipelines: Callable[..., Pipeline]) -> Prover:
     """Where pipelines are not those that are installed, another process would not find them."""
     if pipelines is not load_pipeline:
         return prove_here(pipelines)
-    return ChildProver(Limits(settings.prove_seconds, settings.prove_mib * MEBIBYTE), trials.turn)
+    return ChildProver(_limits(settings), trials.turn)
 
 
-def _loader_options(settings: ServingSettings, keyring: Keyring, admission: Admission) -> LoaderOptions:
+def _limits(settings: ServingSettings) -> Limits:
+    return Limits(settings.prove_seconds, settings.prove_mib * MEBIBYTE)
+
+
+def _crew(
+    settings: ServingSettings, metrics: Metrics, admission: Admission, pipelines: Callable[..., Pipeline]
+) -> Crew | None:
+    """None where this process is to compute everything."""
+    decode = settings.decode_mib * MEBIBYTE
+    most = most_workers(settings.processes, settings.concurrency, decode)
+    if not most or pipelines is not load_pipeline:
+        return None
+    return Crew(most, decode // ROOMS, metrics, admission.widen)
+
+
+def _loader_options(
+    settings: ServingSettings, keyring: Keyring, admission: Admission, crew: Crew | None
+) -> LoaderOptions:
     return LoaderOptions(
         keyring,
         settings.variant,
@@ -298,4 +322,6 @@ def _loader_options(settings: ServingSettings, keyring: Keyring, admission: Admi
         settings.batch_delay_ms / 1000.0,
         settings.max_rows,
         lambda: admission.running > 1,
+        crew,
+        limits=_limits(settings),
     )

@@ -63,15 +63,16 @@ class ServingSettings(ServiceSettings):
     port: Port = 50051
     """Port for calls; 0: the system chooses."""
     metrics_port: Port = 9464
-    """Port for Prometheus; 0: the system chooses. Of several processes, the next one takes the next port."""
+    """Port for Prometheus; 0: the system chooses."""
 
-    processes: Count = 1
-    """Processes that share the port; each loads the models for itself."""
+    processes: Annotated[int, Field(ge=0, le=64)] = 0
+    """Processes that compute: this one, and those that it begins beside itself once requests meet. 0: one for each core
+    and at most 4, where memory allows."""
     concurrency: Count = Field(default_factory=lambda: os.cpu_count() or 1)
     """Requests that decode or run at once, and instances of a network that is not thread-safe."""
     queue: Annotated[int, Field(ge=0)] = 32
     """Requests that wait for their turn; one more gets RESOURCE_EXHAUSTED."""
-    streams: Count = 16
+    streams: Count = 64
     """Streams that may be open at once; one more gets RESOURCE_EXHAUSTED."""
     runtime_threads: Count = 1
     """Threads of one run of a network."""

@@ -75,6 +75,7 @@ class ClassifierTrainer(ABC, Generic[RecipeT, ItemT, SideT]):
         self.recipe: RecipeT = recipe
         self.data = data
         self.sources: SourceSet[ItemT] = SourceSet(recipe, data, self._read, self.items_are)
+        self._prepared = _Prepared()
 
     # What a task brings.
 
@@ -355,7 +356,7 @@ class ClassifierTrainer(ABC, Generic[RecipeT, ItemT, SideT]):
 
     def entries(self, run: Run, side: str) -> list[dict[str, Any]]:
         """The prepared items of a side, in their order."""
-        return [entry for entry in run.read_json("prepare", ITEMS_FILE) if entry["side"] == side]
+        return self._prepared.entries(run, side)
 
     def items(self, run: Run, side: str) -> list[ItemT]:
         """The same as items."""
@@ -426,6 +427,26 @@ class ClassifierTrainer(ABC, Generic[RecipeT, ItemT, SideT]):
             packages=self.packages or self.kit.packages,
         )
         write_model_card(run.output("verify") / "report" / "model_card.md", card)
+
+
+class _Prepared:
+    """What `items.json` holds, read anew when it is another file: each of thousands of answers asks for it."""
+
+    def __init__(self) -> None:
+        self._file: tuple[Path, int, int] | None = None
+        self._sides: dict[str, list[dict[str, Any]]] = {}
+
+    def entries(self, run: Run, side: str) -> list[dict[str, Any]]:
+        """Raises NotFound before `prepare` was run."""
+        path = run.folder / "prepare" / ITEMS_FILE
+        # A step writes it as a new file, and never into it.
+        found = path.stat() if path.exists() else None
+        file = None if found is None else (path, found.st_ino, found.st_mtime_ns)
+        if file is None or file != self._file:
+            kept = run.read_json("prepare", ITEMS_FILE)
+            self._sides = {name: [entry for entry in kept if entry["side"] == name] for name in SIDES}
+            self._file = file
+        return [*self._sides[side]]
 
 
 def no_labels_for(task: str) -> InvalidInput:

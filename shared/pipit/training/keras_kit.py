@@ -12,6 +12,7 @@ from typing import Any, ClassVar, Literal
 import keras
 import numpy as np
 
+from pipit.training import keras_norm  # noqa: F401 (networks that are loaded have its layer)
 from pipit.training.fitting import balanced_weights
 from pipit.training.keras_batches import CopiedBatches
 from pipit.training.keras_fit import epochs_done, fit, make_optimiser, seed_everything

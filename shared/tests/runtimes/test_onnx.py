@@ -3,6 +3,7 @@ from __future__ import annotations
 from contextlib import closing
 
 import numpy as np
+import onnxruntime
 import pytest
 from pipit.errors import InvalidInput
 from pipit.runtimes import load_runtime
@@ -27,6 +28,19 @@ def test_refuses_an_answer_that_is_not_one_per_row(onnx_models):
         pytest.raises(InvalidInput, match=r"output 'total' has the shape \(\) for 2 rows"),
     ):
         network.run({"x": np.ones((2, 2), np.float32)})
+
+
+def test_threads_of_a_run_sleep_while_they_wait(onnx_models, monkeypatch):
+    """Else they take the cores that other callers' runs need."""
+    made = []
+    session = onnxruntime.InferenceSession
+    monkeypatch.setattr(
+        onnxruntime, "InferenceSession", lambda *given, **named: made.append(session(*given, **named)) or made[-1]
+    )
+    with closing(load_runtime(onnx_models / "linear.onnx", "onnx", threads=2)):
+        (options,) = (one.get_session_options() for one in made)
+        assert options.intra_op_num_threads == 2
+        assert options.get_session_config_entry("session.intra_op.allow_spinning") == "0"
 
 
 def test_refuses_types_that_are_no_numbers(onnx_models):

@@ -10,7 +10,7 @@ from model_registry.settings import RegistrySettings
 from pipit.errors import InvalidInput
 from pipit.service.settings import ServiceSettings
 from pipit.serving.settings import ServingSettings
-from pipit.settings import load_settings
+from pipit.settings import describe, load_settings
 
 SERVERS: list[tuple[type[ServiceSettings], dict[str, Any], str]] = [
     (ServingSettings, {"tasks": ("a.b",)}, "PIPIT_SERVING_"),
@@ -85,4 +85,5 @@ def test_keys_come_as_one_variable(
 
 def test_every_setting_says_what_it_is(server: tuple[type[ServiceSettings], dict[str, Any], str]) -> None:
     kind, _, _ = server
+    describe(kind)
     assert [name for name, field in kind.model_fields.items() if not (field.description or "").endswith(".")] == []

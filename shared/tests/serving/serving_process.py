@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import signal
 import subprocess
-from pathlib import Path
 from typing import Any
 
 PIPELINE = """
@@ -63,8 +62,3 @@ class Process:
         """Reads until the last process that holds the log has ended."""
         _, rest = self._process.communicate()
         return self._process.returncode, rest
-
-    def servers(self) -> list[int]:
-        """Of several: their process ids."""
-        children = Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text().split()
-        return [int(pid) for pid in children if "spawn_main" in Path(f"/proc/{pid}/cmdline").read_text()]

@@ -30,7 +30,7 @@ class Canary:
         source: Any = SimpleNamespace(client=SimpleNamespace(channel=self._channel), on_assigned=None)
         server = running.server
         chosen = ServingSettings(tasks=(TASK,), **settings)
-        self.side = FleetSide(chosen, source, server.plane, server.metrics, server.memory, 0)
+        self.side = FleetSide(chosen, source, server.plane, server.metrics, server.memory)
         self.on_assigned = source.on_assigned
 
     def told(self, bundle: Any, rollout: str = "r-1", stage: int = 0, **more: Any) -> None:

@@ -1,16 +1,17 @@
-"""`python -m pipit.serving` as others start it: flags, signals, exit codes, several processes on one port."""
+"""`python -m pipit.serving` as others start it: flags, signals, exit codes, a second process that computes."""
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import socket
 import subprocess
 import sys
 import textwrap
+import threading
 import urllib.request
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import grpc
@@ -23,7 +24,7 @@ from pipit.bundle.signing import key_id
 from pipit.registry import RegistryClient
 from serving_process import Process
 from tiny import REQUEST
-from tiny_server import MakeBundle
+from tiny_server import MakeBundle, wait_until
 
 
 def health(port: int) -> str:
@@ -51,71 +52,96 @@ def test_a_signal_ends_it_with_code_0(
     assert code == 0
 
 
-def test_several_processes_answer_on_one_port_and_count_for_themselves(
+def ask_at_once(port: int, until: Callable[[], bool]) -> list[str]:
+    """Four callers ask until it is so; gives the versions that answered."""
+    versions: list[str] = []
+    done = threading.Event()
+
+    def ask() -> None:
+        while not done.is_set():
+            versions.append(classify(port))
+
+    with ThreadPoolExecutor(4) as callers:
+        asking = [callers.submit(ask) for _ in range(4)]
+        try:
+            wait_until(until)
+        finally:
+            done.set()
+        for caller in asking:
+            caller.result()
+    return versions
+
+
+def metric(port: int, name: str) -> float:
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=30) as response:
+        lines = response.read().decode().splitlines()
+    return sum(float(line.rsplit(" ", 1)[1]) for line in lines if line.startswith(name))
+
+
+def workers_of(process: Process) -> list[int]:
+    tasks = Path(f"/proc/{process.pid}/task").iterdir()
+    children = [int(pid) for task in tasks for pid in (task / "children").read_text().split()]
+    return [pid for pid in children if "pipit.workers" in Path(f"/proc/{pid}/cmdline").read_text()]
+
+
+def has_ended(pid: int) -> bool:
+    stat = Path(f"/proc/{pid}/stat")
+    return not stat.exists() or stat.read_text().rsplit(")", 1)[1].split()[0] == "Z"
+
+
+def test_where_requests_meet_a_second_process_computes_and_all_is_counted_in_one_place(
     start: Callable[..., Process], make_bundle: MakeBundle
 ) -> None:
-    process = start("--bundle", str(make_bundle().path), "--processes", "2")
-    entries = [process.wait_for("started", "model_active") for _ in range(4)]
-    started = [entry for entry in entries if entry["event"] == "started"]
-    (port,) = {entry["port"] for entry in started}
-    metrics_ports = {entry["metrics_port"] for entry in started}
-    assert len(metrics_ports) == 2
-
-    def answered() -> list[int]:
-        counts = []
-        for metrics_port in metrics_ports:
-            with urllib.request.urlopen(f"http://127.0.0.1:{metrics_port}/metrics", timeout=30) as response:
-                lines = response.read().decode().splitlines()
-            found = [line for line in lines if line.startswith("pipit_requests_total{") and 'code="OK"' in line]
-            counts.append(sum(int(float(line.rsplit(" ", 1)[1])) for line in found))
-        return counts
-
-    asked = 0
-    # Each new connection goes to one of the two, as the kernel likes.
-    while 0 in answered() and asked < 500:
-        assert classify(port) == "1.0.0"
-        asked += 1
-    assert 0 not in answered()
-    assert sum(answered()) == asked
+    process = start("--bundle", str(make_bundle().path), "--processes", "2", "--concurrency", "2")
+    started = process.wait_for_all("started", "model_active")["started"]
+    port, metrics = started["port"], started["metrics_port"]
+    assert classify(port) == "1.0.0"
+    # One caller alone needs no second process.
+    assert (metric(metrics, "pipit_workers "), workers_of(process)) == (0.0, [])
+    versions = ask_at_once(port, lambda: metric(metrics, "pipit_worker_answers_total") >= 20.0)
+    assert set(versions) == {"1.0.0"}
+    assert metric(metrics, 'pipit_requests_total{code="OK"') == len(versions) + 1
+    assert metric(metrics, "pipit_workers ") == 1.0
+    (worker,) = workers_of(process)
     process.signal(signal.SIGTERM)
     code, _ = process.end()
-    assert code == 0
+    assert (code, has_ended(worker)) == (0, True)
 
 
-def test_if_one_of_several_dies_all_end_with_an_error(start: Callable[..., Process], make_bundle: MakeBundle) -> None:
-    process = start("--bundle", str(make_bundle().path), "--processes", "2")
-    process.wait_for("started")
-    process.wait_for("started")
-    servers = process.servers()
-    assert len(servers) == 2
-    os.kill(servers[0], signal.SIGKILL)
-    assert process.wait_for("process_died")["processes"] != []
-    code, _ = process.end()
-    assert code == 1
+def test_no_request_fails_when_a_worker_is_killed(start: Callable[..., Process], make_bundle: MakeBundle) -> None:
+    process = start("--bundle", str(make_bundle().path), "--processes", "2", "--concurrency", "2")
+    started = process.wait_for_all("started", "model_active")["started"]
+    port, metrics = started["port"], started["metrics_port"]
+    ask_at_once(port, lambda: metric(metrics, "pipit_worker_answers_total") >= 1.0)
+    (worker,) = workers_of(process)
+    os.kill(worker, signal.SIGKILL)
+    # Nobody notices, and another one takes its place.
+    ask_at_once(port, lambda: bool(set(workers_of(process)) - {worker}))
+    died = process.wait_for("worker_died")
+    assert (died["worker"], died["reason"]) == (worker, "ended by SIGKILL")
+    process.signal(signal.SIGTERM)
+    assert process.end()[0] == 0
 
 
-def test_servers_end_when_their_parent_is_gone(start: Callable[..., Process], make_bundle: MakeBundle) -> None:
-    process = start("--bundle", str(make_bundle().path), "--processes", "2")
-    entries = [process.wait_for("started", "model_active") for _ in range(4)]
-    port = next(entry["port"] for entry in entries if entry["event"] == "started")
-    assert len(process.servers()) == 2
+def test_workers_end_when_their_server_is_gone(start: Callable[..., Process], make_bundle: MakeBundle) -> None:
+    process = start("--bundle", str(make_bundle().path), "--processes", "2", "--concurrency", "2")
+    started = process.wait_for_all("started", "model_active")["started"]
+    port, metrics = started["port"], started["metrics_port"]
+    ask_at_once(port, lambda: metric(metrics, "pipit_worker_answers_total") >= 1.0)
+    (worker,) = workers_of(process)
     process.signal(signal.SIGKILL)
-    # The log ends, for nobody is left who holds it; each has stopped in order.
-    code, said = process.end()
-    assert code == -signal.SIGKILL
-    events = [json.loads(line)["event"] for line in said.splitlines() if line.startswith("{")]
-    assert [events.count(event) for event in ("parent_gone", "model_freed", "stopped")] == [2, 2, 2]
+    assert process.end()[0] == -signal.SIGKILL
+    wait_until(lambda: has_ended(worker))
     with socket.create_server(("127.0.0.1", port)):
         pass
 
 
-@pytest.mark.parametrize("processes", ["1", "2"])
 def test_a_metrics_port_that_is_taken_keeps_it_from_starting(
-    start: Callable[..., Process], make_bundle: MakeBundle, processes: str
+    start: Callable[..., Process], make_bundle: MakeBundle
 ) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        process = start("--bundle", str(make_bundle().path), "--metrics-port", str(port), "--processes", processes)
+        process = start("--bundle", str(make_bundle().path), "--metrics-port", str(port))
         code, said = process.end()
     assert code == 1
     assert f"error: can't listen on 127.0.0.1:{port} for metrics" in said

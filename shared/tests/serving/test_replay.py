@@ -35,7 +35,7 @@ def answered(model: LoadedModel, item: Any) -> Sample:
     """As a server remembers it."""
     decoded = model.decode(item)
     predictions = model.pipeline.interpret(model.runtime.run(decoded.tensors), decoded)
-    return sample_of(model, item, decoded, predictions)
+    return sample_of(model, item, predictions)
 
 
 def image(data: bytes, model: LoadedModel) -> Sample:
@@ -111,8 +111,8 @@ def test_no_more_bytes_are_kept_than_the_settings_say(open_model: OpenModel) -> 
 def test_an_input_counts_with_its_bytes(open_model: OpenModel, item: Any, size: int) -> None:
     decoded = Decoded({"x": np.zeros((3, 4), np.float32)}, (None,) * 3)
     model = open_model("1.0.0")
-    assert sample_of(model, item, decoded, ()).size == size
-    assert sample_of(model, None, decoded, ()).size == 48
+    assert sample_of(model, item, ()).size == size
+    assert sample_of(model, decoded, ()).size == 48
 
 
 def test_a_candidate_that_says_the_same_agrees(open_model: OpenModel) -> None:
@@ -140,7 +140,7 @@ def test_a_part_of_a_recording_is_for_the_same_pipeline_alone(open_model: OpenMo
     serving, same, other = open_model("1.0.0"), open_model("2.0.0"), open_model("3.0.0", pipeline="test.pairs")
     decoded = Decoded({"x": VALUES[np.newaxis]}, (TimeSpan(0.0, 0.5),))
     predictions = serving.pipeline.interpret(serving.runtime.run(decoded.tensors), decoded)
-    sample = sample_of(serving, None, decoded, predictions)
+    sample = sample_of(serving, decoded, predictions)
     run, _ = replayer()
     assert run.run(same, [sample], threading.Event()).totals().answered == 1
     assert run.run(other, [sample], threading.Event()).totals() == Totals()

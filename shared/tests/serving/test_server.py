@@ -142,8 +142,8 @@ def test_the_endpoint_exposes_just_what_the_file_lists(serve: Serve) -> None:
     # It follows no registry, and so has no part in rollouts.
     rollouts = {"pipit_replayed_total", "pipit_shadow_answers_total", "pipit_shadow_disagreements_total"}
     kept = {f"pipit_examples_{name}" for name in ("kept_total", "left_out_total", "sent_total", "waiting_bytes")}
-    absent = {"pipit_feedback_total", "pipit_reports_total"} | rollouts | expectations | people | kept
-    assert set(listed) - with_samples == absent
+    never = {"pipit_feedback_total", "pipit_reports_total", "pipit_worker_ends_total"}
+    assert set(listed) - with_samples == never | rollouts | expectations | people | kept
 
 
 def test_what_has_not_happened_yet_is_shown_as_nothing(serve: Serve, make_bundle: MakeBundle, until: Until) -> None:

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 from pipit.errors import InvalidInput
 from pipit.serving.settings import ServingSettings, parse_arguments
+from pipit.settings import describe
 
 
 def test_flags_win_over_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -48,6 +49,7 @@ def test_what_is_wrong_is_named(arguments: list[str], text: str) -> None:
 
 
 def test_every_setting_is_documented() -> None:
+    describe(ServingSettings)
     for name, field in ServingSettings.model_fields.items():
         assert field.description, name
         assert field.description.endswith("."), name

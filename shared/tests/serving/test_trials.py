@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -13,6 +12,7 @@ import grpc
 import pytest
 from pipit._pb.pipit.inference.v1 import inference_pb2 as pb
 from pipit._pb.pipit.inference.v1 import inference_pb2_grpc
+from pipit.proving import Proof, Trials
 from pipit.registry import RegistryClient
 from tiny import REQUEST, TASK
 from tiny_server import MakeBundle, Until
@@ -117,23 +117,71 @@ def test_one_power_cut_is_forgiven_and_a_stop_in_order_holds_nothing_against_a_v
     serve_and_die(start("--bundle", bundle), "1.0.0")
     assert kept(tmp_path)["mark"]["starts"] == 1
     serve_and_die(start("--bundle", bundle), "1.0.0", signal.SIGTERM)
-    assert kept(tmp_path) == {"good": "", "mark": None}
+    assert (kept(tmp_path)["good"], kept(tmp_path)["mark"], kept(tmp_path)["proof"]) == ("", None, None)
     serve_and_die(start("--bundle", bundle), "1.0.0")
     serve_and_die(start("--bundle", bundle), "1.0.0")
     third = start("--bundle", bundle)
     assert third.wait_for("model_refused")["step"] == "trial"
 
 
-def test_several_processes_share_what_they_know(start: Start, make_bundle: MakeBundle, tmp_path: Path) -> None:
+def test_several_servers_share_what_they_know(start: Start, make_bundle: MakeBundle, tmp_path: Path) -> None:
     bundle = str(make_bundle("1.0.0").path)
     for starts in (1, 2):
-        process = start("--bundle", bundle, "--processes", "2")
-        for _ in range(2):
-            process.wait_for("model_active")
+        first, second = servers = [start("--bundle", bundle) for _ in range(2)]
+        for server in servers:
+            server.wait_for("model_active")
         assert (kept(tmp_path)["mark"]["starts"], kept(tmp_path)["mark"]["open"]) == (starts, 2)
-        os.kill(process.servers()[0], signal.SIGKILL)
-        assert process.end()[0] == 1
+        first.signal(signal.SIGKILL)
+        first.end()
+        second.signal(signal.SIGTERM)
+        assert second.end()[0] == 0
         # The other one stopped in order.
         assert kept(tmp_path)["mark"]["open"] == 1
-    process = start("--bundle", bundle, "--processes", "2")
-    assert {process.wait_for("model_refused")["step"] for _ in range(2)} == {"trial"}
+    assert start("--bundle", bundle).wait_for("model_refused")["step"] == "trial"
+
+
+@pytest.fixture
+def proven(start: Start, make_bundle: MakeBundle) -> str:
+    """A bundle that was good here, so that its proof is kept; its folder."""
+    bundle = str(make_bundle("1.0.0").path)
+    process = start("--bundle", bundle, "--trial-seconds", "0")
+    process.wait_for_all("model_proven", "model_good")
+    process.signal(signal.SIGTERM)
+    assert process.end()[0] == 0
+    return bundle
+
+
+def test_what_was_good_here_is_not_proven_again_at_the_next_start(start: Start, proven: str, tmp_path: Path) -> None:
+    before = kept(tmp_path)
+    assert before["proof"]["peak_bytes"] > 0
+    process = start("--bundle", proven)
+    assert process.wait_for("model_proven", "model_active")["event"] == "model_active"
+    assert kept(tmp_path) == before
+
+
+def test_in_another_setup_it_is_proven_anew(start: Start, proven: str) -> None:
+    process = start("--bundle", proven, "--runtime-threads", "2")
+    assert process.wait_for("model_proven", "model_active")["event"] == "model_proven"
+
+
+def test_its_golden_samples_are_checked_all_the_same(start: Start, proven: str, tmp_path: Path) -> None:
+    module = tmp_path / "site/tiny_task.py"
+    module.write_text(
+        module.read_text().replace('float(outputs["scores"][0][i])', '1.0 - float(outputs["scores"][0][i])')
+    )
+    process = start("--bundle", proven)
+    assert process.wait_for("model_refused", "model_active")["step"] == "golden"
+    assert kept(tmp_path)["proof"] is None
+
+
+def test_a_proof_is_off_the_disk_while_a_version_is_opened_on_its_strength(tmp_path: Path) -> None:
+    proof = Proof(0.001, 1.5, 1 << 20)
+    Trials(tmp_path).confirm(TASK, "a", proof, "here")
+    assert Trials(tmp_path).take_proof(TASK, "b", "here") is None
+    assert Trials(tmp_path).take_proof(TASK, "a", "elsewhere") is None
+    assert Trials(tmp_path).take_proof(TASK, "a", "here") == proof
+    # A process that ends here leaves nothing behind that the next one could build on.
+    assert Trials(tmp_path).take_proof(TASK, "a", "here") is None
+    Trials(tmp_path).put_proof(TASK, "a", proof, "here")
+    Trials(tmp_path).put_proof(TASK, "b", proof, "here")
+    assert Trials(tmp_path).take_proof(TASK, "a", "here") == proof

@@ -16,6 +16,7 @@ from keras import layers
 from pipit.pipelines.pictures import INPUT
 from pipit.training.by_input.pictures.networks.backbones import BACKBONES
 from pipit.training.by_input.pictures.networks.split import FEATURES, split_network
+from pipit.training.keras_norm import BatchNormalization
 
 from ad_detection.frames.base import load_start
 from ad_detection.frames.pipeline import OUTPUT
@@ -63,5 +64,5 @@ def _small(side: int) -> keras.Model:
         # By name a bundle's weights find their layer again.
         name = f"convolution_{number}"
         value = layers.Conv2D(filters, 3, strides=2, padding="same", use_bias=False, name=name)(value)
-        value = layers.ReLU()(layers.BatchNormalization(momentum=MOMENTUM, name=f"{name}_bn")(value))
+        value = layers.ReLU()(BatchNormalization(momentum=MOMENTUM, name=f"{name}_bn")(value))
     return keras.Model(inputs, value)

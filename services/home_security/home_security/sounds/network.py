@@ -25,6 +25,7 @@ from pipit.training.by_input.audio.networks.yamnet_file import BANDS, EMBEDDING,
 from pipit.training.fitting import Fitted, balanced_weights
 from pipit.training.keras_fit import epochs_done, fit, make_optimiser, seed_everything
 from pipit.training.keras_group import Group
+from pipit.training.keras_norm import BatchNormalization
 from pipit.training.native_lines import without_chatter
 from pipit.training.progress import Progress
 from pipit.training.quantise import export_litert
@@ -99,7 +100,7 @@ def guide(shape: Shape, outputs: int, options: Network) -> keras.Model:
     value = _scaled(value)
     for filters in (32, 64, 128):
         value = layers.Conv2D(filters, 3, padding="same", activation="relu")(value)
-        value = layers.BatchNormalization(momentum=MOMENTUM)(value)
+        value = BatchNormalization(momentum=MOMENTUM)(value)
         value = layers.MaxPooling2D(2)(value)
     value = layers.Flatten()(value)
     value = layers.Dense(256, activation="relu")(value)
@@ -112,7 +113,7 @@ def small(shape: Shape, outputs: int, options: Network) -> keras.Model:
     value = inputs = keras.Input(shape, name=INPUT)
     value = _scaled(value)
     value = layers.Conv2D(24, 5, strides=2, padding="same", use_bias=False)(value)
-    value = layers.ReLU()(layers.BatchNormalization(momentum=MOMENTUM)(value))
+    value = layers.ReLU()(BatchNormalization(momentum=MOMENTUM)(value))
     for filters, stride in ((48, 2), (96, 2), (96, 1), (192, 2), (192, 1)):
         value = _separable(value, filters, stride)
     pooled = layers.Concatenate()([layers.GlobalAveragePooling2D()(value), layers.GlobalMaxPooling2D()(value)])
@@ -190,9 +191,9 @@ def _scaled(value: keras.KerasTensor) -> keras.KerasTensor:
 def _separable(value: keras.KerasTensor, filters: int, stride: int) -> keras.KerasTensor:
     shortcut = value
     value = layers.DepthwiseConv2D(3, strides=stride, padding="same", use_bias=False)(value)
-    value = layers.ReLU()(layers.BatchNormalization(momentum=MOMENTUM)(value))
+    value = layers.ReLU()(BatchNormalization(momentum=MOMENTUM)(value))
     value = layers.Conv2D(filters, 1, use_bias=False)(value)
-    value = layers.ReLU()(layers.BatchNormalization(momentum=MOMENTUM)(value))
+    value = layers.ReLU()(BatchNormalization(momentum=MOMENTUM)(value))
     return layers.Add()([shortcut, value]) if shortcut.shape[1:] == value.shape[1:] else value
 
 

@@ -23,10 +23,15 @@ TAKEN = "send WAV, FLAC, Ogg Vorbis or Opus, or MP3"
 UNKNOWN_FRAMES = 1 << 62
 """libsndfile counts this many, or more, where a header leaves the length open."""
 _LOSSY = ("OGG", "MP3")
+_LITTLE = ("WAV", "WAVEX", "RF64")
+"""Formats whose integers have their lower byte first, RIFX aside."""
 
 
 class SoundFile(soundfile.SoundFile):  # type: ignore[misc]
     """Read from front to back. soundfile would seek after each block, which costs MP3 its bit reservoir."""
+
+    at: Samples | None = None
+    """Where a WAV has its samples."""
 
     def seekable(self) -> bool:
         """No, whatever its source is."""
@@ -37,6 +42,18 @@ class SoundFile(soundfile.SoundFile):  # type: ignore[misc]
         """Frames by the header; 0 where it leaves them open, or where the format is a stream that may end anywhere."""
         frames = int(self.frames)
         return frames if frames < UNKNOWN_FRAMES else 0
+
+    @property
+    def plain(self) -> slice | None:
+        """The bytes of the file that are nothing but its samples, 16-bit integers, the lower byte first.
+
+        None where it has others, or where its header and libsndfile are of two minds about them.
+        """
+        if self.at is None or self.subtype != "PCM_16" or self.endian == "BIG" or self.format not in _LITTLE:
+            return None
+        size = 2 * self.channels * self.announced
+        stated = self.at.there if self.at.left_open else self.at.promised
+        return slice(self.at.start, self.at.start + size) if 0 <= stated - size < 2 * self.channels else None
 
     @property
     def lossless(self) -> bool:
@@ -78,6 +95,7 @@ def open_sound(file: BinaryIO, *, any_format: bool = False) -> Iterator[SoundFil
         with SoundFile(source) as sound:
             if not any_format and sound.format not in FORMATS:
                 raise InvalidInput(f"{sound.format} is not taken; {TAKEN}")
+            sound.at = samples
             yield sound
     except soundfile.LibsndfileError as error:
         what = "not audio that can be read" if any_format else "the audio file is damaged or cut short"

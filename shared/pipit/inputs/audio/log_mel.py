@@ -6,7 +6,7 @@ loud ones would be off by a thousandth of a decibel, for a gain of a quarter of 
 
 from __future__ import annotations
 
-import threading
+from collections import deque
 from dataclasses import dataclass
 from typing import Literal
 
@@ -20,10 +20,12 @@ from pipit.inputs.audio.mel_filters import htk_filters, slaney_filters
 Samples = NDArray[np.float32]
 
 FRAMES_PER_BLOCK = 32
-"""The work of one block stays in a Pi's second-level cache."""
-BANDS_PER_GROUP = 16
-"""Bands that share one multiplication over just the bins they touch: an eighth of the full product. Each is also small
-enough that OpenBLAS does not wake its threads, which costs more than it gains and spins against the server's own."""
+"""That are transformed at a time: the work of one block stays in a Pi's second-level cache."""
+FRAMES_PER_PRODUCT = 128
+"""That are multiplied with the filters at a time. A multiple of FRAMES_PER_BLOCK."""
+SMALL_PRODUCT = 1 << 18
+"""Multiplications up to which OpenBLAS wakes no threads of its own (its interface/gemm.c). That would cost more than it
+gains here, and they spin against the server's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,19 +110,24 @@ and after a clip, where Whisper has its mirrored sound."""
 
 @dataclass(frozen=True, slots=True)
 class _BandGroup:
+    """Neighbouring bands, multiplied with just the bins that they touch: an eighth of the full product.
+
+    weights: (bins, bands).
+    """
+
     bands: slice
     bins: slice
     weights: NDArray[np.float32]
 
 
-class _Work(threading.local):
-    """Buffers of one thread, kept between calls: fresh ones would cost page faults each time."""
+class _Work:
+    """Buffers of one call, kept for the next one: fresh ones would cost page faults each time."""
 
     def __init__(self, parameters: LogMelParameters) -> None:
         bins = parameters.fft_length // 2 + 1
         self.frames = np.zeros((FRAMES_PER_BLOCK, parameters.fft_length), np.float64)
         self.spectrum = np.empty((FRAMES_PER_BLOCK, bins), np.complex128)
-        self.magnitude = np.empty((FRAMES_PER_BLOCK, bins), np.float32)
+        self.magnitude = np.empty((FRAMES_PER_PRODUCT, bins), np.float32)
 
 
 class LogMel:
@@ -132,9 +139,13 @@ class LogMel:
             raise InvalidInput("log-mel needs 0 < window_length <= fft_length and hop_length >= 1")
         self.parameters = parameters
         angles = 2.0 * np.pi * np.arange(parameters.window_length) / parameters.window_length
-        self._window = 0.5 - 0.5 * np.cos(angles)
+        window = np.zeros(parameters.fft_length)
+        window[: parameters.window_length] = 0.5 - 0.5 * np.cos(angles)
+        # Once for each frame of a block: one long multiplication takes half the time of many of a frame's length.
+        self._windows = np.tile(window, (FRAMES_PER_BLOCK, 1))
         self._groups = _band_groups(parameters)
-        self._work = _Work(parameters)
+        # As many as calls were at work at once, not as many as there are threads.
+        self._works: deque[_Work] = deque()
 
     def __reduce__(self) -> tuple[type[LogMel], tuple[LogMelParameters]]:
         return LogMel, (self.parameters,)
@@ -158,31 +169,44 @@ class LogMel:
             raise InvalidInput(f"{samples.shape[-1]} samples are too few for one frame of log-mel; pad the clip")
         clips = samples.reshape(-1, samples.shape[-1])
         mel = np.empty((len(clips), self.parameters.bands, frames), np.float32)
+        try:
+            work = self._works.pop()
+        except IndexError:
+            work = _Work(self.parameters)
         for clip, target in zip(clips, mel, strict=True):
-            self._mel(clip, target)
+            target[:] = self._mel(clip, frames, work).T
+        self._works.append(work)
         return mel.reshape(*samples.shape[:-1], *mel.shape[1:])
 
-    def _mel(self, clip: Samples, target: Samples) -> None:
-        """clip: (samples,). Fills target (bands, frames)."""
+    def _mel(self, clip: Samples, frames: int, work: _Work) -> Samples:
+        """clip: (samples,). Gives (frames, bands)."""
         length = self.parameters.window_length
-        if self.parameters.centered:
-            clip = np.pad(clip, length // 2)
-        framed = sliding_window_view(clip, length)[:: self.parameters.hop_length]
-        work = self._work
-        for start in range(0, len(framed), FRAMES_PER_BLOCK):
-            block = framed[start : start + FRAMES_PER_BLOCK]
-            frames, spectrum = work.frames[: len(block)], work.spectrum[: len(block)]
-            magnitude = work.magnitude[: len(block)]
-            np.multiply(block, self._window, out=frames[:, :length])
-            np.fft.rfft(frames, out=spectrum)
-            parts = spectrum.view(np.float64)
-            np.multiply(parts, parts, out=parts)
-            np.add(parts[:, 0::2], parts[:, 1::2], out=magnitude)
-            if self.parameters.exponent == 1:
-                np.sqrt(magnitude, out=magnitude)
+        margin = length // 2 if self.parameters.centered else 0
+        samples = np.zeros(len(clip) + 2 * margin)
+        samples[margin : margin + len(clip)] = clip
+        framed = sliding_window_view(samples, length)[:: self.parameters.hop_length]
+        mel = np.empty((frames, self.parameters.bands), np.float32)
+        for first in range(0, frames, FRAMES_PER_PRODUCT):
+            last = min(first + FRAMES_PER_PRODUCT, frames)
+            magnitude = work.magnitude[: last - first]
+            for start in range(first, last, FRAMES_PER_BLOCK):
+                block = framed[start : min(start + FRAMES_PER_BLOCK, last)]
+                self._transform(block, work, magnitude[start - first : start - first + len(block)])
             for group in self._groups:
-                part = target[group.bands, start : start + len(block)]
-                np.matmul(group.weights, magnitude[:, group.bins].T, out=part)
+                np.matmul(magnitude[:, group.bins], group.weights, out=mel[first:last, group.bands])
+        return mel
+
+    def _transform(self, block: NDArray[np.float64], work: _Work, magnitude: Samples) -> None:
+        """block: (frames, window_length). Fills magnitude (frames, bins)."""
+        frames, spectrum = work.frames[: len(block)], work.spectrum[: len(block)]
+        frames[:, : self.parameters.window_length] = block
+        np.multiply(frames, self._windows[: len(block)], out=frames)
+        np.fft.rfft(frames, out=spectrum)
+        parts = spectrum.view(np.float64)
+        np.multiply(parts, parts, out=parts)
+        np.add(parts[:, 0::2], parts[:, 1::2], out=magnitude)
+        if self.parameters.exponent == 1:
+            np.sqrt(magnitude, out=magnitude)
 
     def _compress(self, mel: Samples) -> None:
         """In place."""
@@ -202,10 +226,18 @@ def _band_groups(parameters: LogMelParameters) -> tuple[_BandGroup, ...]:
     weights = make(
         parameters.sample_rate, parameters.fft_length, parameters.bands, parameters.low_hz, parameters.high_hz
     )
-    groups = []
-    for first in range(0, parameters.bands, BANDS_PER_GROUP):
-        bands = slice(first, min(first + BANDS_PER_GROUP, parameters.bands))
-        touched = np.flatnonzero(weights[bands].any(axis=0))
-        bins = slice(int(touched[0]), int(touched[-1]) + 1) if len(touched) else slice(0, 1)
-        groups.append(_BandGroup(bands, bins, np.ascontiguousarray(weights[bands, bins], np.float32)))
+    groups = [_group(weights, 0, 1)]
+    for band in range(1, parameters.bands):
+        larger = _group(weights, groups[-1].bands.start, band + 1)
+        if larger.weights.size * FRAMES_PER_PRODUCT <= SMALL_PRODUCT:
+            groups[-1] = larger
+        else:
+            groups.append(_group(weights, band, band + 1))
     return tuple(groups)
+
+
+def _group(weights: NDArray[np.float64], first: int, end: int) -> _BandGroup:
+    """weights: (bands, bins). The bands from `first` to before `end`."""
+    touched = np.flatnonzero(weights[first:end].any(axis=0))
+    bins = slice(int(touched[0]), int(touched[-1]) + 1) if len(touched) else slice(0, 1)
+    return _BandGroup(slice(first, end), bins, np.ascontiguousarray(weights[first:end, bins].T, np.float32))

@@ -37,7 +37,11 @@ class StreamWindows:
         self._limits = limits
         self._rate_in: int | None = None
         self._resampler: soxr.ResampleStream | None = None
-        self._held = np.zeros(0, np.float32)
+        # Pieces are a tenth of a window and shorter: there is room for several before what is held has to move.
+        self._room = self._window + self._hop
+        self._buffer = np.empty(self._room, np.float32)
+        self._held = self._buffer[:0]
+        self._held_at = 0
         self._held_from = 0
         self._next_start = 0
 
@@ -77,15 +81,32 @@ class StreamWindows:
             )
 
     def _take(self, samples: NDArray[np.float32]) -> Windows:
-        held = np.concatenate([self._held, samples])
-        end = self._held_from + len(held)
+        self._append(samples)
+        end = self._held_from + len(self._held)
         starts = list(range(self._next_start, end - self._window + 1, self._hop))
         rows = np.empty((len(starts), self._window), np.float32)
         for row, start in zip(rows, starts, strict=True):
-            row[:] = held[start - self._held_from : start - self._held_from + self._window]
+            row[:] = self._held[start - self._held_from : start - self._held_from + self._window]
         self._next_start += len(starts) * self._hop
         # The last window of the stream ends with it, so one whole window stays, whatever the hop.
         keep_from = max(self._held_from, min(self._next_start, end - self._window))
-        self._held = held[keep_from - self._held_from :].copy()
+        self._held_at += keep_from - self._held_from
+        self._held = self._held[keep_from - self._held_from :]
         self._held_from = keep_from
+        if len(self._buffer) > self._room:
+            self._move(self._room)
         return rows, [span(start, self._window, self._rate) for start in starts]
+
+    def _append(self, samples: NDArray[np.float32]) -> None:
+        """To what is held, in place."""
+        length = len(self._held) + len(samples)
+        if self._held_at + length > len(self._buffer):
+            self._move(max(self._room, length))
+        self._held = self._buffer[self._held_at : self._held_at + length]
+        self._held[length - len(samples) :] = samples
+
+    def _move(self, room: int) -> None:
+        """What is held to the begin of a buffer of that many samples."""
+        buffer = self._buffer if room == len(self._buffer) else np.empty(room, np.float32)
+        buffer[: len(self._held)] = self._held
+        self._buffer, self._held, self._held_at = buffer, buffer[: len(self._held)], 0

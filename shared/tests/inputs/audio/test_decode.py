@@ -349,3 +349,22 @@ def test_mutated_files_are_refused_or_decoded(encode, form, subtype):
         is_finite_mono_or_refused(bytes(data))
 
     check()
+
+
+@pytest.mark.parametrize("form", ["WAV", "WAVEX", "RF64"])
+@pytest.mark.parametrize("channels", [1, 2, 3])
+def test_16_bit_samples_are_exactly_what_libsndfile_makes_of_them(encode, form, channels):
+    integers = np.random.default_rng(3).integers(-32_768, 32_768, (100_003, channels)).astype(np.int16)
+    integers[:2] = [[-32_768], [32_767]]
+    data = encode(integers, 48_000, form, "PCM_16") + b"LIST\4\0\0\0abcd"
+    by_libsndfile, _ = soundfile.read(io.BytesIO(data), dtype="float32", always_2d=True)
+    decoded, _ = decode_audio(EncodedAudio(data))
+    np.testing.assert_array_equal(decoded, by_libsndfile.mean(axis=1) if channels > 1 else by_libsndfile[:, 0])
+
+
+def test_the_higher_byte_may_come_first(encode):
+    samples = tone(22_050)
+    buffer = io.BytesIO()
+    soundfile.write(buffer, samples, 22_050, subtype="PCM_16", endian="BIG", format="WAV")
+    assert buffer.getvalue().startswith(b"RIFX")
+    np.testing.assert_allclose(decode_audio(EncodedAudio(buffer.getvalue()))[0], samples, atol=2**-15)

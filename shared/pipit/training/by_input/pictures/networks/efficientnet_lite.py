@@ -18,6 +18,7 @@ from keras import layers
 from numpy.typing import NDArray
 
 from pipit.training.by_input.pictures.networks.efficientnet_lite_weights import Weights, read_weights
+from pipit.training.keras_norm import BatchNormalization
 
 STAGES = (
     # repeats, kernel, stride of the first, expansion, channels
@@ -69,7 +70,7 @@ def _bottleneck(
     inner = layers.DepthwiseConv2D(kernel, stride, "same", use_bias=False, name=f"{name}_depthwise")(inner)
     inner = _activated(inner, f"{name}_depthwise")
     inner = layers.Conv2D(channels, 1, use_bias=False, name=f"{name}_project")(inner)
-    inner = layers.BatchNormalization(epsilon=EPSILON, name=f"{name}_project_bn")(inner)
+    inner = BatchNormalization(epsilon=EPSILON, name=f"{name}_project_bn")(inner)
     return layers.Add(name=f"{name}_add")([value, inner]) if stride == 1 and before == channels else inner
 
 
@@ -79,7 +80,7 @@ def _convolution(value: keras.KerasTensor, channels: int, kernel: int, stride: i
 
 
 def _activated(value: keras.KerasTensor, name: str) -> keras.KerasTensor:
-    value = layers.BatchNormalization(epsilon=EPSILON, name=f"{name}_bn")(value)
+    value = BatchNormalization(epsilon=EPSILON, name=f"{name}_bn")(value)
     return layers.ReLU(6.0, name=f"{name}_relu")(value)
 
 
