@@ -22,8 +22,17 @@ from xdist.scheduler import LoadFileScheduling
 settings.register_profile("pipit", deadline=None)
 settings.load_profile("pipit")
 
-ONE_WORKER = ("services/emotion/tests/serving/", "tests/images/", "tests/k8s/", "tests/monitoring/", "tests/stack/")
-"""Folders whose files share what takes long to make: bundles, a running stack, rendered manifests."""
+ONE_WORKER = (
+    "services/emotion/tests/serving/",
+    "services/home_security/tests/faces/",
+    "tests/console/",
+    "tests/images/",
+    "tests/k8s/",
+    "tests/monitoring/",
+    "tests/notebooks/",
+    "tests/stack/",
+)
+"""Folders whose files share what takes long to make: bundles, a stack, a browser, a kernel, rendered manifests."""
 
 # Tests side by side share the processors; libraries for networks would each start a thread for every core. They read
 # this when they are first imported, and so do the processes that tests start.
@@ -47,7 +56,11 @@ class _FilesTogether(LoadFileScheduling):  # type: ignore[misc]
     """Gives each worker a file at a time, or a folder of ONE_WORKER, in the order of the tests."""
 
     def _split_scope(self, nodeid: str) -> str:
-        return next((folder for folder in ONE_WORKER if nodeid.startswith(folder)), super()._split_scope(nodeid))
+        return _folder_of_one_worker(nodeid) or super()._split_scope(nodeid)
+
+
+def _folder_of_one_worker(nodeid: str) -> str:
+    return next((folder for folder in ONE_WORKER if nodeid.startswith(folder)), "")
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> _FilesTogether:
@@ -58,10 +71,13 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> _FilesTogeth
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Side by side, files with slow tests come first, so that no worker is left alone with one at the end."""
+    """Side by side, what takes long comes first, so that no worker is left alone with it at the end.
+
+    That is files with slow tests, and the folders of ONE_WORKER, of which each is given out as a whole.
+    """
     if hasattr(config, "workerinput"):
         slow = {item.path for item in items if item.get_closest_marker("slow")}
-        items.sort(key=lambda item: item.path not in slow)
+        items.sort(key=lambda item: item.path not in slow and not _folder_of_one_worker(item.nodeid))
 
 
 class Quiet:

@@ -97,6 +97,8 @@ class Histogram(Collector):
 
     def remove_by_labels(self, labels: dict[str, str]) -> None:
         """Takes away all series that have these labels, by name. Raises ValueError for a name that it has not."""
+        if unknown := labels.keys() - set(self._label_names):
+            raise ValueError(f"{self._name} has no label {', '.join(sorted(unknown))}")
         wanted = [(self._label_names.index(name), str(value)) for name, value in labels.items()]
         with self._lock:
             for key in [key for key in self._series if wanted and all(key[at] == value for at, value in wanted)]:

@@ -8,6 +8,7 @@ import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from ipaddress import ip_address
 from pathlib import Path
 from types import ModuleType
@@ -228,68 +229,92 @@ def _scores(logit: float) -> list[Any]:
     return [(exponents / exponents.sum()).astype(np.float32)[np.newaxis]]
 
 
+def _hears(at: Path, loudness: ModuleType, version: str = "1.0.0", accuracy: float = 0.9, note: str = "") -> Bundle:
+    sample = PcmAudio(loudness.tone(1.0, 0.5)[:, np.newaxis], loudness.RATE)
+    golden = at / f"golden-{version}.npz"
+    write_golden(golden, [sample], {"float32": _scores(40 * 0.5 / np.sqrt(2) - 4)})
+    manifest = _manifest(loudness.TASK, ("loud", "quiet"), "audio", version, accuracy, note)
+    folder = at / f"bundle-{version}-{accuracy}{note}"
+    return write_bundle(folder, manifest, {"float32.onnx": loudness.network(0.1), "golden.npz": golden})
+
+
+def _sees(at: Path, loudness: ModuleType, brightness: ModuleType) -> Bundle:
+    golden = at / "golden-brightness.npz"
+    write_golden(golden, [EncodedImage(brightness.picture(204))], {"float32": _scores(40 * (0.8 - 0.5))})
+    manifest = _manifest(brightness.TASK, ("bright", "dark"), "image", "1.0.0", 0.9, "")
+    files = {"float32.onnx": loudness.network(0.5), "golden.npz": golden}
+    return write_bundle(at / "bundle-brightness", manifest, files)
+
+
 @pytest.fixture
 def make_bundle(tmp_path: Path, loudness: ModuleType) -> Callable[..., Bundle]:
     """Makes a bundle of the loudness task. accuracy: the metric that its one gate looks at."""
-
-    def make(version: str = "1.0.0", accuracy: float = 0.9, note: str = "") -> Bundle:
-        sample = PcmAudio(loudness.tone(1.0, 0.5)[:, np.newaxis], loudness.RATE)
-        golden = tmp_path / f"golden-{version}.npz"
-        write_golden(golden, [sample], {"float32": _scores(40 * 0.5 / np.sqrt(2) - 4)})
-        manifest = _manifest(loudness.TASK, ("loud", "quiet"), "audio", version, accuracy, note)
-        folder = tmp_path / f"bundle-{version}-{accuracy}{note}"
-        return write_bundle(folder, manifest, {"float32.onnx": loudness.network(0.1), "golden.npz": golden})
-
-    return make
+    return partial(_hears, tmp_path, loudness)
 
 
 @pytest.fixture
 def brightness_bundle(tmp_path: Path, loudness: ModuleType, brightness: ModuleType) -> Bundle:
     """Says whether a picture is bright."""
-    golden = tmp_path / "golden-brightness.npz"
-    write_golden(golden, [EncodedImage(brightness.picture(204))], {"float32": _scores(40 * (0.8 - 0.5))})
-    manifest = _manifest(brightness.TASK, ("bright", "dark"), "image", "1.0.0", 0.9, "")
-    files = {"float32.onnx": loudness.network(0.5), "golden.npz": golden}
-    return write_bundle(tmp_path / "bundle-brightness", manifest, files)
+    return _sees(tmp_path, loudness, brightness)
 
 
 @contextmanager
-def _served(*bundles: Bundle) -> Iterator[str]:
-    """host:port of a real server, once all of it serves."""
+def _installed(site: Path) -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(site)
+        yield
+
+
+@pytest.fixture(scope="module")
+def served_bundles(small_site: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Bundle, Bundle]:
+    """Of both tasks."""
+    with _installed(small_site):
+        loudness, brightness = (importlib.import_module(name) for name in ("loudness", "brightness"))
+    folder = tmp_path_factory.mktemp("served")
+    return _hears(folder, loudness), _sees(folder, loudness, brightness)
+
+
+@contextmanager
+def _served(site: Path, *bundles: Bundle) -> Iterator[str]:
+    """host:port of a real server, once all of it serves. One is for all tests of a file, which only ask it.
+
+    Its tasks are installed until it serves: a test may find them gone.
+    """
     settings = ServingSettings(
         bundle=tuple(bundle.path for bundle in bundles), port=0, metrics_port=0, grace_seconds=1.0
     )
     server = InferenceServer(settings)
-    server.start()
     try:
-        address = f"127.0.0.1:{server.port}"
-        with grpc.insecure_channel(address) as channel:
-            for bundle in bundles:
-                request = health_pb2.HealthCheckRequest(service=bundle.manifest.task)
-                for reply in health_pb2_grpc.HealthStub(channel).Watch(request, timeout=60):
-                    if reply.status == health_pb2.HealthCheckResponse.SERVING:
-                        break
+        with _installed(site):
+            server.start()
+            address = f"127.0.0.1:{server.port}"
+            with grpc.insecure_channel(address) as channel:
+                for bundle in bundles:
+                    request = health_pb2.HealthCheckRequest(service=bundle.manifest.task)
+                    for reply in health_pb2_grpc.HealthStub(channel).Watch(request, timeout=60):
+                        if reply.status == health_pb2.HealthCheckResponse.SERVING:
+                            break
         yield address
     finally:
         server.stop()
 
 
-@pytest.fixture
-def inference_server(make_bundle: Callable[..., Bundle]) -> Iterator[str]:
+@pytest.fixture(scope="module")
+def inference_server(small_site: Path, served_bundles: tuple[Bundle, Bundle]) -> Iterator[str]:
     """host:port of a real server of the loudness task, once it serves."""
-    with _served(make_bundle()) as address:
+    with _served(small_site, served_bundles[0]) as address:
         yield address
 
 
-@pytest.fixture
-def picture_server(brightness_bundle: Bundle) -> Iterator[str]:
+@pytest.fixture(scope="module")
+def picture_server(small_site: Path, served_bundles: tuple[Bundle, Bundle]) -> Iterator[str]:
     """host:port of a real server of the brightness task, once it serves."""
-    with _served(brightness_bundle) as address:
+    with _served(small_site, served_bundles[1]) as address:
         yield address
 
 
-@pytest.fixture
-def server_of_two(make_bundle: Callable[..., Bundle], brightness_bundle: Bundle) -> Iterator[str]:
+@pytest.fixture(scope="module")
+def server_of_two(small_site: Path, served_bundles: tuple[Bundle, Bundle]) -> Iterator[str]:
     """host:port of a real server of both tasks, once it serves them."""
-    with _served(make_bundle(), brightness_bundle) as address:
+    with _served(small_site, *served_bundles) as address:
         yield address

@@ -1,10 +1,14 @@
 from __future__ import annotations
 
 import re
+import threading
 
 import pytest
-from pipit.metrics import Metrics, metric_definitions
-from prometheus_client import generate_latest
+from hypothesis import given
+from hypothesis import strategies as st
+from pipit.metrics import Histogram, Metrics, metric_definitions
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client import Histogram as PrometheusHistogram
 from prometheus_client.parser import text_string_to_metric_families
 
 
@@ -51,3 +55,61 @@ def test_what_is_gone_is_forgotten_and_nothing_else() -> None:
     assert 'version="1.0.0"' not in text
     assert metrics.registry.get_sample_value("pipit_unknown_total", {"task": "a.b", "version": "2.0.0"}) == 1.0
     assert metrics.registry.get_sample_value("pipit_queue_depth") == 3.0
+
+
+BOUNDS = (0.1, 0.25, 1.0, 2.5)
+VALUES = st.lists(st.sampled_from([*BOUNDS, float("inf"), float("nan")]) | st.floats(0, 10), max_size=50)
+
+
+@given(VALUES)
+def test_a_histogram_says_what_that_of_prometheus_says(values: list[float]) -> None:
+    ours, theirs = CollectorRegistry(), CollectorRegistry()
+    mine = Histogram("a_seconds", "A.", ("task",), BOUNDS, ours).labels("x")
+    other = PrometheusHistogram("a_seconds", "A.", ("task",), registry=theirs, buckets=BOUNDS).labels("x")
+    for value in values:
+        mine.observe(value)
+        other.observe(value)
+    assert generate_latest(ours) == generate_latest(theirs)
+
+
+def test_a_histogram_without_labels_is_there_from_the_start() -> None:
+    registry = CollectorRegistry()
+    histogram = Histogram("a_seconds", "A.", (), BOUNDS, registry)
+    assert registry.get_sample_value("a_seconds_count") == 0.0
+    histogram.labels().observe(0.5)
+    assert registry.get_sample_value("a_seconds_bucket", {"le": "1.0"}) == 1.0
+    with pytest.raises(ValueError, match="not 1 values"):
+        histogram.labels("x")
+    with pytest.raises(ValueError, match="colour"):
+        histogram.remove_by_labels({"colour": "red"})
+
+
+def test_nothing_is_lost_of_many_threads_and_a_scrape_between_is_whole() -> None:
+    metrics = Metrics("inference")
+    stages = [metrics.histogram("pipit_stage_seconds").labels("a.b", "1.0.0", stage) for stage in ("decode", "run")]
+    threads, times = 8, 2000
+
+    def observe() -> None:
+        for number in range(times):
+            # Halves, so that sums are exact in any order.
+            with stages[0].lock:
+                for stage in stages:
+                    stage.add(0.5 * (number % 4))
+
+    workers = [threading.Thread(target=observe) for _ in range(threads)]
+    for worker in workers:
+        worker.start()
+    seen = 0.0
+    while any(worker.is_alive() for worker in workers):
+        families = {family.name: family for family in metrics.registry.collect()}
+        samples = families["pipit_stage_seconds"].samples
+        of_run = {s.name + s.labels.get("le", ""): s.value for s in samples if s.labels["stage"] == "run"}
+        count = of_run["pipit_stage_seconds_count"]
+        assert count == of_run["pipit_stage_seconds_bucket+Inf"] >= seen
+        assert 0.0 <= of_run["pipit_stage_seconds_sum"] <= 0.75 * count + 3.0 * threads
+        seen = count
+    for worker in workers:
+        worker.join()
+    for stage in stages:
+        counts, total = stage.read()
+        assert (sum(counts), total) == (threads * times, threads * times * 0.75)

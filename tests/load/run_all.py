@@ -15,6 +15,8 @@ BENCHMARKS = (
     "swap",
     "standby",
     "footprint",
+    "start",
+    "streams",
     "distributed",
     "landmarks",
     "emotion",
@@ -25,9 +27,9 @@ BENCHMARKS = (
     "cry",
 )
 """log_mel and training need real clips, landmarks and faces real faces and weights (PIPIT_DATA); overhead, swap,
-standby and footprint a bundle of `pipit train home_security.sounds`, emotion one of `pipit train emotion.expression`,
-enrolment real faces and one of `pipit train home_security.faces`; distributed two cores; cry the weights of its
-networks."""
+standby, footprint, start and streams a bundle of `pipit train home_security.sounds`, emotion one of
+`pipit train emotion.expression`, enrolment real faces and one of `pipit train home_security.faces`; distributed two
+cores; cry the weights of its networks."""
 
 
 def main() -> int:

@@ -132,27 +132,54 @@ class DataPlane:
             begun = perf_counter()
             with self.admission.turn(deadline, is_wanted):
                 model = host.lease(selector.version, selector.environment)
-                lane = self._take_lane(model)
                 try:
-                    started = perf_counter()
-                    if lane is not None:
-                        worked = self._ask(lane, model, item, deadline)
-                        if worked is not None:
-                            times = worked.times
-                            times.queue = perf_counter() - begun - times.total
-                            if worked.rows:
-                                model.meters.batch_rows.observe(worked.rows)
-                            return self._tell(model, item, worked.predictions, times, options)
-                        started = perf_counter()
-                    decoded = model.decode(item)
-                    decoding = perf_counter() - started
-                    return self.answer(model, decoded, options, started - begun, decoding, deadline, item)
+                    predictions, times = self._compute(model, item, begun, deadline)
+                    return self._tell(model, item, predictions, times, options)
                 finally:
-                    self._give_lane(model, lane)
                     model.release()
         except Exception as error:
             self.count_failure(selector.task, error, model)
             raise
+
+    def _compute(
+        self, model: LoadedModel, item: Input, begun: float, deadline: float | None
+    ) -> tuple[Sequence[Prediction], StageTimes]:
+        """Decodes, runs and interprets, here or in a worker. begun: when the request came, of `perf_counter`."""
+        crew, elsewhere = self.crew, model.elsewhere
+        if crew is None or elsewhere is None:
+            return self._compute_here(model, item, begun, deadline)
+        lane = crew.take(elsewhere)
+        try:
+            if lane is not None and (worked := self._ask(lane, crew.room, model, item, deadline)) is not None:
+                times = worked.times
+                times.queue = perf_counter() - begun - times.total
+                if worked.rows:
+                    model.meters.batch_rows.observe(worked.rows)
+                return worked.predictions, times
+            return self._compute_here(model, item, begun, deadline)
+        finally:
+            crew.give(lane)
+
+    def _compute_here(
+        self, model: LoadedModel, item: Input, begun: float, deadline: float | None
+    ) -> tuple[Sequence[Prediction], StageTimes]:
+        started = perf_counter()
+        decoded = model.decode(item)
+        return self._run(model, decoded, started - begun, perf_counter() - started, deadline)
+
+    def _ask(self, lane: Lane, room: int, model: LoadedModel, item: Input, deadline: float | None) -> Worked | None:
+        """Has a worker answer; None: it can't, and this process is to. Raises what the model raises; Unavailable."""
+        with room_for(room, 0):
+            worked = lane.ask(model.identity.digest, item, deadline)
+        if isinstance(worked, Worked):
+            self._by_workers.inc()
+            return worked
+        if worked is None:
+            return None
+        error = worked.error
+        if isinstance(error, InputTooLarge | QueueFull):
+            return None
+        raise error
 
     def answer(
         self,
@@ -171,6 +198,12 @@ class DataPlane:
         seconds are in `tail`, where they are wanted.
         Raises DeadlineExceeded if the deadline passes before the network runs.
         """
+        predictions, times = self._run(model, decoded, queued, decoding, deadline)
+        return self._tell(model, decoded if item is None else item, predictions, times, options, tail)
+
+    def _run(
+        self, model: LoadedModel, decoded: Decoded, queued: float, decoding: float, deadline: float | None
+    ) -> tuple[Sequence[Prediction], StageTimes]:
         check_deadline(deadline)
         begun = perf_counter()
         outputs, waited = model.run(decoded.tensors, len(decoded.regions), deadline)
@@ -179,7 +212,7 @@ class DataPlane:
         times = StageTimes(decoding, queued + waited, ran - begun - waited, perf_counter() - ran)
         if self._look_on is not None and model.names_people:
             self._look_on(model, outputs, decoded, predictions)
-        return self._tell(model, decoded if item is None else item, predictions, times, options, tail)
+        return predictions, times
 
     def _tell(
         self,
@@ -200,28 +233,6 @@ class DataPlane:
         if keeping is not None and task in keeping.tasks:
             kept = keeping.offer(model, None if isinstance(given, Decoded) else given, tail, predictions)
         return Answer(chosen(predictions, options), model.identity, times, model.labels, model.names_people, kept)
-
-    def _take_lane(self, model: LoadedModel) -> Lane | None:
-        return None if self.crew is None or model.elsewhere is None else self.crew.take(model.elsewhere)
-
-    def _give_lane(self, model: LoadedModel, lane: Lane | None) -> None:
-        if self.crew is not None and model.elsewhere is not None:
-            self.crew.give(lane)
-
-    def _ask(self, lane: Lane, model: LoadedModel, item: Input, deadline: float | None) -> Worked | None:
-        """Has a worker answer; None: it can't, and this process is to. Raises what the model raises; Unavailable."""
-        assert self.crew is not None
-        with room_for(self.crew.room, 0):
-            worked = lane.ask(model.identity.digest, item, deadline)
-        if isinstance(worked, Worked):
-            self._by_workers.inc()
-            return worked
-        if worked is None:
-            return None
-        error = worked.error
-        if isinstance(error, InputTooLarge | QueueFull):
-            return None
-        raise error
 
     def remember(self, request_id: str, answer: Answer) -> None:
         """Waits for somebody to say what the answer should have been."""

@@ -15,6 +15,7 @@ from collections import deque
 from collections.abc import Callable
 from time import monotonic
 
+from pipit.errors import Unavailable
 from pipit.logging import get_logger
 from pipit.metrics import Metrics
 from pipit.proving import memory_is_short
@@ -81,6 +82,7 @@ class Crew:
         self._wanted: Open | None = None
         self._refused: set[str] = set()
         self._deaths: deque[float] = deque(maxlen=_MOST_DEATHS)
+        self._rests_until = 0.0
         self._used = monotonic()
         self._stopping = False
         self._thread: threading.Thread | None = None
@@ -143,7 +145,7 @@ class Crew:
 
     def _want(self, bundle: Open) -> None:
         now = monotonic()
-        if len(self._deaths) == _MOST_DEATHS and now - self._deaths[0] < _REST_SECONDS:
+        if now < self._rests_until:
             return
         if len(self._workers) == self._most and all(bundle.digest in worker.has for worker in self._workers):
             return
@@ -162,7 +164,11 @@ class Crew:
                 idle = monotonic() - self._used >= self._idle_seconds
             self._bury()
             if stopping:
-                self._dismiss("stopped")
+                for worker in self._workers:
+                    if len(worker.free) < LANES:
+                        # The time that requests had is over.
+                        worker.kill()
+                self._dismiss("stopped", everyone=True)
                 return
             if wanted is not None:
                 self._serve(wanted)
@@ -184,9 +190,11 @@ class Crew:
             if failed is not None:
                 _log.warning("worker_refused", path=wanted.path, reason=failed.text)
                 self._refused.add(wanted.digest)
-        except Exception as error:
+        except Unavailable as error:
             _log.warning("worker_failed", path=wanted.path, reason=str(error))
-            self._deaths.append(monotonic())
+        except Exception as error:
+            self._rests_until = monotonic() + _REST_SECONDS
+            _log.error("no_worker", exc_info=error)
         finally:
             with self._changed:
                 self._wanted = None
@@ -194,7 +202,7 @@ class Crew:
     def _new(self) -> Worker | None:
         """None: memory is short."""
         if memory_is_short(NEEDED):
-            self._deaths.extend([monotonic()] * _MOST_DEATHS)
+            self._rests_until = monotonic() + _REST_SECONDS
             _log.info("no_worker", reason="too little memory is free; this process computes by itself")
             return None
         worker = self._begin(self.room)
@@ -209,14 +217,20 @@ class Crew:
             dead = [worker for worker in self._workers if _is_buriable(worker)]
             self._workers = [worker for worker in self._workers if worker not in dead]
         for worker in dead:
-            self._deaths.append(monotonic())
+            self._count_death()
             self._widen(1 - LANES)
             self._ended.labels("died").inc()
             _log.error("worker_died", worker=worker.pid, reason=worker.end())
 
-    def _dismiss(self, why: str) -> None:
+    def _count_death(self) -> None:
+        now = monotonic()
+        self._deaths.append(now)
+        if len(self._deaths) == _MOST_DEATHS and now - self._deaths[0] < _REST_SECONDS:
+            self._rests_until = now + _REST_SECONDS
+
+    def _dismiss(self, why: str, *, everyone: bool = False) -> None:
         with self._changed:
-            resting = [worker for worker in self._workers if len(worker.free) == LANES]
+            resting = [worker for worker in self._workers if everyone or len(worker.free) == LANES]
             self._workers = [worker for worker in self._workers if worker not in resting]
         for worker in resting:
             self._widen(1 - LANES)

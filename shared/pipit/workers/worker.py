@@ -67,7 +67,7 @@ class Worker:
                 [*command, *map(str, numbers)],
                 stdin=subprocess.DEVNULL,
                 # Runtimes write to standard output as they like.
-                stdout=sys.stderr.fileno(),
+                stdout=2,
                 pass_fds=numbers,
                 # A session of its own: Ctrl-C is for the server.
                 start_new_session=True,
@@ -131,8 +131,13 @@ class Worker:
         """Whether its process is there."""
         return self._process.poll() is None
 
+    def kill(self) -> None:
+        """Ends it at once; whoever waits for an answer has none."""
+        self._process.kill()
+        self._process.wait()
+
     def end(self) -> str:
-        """Ends it, and says how it ended. No lane may be in use."""
+        """Ends it, and says how it ended. No lane may be in use, unless it was killed."""
         for lane in self._lanes:
             lane.close()
         self._control.close()

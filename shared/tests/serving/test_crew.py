@@ -225,6 +225,14 @@ def test_workers_that_nobody_needs_are_ended(site: MakeSite, bundle: Open, until
     assert one.widened[:2] == [LANES - 1, 1 - LANES]
 
 
+def test_a_stop_waits_for_nobody(site: MakeSite, bundle: Open, until: Until) -> None:
+    one = site()
+    lane = one.lane(bundle, until)
+    one.crew.stop()
+    assert not lane.worker.is_running
+    assert one.ends("stopped") == 1.0
+
+
 def test_an_error_that_nobody_foresaw_keeps_its_stack(site: MakeSite, bundle: Open, until: Until) -> None:
     one = site()
     lane = one.lane(bundle, until)
