@@ -146,7 +146,7 @@ class DataPlane:
     ) -> tuple[Sequence[Prediction], StageTimes]:
         """Decodes, runs and interprets, here or in a worker. begun: when the request came, of `perf_counter`."""
         crew, elsewhere = self.crew, model.elsewhere
-        if crew is None or elsewhere is None:
+        if crew is None or elsewhere is None or not model.is_long(type(item)):
             return self._compute_here(model, item, begun, deadline)
         lane = crew.take(elsewhere)
         try:
@@ -165,7 +165,9 @@ class DataPlane:
     ) -> tuple[Sequence[Prediction], StageTimes]:
         started = perf_counter()
         decoded = model.decode(item)
-        return self._run(model, decoded, started - begun, perf_counter() - started, deadline)
+        predictions, times = self._run(model, decoded, started - begun, perf_counter() - started, deadline)
+        model.took(type(item), perf_counter() - started)
+        return predictions, times
 
     def _ask(self, lane: Lane, room: int, model: LoadedModel, item: Input, deadline: float | None) -> Worked | None:
         """Has a worker answer; None: it can't, and this process is to. Raises what the model raises; Unavailable."""
@@ -270,8 +272,8 @@ class DataPlane:
         """Runs the network, here or in a worker."""
         rows = model.rows_of(tensors)
         crew, elsewhere = self.crew, model.elsewhere
-        if crew is None or elsewhere is None:
-            return model.run(tensors, rows, deadline)[0]
+        if crew is None or elsewhere is None or not model.is_long(dict):
+            return self._infer_here(model, tensors, rows, deadline)
         lane = crew.take(elsewhere)
         try:
             ran = None if lane is None else lane.run(elsewhere.digest, tensors, deadline)
@@ -281,9 +283,15 @@ class DataPlane:
                 return ran.outputs
             if ran is not None and not isinstance(error := ran.error, QueueFull):
                 raise error
-            return model.run(tensors, rows, deadline)[0]
+            return self._infer_here(model, tensors, rows, deadline)
         finally:
             crew.give(lane)
+
+    def _infer_here(self, model: LoadedModel, tensors: Tensors, rows: int, deadline: float | None) -> Outputs:
+        begun = perf_counter()
+        outputs, _ = model.run(tensors, rows, deadline)
+        model.took(dict, perf_counter() - begun)
+        return outputs
 
     def judge(self, request_id: str, label: str) -> Verdict:
         """Takes and counts the right label of an answer that `recent` remembers. Raises NotFound, InvalidInput."""

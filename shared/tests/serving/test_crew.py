@@ -18,7 +18,7 @@ from pipit.workers.crew import Crew, most_workers
 from pipit.workers.messages import Failed, Open, Ran, Worked, WorkerFailed
 from pipit.workers.worker import LANES, Lane, Worker
 from tiny import scores_of
-from tiny_server import MakeBundle, Until
+from tiny_server import MakeBundle, OpenModel, Until
 
 MEBIBYTE = 1 << 20
 VALUES = np.array([0.1, 0.2, 0.3, 0.4], np.float32)
@@ -142,6 +142,23 @@ def test_a_deadline_that_is_over_is_seen_by_the_worker(site: MakeSite, bundle: O
     assert isinstance(failed, Failed)
     assert failed.kind == "DeadlineExceeded"
     one.crew.give(lane)
+
+
+def test_the_least_of_late_says_whether_an_input_is_long(open_model: OpenModel) -> None:
+    model = open_model("1.0.0")
+    assert not model.is_long(Landmarks)
+    model.took(Landmarks, 0.004)
+    assert model.is_long(Landmarks)
+    assert not model.is_long(TensorInput)
+    model.took(Landmarks, 0.0004)
+    # What others made slow says nothing.
+    for _ in range(50):
+        model.took(Landmarks, 0.02)
+        assert not model.is_long(Landmarks)
+    # What is slow for long is.
+    for _ in range(100):
+        model.took(Landmarks, 0.02)
+    assert model.is_long(Landmarks)
 
 
 def test_one_request_alone_needs_no_worker(site: MakeSite, bundle: Open) -> None:

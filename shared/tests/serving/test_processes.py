@@ -24,7 +24,7 @@ from pipit.bundle.keys import SigningKey, raw_key
 from pipit.bundle.signing import key_id
 from pipit.registry import RegistryClient
 from serving_process import Process
-from tiny import REQUEST
+from tiny import REQUEST, slow_network
 from tiny_server import MakeBundle, wait_until
 
 
@@ -104,7 +104,7 @@ def has_ended(pid: int) -> bool:
 def test_where_requests_meet_a_second_process_computes_and_all_is_counted_in_one_place(
     start: Callable[..., Process], make_bundle: MakeBundle
 ) -> None:
-    process = start("--bundle", str(make_bundle().path), "--processes", "2", "--concurrency", "2")
+    process = start("--bundle", str(make_bundle(weights=slow_network()).path), "--processes", "2", "--concurrency", "2")
     started = process.wait_for_all("started", "model_active")["started"]
     port, metrics = started["port"], started["metrics_port"]
     assert classify(port) == "1.0.0"
@@ -121,7 +121,7 @@ def test_where_requests_meet_a_second_process_computes_and_all_is_counted_in_one
 
 
 def test_bare_tensors_are_computed_there_too(start: Callable[..., Process], make_bundle: MakeBundle) -> None:
-    process = start("--bundle", str(make_bundle().path), "--processes", "2", "--concurrency", "2")
+    process = start("--bundle", str(make_bundle(weights=slow_network()).path), "--processes", "2", "--concurrency", "2")
     started = process.wait_for_all("started", "model_active")["started"]
     port, metrics = started["port"], started["metrics_port"]
     versions = ask_at_once(port, lambda: metric(metrics, "pipit_worker_answers_total") >= 20.0, infer)
@@ -130,8 +130,21 @@ def test_bare_tensors_are_computed_there_too(start: Callable[..., Process], make
     assert process.end()[0] == 0
 
 
-def test_no_request_fails_when_a_worker_is_killed(start: Callable[..., Process], make_bundle: MakeBundle) -> None:
+def test_what_takes_no_time_needs_no_second_process(start: Callable[..., Process], make_bundle: MakeBundle) -> None:
     process = start("--bundle", str(make_bundle().path), "--processes", "2", "--concurrency", "2")
+    started = process.wait_for_all("started", "model_active")["started"]
+    port, metrics = started["port"], started["metrics_port"]
+    # The first ones take longer.
+    for _ in range(20):
+        classify(port)
+    ask_at_once(port, lambda: metric(metrics, 'pipit_requests_total{code="OK"') >= 200.0)
+    assert (metric(metrics, "pipit_workers "), workers_of(process)) == (0.0, [])
+    process.signal(signal.SIGTERM)
+    assert process.end()[0] == 0
+
+
+def test_no_request_fails_when_a_worker_is_killed(start: Callable[..., Process], make_bundle: MakeBundle) -> None:
+    process = start("--bundle", str(make_bundle(weights=slow_network()).path), "--processes", "2", "--concurrency", "2")
     started = process.wait_for_all("started", "model_active")["started"]
     port, metrics = started["port"], started["metrics_port"]
     ask_at_once(port, lambda: metric(metrics, "pipit_worker_answers_total") >= 1.0)
@@ -146,7 +159,7 @@ def test_no_request_fails_when_a_worker_is_killed(start: Callable[..., Process],
 
 
 def test_workers_end_when_their_server_is_gone(start: Callable[..., Process], make_bundle: MakeBundle) -> None:
-    process = start("--bundle", str(make_bundle().path), "--processes", "2", "--concurrency", "2")
+    process = start("--bundle", str(make_bundle(weights=slow_network()).path), "--processes", "2", "--concurrency", "2")
     started = process.wait_for_all("started", "model_active")["started"]
     port, metrics = started["port"], started["metrics_port"]
     ask_at_once(port, lambda: metric(metrics, "pipit_worker_answers_total") >= 1.0)
