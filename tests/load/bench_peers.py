@@ -27,7 +27,7 @@ from measure import write_csv
 from peer_calls import CALLS, Call, Inputs, Scores, by_position, differences
 from peer_load import Load, load, proportional_mib
 from peer_servers import SERVERS, TOLERANCE, Running, Server, make_site, running, server_of
-from peer_tables import read_rows, table
+from peer_tables import DISTURBED, calm, read_rows, table
 from peers.work import Work
 from pipit.bundle import open_bundle
 from pipit.inputs import EncodedAudio
@@ -37,8 +37,8 @@ from servers import arguments
 NAME = "peers"
 SETTLE_SECONDS = 1.5
 """Of the most callers, before the first load that counts: who begins workers when requests meet has them then."""
-DISTURBED, TRIES = 0.15, 2
-"""Where something else takes so much of a core, a load is tried again, so often at most; the calmest try counts."""
+TRIES = 2
+"""Of a load during which something else is busy; the calmest counts."""
 SECONDS, RATE = 5, 22_050
 Row = dict[str, object]
 
@@ -199,7 +199,7 @@ def main() -> None:
                 if not options.dry_run:
                     # After every server, so that what is broken off keeps what it has.
                     write_csv(NAME, sorted(rows, key=lambda row: list(SERVERS).index(str(row["server"]))), quiet=True)
-    print(table(rows), table(rows, shared=True), sep="\n\n")  # noqa: T201
+    print(table(calm(rows)), table(calm(rows), shared=True), sep="\n\n")  # noqa: T201
 
 
 if __name__ == "__main__":

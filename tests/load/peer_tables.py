@@ -11,6 +11,10 @@ from measure import MEASURED
 from peer_calls import CALLS
 
 Row = Mapping[str, object]
+DISTURBED = 0.15
+"""Cores that something else may take during a load that counts as calm."""
+LOAD = ("server", "call", "callers", "connections")
+"""What tells loads of one round apart."""
 NAMES = {
     "pipit": "Pipit (default)",
     "pipit-1": "Pipit, `--processes 1`",
@@ -29,6 +33,26 @@ def read_rows(path: Path = MEASURED / "peers.csv") -> list[dict[str, str]]:
     if not path.is_file():
         return []
     return list(csv.DictReader(line for line in path.read_text("utf-8").splitlines() if not line.startswith("#")))
+
+
+def calm(rows: Iterable[Row]) -> list[Row]:
+    """Without the loads during which something else was busy, wherever there is a calm round of the same load."""
+    kept: list[Row] = []
+    for loads in _by_load(rows).values():
+        kept += [row for row in loads if not disturbed(row)] or loads
+    return kept
+
+
+def disturbed(row: Row) -> bool:
+    """Whether something else was busy during a load."""
+    return float(str(row["others_cores"])) > DISTURBED
+
+
+def _by_load(rows: Iterable[Row]) -> dict[tuple[str, ...], list[Row]]:
+    loads: dict[tuple[str, ...], list[Row]] = {}
+    for row in rows:
+        loads.setdefault(tuple(str(row[name]) for name in LOAD), []).append(row)
+    return loads
 
 
 def servers_of(rows: Iterable[Row]) -> list[str]:
@@ -85,11 +109,11 @@ def latencies(rows: Sequence[Row]) -> str:
 
 
 def versions(rows: Sequence[Row]) -> str:
-    """What was measured, in a line."""
-    return (
-        ", ".join(dict.fromkeys(f"{str(row['server']).partition('-')[0]} {row['version']}" for row in rows))
-        + f"; {len({row['round'] for row in rows})} rounds."
-    )
+    """What was measured how often, in a line."""
+    names = dict.fromkeys(f"{str(row['server']).partition('-')[0]} {row['version']}" for row in rows)
+    loads = [[row for row in each if not disturbed(row)] for each in _by_load(rows).values()]
+    counts = ", ".join(f"{sum(len(each) == n for each in loads)} in {n}" for n in sorted({len(each) for each in loads}))
+    return f"{', '.join(names)}. Of {len(loads)} kinds of load, by the number of calm rounds: {counts}."
 
 
 def _cell(rows: Sequence[Row], server: str, call: str, many: Sequence[int], shared: bool) -> str:

@@ -133,3 +133,13 @@ def test_the_table_has_medians_over_rounds(harness: ModuleType) -> None:
         for number, (rate, cost) in enumerate([(100.0, 4.0), (1200.0, 4.2), (900.0, 9.0)])
     ]
     assert tables.table(rows).splitlines()[-1] == "| bare grpcio, 10 threads | 900 (4.2) | 80 | 0.5 |"
+
+
+def test_rounds_during_which_something_else_was_busy_are_left_out_where_there_are_calm_ones(
+    harness: ModuleType,
+) -> None:
+    tables = importlib.import_module("peer_tables")
+    load = {"server": "grpcio", "call": "clip", "callers": 4, "connections": 4}
+    calm, loud = {**load, "others_cores": "0.15"}, {**load, "others_cores": "0.9"}
+    alone = {**load, "callers": 1, "others_cores": "1.2"}
+    assert tables.calm([loud, calm, alone]) == [calm, alone]

@@ -24,7 +24,7 @@ from pipit.serving.model import LoadedModel, Outputs
 from pipit.serving.recent import RecentAnswers, Verdict
 from pipit.serving.types import Answer, Identity, Options, Selector, StageTimes
 from pipit.types import Decoded, Prediction, Tensors
-from pipit.workers.messages import Worked
+from pipit.workers.messages import Ran, Worked
 
 if TYPE_CHECKING:
     from pipit.serving.keeping import Keeping, StreamTail
@@ -255,7 +255,7 @@ class DataPlane:
             with self.admission.turn(deadline, is_wanted):
                 model = host.lease(selector.version, selector.environment)
                 try:
-                    outputs, _ = model.run(tensors, model.rows_of(tensors), deadline)
+                    outputs = self._infer(model, tensors, deadline)
                     seconds = perf_counter() - begun
                     model.meters.count_answer(seconds)
                     self.counts[model.identity.task].of(model).answered(seconds)
@@ -265,6 +265,25 @@ class DataPlane:
         except Exception as error:
             self.count_failure(selector.task, error, model)
             raise
+
+    def _infer(self, model: LoadedModel, tensors: Tensors, deadline: float | None) -> Outputs:
+        """Runs the network, here or in a worker."""
+        rows = model.rows_of(tensors)
+        crew, elsewhere = self.crew, model.elsewhere
+        if crew is None or elsewhere is None:
+            return model.run(tensors, rows, deadline)[0]
+        lane = crew.take(elsewhere)
+        try:
+            ran = None if lane is None else lane.run(elsewhere.digest, tensors, deadline)
+            if isinstance(ran, Ran):
+                self._by_workers.inc()
+                model.meters.batch_rows.observe(rows)
+                return ran.outputs
+            if ran is not None and not isinstance(error := ran.error, QueueFull):
+                raise error
+            return model.run(tensors, rows, deadline)[0]
+        finally:
+            crew.give(lane)
 
     def judge(self, request_id: str, label: str) -> Verdict:
         """Takes and counts the right label of an answer that `recent` remembers. Raises NotFound, InvalidInput."""

@@ -16,10 +16,10 @@ from pipit.bundle.reader import reopen_bundle
 from pipit.errors import QueueFull
 from pipit.inputs.memory import Budget
 from pipit.pipelines.networks import open_model
-from pipit.pipelines.served import Served
+from pipit.pipelines.served import Served, check_deadline
 from pipit.proving.limits import end_before_others
 from pipit.proving.steps import warm
-from pipit.workers.messages import Ask, Close, Failed, Open, Opened, Worked, failure, receive, send
+from pipit.workers.messages import Ask, Close, Failed, Open, Opened, Ran, Run, Worked, failure, receive, send
 
 
 class _Model(NamedTuple):
@@ -55,13 +55,16 @@ class Computer:
             warm(bundle, pipeline, runtime, 1)
             self._models[message.digest] = _Model(Served(pipeline, runtime), message.most_rows, stack.pop_all())
 
-    def answer(self, question: Ask) -> Worked | Failed:
+    def answer(self, question: Ask | Run) -> Worked | Ran | Failed:
         """Of one request."""
         model = self._models.get(question.digest)
         if model is None:
             # It was freed while this came; the server computes it.
             return failure(QueueFull("this worker has the bundle no more"))
         try:
+            if isinstance(question, Run):
+                check_deadline(question.deadline)
+                return Ran(model.served.runtime.run(question.tensors))
             with self._budget.request(question.deadline, waits=False):
                 return Worked(*model.served.answer_timed(question.item, question.deadline, model.most_rows))
         except Exception as error:

@@ -1,7 +1,7 @@
 """What goes between a server and its workers: pickled, for both are the same program with the same rights.
 
 control   Open, Close ──>   <── Opened, Failed
-lane      Ask ──>           <── Worked, Failed      one at a time on each lane
+lane      Ask, Run ──>      <── Worked, Ran, Failed      one at a time on each lane
 """
 
 from __future__ import annotations
@@ -11,10 +11,12 @@ import traceback
 from multiprocessing.connection import Connection
 from typing import Any, NamedTuple
 
+from numpy.typing import NDArray
+
 from pipit import errors
 from pipit.errors import PipitError
 from pipit.inputs import Input
-from pipit.types import Prediction, StageTimes
+from pipit.types import Prediction, StageTimes, Tensors
 
 
 class Open(NamedTuple):
@@ -45,6 +47,20 @@ class Ask(NamedTuple):
     digest: str
     item: Input
     deadline: float | None
+
+
+class Run(NamedTuple):
+    """Of tensors for the network itself, by name; the first axis of each is the batch."""
+
+    digest: str
+    tensors: Tensors
+    deadline: float | None
+
+
+class Ran(NamedTuple):
+    """What the network gave, by name."""
+
+    outputs: dict[str, NDArray[Any]]
 
 
 class Worked(NamedTuple):

@@ -14,10 +14,12 @@ import sys
 import threading
 from contextlib import suppress
 from multiprocessing.connection import Connection
+from typing import Any
 
 from pipit.errors import Unavailable
 from pipit.inputs import Input
-from pipit.workers.messages import Ask, Close, Failed, Open, Opened, Worked, receive, send
+from pipit.types import Tensors
+from pipit.workers.messages import Ask, Close, Failed, Open, Opened, Ran, Run, Worked, receive, send
 
 LANES = 2
 """Of each worker: while it computes for one, the next request waits in its socket, so that it never waits for us."""
@@ -38,17 +40,26 @@ class Lane:
         None: it was killed meanwhile, as the system does when memory runs out; the input has no part in that, and may
         be answered elsewhere. Raises Unavailable if it ended by itself: the input may end whoever takes it.
         """
+        answer = self._exchange(Ask(digest, item, deadline))
+        assert answer is None or isinstance(answer, Worked | Failed)
+        return answer
+
+    def run(self, digest: str, tensors: Tensors, deadline: float | None) -> Ran | Failed | None:
+        """Has it run the network itself; otherwise as `ask`."""
+        answer = self._exchange(Run(digest, tensors, deadline))
+        assert answer is None or isinstance(answer, Ran | Failed)
+        return answer
+
+    def _exchange(self, question: Ask | Run) -> Any:
         try:
-            send(self._connection, Ask(digest, item, deadline))
-            answer = receive(self._connection)
+            send(self._connection, question)
+            return receive(self._connection)
         except (OSError, EOFError) as error:
             if self.worker.was_killed():
                 return None
             raise Unavailable(
                 "the process that computed this ended; ask again (the server's log has the reason)"
             ) from error
-        assert isinstance(answer, Worked | Failed)
-        return answer
 
     def close(self) -> None:
         """The worker sees it."""

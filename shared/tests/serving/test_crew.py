@@ -15,7 +15,7 @@ from pipit.inputs import Landmarks, TensorInput
 from pipit.metrics import Metrics
 from pipit.workers import crew as crews
 from pipit.workers.crew import Crew, most_workers
-from pipit.workers.messages import Failed, Open, Worked, WorkerFailed
+from pipit.workers.messages import Failed, Open, Ran, Worked, WorkerFailed
 from pipit.workers.worker import LANES, Lane, Worker
 from tiny import scores_of
 from tiny_server import MakeBundle, Until
@@ -119,6 +119,19 @@ def test_what_is_wrong_with_an_input_is_said_as_the_server_says_it(
     assert text in str(failed.error)
     # It goes on answering.
     assert isinstance(lane.ask(bundle.digest, Landmarks(VALUES), None), Worked)
+    one.crew.give(lane)
+
+
+def test_a_worker_runs_the_network_itself(site: MakeSite, bundle: Open, until: Until) -> None:
+    one = site()
+    lane = one.lane(bundle, until)
+    rows = np.stack([VALUES, 2 * VALUES])
+    ran = lane.run(bundle.digest, {"x": rows}, None)
+    assert isinstance(ran, Ran)
+    np.testing.assert_allclose(ran.outputs["scores"], scores_of(rows), atol=1e-6)
+    failed = lane.run(bundle.digest, {"y": rows}, None)
+    assert isinstance(failed, Failed)
+    assert isinstance(failed.error, InvalidInput)
     one.crew.give(lane)
 
 

@@ -18,6 +18,7 @@ import grpc
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from grpc_health.v1 import health_pb2, health_pb2_grpc
+from pipit._pb.open_inference.v2 import open_inference_pb2, open_inference_pb2_grpc
 from pipit._pb.pipit.inference.v1 import inference_pb2_grpc
 from pipit.bundle.keys import SigningKey, raw_key
 from pipit.bundle.signing import key_id
@@ -52,14 +53,25 @@ def test_a_signal_ends_it_with_code_0(
     assert code == 0
 
 
-def ask_at_once(port: int, until: Callable[[], bool]) -> list[str]:
+def infer(port: int) -> str:
+    contents = open_inference_pb2.InferTensorContents(fp32_contents=[0.1, 0.2, 0.3, 0.4])
+    tensor = open_inference_pb2.ModelInferRequest.InferInputTensor(
+        name="x", datatype="FP32", shape=[1, 4], contents=contents
+    )
+    request = open_inference_pb2.ModelInferRequest(model_name="test.tiny", inputs=[tensor])
+    with grpc.insecure_channel(f"127.0.0.1:{port}", options=[("grpc.use_local_subchannel_pool", 1)]) as channel:
+        stub = open_inference_pb2_grpc.GRPCInferenceServiceStub(channel)
+        return str(stub.ModelInfer(request, timeout=30, wait_for_ready=True).model_version)
+
+
+def ask_at_once(port: int, until: Callable[[], bool], ask_one: Callable[[int], str] = classify) -> list[str]:
     """Four callers ask until it is so; gives the versions that answered."""
     versions: list[str] = []
     done = threading.Event()
 
     def ask() -> None:
         while not done.is_set():
-            versions.append(classify(port))
+            versions.append(ask_one(port))
 
     with ThreadPoolExecutor(4) as callers:
         asking = [callers.submit(ask) for _ in range(4)]
@@ -106,6 +118,16 @@ def test_where_requests_meet_a_second_process_computes_and_all_is_counted_in_one
     process.signal(signal.SIGTERM)
     code, _ = process.end()
     assert (code, has_ended(worker)) == (0, True)
+
+
+def test_bare_tensors_are_computed_there_too(start: Callable[..., Process], make_bundle: MakeBundle) -> None:
+    process = start("--bundle", str(make_bundle().path), "--processes", "2", "--concurrency", "2")
+    started = process.wait_for_all("started", "model_active")["started"]
+    port, metrics = started["port"], started["metrics_port"]
+    versions = ask_at_once(port, lambda: metric(metrics, "pipit_worker_answers_total") >= 20.0, infer)
+    assert set(versions) == {"1.0.0"}
+    process.signal(signal.SIGTERM)
+    assert process.end()[0] == 0
 
 
 def test_no_request_fails_when_a_worker_is_killed(start: Callable[..., Process], make_bundle: MakeBundle) -> None:
