@@ -65,6 +65,11 @@ def main() -> None:
         panel.set_xlabel(along)
         panel.spines[["top", "right"]].set_visible(False)
         panel.legend(frameon=False, fontsize=7.5)
+        if panel.get_yscale() == "linear":
+            panel.set_ylim(bottom=0)
+        for axis in (panel.xaxis, panel.yaxis):
+            axis.set_major_formatter("{x:g}")
+            axis.set_minor_formatter("")
     figure.tight_layout()
     figure.savefig(MEASURED / "growth.svg", metadata={"Date": None})
 
@@ -93,8 +98,6 @@ def _lines(
     panel.set_xscale("log")
     if logarithmic:
         panel.set_yscale("log")
-    else:
-        panel.set_ylim(bottom=0)
     if unit:
         panel.set_ylabel(unit)
 
