@@ -233,6 +233,21 @@ def test_a_bundle_that_can_not_be_opened_there_is_answered_here(
     one.crew.give(lane)
 
 
+def test_where_memory_is_short_the_server_computes_by_itself(
+    site: MakeSite, bundle: Open, until: Until, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one = site()
+    asked: list[int] = []
+    monkeypatch.setattr(crews, "memory_is_short", lambda needed: asked.append(needed) or True)
+    assert one.crew.take(bundle) is None
+    assert one.crew.take(bundle) is None
+    until(lambda: asked == [crews.NEEDED] and one.crew._wanted is None)
+    # It does not look again with each request.
+    for _ in range(50):
+        assert one.crew.take(bundle) is None
+    assert (asked, one.begun, one.widened) == ([crews.NEEDED], [], [])
+
+
 def test_what_is_freed_is_freed_there_too_and_asked_here_from_then_on(
     site: MakeSite, bundle: Open, until: Until
 ) -> None:
