@@ -10,7 +10,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -206,43 +206,45 @@ def test_what_is_kept_of_a_face_is_enough_to_find_it_again(faces: FacesClient) -
         assert check(faces, template.crop).faces == 1
 
 
-def test_two_processes_learn_of_the_same_person(trained: Any, tmp_path: Path) -> None:
+def test_two_servers_learn_of_the_same_person(trained: Any, tmp_path: Path) -> None:
     GalleryKey.generate().save(tmp_path / "gallery.key")
-    with socket_free() as (port, metrics):
-        settings = {
-            "BUNDLE": str(trained.bundle.path),
-            "PORT": str(port),
-            "METRICS_PORT": str(metrics),
-            "PROCESSES": "2",
-            "DEVICE_ID": "pi",
-            "GALLERY_KEY": str(tmp_path / "gallery.key"),
-            "GALLERY_DIR": str(tmp_path / "galleries"),
-        }
+    settings = {
+        "BUNDLE": str(trained.bundle.path),
+        "METRICS_PORT": "0",
+        "GALLERY_KEY": str(tmp_path / "gallery.key"),
+        "GALLERY_DIR": str(tmp_path / "galleries"),
+    }
+    names = ("pi-door", "pi-hall")
+    with ExitStack() as stack:
+        ports = [
+            stack.enter_context(serving(settings | {"DEVICE_ID": name, "CACHE_DIR": str(tmp_path / name)}))
+            for name in names
+        ]
+        faces = stack.enter_context(FacesClient(f"127.0.0.1:{ports[0]}"))
+        pictures = [encode(drawn(ANNA, number)) for number in range(5)]
+        wait_until(lambda: enrols(faces, pictures))
+        devices = tmp_path / "galleries/store/galleries/home/devices"
+        wait_until(lambda: {path.stem for path in devices.glob("*.json")} == set(names))
+        gone = faces.forget("Anna")
+        assert {(one.id, one.acknowledged) for one in gone.devices} == {(name, True) for name in names}
+
+
+@contextmanager
+def serving(settings: dict[str, str]) -> Iterator[int]:
+    """A server that is a process of its own; gives its port."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = int(free.getsockname()[1])
     environment = {**os.environ, **{f"PIPIT_SERVING_{name}": value for name, value in settings.items()}}
+    environment["PIPIT_SERVING_PORT"] = str(port)
     with subprocess.Popen(
         [sys.executable, "-m", "pipit.serving"], env=environment, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL
     ) as process:
         try:
-            with FacesClient(f"127.0.0.1:{port}") as faces:
-                pictures = [encode(drawn(ANNA, number)) for number in range(5)]
-                wait_until(lambda: enrols(faces, pictures))
-                devices = tmp_path / "galleries/store/galleries/home/devices"
-                wait_until(lambda: {path.name for path in devices.glob("*.json")} == {"pi.0.json", "pi.1.json"})
-                gone = faces.forget("Anna")
-                assert {(one.id, one.acknowledged) for one in gone.devices} == {("pi.0", True), ("pi.1", True)}
+            yield port
         finally:
             process.terminate()
             assert process.wait(60) == 0
-
-
-@contextmanager
-def socket_free() -> Iterator[tuple[int, int]]:
-    """A port for calls, and the first of two for metrics, that are free for now."""
-
-    with socket.socket() as one, socket.socket() as two:
-        for each in (one, two):
-            each.bind(("127.0.0.1", 0))
-        yield one.getsockname()[1], two.getsockname()[1]
 
 
 def enrols(faces: FacesClient, pictures: list[bytes]) -> bool:
