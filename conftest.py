@@ -34,6 +34,10 @@ ONE_WORKER = (
 )
 """Folders whose files share what takes long to make: bundles, a stack, a browser, a kernel, rendered manifests."""
 
+LATER = ("", "tests/console/")
+"""Not begun first. A browser gives up what it loads when the machine's networks change, as they do while images are
+tried beside the tests."""
+
 # Tests side by side share the processors; libraries for networks would each start a thread for every core. They read
 # this when they are first imported, and so do the processes that tests start.
 if "PYTEST_XDIST_WORKER" in os.environ:
@@ -77,7 +81,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     """
     if hasattr(config, "workerinput"):
         slow = {item.path for item in items if item.get_closest_marker("slow")}
-        items.sort(key=lambda item: item.path not in slow and not _folder_of_one_worker(item.nodeid))
+        items.sort(key=lambda item: item.path not in slow and _folder_of_one_worker(item.nodeid) in LATER)
 
 
 class Quiet:

@@ -144,9 +144,9 @@ def test_without_a_consent_no_input_stays(serve: Serve, registry: FakeRegistry, 
     site = Site(serve(), registry, tmp_path / "device")
     for _ in range(2):
         assert registry.asked.acquire(timeout=30)
-    answer = site.running.server.plane.answer
+    tell = site.running.server.plane._tell
     kept: list[object] = []
-    site.running.server.plane.answer = lambda *all_, **more: kept.append(given := answer(*all_, **more)) or given
+    site.running.server.plane._tell = lambda *all_, **more: kept.append(given := tell(*all_, **more)) or given
     site.running.calls.Classify(REQUEST, timeout=30)
     list(site.running.calls.ClassifyStream(iter(STREAM), timeout=30))
     assert [one.kept for one in kept] == [None] * 4  # type: ignore[attr-defined]
