@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import keras
@@ -39,6 +40,12 @@ PIPELINE = AudioWindows(FrontEnd("yamnet", 5.0, 2.5))
 def windows(real_data: Path, read_set: Read) -> np.ndarray:
     """40 real clips, (40, 64, 576, 1): every tenth, so of many classes."""
     return _heard([clip.path for clip in read_set(real_data / "esc50", "esc50").items[::10][:40]])
+
+
+@pytest.fixture(scope="module")
+def others(real_data: Path, read_set: Read) -> np.ndarray:
+    """42 further ones, none of them among the 40."""
+    return _heard([clip.path for clip in read_set(real_data / "esc50", "esc50").items[5::10]])
 
 
 @pytest.fixture(scope="module")
@@ -82,7 +89,7 @@ def test_a_window_is_the_mean_of_its_patches(yamnet_weights: Path, windows: np.n
 
 
 def test_head_and_body_in_one_answer_as_they_did_apart_and_in_int8_too(
-    yamnet_weights: Path, windows: np.ndarray, padded: np.ndarray, tmp_path: Path
+    yamnet_weights: Path, windows: np.ndarray, tmp_path: Path
 ) -> None:
     embedder = yamnet_embedder(PIPELINE.front_end.shape, yamnet_weights, windows[:20])
     embeddings = np.asarray(embedder(windows))
@@ -99,16 +106,31 @@ def test_head_and_body_in_one_answer_as_they_did_apart_and_in_int8_too(
 
     export_litert(network, "int8", tmp_path / "int8.tflite", windows[:20])
     assert (tmp_path / "int8.tflite").stat().st_size < 5_000_000
-    runtime = load_runtime(tmp_path / "int8.tflite", "litert")
-    # Clips that are padded with silence were once off by six logits. Random weights make the most of every error, so
-    # those are asked whose two best labels do not lie close together. A seventh digit of the log-mel moves one in 12.
-    for rows in (windows[20:], padded):
-        trained, found = np.asarray(network(rows)), runtime.run({"log_mel": rows})["logits"]
+
+
+def test_int8_says_what_the_network_says(
+    yamnet_weights: Path, windows: np.ndarray, others: np.ndarray, padded: np.ndarray, tmp_path: Path
+) -> None:
+    """Clips that are padded with silence were once off by six logits."""
+    embedder = yamnet_embedder(PIPELINE.front_end.shape, yamnet_weights, windows[:20])
+    embeddings = np.asarray(embedder(windows))
+    rows = np.concatenate([windows[20:], others, padded])
+    agreed: list[bool] = []
+    # Random weights make the most of every error, so those are asked whose two best labels do not lie close together.
+    for seed in (1, 2, 3):
+        head = yamnet_head(3, Network(), embeddings)
+        kernel = np.random.default_rng(seed).normal(0, 0.1, (1024, 3)).astype(np.float32)
+        head.get_layer("logits").set_weights([kernel, np.array([0.5, -0.5, 0.0], np.float32)])
+        network = yamnet(embedder, head)
+        export_litert(network, "int8", tmp_path / f"{seed}.tflite", windows[:20])
+        with closing(load_runtime(tmp_path / f"{seed}.tflite", "litert")) as runtime:
+            trained, found = np.asarray(network(rows)), runtime.run({"log_mel": rows})["logits"]
         ascending = np.sort(trained, axis=1)
         asked = ascending[:, -1] - ascending[:, -2] > 1.0
-        assert asked.sum() >= 10
-        assert (found.argmax(axis=1) == trained.argmax(axis=1))[asked].mean() >= 0.75
-    runtime.close()
+        agreed += (found.argmax(axis=1) == trained.argmax(axis=1))[asked].tolist()
+    assert len(agreed) >= 150
+    # 170 of 194 when this was written. Of a dozen clips of one head, a seventh digit of the log-mel moves a tenth.
+    assert np.mean(agreed) >= 0.85
 
 
 def test_missing_weights_say_how_to_get_them(tmp_path: Path) -> None:
