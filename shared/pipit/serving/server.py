@@ -40,7 +40,7 @@ from pipit.serving.open_inference import OpenInferenceServicer
 from pipit.serving.recent import RecentAnswers
 from pipit.serving.settings import ServingSettings
 from pipit.serving.sources import DirectorySource, RegistrySource, Source
-from pipit.workers.crew import ROOMS, Crew, most_workers
+from pipit.workers.crew import Crew, most_workers
 
 if TYPE_CHECKING:
     from pipit.serving.face_side import FaceSide
@@ -307,7 +307,7 @@ def _crew(
     most = most_workers(settings.processes, settings.concurrency, decode)
     if not most or pipelines is not load_pipeline:
         return None
-    return Crew(most, decode // ROOMS, metrics, admission.widen)
+    return Crew(most, decode, metrics, admission.widen)
 
 
 def _loader_options(

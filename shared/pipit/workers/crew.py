@@ -25,8 +25,10 @@ from pipit.workers.worker import LANES, Lane, Worker
 
 NEEDED = 64 * MEBIBYTE
 """Bytes that a worker takes, with a small network and something to spare."""
-ROOMS = 8
-"""A request in a worker may decode with this part of what all requests may, and counts as if it took all of that."""
+_ROOMS = 8
+_LEAST_ROOM = 16 * MEBIBYTE
+"""A request in a worker may decode with this part of what all requests may, and with so many bytes in any case. It
+counts as if it took all of that."""
 _SMALL_MACHINE = 1280 * MEBIBYTE
 """All memory of a machine on which one process computes: a Pi with 1 GB runs several servers, and is to stay free."""
 _SERVER = 192 * MEBIBYTE
@@ -36,6 +38,8 @@ _MOST = 4
 _IDLE_SECONDS = 600.0
 """After which workers that nobody needed are ended."""
 _MOST_DEATHS = 3
+_STOP_SECONDS = 5.0
+"""That a stop leaves to a worker which opens a bundle."""
 _REST_SECONDS = 600.0
 """No worker is begun for so long, once as many have died within that time."""
 
@@ -61,17 +65,18 @@ class Crew:
     def __init__(
         self,
         most: int,
-        room: int,
+        decode_bytes: int,
         metrics: Metrics,
         widen: Callable[[int], None],
         begin: Callable[[int], Worker] = Worker,
         idle_seconds: float = _IDLE_SECONDS,
     ) -> None:
-        """most: workers; 0: everything is computed here. room: bytes that one request may decode with in a worker.
+        """most: workers; 0: everything is computed here. decode_bytes: that all requests may decode with at once.
 
         widen: told how many more requests may be under way, once a worker is there, or fewer. begin: starts a worker.
         """
-        self.room = room
+        self.room = max(decode_bytes // _ROOMS, min(decode_bytes, _LEAST_ROOM))
+        """Bytes that one request may decode with in a worker."""
         self._most = most
         self._widen = widen
         self._begin = begin
@@ -123,11 +128,16 @@ class Crew:
             worker.drop(digest)
 
     def stop(self) -> None:
-        """Ends all workers, once no request is under way."""
+        """Ends all workers. Requests that are under way have no answer then."""
         with self._changed:
             self._stopping = True
             self._changed.notify()
-        if self._thread is not None:
+        if self._thread is None:
+            return
+        self._thread.join(_STOP_SECONDS)
+        if self._thread.is_alive():
+            for worker in list(self._workers):
+                worker.kill()
             self._thread.join()
 
     def _free_lane(self, digest: str) -> Lane | None:
@@ -187,7 +197,11 @@ class Crew:
             if worker is None:
                 return
             failed = worker.open(wanted)
-            if failed is not None:
+            with self._changed:
+                was_forgotten = self._wanted is not wanted
+            if was_forgotten:
+                worker.drop(wanted.digest)
+            elif failed is not None:
                 _log.warning("worker_refused", path=wanted.path, reason=failed.text)
                 self._refused.add(wanted.digest)
         except Unavailable as error:
@@ -197,7 +211,8 @@ class Crew:
             _log.error("no_worker", exc_info=error)
         finally:
             with self._changed:
-                self._wanted = None
+                if self._wanted is wanted:
+                    self._wanted = None
 
     def _new(self) -> Worker | None:
         """None: memory is short."""

@@ -69,13 +69,13 @@ class Lane:
 class Worker:
     """A process of its own. Raises OSError if none can be started."""
 
-    def __init__(self, room: int, command: tuple[str, ...] = (sys.executable, "-m", "pipit.workers")) -> None:
-        """room: bytes that one request may decode with there. command: for tests."""
+    def __init__(self, room: int) -> None:
+        """room: bytes that one request may decode with there."""
         ours, theirs = zip(*(socket.socketpair() for _ in range(1 + LANES)), strict=True)
         try:
             numbers = [end.fileno() for end in theirs]
             self._process = subprocess.Popen(
-                [*command, *map(str, numbers)],
+                [sys.executable, "-m", "pipit.workers", *map(str, numbers)],
                 stdin=subprocess.DEVNULL,
                 # Runtimes write to standard output as they like.
                 stdout=2,
@@ -95,7 +95,6 @@ class Worker:
         self._control, *lanes = (Connection(end.detach()) for end in ours)
         self.free = [Lane(self, connection) for connection in lanes]
         """Lanes that nobody uses."""
-        self._lanes = list(self.free)
         self.has: set[str] = set()
         """Digests of what it answers."""
         self.is_dead = False
@@ -115,7 +114,7 @@ class Worker:
                 answer = receive(self._control)
         except (OSError, EOFError) as error:
             self.is_dead = True
-            raise Unavailable(f"the worker ended while it opened {bundle.path}: {self.end()}") from error
+            raise Unavailable(f"the worker ended while it opened {bundle.path}: {self._ending()}") from error
         if isinstance(answer, Opened):
             self.has.add(answer.digest)
             return None
@@ -148,10 +147,17 @@ class Worker:
         self._process.wait()
 
     def end(self) -> str:
-        """Ends it, and says how it ended. No lane may be in use, unless it was killed."""
-        for lane in self._lanes:
+        """Ends it, and says how it ended.
+
+        A lane that somebody uses is theirs: to close what another thread reads would give its number to the next file.
+        """
+        for lane in self.free:
             lane.close()
         self._control.close()
+        return self._ending()
+
+    def _ending(self) -> str:
+        """How it ended; it is to end now."""
         try:
             code = self._process.wait(_LAST_SECONDS)
         except subprocess.TimeoutExpired:

@@ -31,7 +31,7 @@ class Site:
         self.metrics = metrics
         self.widened: list[int] = []
         self.begun: list[Worker] = []
-        self.crew = Crew(most, 16 * MEBIBYTE, metrics, self.widened.append, self._begin, idle_seconds)
+        self.crew = Crew(most, 128 * MEBIBYTE, metrics, self.widened.append, self._begin, idle_seconds)
 
     def _begin(self, room: int) -> Worker:
         self.begun.append(Worker(room))
@@ -276,6 +276,48 @@ def test_a_stop_waits_for_nobody(site: MakeSite, bundle: Open, until: Until) -> 
     one.crew.stop()
     assert not lane.worker.is_running
     assert one.ends("stopped") == 1.0
+    # Whoever waits is told, by the lane that is still theirs.
+    assert lane.ask(bundle.digest, Landmarks(VALUES), None) is None
+
+
+def test_a_stop_does_not_wait_for_a_worker_that_opens_without_end(
+    site: MakeSite, bundle: Open, until: Until, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(crews, "_STOP_SECONDS", 0.1)
+    one = site()
+    lane = one.lane(bundle, until)
+    one.crew.give(lane)
+    os.kill(lane.worker.pid, signal.SIGSTOP)
+    assert one.crew.take(bundle._replace(digest="f" * 64)) is None
+    assert one.crew.take(bundle._replace(digest="f" * 64)) is None
+    one.crew.stop()
+    assert not lane.worker.is_running
+
+
+def test_a_bundle_that_is_forgotten_while_it_is_opened_does_not_stay(
+    site: MakeSite, bundle: Open, make_bundle: MakeBundle, until: Until
+) -> None:
+    other = make_bundle("2.0.0", -1.0)
+    one = site()
+    begin = one._begin
+
+    def begin_late(room: int) -> Worker:
+        one.crew.forget(bundle.digest)
+        return begin(room)
+
+    one.crew._begin = begin_late
+    assert one.crew.take(bundle) is None
+    assert one.crew.take(bundle) is None
+    until(lambda: bool(one.begun))
+    # The same worker opens it next.
+    lane = one.lane(bundle._replace(digest=other.digest, path=str(other.path)), until)
+    assert lane.worker.has == {other.digest}
+    one.crew.give(lane)
+
+
+def test_a_worker_has_room_to_decode_with_however_little_all_may() -> None:
+    rooms = {mib: Crew(1, mib * MEBIBYTE, Metrics("inference"), lambda more: None).room for mib in (16, 64, 256)}
+    assert rooms == {16: 16 * MEBIBYTE, 64: 16 * MEBIBYTE, 256: 32 * MEBIBYTE}
 
 
 def test_an_error_that_nobody_foresaw_keeps_its_stack(site: MakeSite, bundle: Open, until: Until) -> None:
