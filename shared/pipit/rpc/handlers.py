@@ -13,7 +13,7 @@ Behavior = Callable[..., Any]
 Methods marked `experimental_non_blocking` (grpcio's health Watch is one) take a third argument that sends a response.
 """
 Deserializer = Callable[[bytes], Any]
-_MOST_METHODS = 256
+MOST_METHODS = 256
 """That are remembered: those of a server are fewer, but a handler of any name may be served."""
 if TYPE_CHECKING:
     Handler = grpc.RpcMethodHandler[Any, Any]
@@ -66,7 +66,7 @@ class WrappedOnce:
         known = self._known.get(method)
         if known is not None and known[0] is handler:
             return known[1]
-        if len(self._known) >= _MOST_METHODS:
+        if len(self._known) >= MOST_METHODS:
             self._known.clear()
         wrapped = self._wrap(handler, method)
         self._known[method] = handler, wrapped

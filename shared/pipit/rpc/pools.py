@@ -24,7 +24,7 @@ import grpc
 from pipit.errors import QueueFull
 from pipit.logging import get_logger
 from pipit.rpc.callers import caller
-from pipit.rpc.handlers import Behavior, Handler, Interceptor, behavior_of, wrap_handler
+from pipit.rpc.handlers import MOST_METHODS, Behavior, Handler, Interceptor, behavior_of, wrap_handler
 from pipit.rpc.places import Share, everything
 
 PATIENCE = 0.02
@@ -281,7 +281,7 @@ class Pools(Interceptor):
             return None
         known = self._known.get(details.method)
         if known is None or known[0] is not handler:
-            if len(self._known) >= _MOST_METHODS:
+            if len(self._known) >= MOST_METHODS:
                 self._known.clear()
             known = self._known[details.method] = (handler, *self._placed(handler, details.method))
         _, handler, pool = known
@@ -294,10 +294,6 @@ class Pools(Interceptor):
             if f"{method}/".startswith(prefix):
                 handler = _move(handler, pool)
         return handler, getattr(behavior_of(handler), "experimental_thread_pool", None) or self._default
-
-
-_MOST_METHODS = 256
-"""That are remembered; see `WrappedOnce`."""
 
 
 def _move(handler: Handler, pool: BoundedPool) -> Handler:

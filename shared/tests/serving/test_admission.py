@@ -53,6 +53,30 @@ def test_places_are_handed_over_in_the_order_of_arrival(until: Until) -> None:
     assert (admission.running, admission.waiting) == (0, 0)
 
 
+def test_more_places_let_those_in_who_wait_longest_and_fewer_nobody_until_enough_have_left(until: Until) -> None:
+    admission, order = Admission(places=1, queue=4), list[str]()
+    callers = []
+    for number, name in enumerate("abcde"):
+        callers.append(Caller(admission, order, name))
+        until(lambda number=number: admission.running + admission.waiting == number + 1)
+    admission.widen(2)
+    until(lambda: len(order) == 3)
+    assert sorted(order) == ["a", "b", "c"]
+    assert (admission.running, admission.waiting) == (3, 2)
+    admission.widen(-2)
+    for caller in callers[:2]:
+        caller.leave.set()
+        caller.join(30)
+    # One place is left, and the third has it.
+    assert (admission.running, admission.waiting, len(order)) == (1, 2, 3)
+    for number, caller in enumerate(callers[2:]):
+        until(lambda number=number: len(order) == number + 3)
+        caller.leave.set()
+        caller.join(30)
+    assert order[3:] == ["d", "e"]
+    assert (admission.running, admission.waiting) == (0, 0)
+
+
 def test_one_too_many_is_refused_at_once(until: Until) -> None:
     admission, order = Admission(places=2, queue=1), list[str]()
     callers = [Caller(admission, order, name) for name in "abc"]
