@@ -13,6 +13,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 from hypothesis import settings
@@ -54,6 +55,12 @@ if "PIPIT_SERVING_CACHE_DIR" not in os.environ:
 # A shell ignores interrupts for what it starts in the background, and so would the processes that tests interrupt.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+# A process sets up its log once, and each of its loggers keeps that. Commands that a test runs in this process leave
+# the log alone: a logger that had kept theirs would be deaf to `capture_logs` in the tests that follow. This comes
+# before anything that imports the function.
+patch("pipit.logging.configure_logging").start()
 
 
 class _FilesTogether(LoadFileScheduling):  # type: ignore[misc]

@@ -10,12 +10,6 @@ from ad_detection.channels.recordings import Size
 from ad_detection.frames.synthetic import write_frames
 
 
-@pytest.fixture(autouse=True)
-def _one_log(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A process sets up its log once; here many commands run in one, each with a standard error of its own."""
-    monkeypatch.setattr("pipit.cli.main.configure_logging", lambda *_: None)
-
-
 @pytest.fixture(scope="session")
 def channels(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder of data sets that holds a small `synthetic_frames`."""

@@ -121,7 +121,6 @@ def pipit(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Called]:
     """`pipit("classify", path)`, in this process. Settings of the machine are left out."""
     monkeypatch.delenv("PIPIT_SERVER", raising=False)
     monkeypatch.delenv("PIPIT_TOKEN", raising=False)
-    monkeypatch.setattr("pipit.cli.main.configure_logging", lambda *_: None)
 
     def call(*arguments: object) -> Called:
         result = CliRunner(env={"COLUMNS": "160", "TERM": "dumb", "NO_COLOR": "1"}).invoke(

@@ -65,8 +65,6 @@ def pipit(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Pipit:
     monkeypatch.setattr("pipit.cli.signing._lasts", lambda path: True)
     for name in ("REGISTRY", "SERVER", "TOKEN", "DATA", "DATA_MIRROR", "RUNS", "SIGNING_KEY"):
         monkeypatch.delenv(f"PIPIT_{name}", raising=False)
-    # A process sets up its log once; here many commands run in one, each with a standard error of its own.
-    monkeypatch.setattr("pipit.cli.main.configure_logging", lambda *_: None)
 
     def call(*arguments: object) -> Called:
         result = CliRunner(env={"COLUMNS": "160", "TERM": "dumb", "NO_COLOR": "1"}).invoke(

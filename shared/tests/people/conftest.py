@@ -324,7 +324,6 @@ class Called:
 def pipit(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Called]:
     for name in ("REGISTRY", "SERVER", "TOKEN", "CA"):
         monkeypatch.delenv(f"PIPIT_{name}", raising=False)
-    monkeypatch.setattr("pipit.cli.main.configure_logging", lambda *_: None)
 
     def call(*arguments: object, answer: str | None = None) -> Called:
         result = CliRunner(env={"COLUMNS": "180", "TERM": "dumb", "NO_COLOR": "1"}).invoke(

@@ -21,12 +21,6 @@ SPECIES = pb.ModelSelector(task="footprints.species")
 DETECTOR = pb.ModelSelector(task="footprints.detector")
 
 
-@pytest.fixture(autouse=True)
-def keep_logging(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The command sets logging up for its whole process, which here goes on after it."""
-    monkeypatch.setattr("pipit.cli.main.configure_logging", lambda *_: None)
-
-
 def ask(calls: Any, data: bytes, model: pb.ModelSelector = SPECIES) -> list[pb.Prediction]:
     request = pb.ClassifyRequest(model=model, input=pb.Input(image=data))
     return list(calls.Classify(request, timeout=60).predictions)
