@@ -16,6 +16,8 @@ from pipit.serving.server import InferenceServer  # noqa: E402
 from pipit.serving.settings import ServingSettings, parse_arguments  # noqa: E402
 
 if _collects:
+    # No collection looks through it from here on, either: the first two would, for 50 ms of the steps to a model.
+    gc.freeze()
     gc.enable()
 
 __all__ = ["InferenceServer", "ServingSettings", "parse_arguments"]
