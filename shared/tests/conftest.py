@@ -35,7 +35,8 @@ from pipit.errors import Unavailable
 from pipit.faces.gallery import Consent, Person, Template
 from pipit.inputs import EncodedImage, PcmAudio
 from pipit.landmark_networks import FOLDER, install
-from pipit.serving import InferenceServer, ServingSettings
+from pipit.serving.server import InferenceServer
+from pipit.serving.settings import ServingSettings
 from pipit.settings import DataSettings, LandmarkSettings, load_settings
 
 # Read when the first channel is made: tests of load balancing ask a name server of their own, which the system's lookup

@@ -22,9 +22,10 @@ from pipit.bundle.golden import read_golden
 from pipit.bundle.manifest import GOLDEN_FILE
 from pipit.fleet import State, TaskReport
 from pipit.inputs import EncodedAudio
-from pipit.serving import InferenceServer, ServingSettings
 from pipit.serving.attempts import Desired, Part
 from pipit.serving.host import ModelHost
+from pipit.serving.server import InferenceServer
+from pipit.serving.settings import ServingSettings
 from servers import TASK, arguments
 
 OLD = "1.0.0"

@@ -6,7 +6,8 @@
 
 The ways take turns, round by round. The server runs in the environment of `make .venv/serve-home_security/.ready`, its
 bytecode is there as in an image, and the processor's time counts the child's too. Imports are taken once more by
-`-X importtime`, which makes each a little slower, and summed by package.
+`-X importtime`, which makes each a little slower, and summed by package. Processes that import the libraries and end
+show what would remain if Pipit itself took no time.
 """
 
 from __future__ import annotations
@@ -32,6 +33,15 @@ STEP = re.compile(r'^pipit_model_load_seconds_sum\{stage="(\w+)".*\} (\S+)$', re
 IMPORT = re.compile(r"^import time:\s+(\d+) \|\s+\d+ \|\s+(\S+)$", re.M)
 PACKAGES = 12
 """That the imports are told of."""
+SERVER = "import pipit.serving.__main__"
+_THREE = "import gc; gc.disable(); import numpy, grpc, ai_edge_litert.interpreter"
+BARE = {
+    "nothing": "pass",
+    "numpy, grpc and LiteRT": _THREE,
+    "all of the server's libraries": f"{_THREE}, soundfile, soxr, pydantic_settings, prometheus_client, structlog, "
+    "yaml, grpc_health.v1.health, grpc_reflection.v1alpha.reflection",
+}
+"""What remains of a start if all else were for nothing; the collector of garbage rests, as it does in a server."""
 
 
 def start(command: list[str], cache: Path) -> tuple[float, float, dict[str, float]]:
@@ -69,15 +79,16 @@ def make_good(command: list[str], cache: Path) -> None:
         wait_until_good(cache)
 
 
-def imports(python: list[str], rounds: int) -> tuple[list[float], dict[str, list[float]]]:
-    """Seconds of a process that imports the server and ends; seconds of each package by itself, by -X importtime."""
-    line = ["-c", "import pipit.serving.__main__"]
-    whole, packages = [], defaultdict(list)
+def imports(python: list[str], rounds: int) -> tuple[dict[str, list[float]], dict[str, list[float]]]:
+    """Seconds of processes that import something and end; of each of the server's packages, by -X importtime."""
+    whole, packages = defaultdict(list), defaultdict(list)
     for _ in range(rounds):
-        begun = perf_counter()
-        subprocess.run([*python, *line], check=True)
-        whole.append(perf_counter() - begun)
-        told = subprocess.run([*python, "-X", "importtime", *line], check=True, capture_output=True, text=True).stderr
+        for what, line in {**BARE, "the server": SERVER}.items():
+            begun = perf_counter()
+            subprocess.run([*python, "-c", line], check=True)
+            whole[what].append(perf_counter() - begun)
+        command = [*python, "-X", "importtime", "-c", SERVER]
+        told = subprocess.run(command, check=True, capture_output=True, text=True).stderr
         sums: Counter[str] = Counter()
         for microseconds, module in IMPORT.findall(told):
             sums[module.partition(".")[0]] += int(microseconds)
@@ -128,7 +139,7 @@ def main() -> None:
         rows.append(row(f"{way}: the processor's time", [used for _, used, _ in found]))
         for step in found[0][2]:
             rows.append(row(f"{way}: step {step}", [steps.get(step, 0.0) for _, _, steps in found]))
-    rows.append(row("a process that imports the server and ends", whole))
+    rows.extend(row(f"a process that imports {what} and ends", seconds) for what, seconds in whole.items())
     largest = sorted(packages, key=lambda package: -float(np.median(packages[package])))[:PACKAGES]
     rows.extend(row(f"imports of {package}", packages[package]) for package in largest)
     write_csv("start", rows)

@@ -32,7 +32,8 @@ from pipit.files import sha256_file
 from pipit.labels import Event, Kind
 from pipit.labels.client import LabelClient
 from pipit.labels.gathering import all_examples
-from pipit.serving import InferenceServer, ServingSettings
+from pipit.serving.server import InferenceServer
+from pipit.serving.settings import ServingSettings
 from typer.testing import CliRunner
 
 TASK, DEVICE = "home_security.sounds", "hall"

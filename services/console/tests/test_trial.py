@@ -14,7 +14,8 @@ import soundfile
 from model_registry.server import RegistryServer
 from pipit.bundle import write_bundle, write_golden
 from pipit.inputs import PcmAudio
-from pipit.serving import InferenceServer, ServingSettings
+from pipit.serving.server import InferenceServer
+from pipit.serving.settings import ServingSettings
 from pipit_console.server import ConsoleServer
 
 _TASKS = Path(__file__).parents[3] / "shared" / "tests"

@@ -17,8 +17,8 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from pydantic import TypeAdapter, ValidationError
 
 from pipit.bundle.keys import KeyList, SigningKey, find_signer, is_endorsed, raw_key, why_revoked
@@ -27,6 +27,9 @@ from pipit.errors import InvalidInput, PipitError
 from pipit.files import cache_errors, write_atomically
 from pipit.locks import exclusive_lock
 from pipit.logging import get_logger
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 _LOOK_SECONDS = 10.0
 """How often the files are read again."""

@@ -9,12 +9,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-
-from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from typing import TYPE_CHECKING
 
 from pipit.bundle.signing import key_id
 from pipit.errors import InvalidInput, UntrustedSignature
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
 KEY_BYTES = 32
 _PURPOSE = b"pipit key endorsement 1\0"
@@ -70,6 +71,8 @@ class KeyList:
 
 def public_key(raw: str) -> Ed25519PublicKey:
     """Of its 32 bytes in hexadecimal. Raises InvalidInput."""
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey  # noqa: PLC0415 (see `pipit.bundle.signing`)
+
     try:
         return Ed25519PublicKey.from_public_bytes(bytes.fromhex(raw))
     except ValueError as error:
@@ -141,6 +144,8 @@ def find_signer(
 
 
 def _is_signed(signature: bytes, content: bytes, by: Ed25519PublicKey) -> bool:
+    from cryptography.exceptions import InvalidSignature  # noqa: PLC0415 (as above)
+
     try:
         by.verify(signature, content)
     except InvalidSignature:

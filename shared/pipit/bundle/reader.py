@@ -9,14 +9,16 @@ import os
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
-
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from typing import TYPE_CHECKING
 
 from pipit.bundle.manifest import MANIFEST_FILE, SIGNATURE_FILE, FileEntry, Manifest
 from pipit.bundle.manifest_file import MAX_MANIFEST_BYTES, parse_manifest
 from pipit.bundle.signing import SIGNATURE_BYTES, verify
 from pipit.errors import IntegrityError, NotFound
 from pipit.files import sha256_bytes, sha256_file
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 Verify = Callable[[bytes, bytes], str | None]
 """Takes a signature and the manifest's bytes, and gives the id of the key that signed; raises UntrustedSignature."""

@@ -11,8 +11,7 @@ import os
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
-
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from typing import TYPE_CHECKING
 
 from pipit.bundle.manifest import MANIFEST_FILE, SIGNATURE_FILE, FileEntry, Manifest
 from pipit.bundle.manifest_file import dump_manifest
@@ -28,6 +27,9 @@ from pipit.files import (
     sync_folder,
     write_atomically,
 )
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 
 def write_bundle(

@@ -54,7 +54,8 @@ def file_named(folder: Path, name: str) -> Path | None:
     try:
         for part in parts:
             step = path / part
-            if not step.exists():
+            # Letters without marks are written in one way only: a folder of thousands isn't walked for each row.
+            if not part.isascii() and not step.exists():
                 alike = (one for one in _entries(path) if composed(one.name) == composed(part))
                 step = next(alike, step)
             path = step

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from typing import TYPE_CHECKING
 
 from pipit.bundle.signing import load_public_key
 from pipit.rpc.auth import TokenFile, Tokens
 from pipit.service.certificate import Certificate
 from pipit.service.settings import ServiceSettings
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 
 def read_callers(settings: ServiceSettings) -> Tokens:

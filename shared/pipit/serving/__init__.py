@@ -5,17 +5,3 @@ protos ─ codec ─┬─ InferenceServicer ─────┐
                                                             │
                                    Source (registry or directories) ─ ModelLoader
 """
-
-import gc
-
-# What modules make while they are imported stays for good: to look through it meanwhile takes a tenth of a start.
-_collects = gc.isenabled()
-gc.disable()
-
-from pipit.serving.server import InferenceServer  # noqa: E402
-from pipit.serving.settings import ServingSettings, parse_arguments  # noqa: E402
-
-if _collects:
-    gc.enable()
-
-__all__ = ["InferenceServer", "ServingSettings", "parse_arguments"]

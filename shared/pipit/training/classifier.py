@@ -11,7 +11,7 @@ A task that has no items, recordings that windows are cut from for example, brin
 
     prepare/items.json                                 each item with its label, its group and its side
     fit/       the network, history.json, tensorboard/
-    evaluate/  decision.json, report/
+    evaluate/  decision.json, test_scores.npy, report/
     export/    <variant>.<ending>
     verify/    parity.json, metrics.json, best_scores.json, report/ with the model card
 """
@@ -28,7 +28,7 @@ import numpy as np
 
 from pipit.answers import softmax
 from pipit.bundle.manifest import Decision, InputDescription, Metric, PipelineReference, ScoreHistogram
-from pipit.errors import InvalidInput
+from pipit.errors import InvalidInput, NotFound
 from pipit.inputs import Input
 from pipit.training.evaluation import Evaluation, Scores, evaluate
 from pipit.training.fitting import best_epoch, history_from_json, history_to_json
@@ -44,6 +44,9 @@ from pipit.training.sides import ITEMS_FILE, SIDES, Entry, Side
 from pipit.training.source_set import Item, Listing, SourceSet, settle_problems
 from pipit.training.thresholds import choose_decision, rare_labels
 from pipit.training.trainer import BundleDraft, NetworkFile, VariantFile
+
+TEST_SCORES_FILE = "test_scores.npy"
+"""What the trained network says to the test side, (samples, labels); variants are held beside it."""
 
 RecipeT = TypeVar("RecipeT", bound=Recipe)
 ItemT = TypeVar("ItemT", bound=Item)
@@ -284,7 +287,7 @@ class ClassifierTrainer(ABC, Generic[RecipeT, ItemT, SideT]):
         return {"epochs": len(history["val_loss"]), "best_epoch": best + 1, **at_best, **trained.facts}
 
     def evaluate(self, run: Run) -> Facts:
-        """Leaves `decision.json` and the trained network's report."""
+        """Leaves `decision.json`, and the trained network's scores of the test side and its report."""
         ask = self._trained(run)
         validation = self.side(run, "validation")
         outputs = ask(validation.rows)
@@ -294,6 +297,7 @@ class ClassifierTrainer(ABC, Generic[RecipeT, ItemT, SideT]):
         run.write_json("evaluate", "decision.json", decision.model_dump(mode="json"))
         test = self.side(run, "test")
         scores = self.scores(run, ask(test.rows))
+        np.save(run.output("evaluate") / TEST_SCORES_FILE, scores)
         evaluation = self.measure(run, scores, test, decision)
         self._report(run, "evaluate", evaluation, scores, test, decision)
         metrics = {**evaluation.metrics(), **self.further_metrics(run, evaluation, scores, test, decision, ask)}
@@ -311,7 +315,7 @@ class ClassifierTrainer(ABC, Generic[RecipeT, ItemT, SideT]):
     def verify(self, run: Run) -> Facts:
         """Leaves `parity.json`, and the report, metrics and model card of the variant that will serve."""
         test, decision = self.side(run, "test"), self.decision(run)
-        trained = self.scores(run, self._trained(run)(test.rows))
+        trained = self._trained_scores(run)
         scores = {variant: self._exported(run, variant, test) for variant in self.recipe.export.variants}
         parity = {variant: compare(trained, found, test.truth) for variant, found in scores.items()}
         run.write_json("verify", "parity.json", {variant: found.to_json() for variant, found in parity.items()})
@@ -380,6 +384,14 @@ class ClassifierTrainer(ABC, Generic[RecipeT, ItemT, SideT]):
     def _trained(self, run: Run) -> Ask:
         network = self._load(run)
         return lambda rows: self.kit.outputs(network, rows)
+
+    def _trained_scores(self, run: Run) -> Scores:
+        path = run.output("evaluate") / TEST_SCORES_FILE
+        try:
+            scores: Scores = np.load(path, allow_pickle=False)
+        except FileNotFoundError as error:
+            raise NotFound(f"{path} is not there; run the step 'evaluate' again (--force evaluate)") from error
+        return scores
 
     def _exported(self, run: Run, variant: str, side: SideT) -> Scores:
         with exported(self.variant_file(run, variant), self.kit.runtime, self.names) as ask:

@@ -73,9 +73,10 @@ def weights_digest(model: keras.Model) -> str:
 class Together(keras.callbacks.Callback):
     """All workers begin where the chief begins, and see the same metrics. Comes before whatever looks at metrics."""
 
-    def __init__(self, group: Group, validation_rows: int) -> None:
-        """validation_rows: of this worker's share."""
+    def __init__(self, group: Group, validation_rows: int, first_epoch: int) -> None:
+        """validation_rows: of this worker's share. first_epoch: counted from 0; the chief's counts."""
         super().__init__()
+        self._first_epoch = first_epoch
         self._group = group
         self._rows = validation_rows
 
@@ -91,8 +92,8 @@ class Together(keras.callbacks.Callback):
             # [seed, draws so far] of dropout and the like: the same masks on all workers would be one draw for all.
             if "seed_generator_state" in variable.path:
                 variable.assign(np.asarray(variable) + np.array([self._group.index, 0], variable.dtype))
-        # As `BackupAndRestore` does, which ran on the chief before this.
-        (epoch,) = self._group.from_chief([np.array(self.model._initial_epoch or 0)])
+        # As Keras' own `BackupAndRestore` does: `fit` looks at it after this.
+        (epoch,) = self._group.from_chief([np.array(self._first_epoch)])
         self.model._initial_epoch = int(epoch)
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:

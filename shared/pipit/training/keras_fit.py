@@ -33,6 +33,9 @@ from pipit.training.keras_group import Group
 from pipit.training.progress import Bar, Progress
 from pipit.training.recipe import Optimiser, Recipe
 
+HISTORY = "history.json"
+"""What a training notes of its epochs, in its scratch."""
+
 
 def seed_everything(seed: int) -> None:
     """Seeds Python, numpy and TensorFlow, and makes TensorFlow's operations give the same sums each time."""
@@ -72,16 +75,13 @@ def fit(
     this one's share of each batch, `validation` is the same everywhere, and the chief alone keeps anything.
     Raises InvalidInput if the validation loss was never a number.
     """
-    best = scratch / "best.weights.h5"
-    memory = _Memory(scratch / "history.json", best, recipe.early_stopping_patience)
+    memory = _Memory(scratch, recipe.early_stopping_patience)
     is_chief = group is None or group.is_chief
+    first_epoch = memory.restore(model) if is_chief else 0
     callbacks: list[keras.callbacks.Callback] = []
-    if is_chief:
-        # First, so that what it restores is there when the others begin.
-        callbacks.append(keras.callbacks.BackupAndRestore(str(scratch / "backup"), delete_checkpoint=False))
     if group is not None:
         validation = group.share_of(validation)
-        callbacks.append(Together(group, len(validation[1])))
+        callbacks.append(Together(group, len(validation[1]), first_epoch))
     if is_chief:
         callbacks += [memory, keras.callbacks.TensorBoard(str(logs), write_graph=False)]
     callbacks.append(_rate_callback(recipe))
@@ -89,6 +89,7 @@ def fit(
         model.fit(
             train,
             epochs=recipe.epochs,
+            initial_epoch=first_epoch,
             validation_data=validation,
             class_weight=dict(class_weights) if class_weights else None,
             # Workers must come to the shares of one batch at the same moment.
@@ -98,29 +99,39 @@ def fit(
         )
     if group is None:
         found = fitted(memory.history)
-        model.load_weights(str(best))
+        memory.load(model, found.best_epoch)
         return found
     kept = json.loads(group.text_from_chief(json.dumps(history_to_json(memory.history))))
     # After all know the history, so that a training that came to nothing ends for all of them.
     found = fitted(history_from_json(kept))
     if is_chief:
-        model.load_weights(str(best))
+        memory.load(model, found.best_epoch)
     share_weights(model, group)
     return found
 
 
 def fitted_before(scratch: Path) -> Fitted:
     """What `fit` gave when it came to its end. scratch: as it was given."""
-    return fitted(history_from_json(json.loads((scratch / "history.json").read_bytes())))
+    return fitted(history_from_json(json.loads((scratch / HISTORY).read_bytes())))
 
 
 def epochs_done(scratch: Path) -> int:
     """Of an interrupted training. scratch: as `fit` was given."""
+    return max((len(values) for values in _kept_history(scratch).values()), default=0)
+
+
+def _kept_history(scratch: Path) -> dict[str, list[float]]:
+    """Of an interrupted training that can go on; else empty."""
     try:
-        history = json.loads((scratch / "history.json").read_bytes())
+        history = history_from_json(json.loads((scratch / HISTORY).read_bytes()))
     except (OSError, ValueError):
-        return 0
-    return max((len(values) for values in history.values()), default=0)
+        return {}
+    epochs = max((len(values) for values in history.values()), default=0)
+    return history if epochs and _weights_after(scratch, epochs - 1).is_file() else {}
+
+
+def _weights_after(scratch: Path, epoch: int) -> Path:
+    return scratch / f"epoch-{epoch:05}.weights.h5"
 
 
 def _rate_callback(recipe: Recipe) -> keras.callbacks.Callback:
@@ -137,32 +148,47 @@ def _rate_callback(recipe: Recipe) -> keras.callbacks.Callback:
 
 
 class _Memory(keras.callbacks.Callback):
-    """Early stopping and best weights that outlive the process; Keras' own forget both when a training is resumed."""
+    """Weights, optimiser, history and early stopping outlive the process, at each end of an epoch.
 
-    def __init__(self, path: Path, best: Path, patience: int) -> None:
+        epoch-00007.weights.h5   after each epoch; the last and the best are kept, which may be the same
+        history.json             written after them: as many epochs as it knows are done
+
+    Keras' own `BackupAndRestore` and `ModelCheckpoint` would write the same weights twice in an epoch that is the best
+    so far, which takes as long as a step of a large network, and do not know of each other.
+    """
+
+    def __init__(self, scratch: Path, patience: int) -> None:
         super().__init__()
-        self._path = path
-        self._best = best
+        self._scratch = scratch
         self._patience = patience
-        self.history: dict[str, list[float]] = {}
+        self.history = _kept_history(scratch)
 
-    def on_train_begin(self, logs: Mapping[str, Any] | None = None) -> None:
-        if self._path.exists():
-            self.history = history_from_json(json.loads(self._path.read_bytes()))
+    def restore(self, model: keras.Model) -> int:
+        """Gives a compiled model what the last epoch left of it, and says how many are done."""
+        done = epochs_done(self._scratch)
+        if done:
+            if not model.optimizer.built:
+                model.optimizer.build(model.trainable_variables)
+            model.load_weights(str(_weights_after(self._scratch, done - 1)))
+        return done
 
-    def on_epoch_begin(self, epoch: int, logs: Mapping[str, Any] | None = None) -> None:
-        # What was noted of an epoch that the backup does not hold is measured anew.
-        self.history = {name: values[:epoch] for name, values in self.history.items()}
+    def load(self, model: keras.Model, epoch: int) -> None:
+        """Gives a model that was trained to its last epoch the weights that it had after `epoch`, the best."""
+        if epoch != len(self.history["val_loss"]) - 1:
+            model.load_weights(str(_weights_after(self._scratch, epoch)))
 
     def on_epoch_end(self, epoch: int, logs: Mapping[str, Any] | None = None) -> None:
         for name, value in (logs or {}).items():
             self.history.setdefault(name, []).append(float(value))
         losses = self.history["val_loss"]
-        if best_epoch(losses) == epoch:
-            part = self._best.with_name("part.weights.h5")
-            self.model.save_weights(str(part))
-            part.replace(self._best)
-        write_atomically(self._path, json.dumps(history_to_json(self.history)).encode())
+        weights = _weights_after(self._scratch, epoch)
+        self.model.save_weights(str(weights))
+        write_atomically(self._scratch / HISTORY, json.dumps(history_to_json(self.history)).encode())
+        best = best_epoch(losses)
+        kept = {weights, weights if best is None else _weights_after(self._scratch, best)}
+        for other in self._scratch.glob("epoch-*.weights.h5"):
+            if other not in kept:
+                other.unlink()
         if epochs_without_gain(losses) >= self._patience:
             self.model.stop_training = True
 

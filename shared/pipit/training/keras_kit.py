@@ -66,8 +66,11 @@ class KerasKit(Kit):
         network.save(folder / FILE)
 
     def load(self, folder: Path, build: Callable[[], Any]) -> keras.Model:
-        """See `Kit`. build: not called."""
-        return keras.models.load_model(folder / FILE)
+        """See `Kit`. build: not called. Its optimiser, twice as large as the network, is left in the file."""
+        network: keras.Model = keras.models.load_model(folder / FILE, compile=False)
+        # XLA would compile it anew for each number of rows, as after a training it never does.
+        network.jit_compile = False
+        return network
 
     def outputs(self, network: keras.Model, rows: Rows) -> Outputs:
         """See `Kit`."""

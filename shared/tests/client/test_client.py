@@ -21,7 +21,8 @@ from pipit.bundle import Bundle
 from pipit.client import Answer, Client, Frame, PcmAudio, Refusal
 from pipit.errors import DeadlineExceeded, InputTooLarge, InvalidInput, NotFound, Unauthenticated, Unavailable
 from pipit.rpc.auth import hash_token
-from pipit.serving import InferenceServer, ServingSettings
+from pipit.serving.server import InferenceServer
+from pipit.serving.settings import ServingSettings
 from pipit.types import Box, ModelState, TimeSpan
 
 WriteTone = Callable[..., Path]

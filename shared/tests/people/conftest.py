@@ -31,7 +31,8 @@ from pipit.faces.quality import Quality
 from pipit.faces.sealing import GalleryKey
 from pipit.inputs import EncodedImage, Input
 from pipit.inputs.image import decode_image
-from pipit.serving import InferenceServer, ServingSettings
+from pipit.serving.server import InferenceServer
+from pipit.serving.settings import ServingSettings
 from pipit.types import Box, Decoded, LabelScore, Prediction, Tensors
 from typer.testing import CliRunner
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import typer
 from pipit.cli.faces import app
-from pipit.serving import InferenceServer
+from pipit.serving.server import InferenceServer
 from pipit.serving.settings import ServingSettings
 
 

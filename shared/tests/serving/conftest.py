@@ -18,8 +18,9 @@ from pipit.errors import NotFound
 from pipit.inputs import Landmarks
 from pipit.metrics import Metrics
 from pipit.proving import Trials
-from pipit.serving import InferenceServer, ServingSettings
 from pipit.serving.loading import LoaderOptions, ModelLoader
+from pipit.serving.server import InferenceServer
+from pipit.serving.settings import ServingSettings
 
 # Where this file is lent to other tests, its modules are found too.
 sys.path.insert(0, str(Path(__file__).parent))

@@ -20,8 +20,9 @@ from pipit._pb.pipit.inference.v1 import inference_pb2 as pb
 from pipit._pb.pipit.inference.v1 import inference_pb2_grpc
 from pipit.fleet import State
 from pipit.proving import Limits
-from pipit.serving import InferenceServer, ServingSettings
 from pipit.serving.attempts import Desired, Part
+from pipit.serving.server import InferenceServer
+from pipit.serving.settings import ServingSettings
 from tiny import REQUEST, TASK
 from tiny_server import MakeBundle, Until, desired
 

@@ -13,9 +13,9 @@ from pipit._pb.pipit.inference.v1 import inference_pb2 as pb
 from pipit.fleet import State, Window, WindowKind
 from pipit.inputs import EncodedImage, Landmarks
 from pipit.registry.types import Assignment, Target
-from pipit.serving import ServingSettings
 from pipit.serving.attempts import Part
 from pipit.serving.fleet_side import FleetSide
+from pipit.serving.settings import ServingSettings
 from tiny import REQUEST, TASK
 from tiny_server import MakeBundle, Serve, Until, desired
 

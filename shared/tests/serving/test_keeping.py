@@ -19,8 +19,8 @@ from pipit.examples import Consent, Example, Reason
 from pipit.inputs import EncodedImage, Input, InputSequence, TensorInput
 from pipit.inputs.memory import Budget
 from pipit.metrics import Metrics
-from pipit.serving import ServingSettings
 from pipit.serving.keeping import Keeping, keeping_of
+from pipit.serving.settings import ServingSettings
 from pipit.types import Identity
 from tiny import RATE, REQUEST, TASK
 from tiny_server import Serve, Until

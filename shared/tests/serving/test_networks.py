@@ -15,7 +15,8 @@ from pipit._pb.pipit.inference.v1 import inference_pb2 as pb
 from pipit._pb.pipit.inference.v1 import inference_pb2_grpc
 from pipit.bundle import Bundle
 from pipit.errors import Unavailable
-from pipit.serving import InferenceServer, ServingSettings
+from pipit.serving.server import InferenceServer
+from pipit.serving.settings import ServingSettings
 from tiny_server import Until, desired
 
 VALUES = (-1.0, 0.5, 0.125)

@@ -19,9 +19,10 @@ from pipit._pb.pipit.inference.v1 import inference_pb2_grpc
 from pipit.errors import InvalidInput, NotFound, Unavailable
 from pipit.metrics import metric_definitions
 from pipit.rpc.client import open_channel
-from pipit.serving import InferenceServer, ServingSettings
 from pipit.serving.attempts import Desired
 from pipit.serving.loading import STEPS
+from pipit.serving.server import InferenceServer
+from pipit.serving.settings import ServingSettings
 from prometheus_client.parser import text_string_to_metric_families
 from tiny import REQUEST, TASK
 from tiny_server import MakeBundle, Serve, Until

@@ -13,10 +13,10 @@ from pipit._pb.open_inference.v2 import open_inference_pb2_grpc
 from pipit._pb.pipit.inference.v1 import inference_pb2 as pb
 from pipit._pb.pipit.inference.v1 import inference_pb2_grpc
 from pipit.bundle import Bundle
-from pipit.serving import InferenceServer
 from pipit.serving.attempts import Desired
 from pipit.serving.loading import ModelLoader
 from pipit.serving.model import LoadedModel
+from pipit.serving.server import InferenceServer
 from tiny import REQUEST, Gate
 
 MakeBundle = Callable[..., Bundle]

@@ -168,6 +168,36 @@ def test_an_interrupted_training_goes_on_where_it_was(train: Any, tmp_path: Path
     assert fitted.history["loss"][-1] < fitted.history["loss"][0]
 
 
+def test_weights_that_were_being_written_when_the_power_was_cut_count_for_nothing(train: Any, tmp_path: Path) -> None:
+    for folder in ("torn", "tidy"):
+        with pytest.raises(Interrupted):
+            train(recipe(), folder, cut=3)
+    (tmp_path / "torn/scratch/epoch-00003.weights.h5").write_bytes(b"half a fi")
+    (torn, one), (tidy, other) = train(recipe(), "torn"), train(recipe(), "tidy")
+    assert one == other
+    for a, b in zip(torn.get_weights(), tidy.get_weights(), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_weights_of_the_last_and_of_the_best_epoch_are_kept(train: Any, tmp_path: Path) -> None:
+    wild = recipe(optimiser={"name": "sgd", "learning_rate": 300.0, "schedule": "constant"})
+    _, fitted = train(wild)
+    kept = {path.name for path in (tmp_path / "run/scratch").glob("*.h5")}
+    assert fitted.best_epoch != 5
+    assert kept == {f"epoch-0000{fitted.best_epoch}.weights.h5", "epoch-00005.weights.h5"}
+
+
+def test_a_history_whose_weights_are_gone_counts_for_nothing(train: Any, keras_fit: Any, tmp_path: Path) -> None:
+    with pytest.raises(Interrupted):
+        train(recipe(), cut=3)
+    scratch = tmp_path / "run/scratch"
+    assert keras_fit.epochs_done(scratch) == 3
+    (scratch / "epoch-00002.weights.h5").unlink()
+    assert keras_fit.epochs_done(scratch) == 0
+    _, fitted = train(recipe())
+    assert len(fitted.history["val_loss"]) == 6
+
+
 def test_the_best_weights_outlive_the_process(train: Any, tmp_path: Path) -> None:
     # At this rate the loss grows: the best epoch is an early one.
     wild = recipe(optimiser={"name": "sgd", "learning_rate": 300.0, "schedule": "constant"})

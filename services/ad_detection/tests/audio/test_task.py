@@ -31,7 +31,8 @@ from pipit.inputs import EncodedAudio, PcmAudio
 from pipit.pipelines.networks import open_pipeline
 from pipit.pipelines.served import serve_bundle
 from pipit.runtimes import load_runtime
-from pipit.serving import InferenceServer, ServingSettings
+from pipit.serving.server import InferenceServer
+from pipit.serving.settings import ServingSettings
 from pipit.settings import DataSettings, load_settings
 from pipit.training.bundle_evaluation import evaluate_bundle
 from pipit.training.by_input.audio.networks.yamnet_file import FILE

@@ -26,7 +26,8 @@ from pipit.inputs import EncodedImage
 from pipit.pipelines.networks import open_pipeline
 from pipit.pipelines.served import Served, serve_bundle
 from pipit.runtimes import load_runtime
-from pipit.serving import InferenceServer, ServingSettings
+from pipit.serving.server import InferenceServer
+from pipit.serving.settings import ServingSettings
 from pipit.training.bundle_evaluation import evaluate_bundle
 from pipit.training.publish import FIRST_VERSION, make_bundle
 from pipit.training.recipe import find_recipe, load_recipe, recipe_names

@@ -30,7 +30,8 @@ from pipit.data.seen_and_heard import Heard, Seen, SeenAndHeard
 from pipit.data.spans.cuts import BREAK, read_comskip, read_edl
 from pipit.data.synthetic import mark_synthetic, synthetic_among
 from pipit.errors import InvalidInput, NotFound, Unavailable
-from pipit.serving import InferenceServer, ServingSettings
+from pipit.serving.server import InferenceServer
+from pipit.serving.settings import ServingSettings
 from typer.testing import CliRunner
 
 pytestmark = [

@@ -35,7 +35,8 @@ from pipit.inputs.image import decode_image
 from pipit.pipelines.networks import open_pipeline
 from pipit.pipelines.served import serve_bundle
 from pipit.runtimes import load_runtime
-from pipit.serving import InferenceServer, ServingSettings
+from pipit.serving.server import InferenceServer
+from pipit.serving.settings import ServingSettings
 from pipit.training.bundle_evaluation import evaluate_bundle
 from pipit.training.by_input.pictures.mistakes import COLUMNS, SIDE
 from pipit.training.progress import LogProgress

@@ -24,7 +24,8 @@ from PIL import Image
 from pipit._pb.open_inference.v2 import open_inference_pb2_grpc
 from pipit._pb.pipit.inference.v1 import inference_pb2 as pb
 from pipit._pb.pipit.inference.v1 import inference_pb2_grpc
-from pipit.serving import InferenceServer, ServingSettings
+from pipit.serving.server import InferenceServer
+from pipit.serving.settings import ServingSettings
 from pipit.settings import DataSettings, load_settings
 from pipit.training.publish import FIRST_VERSION, make_bundle
 from pipit.training.recipe import find_recipe, load_recipe

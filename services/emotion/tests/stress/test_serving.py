@@ -17,7 +17,8 @@ from emotion.stress.task import StressTrainer
 from numpy.typing import NDArray
 from pipit.client import Answer, Client, InputSequence, Item, Landmarks, Refusal, TensorInput
 from pipit.errors import InvalidInput
-from pipit.serving import InferenceServer, ServingSettings
+from pipit.serving.server import InferenceServer
+from pipit.serving.settings import ServingSettings
 from pipit.training.publish import FIRST_VERSION, make_bundle
 from pipit.training.recipe import find_recipe, load_recipe
 from pipit.training.run import open_run

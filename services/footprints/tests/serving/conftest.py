@@ -20,7 +20,8 @@ from pipit._pb.pipit.inference.v1 import inference_pb2_grpc
 from pipit.bundle import Bundle, Manifest, run_once, write_bundle, write_golden
 from pipit.inputs import EncodedImage
 from pipit.runtimes import load_runtime
-from pipit.serving import InferenceServer, ServingSettings
+from pipit.serving.server import InferenceServer
+from pipit.serving.settings import ServingSettings
 
 SIZE = 320
 CELL = 16

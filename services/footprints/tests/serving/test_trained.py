@@ -13,7 +13,8 @@ from footprints.species.task import SpeciesTrainer
 from pipit.bundle import Bundle, read_golden
 from pipit.client import Client
 from pipit.inputs import EncodedImage
-from pipit.serving import InferenceServer, ServingSettings
+from pipit.serving.server import InferenceServer
+from pipit.serving.settings import ServingSettings
 from pipit.training.publish import FIRST_VERSION, make_bundle
 from pipit.training.recipe import find_recipe, load_recipe
 from pipit.training.run import open_run

@@ -24,7 +24,8 @@ from pipit.client.faces import FacesClient
 from pipit.client.faces_types import PictureVerdict
 from pipit.errors import InvalidInput, Unavailable
 from pipit.faces.sealing import GalleryKey
-from pipit.serving import InferenceServer, ServingSettings
+from pipit.serving.server import InferenceServer
+from pipit.serving.settings import ServingSettings
 
 AGREED: dict[str, Any] = {"consent_by": "the person", "purpose": "a test"}
 ANNA, BERT, STRANGER = 301, 302, 303

@@ -15,7 +15,8 @@ from pipit.bundle import Bundle
 from pipit.client import Client
 from pipit.client.faces import FacesClient
 from pipit.faces.sealing import GalleryKey
-from pipit.serving import InferenceServer, ServingSettings
+from pipit.serving.server import InferenceServer
+from pipit.serving.settings import ServingSettings
 from pipit.settings import DataSettings, load_settings
 from pipit.training.publish import FIRST_VERSION, make_bundle
 from pipit.training.recipe import find_recipe, load_recipe

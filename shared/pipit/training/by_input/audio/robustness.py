@@ -14,8 +14,9 @@ answers is asked through one function, so that training and `pipit evaluate` tes
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -30,8 +31,11 @@ from pipit.training.intervals import Estimate, grouped_share, proportion
 from pipit.training.progress import LogProgress, Progress
 from pipit.types import Prediction
 
-Answer = Callable[[Sound, int], Sequence[Prediction]]
-"""The served pipeline: mono samples and their rate in Hz to one answer a window."""
+Made = Callable[[], Iterator[tuple[Sound, int]]]
+"""Makes some sounds that are asked about together, mono samples and their rate in Hz; the same ones at each call."""
+Answer = Callable[[Iterable[Made]], Iterable[Sequence[Sequence[Prediction]]]]
+"""The served pipeline: to each sound one answer a window, in the order in which they are given. It may look ahead, and
+make several at once."""
 
 CLIPS_A_LABEL = 12
 """Asked about under every change; four times as many of the background."""
@@ -133,25 +137,28 @@ def measure_robustness(
     chosen = sample_sounds([one for one in sounds if one.label not in experimental], background, clips_a_label, seed)
     quiet = list(quiet_test_sounds(seed)) if background is not None else []
     tests = changes()
+    made: list[Made] = [lambda: ((samples, RATE) for _, _, samples in quiet)] if quiet else []
+    made += [partial(_changed, one, tests, (seed, place)) for place, one in enumerate(chosen)]
+    heard: list[list[set[str]]] = []
     with (progress or LogProgress()).track(
         "sounds as a house changes them", len(quiet) + len(chosen) * len(tests)
     ) as bar:
-        false_alarms: dict[str, tuple[str, ...]] = {}
-        for _, name, samples in quiet:
-            heard = detected_in(answer(samples, RATE))
-            if heard:
-                false_alarms[name] = tuple(sorted(heard))
-            bar.advance()
-        heard_in = {name: np.zeros((len(chosen), 2), bool) for name in tests}
-        for place, one in enumerate(chosen):
-            samples, rate = one.read()
-            for name, hits in _changed(answer, tests, samples, rate, np.random.default_rng([seed, place])).items():
-                heard_in[name][place] = one.label in hits, bool(hits)
-                bar.advance()
+        for answers in answer(made):
+            heard.append([detected_in(predictions) for predictions in answers])
+            bar.advance(len(answers))
+    in_quiet = heard.pop(0) if quiet else []
+    false_alarms = {name: tuple(sorted(hits)) for (_, name, _), hits in zip(quiet, in_quiet, strict=True) if hits}
+    heard_in = {
+        name: np.array([(one.label in hits[n], bool(hits[n])) for one, hits in zip(chosen, heard, strict=True)], bool)
+        for n, name in enumerate(tests)
+    }
     labels, groups = [one.label for one in chosen], np.array([one.group for one in chosen], object)
     return Robustness(
         quiet=_quiet_reports(quiet, false_alarms),
-        changes=tuple(_change_report(name, hits, labels, groups, background, seed) for name, hits in heard_in.items()),
+        changes=tuple(
+            _change_report(name, hits.reshape(-1, 2), labels, groups, background, seed)
+            for name, hits in heard_in.items()
+        ),
         false_alarms=false_alarms,
     )
 
@@ -191,10 +198,10 @@ def detected_in(predictions: Sequence[Prediction]) -> set[str]:
     return {score.label for prediction in predictions for score in prediction.scores if score.detected}
 
 
-def _changed(
-    answer: Answer, tests: Mapping[str, Change], samples: Sound, rate: int, generator: np.random.Generator
-) -> dict[str, set[str]]:
-    return {name: detected_in(answer(change(samples, rate, generator), rate)) for name, change in tests.items()}
+def _changed(one: LabelledSound, tests: Mapping[str, Change], seed: tuple[int, int]) -> Iterator[tuple[Sound, int]]:
+    generator = np.random.default_rng(seed)
+    samples, rate = one.read()
+    return ((change(samples, rate, generator), rate) for change in tests.values())
 
 
 def _quiet_reports(

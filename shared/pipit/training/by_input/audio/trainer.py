@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -22,7 +24,7 @@ from pipit.training.by_input.audio.evaluating import read_input
 from pipit.training.by_input.audio.features import FeatureMaker, read_clip
 from pipit.training.by_input.audio.listening import Listened, listen_to_background
 from pipit.training.by_input.audio.quiet import QUIET_CATEGORY
-from pipit.training.by_input.audio.robustness import LabelledSound, Robustness, measure_robustness
+from pipit.training.by_input.audio.robustness import LabelledSound, Made, Robustness, measure_robustness
 from pipit.training.by_input.audio.settings import SoundRecipe, SoundSource
 from pipit.training.cache import ArrayCache
 from pipit.training.classifier import ClassifierTrainer
@@ -35,6 +37,9 @@ from pipit.training.source_set import Listing
 from pipit.types import Decoded, Prediction
 
 RecipeT = TypeVar("RecipeT", bound=SoundRecipe)
+
+AHEAD = 8
+"""Recordings whose sounds are decoded before the network is asked about them: 2 MB of windows each."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,9 +162,19 @@ class SoundTrainer(ClassifierTrainer[RecipeT, Clip, SoundSide], Generic[RecipeT]
         """
         pipeline, labels = AudioWindows(self.front_end), self.labels(run)
 
-        def answer(samples: NDArray[np.float32], rate: int) -> list[Prediction]:
-            decoded = pipeline.decode(PcmAudio(samples[:, np.newaxis], rate))
-            return predictions(self.scores(run, ask(decoded.tensors[INPUT])), labels, decision, decoded)
+        def decode(made: Made) -> list[Decoded]:
+            return [pipeline.decode(PcmAudio(samples[:, np.newaxis], rate)) for samples, rate in made()]
+
+        def answer(several: Iterable[Made]) -> Iterator[list[list[Prediction]]]:
+            with ThreadPoolExecutor(self.recipe.workers) as pool:
+                for sounds in _ahead(pool, decode, several):
+                    # All windows at once: a network asked for one after the other takes longer than to decode them.
+                    scores = self.scores(run, ask(np.concatenate([sound.tensors[INPUT] for sound in sounds])))
+                    ends = np.cumsum([len(sound.regions) for sound in sounds])
+                    parts = np.split(scores, ends[:-1])
+                    yield [
+                        predictions(part, labels, decision, sound) for part, sound in zip(parts, sounds, strict=True)
+                    ]
 
         sounds = [
             LabelledSound(
@@ -204,3 +219,16 @@ class SoundTrainer(ClassifierTrainer[RecipeT, Clip, SoundSide], Generic[RecipeT]
 
 def _entry(clip: Clip, side: str) -> Entry:
     return Entry(clip.name, clip.category, clip.recording, side, {"fold": clip.fold})
+
+
+def _ahead(
+    pool: ThreadPoolExecutor, decode: Callable[[Made], list[Decoded]], several: Iterable[Made]
+) -> Iterator[list[Decoded]]:
+    """What `decode` makes of each, in their order; `pool.map` would hold all of it in memory."""
+    begun: deque[Future[list[Decoded]]] = deque()
+    for made in several:
+        begun.append(pool.submit(decode, made))
+        if len(begun) > AHEAD:
+            yield begun.popleft().result()
+    while begun:
+        yield begun.popleft().result()

@@ -12,6 +12,7 @@ from pipit.answers import predict
 from pipit.bundle.gates import check_gates
 from pipit.bundle.manifest import Decision, Gate
 from pipit.training.by_input.audio.robustness import (
+    Answer,
     LabelledSound,
     Robustness,
     measure_robustness,
@@ -37,14 +38,15 @@ def still() -> tuple[np.ndarray, int]:
     return np.full(3 * HZ, 1e-4, np.float32) * np.random.default_rng(2).choice([-1, 1], 3 * HZ).astype(np.float32), HZ
 
 
-def answering(is_bang: Callable[[np.ndarray, int], bool]) -> Callable[[np.ndarray, int], Sequence[Prediction]]:
-    def answer(samples: np.ndarray, rate: int) -> Sequence[Prediction]:
+def answering(is_bang: Callable[[np.ndarray, int], bool]) -> Answer:
+    def heard(samples: np.ndarray, rate: int) -> Sequence[Prediction]:
         assert samples.dtype == np.float32
         assert samples.ndim == 1
         score = 0.9 if is_bang(samples, rate) else 0.1
         return [predict(np.array([1 - score, score], np.float32), LABELS, DECISION)]
 
-    return answer
+    # Each is made twice: whoever answers may do so, and hears the same again.
+    return lambda several: [[heard(*sound) for sound in made()] for made in several if list(made())]
 
 
 SOUNDS = [
