@@ -7,6 +7,7 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from pipit.bundle.manifest import Manifest
 from pipit.errors import NotFound
@@ -15,7 +16,7 @@ from pipit.inputs.audio import decode_audio
 from pipit.training.asking import most_alarming
 from pipit.training.by_input.audio.clips import Clip, layout_of, read_clips
 from pipit.training.by_input.audio.features import DEVICE_ENDINGS, read_clip
-from pipit.training.by_input.audio.robustness import LabelledSound, Made, measure_robustness, write_robustness
+from pipit.training.by_input.audio.robustness import LabelledSound, measure_robustness, write_robustness
 from pipit.training.by_input.audio.settings import SoundSource
 from pipit.training.examples import Asked, Example, ExampleSet, Further
 from pipit.training.source_set import Listing
@@ -47,9 +48,8 @@ def listed_examples(listing: Listing[Clip], manifest: Manifest) -> ExampleSet:
 def robustness(asked: Asked) -> Further:
     """The stress tests of `robustness`, by the pipeline that is served."""
 
-    def answer(several: Iterable[Made]) -> Iterator[list[list[Prediction]]]:
-        for made in several:
-            yield [asked.served.answer(PcmAudio(samples[:, np.newaxis], rate)) for samples, rate in made()]
+    def answer(sounds: Iterable[tuple[NDArray[np.float32], int]]) -> Iterator[list[Prediction]]:
+        return (asked.served.answer(PcmAudio(samples[:, np.newaxis], rate)) for samples, rate in sounds)
 
     def sound(one: Example) -> LabelledSound:
         return LabelledSound(one.name, one.label, one.group, lambda: decode_audio(one.read()))

@@ -16,7 +16,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -31,11 +31,9 @@ from pipit.training.intervals import Estimate, grouped_share, proportion
 from pipit.training.progress import LogProgress, Progress
 from pipit.types import Prediction
 
-Made = Callable[[], Iterator[tuple[Sound, int]]]
-"""Makes some sounds that are asked about together, mono samples and their rate in Hz; the same ones at each call."""
-Answer = Callable[[Iterable[Made]], Iterable[Sequence[Sequence[Prediction]]]]
-"""The served pipeline: to each sound one answer a window, in the order in which they are given. It may look ahead, and
-make several at once."""
+Answer = Callable[[Iterable[tuple[Sound, int]]], Iterable[Sequence[Prediction]]]
+"""The served pipeline: from sounds, mono samples and their rate in Hz, to one answer a window of each, in their order.
+It may take some sounds ahead, to decode or to ask about several at once."""
 
 CLIPS_A_LABEL = 12
 """Asked about under every change; four times as many of the background."""
@@ -137,28 +135,24 @@ def measure_robustness(
     chosen = sample_sounds([one for one in sounds if one.label not in experimental], background, clips_a_label, seed)
     quiet = list(quiet_test_sounds(seed)) if background is not None else []
     tests = changes()
-    made: list[Made] = [lambda: ((samples, RATE) for _, _, samples in quiet)] if quiet else []
-    made += [partial(_changed, one, tests, (seed, place)) for place, one in enumerate(chosen)]
-    heard: list[list[set[str]]] = []
     with (progress or LogProgress()).track(
         "sounds as a house changes them", len(quiet) + len(chosen) * len(tests)
     ) as bar:
-        for answers in answer(made):
-            heard.append([detected_in(predictions) for predictions in answers])
-            bar.advance(len(answers))
-    in_quiet = heard.pop(0) if quiet else []
+        sounds_asked = chain(((samples, RATE) for _, _, samples in quiet), _changed(chosen, tests, seed))
+        heard: list[set[str]] = []
+        for answers in answer(sounds_asked):
+            heard.append(detected_in(answers))
+            bar.advance()
+    in_quiet, in_changed = heard[: len(quiet)], heard[len(quiet) :]
     false_alarms = {name: tuple(sorted(hits)) for (_, name, _), hits in zip(quiet, in_quiet, strict=True) if hits}
-    heard_in = {
-        name: np.array([(one.label in hits[n], bool(hits[n])) for one, hits in zip(chosen, heard, strict=True)], bool)
-        for n, name in enumerate(tests)
-    }
+    owns = [one.label for one in chosen for _ in tests]
+    told = [(own in hits, bool(hits)) for own, hits in zip(owns, in_changed, strict=True)]
+    by_test = np.array(told, bool).reshape(len(chosen), len(tests), 2)
+    heard_in = {name: by_test[:, place] for place, name in enumerate(tests)}
     labels, groups = [one.label for one in chosen], np.array([one.group for one in chosen], object)
     return Robustness(
         quiet=_quiet_reports(quiet, false_alarms),
-        changes=tuple(
-            _change_report(name, hits.reshape(-1, 2), labels, groups, background, seed)
-            for name, hits in heard_in.items()
-        ),
+        changes=tuple(_change_report(name, hits, labels, groups, background, seed) for name, hits in heard_in.items()),
         false_alarms=false_alarms,
     )
 
@@ -198,10 +192,12 @@ def detected_in(predictions: Sequence[Prediction]) -> set[str]:
     return {score.label for prediction in predictions for score in prediction.scores if score.detected}
 
 
-def _changed(one: LabelledSound, tests: Mapping[str, Change], seed: tuple[int, int]) -> Iterator[tuple[Sound, int]]:
-    generator = np.random.default_rng(seed)
-    samples, rate = one.read()
-    return ((change(samples, rate, generator), rate) for change in tests.values())
+def _changed(chosen: Sequence[LabelledSound], tests: Mapping[str, Change], seed: int) -> Iterator[tuple[Sound, int]]:
+    for place, one in enumerate(chosen):
+        samples, rate = one.read()
+        generator = np.random.default_rng([seed, place])
+        for change in tests.values():
+            yield change(samples, rate, generator), rate
 
 
 def _quiet_reports(

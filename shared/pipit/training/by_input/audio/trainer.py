@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
+from itertools import islice
 from pathlib import Path
 from typing import Any, ClassVar, Generic, TypeVar
 from urllib.parse import unquote
@@ -24,7 +25,7 @@ from pipit.training.by_input.audio.evaluating import read_input
 from pipit.training.by_input.audio.features import FeatureMaker, read_clip
 from pipit.training.by_input.audio.listening import Listened, listen_to_background
 from pipit.training.by_input.audio.quiet import QUIET_CATEGORY
-from pipit.training.by_input.audio.robustness import LabelledSound, Made, Robustness, measure_robustness
+from pipit.training.by_input.audio.robustness import LabelledSound, Robustness, measure_robustness
 from pipit.training.by_input.audio.settings import SoundRecipe, SoundSource
 from pipit.training.cache import ArrayCache
 from pipit.training.classifier import ClassifierTrainer
@@ -38,8 +39,10 @@ from pipit.types import Decoded, Prediction
 
 RecipeT = TypeVar("RecipeT", bound=SoundRecipe)
 
-AHEAD = 8
-"""Recordings whose sounds are decoded before the network is asked about them: 2 MB of windows each."""
+ItemT = TypeVar("ItemT")
+
+AT_ONCE = 16
+"""Sounds that the network is asked about together."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,19 +165,18 @@ class SoundTrainer(ClassifierTrainer[RecipeT, Clip, SoundSide], Generic[RecipeT]
         """
         pipeline, labels = AudioWindows(self.front_end), self.labels(run)
 
-        def decode(made: Made) -> list[Decoded]:
-            return [pipeline.decode(PcmAudio(samples[:, np.newaxis], rate)) for samples, rate in made()]
+        def decode(sound: tuple[NDArray[np.float32], int]) -> Decoded:
+            samples, rate = sound
+            return pipeline.decode(PcmAudio(samples[:, np.newaxis], rate))
 
-        def answer(several: Iterable[Made]) -> Iterator[list[list[Prediction]]]:
+        def answer(sounds: Iterable[tuple[NDArray[np.float32], int]]) -> Iterator[list[Prediction]]:
             with ThreadPoolExecutor(self.recipe.workers) as pool:
-                for sounds in _ahead(pool, decode, several):
-                    # All windows at once: a network asked for one after the other takes longer than to decode them.
-                    scores = self.scores(run, ask(np.concatenate([sound.tensors[INPUT] for sound in sounds])))
-                    ends = np.cumsum([len(sound.regions) for sound in sounds])
-                    parts = np.split(scores, ends[:-1])
-                    yield [
-                        predictions(part, labels, decision, sound) for part, sound in zip(parts, sounds, strict=True)
-                    ]
+                for decoded in _some_ahead(pool, decode, sounds):
+                    # All at once: a network that is asked about one after the other takes longer than they to decode.
+                    scores = self.scores(run, ask(np.concatenate([one.tensors[INPUT] for one in decoded])))
+                    ends = np.cumsum([len(one.regions) for one in decoded])
+                    for own, one in zip(np.split(scores, ends[:-1]), decoded, strict=True):
+                        yield predictions(own, labels, decision, one)
 
         sounds = [
             LabelledSound(
@@ -221,14 +223,18 @@ def _entry(clip: Clip, side: str) -> Entry:
     return Entry(clip.name, clip.category, clip.recording, side, {"fold": clip.fold})
 
 
-def _ahead(
-    pool: ThreadPoolExecutor, decode: Callable[[Made], list[Decoded]], several: Iterable[Made]
+def _some_ahead(
+    pool: ThreadPoolExecutor, decode: Callable[[ItemT], Decoded], sounds: Iterable[ItemT]
 ) -> Iterator[list[Decoded]]:
-    """What `decode` makes of each, in their order; `pool.map` would hold all of it in memory."""
-    begun: deque[Future[list[Decoded]]] = deque()
-    for made in several:
-        begun.append(pool.submit(decode, made))
-        if len(begun) > AHEAD:
-            yield begun.popleft().result()
-    while begun:
-        yield begun.popleft().result()
+    """What `decode` makes of sounds, in their order, AT_ONCE together; as many more are decoded meanwhile.
+
+    `pool.map` would take all sounds at once, and hold all that is made of them.
+    """
+    begun: deque[list[Future[Decoded]]] = deque()
+    waiting = iter(sounds)
+    while some := [pool.submit(decode, sound) for sound in islice(waiting, AT_ONCE)]:
+        begun.append(some)
+        if len(begun) > 1:
+            yield [one.result() for one in begun.popleft()]
+    for some in begun:
+        yield [one.result() for one in some]

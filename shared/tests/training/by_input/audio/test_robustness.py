@@ -45,8 +45,7 @@ def answering(is_bang: Callable[[np.ndarray, int], bool]) -> Answer:
         score = 0.9 if is_bang(samples, rate) else 0.1
         return [predict(np.array([1 - score, score], np.float32), LABELS, DECISION)]
 
-    # Each is made twice: whoever answers may do so, and hears the same again.
-    return lambda several: [[heard(*sound) for sound in made()] for made in several if list(made())]
+    return lambda sounds: (heard(samples, rate) for samples, rate in sounds)
 
 
 SOUNDS = [
