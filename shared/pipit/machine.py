@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import platform
 from contextlib import suppress
 from pathlib import Path
@@ -54,6 +55,11 @@ def throttled(root: Path = ROOT) -> bool | None:
     with suppress(ValueError):
         return bool(int(_text(root / _THROTTLED), 16) & _HELD_BACK_NOW)
     return None
+
+
+def processors() -> int:
+    """Cores that this process may run on."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _text(path: Path) -> str:

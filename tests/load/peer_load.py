@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 import subprocess
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from time import sleep, time
@@ -26,7 +27,8 @@ LAST_SECONDS = 0.2
 @dataclass(frozen=True)
 class Load:
     """What was seen. rate: calls a second. server_ms, client_ms: time of the processor a call. median_ms, p95_ms: from
-    request to answer. others: cores that neither the server nor the client kept busy, but something else."""
+    request to answer. others: cores that neither the server nor the client kept busy, but something else. faults: pages
+    that the system had to find for the server, a call."""
 
     calls: int
     rate: float
@@ -35,6 +37,7 @@ class Load:
     median_ms: float
     p95_ms: float
     others: float
+    faults: float
 
 
 def busy_seconds() -> float:
@@ -52,6 +55,15 @@ def processor_seconds(processes: Sequence[psutil.Process]) -> float:
         except psutil.NoSuchProcess:
             continue
         total += times.user + times.system
+    return total
+
+
+def page_faults(processes: Sequence[psutil.Process]) -> int:
+    """Since they began, without those that waited for a disk, of those that are still there."""
+    total = 0
+    for process in processes:
+        with suppress(OSError):
+            total += int(Path(f"/proc/{process.pid}/stat").read_text().rpartition(")")[2].split()[7])
     return total
 
 
@@ -92,9 +104,11 @@ def load(
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as client:
         itself = psutil.Process(client.pid)
         sleep(WARM_UP_SECONDS)
-        begun, before = time(), (processor_seconds(server), processor_seconds([itself]), busy_seconds())
+        begun, faults = time(), page_faults(server)
+        before = processor_seconds(server), processor_seconds([itself]), busy_seconds()
         sleep(seconds)
-        ended, after = time(), (processor_seconds(server), processor_seconds([itself]), busy_seconds())
+        ended, faults = time(), page_faults(server) - faults
+        after = processor_seconds(server), processor_seconds([itself]), busy_seconds()
         output, _ = client.communicate()
     if client.returncode != 0:
         raise RuntimeError(f"{' '.join(command)} ended with {client.returncode}: {output}")
@@ -114,6 +128,7 @@ def load(
         median_ms=median,
         p95_ms=p95,
         others=max(0.0, busy - server_spent - client_spent) / (ended - begun),
+        faults=faults / len(taken),
     )
 
 

@@ -7,7 +7,6 @@ FILE.parts/   what this run has done so far, a file for each portion; gone once 
 from __future__ import annotations
 
 import multiprocessing
-import os
 import shutil
 import signal
 from collections.abc import Callable, Iterator, Sequence
@@ -32,6 +31,7 @@ from pipit.landmarks.files import (
 )
 from pipit.landmarks.find import SHORTER_SIDE, FaceAndBody, Found
 from pipit.landmarks.layout import FEATURES
+from pipit.machine import processors
 
 _PORTION = 32
 _LIMITS = ImageLimits(max_bytes=256 * 1024 * 1024, max_pixels=150_000_000)
@@ -97,7 +97,7 @@ def extract_folder(
     # A missing network is told of here, once, and not by each process.
     FaceAndBody.load(models, body=options.body).close()
     parts.mkdir(parents=True, exist_ok=True)
-    for table in _search(_portions(left), options, models, processes or len(os.sched_getaffinity(0))):
+    for table in _search(_portions(left), options, models, processes or processors()):
         write_landmarks(_new_part(parts), table)
         done.append(table)
         finished += len(table.sources.file)

@@ -20,7 +20,8 @@ from typing import Any
 from pipit import errors
 from pipit.errors import DeadlineExceeded, InputTooLarge, InvalidInput, PipitError, Unavailable
 from pipit.logging import get_logger
-from pipit.proving.limits import MEBIBYTE, Limits, MemoryLimit, memory_limit, memory_of, processors
+from pipit.machine import processors
+from pipit.proving.limits import MEBIBYTE, Limits, MemoryLimit, memory_limit, memory_of
 from pipit.proving.steps import MEMORY, AtStep, Overtaken, Proof, ProofRequest, StepFailed
 
 _LOOK_SECONDS = 0.02

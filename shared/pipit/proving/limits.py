@@ -138,8 +138,3 @@ def _lower(kind: int, limit: int) -> None:
         limit = min(limit, hard)
     # The hard limit stays: what it is for processor time kills without a name.
     resource.setrlimit(kind, (limit, hard))
-
-
-def processors() -> int:
-    """That this process may run on."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

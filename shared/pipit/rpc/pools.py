@@ -29,6 +29,8 @@ from pipit.rpc.places import Share, everything
 
 PATIENCE = 0.02
 """Seconds that a call waits for one of the threads that are at work, before it gets one more."""
+STALL = 0.005
+"""Seconds without the end of a call, after which those at work are taken to wait for something, and one more begins."""
 _log = get_logger(__name__)
 
 
@@ -36,9 +38,9 @@ class BoundedPool(ThreadPoolExecutor):
     """Says for whom it is full; whoever submits looks first.
 
     Calls that only compute gain nothing from more threads, which take the interpreter's lock from each other: so as
-    many as `eager` are at work, and those that come meanwhile wait. Calls may wait for something, too: a call that has
-    waited for PATIENCE gets a thread of its own, as long as there are any. The thread that was at work last is woken
-    first, for the caches still have what it needs.
+    many as `eager` are at work, and those that come meanwhile wait. Calls may wait for something, too, such as their
+    message: where none ends for STALL, or one has waited for PATIENCE, that one gets a thread of its own, as long as
+    there are any. The thread that was at work last is woken first, for the caches still have what it needs.
 
     Of ThreadPoolExecutor it has only the kind, which grpcio asks for: each of its futures takes two conditions and
     four locks, which is more than an empty call itself.
@@ -154,6 +156,8 @@ class _Crew:
         # Last in, first out.
         self._idle: list[_Worker] = []
         self._watching = False
+        self._last_end = 0.0
+        """Of a call, of the monotonic clock."""
         self._ended = False
         _crews.add(self)
 
@@ -200,6 +204,7 @@ class _Crew:
     def _after(self, done: _Call, worker: _Worker) -> _Call | None:
         """The next call; None: the thread waits to be woken."""
         with self.lock:
+            self._last_end = monotonic()
             self.held -= 1
             left = self.held_by[done.who] - 1
             if left:
@@ -218,13 +223,15 @@ class _Crew:
         """Gives threads to calls that have waited for too long; ends when none waits."""
         pause = threading.Event()
         while True:
-            pause.wait(PATIENCE / 2)
+            pause.wait(STALL)
             with self.lock:
-                late = monotonic() - PATIENCE
-                while self._waiting and self._waiting[0].since <= late:
+                now = monotonic()
+                stalled = now - self._last_end >= STALL
+                while self._waiting and (stalled or now - self._waiting[0].since >= PATIENCE):
                     if not self._idle and len(self._workers) >= self._most:
                         break
                     self._give(self._waiting.popleft())
+                    stalled = False
                 if not self._waiting:
                     self._watching = False
                     return

@@ -10,6 +10,7 @@ import grpc
 
 from pipit.errors import InputTooLarge, InvalidInput, PipitError, Unavailable
 from pipit.logging import get_logger
+from pipit.machine import processors
 from pipit.rpc.handlers import Behavior, Deserializer, Handler, Interceptor, WrappedOnce, wrap_handler
 from pipit.rpc.places import Share, everything
 from pipit.rpc.pools import BoundedPool, Pools
@@ -19,9 +20,6 @@ Option = tuple[str, int | str]
 MEBIBYTE = 1024 * 1024
 REASON = "pipit-reason"
 """Key of the trailing metadata that says what a status of two meanings means: a `PipitError`'s reason."""
-_AT_WORK = 8
-"""Threads of unary calls that begin at once. As many are enough for every core of a Pi, and for calls that wait for
-their message; with 32 of them an empty call takes a quarter more of the processor's time."""
 # A status text longer than a client's limit on metadata would reach it as another status.
 _LONGEST_MESSAGE = 600
 
@@ -225,7 +223,7 @@ def build_server(
         if max_connection_age_grace_seconds is not None:
             defaults.append(("grpc.max_connection_age_grace_ms", _milliseconds(max_connection_age_grace_seconds)))
     named = dict(defaults) | dict(options)
-    pool = BoundedPool(max_workers, max_waiting, "rpc", share, eager=_AT_WORK)
+    pool = BoundedPool(max_workers, max_waiting, "rpc", share, eager=max(2, processors()))
     refusals = BoundedPool(1, 0, "refusals")
     return grpc.server(
         pool,

@@ -5,6 +5,7 @@ A model's name is its task, a version that of its bundle. https://github.com/kse
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from importlib.metadata import version
 
 import grpc
@@ -15,7 +16,12 @@ from pipit.errors import InvalidInput
 from pipit.serving.data_plane import DataPlane
 from pipit.serving.inference_servicer import deadline_of
 from pipit.serving.model import LoadedModel
-from pipit.serving.open_inference_codec import metadata_from_spec, response_from_tensors, tensors_from_request
+from pipit.serving.open_inference_codec import (
+    classes_of,
+    metadata_from_spec,
+    response_from_tensors,
+    tensors_from_request,
+)
 from pipit.serving.types import ModelState, Selector
 
 _EXTENSIONS = ("classification", "model_repository")
@@ -91,9 +97,11 @@ class OpenInferenceServicer(open_inference_pb2_grpc.GRPCInferenceServiceServicer
             deadline_of(context),
             context.is_active,
         )
-        status = self._plane.host(Selector(request.model_name)).status()
-        # Another version may serve by now, and its labels be others.
-        labels = status.labels if status.identity == identity else ()
+        labels: Sequence[str] = ()
+        if any(classes_of(output) for output in request.outputs):
+            status = self._plane.host(Selector(request.model_name)).status()
+            # Another version may serve by now, and its labels be others.
+            labels = status.labels if status.identity == identity else ()
         return response_from_tensors(request, identity.version, outputs, labels)
 
     def RepositoryIndex(  # noqa: N802

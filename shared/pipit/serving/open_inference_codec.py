@@ -28,7 +28,8 @@ _DTYPES = {
     "FP32": "float32",
     "FP64": "float64",
 }
-_NAMES = {dtype: name for name, dtype in _DTYPES.items()}
+_NAMES = {np.dtype(dtype): name for name, dtype in _DTYPES.items()}
+_ON_THE_WIRE = {name: np.dtype(dtype).newbyteorder("<") for name, dtype in _DTYPES.items()}
 # FP16 has no field: the protocol sends it raw only.
 _FIELDS = {
     "BOOL": "bool_contents",
@@ -48,27 +49,27 @@ _MOST_INPUTS = 64
 
 def tensors_from_request(request: pb.ModelInferRequest) -> dict[str, NDArray[Any]]:
     """Inputs by name. Raises InvalidInput."""
-    raw = request.raw_input_contents
-    if raw and len(raw) != len(request.inputs):
-        raise InvalidInput(f"{len(request.inputs)} inputs with {len(raw)} raw contents; send one for each")
-    if len(request.inputs) > _MOST_INPUTS:
-        raise InvalidInput(f"{len(request.inputs)} inputs; send at most {_MOST_INPUTS}")
+    raw, inputs = request.raw_input_contents, request.inputs
+    if raw and len(raw) != len(inputs):
+        raise InvalidInput(f"{len(inputs)} inputs with {len(raw)} raw contents; send one for each")
+    if len(inputs) > _MOST_INPUTS:
+        raise InvalidInput(f"{len(inputs)} inputs; send at most {_MOST_INPUTS}")
     tensors: dict[str, NDArray[Any]] = {}
-    for index, tensor in enumerate(request.inputs):
-        if tensor.name in tensors:
-            raise InvalidInput(f"input {tensor.name[:200]!r} comes twice")
-        tensors[tensor.name] = _array(tensor, raw[index] if raw else None)
+    for index, tensor in enumerate(inputs):
+        name = tensor.name
+        if name in tensors:
+            raise InvalidInput(f"input {name[:200]!r} comes twice")
+        tensors[name] = _array(tensor, raw[index] if raw else None)
     return tensors
 
 
 def _array(tensor: pb.ModelInferRequest.InferInputTensor, raw: bytes | None) -> NDArray[Any]:
-    name = _DTYPES.get(tensor.datatype)
-    if name is None:
+    dtype = _ON_THE_WIRE.get(tensor.datatype)
+    if dtype is None:
         known = ", ".join(_DTYPES)
         raise InvalidInput(f"input {tensor.name[:200]!r} has datatype {tensor.datatype[:40]!r}; send one of {known}")
-    dtype = np.dtype(name).newbyteorder("<")
     if raw is None:
-        return _typed_contents(tensor, np.dtype(name)).reshape(tuple(tensor.shape))
+        return _typed_contents(tensor, dtype.newbyteorder("=")).reshape(tuple(tensor.shape))
     if tensor.HasField("contents"):
         raise InvalidInput(f"input {tensor.name[:200]!r} has raw and typed contents; send one of them")
     return array_from_bytes(raw, dtype, tensor.shape)
@@ -92,6 +93,19 @@ def _typed_contents(tensor: pb.ModelInferRequest.InferInputTensor, dtype: np.dty
         raise InvalidInput(f"input {tensor.name[:200]!r} has values outside of {tensor.datatype}") from error
 
 
+def classes_of(output: pb.ModelInferRequest.InferRequestedOutputTensor) -> int:
+    """How many of the best classes are asked for instead of the tensor; 0 for the tensor.
+
+    https://docs.nvidia.com/deeplearning/triton-inference-server/user-guide/docs/protocol/extension_classification.html
+    """
+    if "classification" not in output.parameters:
+        return 0
+    wanted = int(output.parameters["classification"].int64_param)
+    if wanted < 1:
+        raise InvalidInput(f"output {output.name[:200]!r}: classification is {wanted}; ask for 1 class or more")
+    return wanted
+
+
 def response_from_tensors(
     request: pb.ModelInferRequest, version: str, outputs: dict[str, NDArray[Any]], labels: Sequence[str] = ()
 ) -> pb.ModelInferResponse:
@@ -100,7 +114,7 @@ def response_from_tensors(
     labels: of the last axis of an output that has as many; for outputs that are asked for as classes.
     """
     response = pb.ModelInferResponse(model_name=request.model_name, model_version=version, id=request.id)
-    classes = {output.name: _classes(output) for output in request.outputs}
+    classes = {output.name: classes_of(output) for output in request.outputs}
     for name in list(classes) or list(outputs):
         if name not in outputs:
             raise InvalidInput(f"no output {name[:200]!r}; the network gives {', '.join(outputs)}")
@@ -113,26 +127,13 @@ def response_from_tensors(
             else:
                 tensor.contents.bytes_contents.extend(best.flat)
             continue
-        datatype = _NAMES[values.dtype.name]
+        datatype = _NAMES[values.dtype]
         tensor = response.outputs.add(name=name, datatype=datatype, shape=values.shape)
         if request.raw_input_contents or datatype not in _FIELDS:
             response.raw_output_contents.append(values.astype(values.dtype.newbyteorder("<"), copy=False).tobytes())
         else:
             getattr(tensor.contents, _FIELDS[datatype]).extend(values.ravel().tolist())
     return response
-
-
-def _classes(output: pb.ModelInferRequest.InferRequestedOutputTensor) -> int:
-    """How many of the best classes are asked for instead of the tensor; 0 for the tensor.
-
-    https://docs.nvidia.com/deeplearning/triton-inference-server/user-guide/docs/protocol/extension_classification.html
-    """
-    if "classification" not in output.parameters:
-        return 0
-    wanted = int(output.parameters["classification"].int64_param)
-    if wanted < 1:
-        raise InvalidInput(f"output {output.name[:200]!r}: classification is {wanted}; ask for 1 class or more")
-    return wanted
 
 
 def _best_classes(values: NDArray[Any], count: int, labels: Sequence[str]) -> NDArray[Any]:
@@ -151,5 +152,5 @@ def _best_classes(values: NDArray[Any], count: int, labels: Sequence[str]) -> ND
 def metadata_from_spec(spec: TensorSpec) -> pb.ModelMetadataResponse.TensorMetadata:
     """One input or output, with the batch as its first axis."""
     return pb.ModelMetadataResponse.TensorMetadata(
-        name=spec.name, datatype=_NAMES[np.dtype(spec.dtype).name], shape=(-1, *spec.shape)
+        name=spec.name, datatype=_NAMES[np.dtype(spec.dtype)], shape=(-1, *spec.shape)
     )

@@ -14,6 +14,7 @@ import grpc
 from pipit._pb.open_inference.v2 import open_inference_pb2, open_inference_pb2_grpc
 from pipit._pb.pipit.faces.v1 import faces_pb2, faces_pb2_grpc
 from pipit._pb.pipit.inference.v1 import inference_pb2, inference_pb2_grpc
+from pipit.allocator import keep_freed_memory
 from pipit.bundle.keyring import Keyring
 from pipit.inputs.limits import ROOM
 from pipit.inputs.memory import Budget
@@ -221,6 +222,7 @@ class InferenceServer:
 
 def serve(settings: ServingSettings) -> int:
     """Serves until SIGTERM or SIGINT; gives the process's exit code. Must be called on the main thread."""
+    keep_freed_memory()
     serve_until_signal(lambda: InferenceServer(settings))
     return 0
 

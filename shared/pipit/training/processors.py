@@ -11,6 +11,8 @@ import os
 import time
 from pathlib import Path
 
+from pipit.machine import processors
+
 SAMPLE_SECONDS = 0.2
 """Long enough for twenty ticks of the kernel's clock; short beside an epoch that more than one thread helps."""
 _STAT = Path("/proc/stat")
@@ -19,7 +21,7 @@ _QUOTA = Path("/sys/fs/cgroup/cpu.max")
 
 def allowed_processors(quota: Path = _QUOTA) -> int:
     """Cores that this process may use: its affinity, and a container's quota rounded down; at least 1."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    cores = processors()
     try:
         limit, period = quota.read_text().split()
         cores = min(cores, int(limit) // int(period))

@@ -12,6 +12,7 @@ from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import NamedTuple
 
+from pipit.allocator import keep_freed_memory
 from pipit.bundle.reader import reopen_bundle
 from pipit.errors import QueueFull
 from pipit.inputs.memory import Budget
@@ -73,6 +74,7 @@ class Computer:
 
 def main() -> None:
     """Computes until the server has gone."""
+    keep_freed_memory()
     control, *lanes = (Connection(int(number)) for number in sys.argv[1:])
     path, room = receive(control)
     # What a pipeline is found by in the server finds it here.

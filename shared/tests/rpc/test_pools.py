@@ -3,12 +3,14 @@ from __future__ import annotations
 import gc
 import threading
 from collections.abc import Callable
+from math import inf
 
 import grpc
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pipit.errors import QueueFull
+from pipit.rpc import pools
 from pipit.rpc.handlers import Handler, WrappedOnce
 from pipit.rpc.pools import BoundedPool
 
@@ -45,7 +47,12 @@ def test_every_call_runs_once_and_leaves_its_place(threads: int, eager: int, cal
     assert (pool._crew.held, pool._crew.held_by) == (0, {})
 
 
-def test_calls_that_wait_for_something_get_threads_beyond_the_eager_ones() -> None:
+@pytest.mark.parametrize("patience", [pools.PATIENCE, inf])
+def test_calls_that_wait_for_something_get_threads_beyond_the_eager_ones(
+    monkeypatch: pytest.MonkeyPatch, patience: float
+) -> None:
+    # As none ends, nobody has to be late.
+    monkeypatch.setattr(pools, "PATIENCE", patience)
     pool, held = BoundedPool(4, 8, "test", eager=1), Held()
     ended = [submit(pool, held) for _ in range(4)]
     for _ in range(4):
