@@ -223,7 +223,7 @@ def build_server(
         if max_connection_age_grace_seconds is not None:
             defaults.append(("grpc.max_connection_age_grace_ms", _milliseconds(max_connection_age_grace_seconds)))
     named = dict(defaults) | dict(options)
-    pool = BoundedPool(max_workers, max_waiting, "rpc", share, eager=max(2, processors()))
+    pool = BoundedPool(max_workers, max_waiting, "rpc", share, eager=processors() + 1)
     refusals = BoundedPool(1, 0, "refusals")
     return grpc.server(
         pool,
