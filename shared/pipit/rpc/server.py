@@ -10,7 +10,6 @@ import grpc
 
 from pipit.errors import InputTooLarge, InvalidInput, PipitError, Unavailable
 from pipit.logging import get_logger
-from pipit.machine import processors
 from pipit.rpc.handlers import Behavior, Deserializer, Handler, Interceptor, WrappedOnce, wrap_handler
 from pipit.rpc.places import Share, everything
 from pipit.rpc.pools import BoundedPool, Pools
@@ -185,6 +184,7 @@ def build_server(
     interceptors: Sequence[Interceptor] = (),
     observers: Sequence[Interceptor] = (),
     max_workers: int = 16,
+    eager: int | None = None,
     max_waiting: int = 1024,
     apart: Mapping[str, BoundedPool] | None = None,
     share: Share = everything,
@@ -197,6 +197,7 @@ def build_server(
 
     interceptors: outermost first; what these raise becomes a status as well.
     observers: outside of all others, so that they see each call's final status.
+    eager: threads at work that begin at once, of a server that computes; None: all. See `BoundedPool`.
     max_waiting: calls that may wait for a thread; one more gets RESOURCE_EXHAUSTED.
     apart: services whose calls have threads of their own, by full name. share: of one caller, in what others wait for.
     max_message_bytes: a larger request gets RESOURCE_EXHAUSTED.
@@ -223,7 +224,7 @@ def build_server(
         if max_connection_age_grace_seconds is not None:
             defaults.append(("grpc.max_connection_age_grace_ms", _milliseconds(max_connection_age_grace_seconds)))
     named = dict(defaults) | dict(options)
-    pool = BoundedPool(max_workers, max_waiting, "rpc", share, eager=processors() + 1)
+    pool = BoundedPool(max_workers, max_waiting, "rpc", share, eager=eager)
     refusals = BoundedPool(1, 0, "refusals")
     return grpc.server(
         pool,

@@ -40,6 +40,7 @@ def build_guarded(
     *,
     threads: int,
     waiting: int,
+    eager: int | None = None,
     receiving: Collection[str] = (),
     apart: Mapping[str, BoundedPool] | None = None,
     options: Sequence[Option] = (),
@@ -48,7 +49,8 @@ def build_guarded(
 ) -> grpc.Server:
     """A server without servicers yet.
 
-    methods: who may call what. threads: for calls that are no streams; waiting: how many may wait for one of them.
+    methods: who may call what. threads: for calls that are no streams; waiting: how many may wait for one of them;
+    eager: how many of them are at work before calls wait, of a server that computes.
     receiving: methods whose clients must keep sending. apart: services, or `service/method`, with threads of their own.
     cut_seconds: that a call has when its connection is too old; None: as long as it takes.
     """
@@ -72,6 +74,7 @@ def build_guarded(
         ],
         observers,
         max_workers=threads,
+        eager=eager,
         max_waiting=waiting,
         apart=pools,
         share=tokens.share,

@@ -202,6 +202,8 @@ class InferenceServer:
             [CallMetrics(self.metrics)],
             threads=settings.concurrency + settings.queue + _SPARE_THREADS,
             waiting=_WAITING,
+            # One more, so that no core idles while a call waits for its message.
+            eager=settings.concurrency + 1,
             # Who sends pictures of a person holds a model.
             receiving=[method for method in _methods() if method.startswith("/pipit.faces.")],
             max_message_bytes=settings.max_message_mib * MEBIBYTE + ROOM,
