@@ -54,7 +54,7 @@ class StoreHealth:
     def stop(self) -> None:
         """Says NOT_SERVING from now on."""
         self._stopped.set()
-        self._servicer.enter_graceful_shutdown()
+        self._servicer.close()
         if self._thread.ident is not None:
             # A store that hangs can't keep the server from ending.
             self._thread.join(_LAST_LOOK_SECONDS)

@@ -2,7 +2,7 @@
 
 A task is SERVING while a version answers; everything is SERVING while every task is, and nothing is while the server
 drains. `liveness` is SERVING all along: a process that waits for its first model is not to be restarted.
-Watch holds no thread: grpcio's servicer sends its updates from the thread that reports a change.
+Watch holds no thread, and who reports a change waits for nobody who watches: see `pipit.rpc.health`.
 """
 
 from __future__ import annotations
@@ -42,6 +42,10 @@ class HealthReport:
                 self._tell(task, host.is_serving and not plane.is_draining)
             for service in SERVICES:
                 self._tell(service, plane.is_ready)
+
+    def close(self) -> None:
+        """Nothing is SERVING any more."""
+        self._servicer.close()
 
     def _tell(self, service: str, is_serving: bool) -> None:
         if self._told.get(service) is not is_serving:

@@ -172,6 +172,7 @@ class InferenceServer:
         if self._faces is not None:
             self._faces.stop()
         self._listener.close()
+        self._health.close()
 
     def _recheck(self) -> None:
         for host in self.hosts.values():

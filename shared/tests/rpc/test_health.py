@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import grpc
 import pytest
@@ -91,6 +93,55 @@ def test_watches_have_a_limit_and_checks_do_not_mind(start: Start) -> None:
     assert stub.Check(request(), timeout=30).status == SERVING
     for watch in watches:
         watch.cancel()
+
+
+def test_who_watches_and_leaves_while_it_changes_stops_nothing(start: Start) -> None:
+    servicer, stub = start(most_watchers=100)
+    for number in range(50):
+        watches = [stub.Watch(request(), timeout=60) for _ in range(4)]
+        for watch in watches:
+            assert next(watch).status in (SERVING, NOT_SERVING)
+        changing = threading.Thread(target=servicer.set, args=("", NOT_SERVING if number % 2 else SERVING))
+        changing.start()
+        for watch in watches:
+            watch.cancel()
+        changing.join()
+        assert stub.Check(request(), timeout=60).status == (NOT_SERVING if number % 2 else SERVING)
+
+
+def test_a_watcher_that_reads_nothing_holds_up_neither_changes_nor_those_who_leave() -> None:
+    class Context:
+        """Of a call that ends when it is told to."""
+
+        def add_callback(self, callback: Callable[[], None]) -> bool:
+            self.end = callback
+            return True
+
+    def send(_: health_pb2.HealthCheckResponse) -> None:
+        sending.release()
+        go.wait()
+
+    servicer, context, sending, go = HealthServicer(), Context(), threading.Semaphore(0), threading.Event()
+    anybody: Any = context
+    servicer.Watch(request(), anybody, send)
+    sending.acquire()
+    servicer.set("", NOT_SERVING)
+    assert servicer.Check(request(), anybody).status == NOT_SERVING
+    context.end()
+    assert not servicer._watches
+    go.set()
+    servicer.close()
+
+
+def test_nothing_serves_once_it_is_closed(start: Start) -> None:
+    servicer, stub = start()
+    states = stub.Watch(request(), timeout=30)
+    assert next(states).status == SERVING
+    servicer.close()
+    assert next(states).status == NOT_SERVING
+    servicer.set("", SERVING)
+    assert stub.Check(request(), timeout=30).status == NOT_SERVING
+    states.cancel()
 
 
 def test_watches_of_large_names_leave_nothing_behind() -> None:
