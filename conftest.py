@@ -6,6 +6,7 @@ import hashlib
 import os
 import signal
 import subprocess
+import sys
 import tempfile
 import threading
 from collections.abc import Callable, Iterator
@@ -16,6 +17,7 @@ from typing import Any
 from unittest.mock import patch
 
 import pytest
+import structlog
 from hypothesis import settings
 from xdist.scheduler import LoadFileScheduling
 
@@ -63,6 +65,15 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 patch("pipit.logging.configure_logging").start()
 
 
+def _log_to_standard_error() -> None:
+    """As `pipit.logging` does; structlog's own default is standard output, which is a command's answer."""
+    structlog.reset_defaults()
+    structlog.configure(logger_factory=lambda *_: structlog.PrintLogger(sys.stderr))
+
+
+_log_to_standard_error()
+
+
 class _FilesTogether(LoadFileScheduling):  # type: ignore[misc]
     """Gives each worker a file at a time, or a folder of ONE_WORKER, in the order of the tests."""
 
@@ -89,6 +100,14 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if hasattr(config, "workerinput"):
         slow = {item.path for item in items if item.get_closest_marker("slow")}
         items.sort(key=lambda item: item.path not in slow and _folder_of_one_worker(item.nodeid) in LATER)
+
+
+@pytest.fixture
+def silent_log() -> Iterator[None]:
+    """Servers that a test runs in this process write nothing between what a command says."""
+    structlog.configure(logger_factory=structlog.ReturnLoggerFactory())
+    yield
+    _log_to_standard_error()
 
 
 class Quiet:

@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-import structlog
 from numpy.typing import NDArray
 from pipit.bundle.manifest import Network
 from pipit.cli.main import app
@@ -129,11 +128,3 @@ def pipit(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Called]:
         return Called(result.exit_code, result.stdout, result.stderr)
 
     return call
-
-
-@pytest.fixture
-def silent_log() -> Iterator[None]:
-    """A server in this process must not write to the standard output of a command."""
-    structlog.configure(logger_factory=structlog.ReturnLoggerFactory(), cache_logger_on_first_use=False)
-    yield
-    structlog.reset_defaults()

@@ -11,7 +11,6 @@ from typing import Any
 
 import pytest
 import soundfile
-import structlog
 from google.protobuf.message import Message
 from pipit._pb.pipit.fleet.v1 import fleet_pb2 as fleet_pb
 from pipit._pb.pipit.fleet.v1 import fleet_pb2_grpc
@@ -50,11 +49,8 @@ Pipit = Callable[..., Called]
 
 
 @pytest.fixture(autouse=True)
-def silent_log() -> Iterator[None]:
-    """Servers that a test runs in this process must not write to the standard output of the command."""
-    structlog.configure(logger_factory=structlog.ReturnLoggerFactory(), cache_logger_on_first_use=False)
-    yield
-    structlog.reset_defaults()
+def _silent(silent_log: None) -> None:
+    """All of these tests."""
 
 
 @pytest.fixture

@@ -18,7 +18,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-import structlog
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 from PIL import Image
@@ -301,11 +300,8 @@ def pictures(tmp_path: Path) -> Pictures:
 
 
 @pytest.fixture(autouse=True)
-def silent_log() -> Iterator[None]:
-    """Servers that a test runs in this process must not write to the standard output of a command."""
-    structlog.configure(logger_factory=structlog.ReturnLoggerFactory(), cache_logger_on_first_use=False)
-    yield
-    structlog.reset_defaults()
+def _silent(silent_log: None) -> None:
+    """All of these tests."""
 
 
 @dataclass(frozen=True)

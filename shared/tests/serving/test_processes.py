@@ -15,6 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import grpc
+import psutil
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from grpc_health.v1 import health_pb2, health_pb2_grpc
@@ -91,9 +92,8 @@ def metric(port: int, name: str) -> float:
 
 
 def workers_of(process: Process) -> list[int]:
-    tasks = Path(f"/proc/{process.pid}/task").iterdir()
-    children = [int(pid) for task in tasks for pid in (task / "children").read_text().split()]
-    return [pid for pid in children if "pipit.workers" in Path(f"/proc/{pid}/cmdline").read_text()]
+    children = psutil.Process(process.pid).children()
+    return [child.pid for child in children if "pipit.workers" in child.cmdline()]
 
 
 def has_ended(pid: int) -> bool:
