@@ -38,12 +38,18 @@ class Caller(threading.Thread):
         self._admission.leave()
 
 
-def test_places_are_handed_over_in_the_order_of_arrival(until: Until) -> None:
-    admission, order = Admission(places=1, queue=3), list[str]()
+def callers_in_line(admission: Admission, order: list[str], names: str, until: Until) -> list[Caller]:
+    """Each comes once the one before it has its place, or waits for it."""
     callers = []
-    for number, name in enumerate("abcd"):
+    for number, name in enumerate(names):
         callers.append(Caller(admission, order, name))
         until(lambda number=number: admission.running + admission.waiting == number + 1)
+    return callers
+
+
+def test_places_are_handed_over_in_the_order_of_arrival(until: Until) -> None:
+    admission, order = Admission(places=1, queue=3), list[str]()
+    callers = callers_in_line(admission, order, "abcd", until)
     assert (admission.running, admission.waiting) == (1, 3)
     for number, caller in enumerate(callers):
         until(lambda number=number: len(order) == number + 1)
@@ -55,10 +61,7 @@ def test_places_are_handed_over_in_the_order_of_arrival(until: Until) -> None:
 
 def test_more_places_let_those_in_who_wait_longest_and_fewer_nobody_until_enough_have_left(until: Until) -> None:
     admission, order = Admission(places=1, queue=4), list[str]()
-    callers = []
-    for number, name in enumerate("abcde"):
-        callers.append(Caller(admission, order, name))
-        until(lambda number=number: admission.running + admission.waiting == number + 1)
+    callers = callers_in_line(admission, order, "abcde", until)
     admission.widen(2)
     until(lambda: len(order) == 3)
     assert sorted(order) == ["a", "b", "c"]
