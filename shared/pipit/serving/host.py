@@ -312,6 +312,8 @@ class ModelHost:
                 self._orders.refuse("")
         elif self._stops_untrusted:
             self._ways.stop_answering()
+            # What is fetched next may take minutes.
+            self._trust.judge(None)
             self._orders.refuse(
                 f"version {model.identity.version} was stopped: nobody who is trusted here signed it "
                 f"({model.signed_by}); sign it with another key (pipit keys sign), or publish another version"
