@@ -49,6 +49,10 @@ if "PYTEST_XDIST_WORKER" in os.environ:
         os.environ.setdefault(variable, str(share))
 
 
+# Read when grpc is first imported: tests of load balancing ask a name server of their own, which the system's lookup
+# can't be sent to.
+os.environ["GRPC_DNS_RESOLVER"] = "ares"
+
 # Servers of tests keep what they need from one start to the next apart from those of the machine's owner.
 if "PIPIT_SERVING_CACHE_DIR" not in os.environ:
     folder = tempfile.TemporaryDirectory(prefix="pipit-serving-")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import os
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -38,10 +37,6 @@ from pipit.landmark_networks import FOLDER, install
 from pipit.serving.server import InferenceServer
 from pipit.serving.settings import ServingSettings
 from pipit.settings import DataSettings, LandmarkSettings, load_settings
-
-# Read when the first channel is made: tests of load balancing ask a name server of their own, which the system's lookup
-# can't be sent to.
-os.environ["GRPC_DNS_RESOLVER"] = "ares"
 
 
 @pytest.fixture(scope="session")
