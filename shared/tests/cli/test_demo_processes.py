@@ -26,6 +26,7 @@ def test_ends_what_it_started_the_last_one_first(tmp_path: Path) -> None:
         first = servers.start("first one", [sys.executable, "-c", WAITS], {})
         second = servers.start("second one", [sys.executable, "-c", WAITS], {"COLOUR": "blue"})
         assert first.process.poll() is None
+        wait_for(second.log, "ready")
         assert b"COLOUR=blue" in Path(f"/proc/{second.process.pid}/environ").read_bytes()
     assert first.process.returncode == second.process.returncode == -signal.SIGTERM
     assert sorted(path.name for path in tmp_path.iterdir()) == ["first-one.log", "second-one.log"]
