@@ -12,6 +12,7 @@ import threading
 import urllib.request
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 
 import grpc
@@ -92,13 +93,18 @@ def metric(port: int, name: str) -> float:
 
 
 def workers_of(process: Process) -> list[int]:
-    children = psutil.Process(process.pid).children()
-    return [child.pid for child in children if "pipit.workers" in child.cmdline()]
+    found = list[int]()
+    for child in psutil.Process(process.pid).children():
+        with suppress(psutil.NoSuchProcess):  # It ended meanwhile.
+            found += [child.pid] if "pipit.workers" in child.cmdline() else []
+    return found
 
 
 def has_ended(pid: int) -> bool:
-    stat = Path(f"/proc/{pid}/stat")
-    return not stat.exists() or stat.read_text().rsplit(")", 1)[1].split()[0] == "Z"
+    try:
+        return bool(psutil.Process(pid).status() == psutil.STATUS_ZOMBIE)
+    except psutil.NoSuchProcess:
+        return True
 
 
 def test_where_requests_meet_a_second_process_computes_and_all_is_counted_in_one_place(

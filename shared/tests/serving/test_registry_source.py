@@ -134,7 +134,7 @@ def test_promotions_and_rollbacks_are_followed(
     registry.promote("1.9.0")
     until(lambda: answers_with(running) == "1.9.0")
     assert model(running).environment == "production"
-    assert running.health_of(TASK) == "SERVING"
+    until(lambda: running.health_of(TASK) == "SERVING")
     registry.promote("1.10.0")
     until(lambda: answers_with(running) == "1.10.0")
     registry.rollback()
@@ -154,7 +154,7 @@ def test_a_server_starts_from_its_disk_while_the_registry_is_away(
     registry.stop()
     second = follow()
     until(lambda: answers_with(second) == "1.0.0")
-    assert second.health_of("") == "SERVING"
+    until(lambda: second.health_of("") == "SERVING")
     registry.start()
     # Within one process gRPC's channels share their pause before they connect again.
     until(registry.is_there)

@@ -123,7 +123,7 @@ def test_a_key_that_nobody_trusted_vouches_for_brings_nothing(
     until(lambda: "2.0.0 was refused at the step signature" in model(running).reason)
     assert "not that of a trusted key" in model(running).reason
     assert answers_with(running) == "1.0.0"
-    assert loads(running, "signature") == 1.0
+    until(lambda: loads(running, "signature") == 1.0)
     assert loads(running, "fetch") == 0.0
 
 

@@ -50,9 +50,8 @@ def test_health_is_not_serving_until_the_model_is_proven(serve: Serve, make_bund
     (model,) = running.calls.ListModels(pb.ListModelsRequest(), timeout=30).models
     assert model.state == pb.Model.STATE_LOADING
     gate.set()
-    until(lambda: running.health_of(TASK) == "SERVING")
-    for service in ("", "pipit.inference.v1.InferenceService", "inference.GRPCInferenceService"):
-        assert running.health_of(service) == "SERVING"
+    services = (TASK, "", "pipit.inference.v1.InferenceService", "inference.GRPCInferenceService")
+    until(lambda: [running.health_of(service) for service in services] == ["SERVING"] * 4)
 
 
 def test_each_task_has_its_own_health(serve: Serve, make_bundle: MakeBundle, until: Until) -> None:

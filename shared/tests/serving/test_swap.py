@@ -215,7 +215,7 @@ def test_where_a_key_is_trusted_only_its_bundles_serve(
     until(lambda: host.status().state is not ModelState.LOADING)
     assert (host.status().state is ModelState.SERVING) == (signer == "owner")
     assert text in host.status().reason
-    assert running.health_of("") == ("SERVING" if signer == "owner" else "NOT_SERVING")
+    until(lambda: running.health_of("") == ("SERVING" if signer == "owner" else "NOT_SERVING"))
 
 
 def test_what_can_not_be_fetched_is_tried_again(serve: Serve, make_bundle: MakeBundle, until: Until) -> None:
