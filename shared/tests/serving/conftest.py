@@ -103,6 +103,13 @@ def enough_memory(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(f"pipit.serving.{module}.memory_is_short", lambda needed=0: False)
 
 
+def _has_swapped_in(server: InferenceServer) -> bool:
+    """Whether all tasks answer, and those who are told of it have been: that is counted last."""
+    value = server.metrics.registry.get_sample_value
+    outcomes = [{"task": task, "outcome": "swapped"} for task in server.hosts]
+    return server.plane.is_ready and all(value("pipit_model_loads_total", one) for one in outcomes)
+
+
 @pytest.fixture
 def serve(make_bundle: MakeBundle, tmp_path: Path) -> Iterator[Serve]:
     """Starts servers; without settings, of one good bundle. Waits until they serve, unless wait=False."""
@@ -125,7 +132,7 @@ def serve(make_bundle: MakeBundle, tmp_path: Path) -> Iterator[Serve]:
         channel = grpc.insecure_channel(f"127.0.0.1:{server.port}", options=[("grpc.use_local_subchannel_pool", 1)])
         running.append(Running(server, gate, channel))
         if wait:
-            wait_until(lambda: server.plane.is_ready)
+            wait_until(lambda: _has_swapped_in(server))
         return running[-1]
 
     yield start
@@ -136,12 +143,9 @@ def serve(make_bundle: MakeBundle, tmp_path: Path) -> Iterator[Serve]:
 
 
 @pytest.fixture
-def site(serve: Serve, make_bundle: MakeBundle, until: Until, enough_memory: None) -> Site:
+def site(serve: Serve, make_bundle: MakeBundle, enough_memory: None) -> Site:
     old, new = make_bundle("1.0.0"), make_bundle("2.0.0", -1.0)
-    site = Site(serve(bundle=(old.path,), queue=64), old, new)
-    # A server is ready before it has counted the swap: until then its trial has not begun either.
-    until(lambda: site.loads("swapped") == 1.0)
-    return site
+    return Site(serve(bundle=(old.path,), queue=64), old, new)
 
 
 @pytest.fixture

@@ -240,15 +240,14 @@ def test_an_empty_stream_has_an_empty_answer(serve: Serve) -> None:
     assert list(serve().calls.ClassifyStream(iter([]))) == []
 
 
-def test_streams_do_not_take_the_turns_or_threads_of_unary_calls(
-    serve: Serve, talk: Callable[[Any], Talk], until: Until
-) -> None:
+def test_streams_do_not_take_the_turns_or_threads_of_unary_calls(serve: Serve, talk: Callable[[Any], Talk]) -> None:
     running = serve(concurrency=1, queue=0, streams=4)
     streams = [talk(running) for _ in range(4)]
     for stream in streams:
-        stream.say(pcm(0.1, 0.2))
-    until(lambda: running.server.streams.open_streams == 4)
-    until(lambda: running.server.admission.running == 0)
+        stream.say(pcm(0.1, 0.2, 0.3, 0.4))
+        # It had its turn, and stays open.
+        assert spans([stream.hear()]) == [(0.0, 0.5)]
+    assert running.server.streams.open_streams == 4
     for _ in range(20):
         answer = running.calls.Classify(pb.ClassifyRequest(input=landmarks(1, 0, 0, 0)), timeout=30)
         assert len(answer.predictions) == 1
@@ -258,8 +257,8 @@ def test_streams_do_not_take_the_turns_or_threads_of_unary_calls(
         too_many.hear()
     assert caught.value.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
     for stream in streams:
-        stream.say(pcm(0.3, 0.4))
-        assert spans([stream.hear()]) == [(0.0, 0.5)]
+        stream.say(pcm(0.5, 0.6, 0.7, 0.8))
+        assert spans([stream.hear()]) == [(0.5, 1.0)]
 
 
 def test_a_stream_waits_for_its_turn_instead_of_losing_sound(
