@@ -36,6 +36,7 @@ from pipit.serving.settings import ServingSettings
 from pipit.settings import DataSettings, load_settings
 from pipit.training.bundle_evaluation import evaluate_bundle
 from pipit.training.by_input.audio.networks.yamnet_file import FILE
+from pipit.training.classifier import TEST_SCORES_FILE
 from pipit.training.publish import FIRST_VERSION, make_bundle
 from pipit.training.recipe import find_recipe, load_recipe, recipe_names
 from pipit.training.run import Run, open_run
@@ -113,6 +114,17 @@ def test_its_bundle_answers_as_the_trainer_measured(trained: tuple[AudioTrainer,
 
 
 @pytest.mark.slow
+def test_what_was_exported_is_not_compared_with_scores_that_are_gone(
+    trained: tuple[AudioTrainer, Run, Bundle], tmp_path: Path
+) -> None:
+    trainer, run, _ = trained
+    scores = run.output("evaluate") / TEST_SCORES_FILE
+    away = scores.rename(tmp_path / scores.name)
+    with pytest.raises(NotFound, match=r"test_scores\.npy is not there; .* \(--force evaluate\)"):
+        trainer.verify(run)
+    away.rename(scores)
+
+
 def test_a_servers_way_gives_what_training_measured(trained: tuple[AudioTrainer, Run, Bundle], sounds: Path) -> None:
     bundle = trained[2]
     found = evaluate_bundle(open_bundle(bundle.path), [sounds / "synthetic_audio"])
