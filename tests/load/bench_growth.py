@@ -115,8 +115,8 @@ class Growth:
                     )
                     after = requests(metrics)
                     counted = {code: after[code] - before.get(code, 0.0) for code in after}
-                    refused = counted.get("RESOURCE_EXHAUSTED", 0.0)
-                    refused /= counted.get("OK", 0.0) + refused
+                    # Not by what the task counts as refused: it never sees those that find no thread to wait for.
+                    refused = max(0.0, 1.0 - counted.get("OK", 0.0) / seen.done)
                     # The client leaves at the end, and what then waits for its turn is dropped: one call a caller, of
                     # which some are counted with the next load.
                     left = sum(counted.get(code, 0.0) for code in LEFT)

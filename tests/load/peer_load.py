@@ -26,10 +26,14 @@ LAST_SECONDS = 0.2
 
 @dataclass(frozen=True)
 class Load:
-    """What was seen. rate: calls a second. server_ms, client_ms: time of the processor a call. median_ms, p95_ms: from
-    request to answer. others: cores that neither the server nor the client kept busy, but something else. faults: pages
-    that the system had to find for the server, a call."""
+    """What was seen.
 
+    done: calls from the warm-up to the end, of which `calls` are counted. rate: calls a second. server_ms, client_ms:
+    time of the processor a call. median_ms, p95_ms: from request to answer. others: cores that neither the server nor
+    the client kept busy, but something else. faults: pages that the system had to find for the server, a call.
+    """
+
+    done: int
     calls: int
     rate: float
     server_ms: float
@@ -121,6 +125,7 @@ def load(
     median, p95 = (float(np.percentile(taken, percentile)) for percentile in (50, 95))
     server_spent, client_spent, busy = (late - early for early, late in zip(before, after, strict=True))
     return Load(
+        done=len(rows),
         calls=len(taken),
         rate=len(taken) / (ended - begun),
         server_ms=1e3 * server_spent / len(taken),
