@@ -222,6 +222,7 @@ def test_a_revocation_does_not_wait_for_what_is_fetched_meanwhile(
     # Nothing that nobody trusts answers by then.
     assert alarms == [0.0]
     assert held.fetched.is_set()
+    assert alarm(running) == 0.0
 
 
 @pytest.mark.parametrize("untrusted", ["stop", "keep"])

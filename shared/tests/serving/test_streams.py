@@ -244,8 +244,8 @@ def test_streams_do_not_take_the_turns_or_threads_of_unary_calls(serve: Serve, t
     running = serve(concurrency=1, queue=0, streams=4)
     streams = [talk(running) for _ in range(4)]
     for stream in streams:
-        stream.say(pcm(0.1, 0.2, 0.3, 0.4))
-        # It had its turn, and stays open.
+        stream.say(pcm(0.1, 0.2, 0.3, 0.4, 0.5, 0.6))
+        # It had its turn, and stays open in the middle of its second window.
         assert spans([stream.hear()]) == [(0.0, 0.5)]
     assert running.server.streams.open_streams == 4
     for _ in range(20):
@@ -257,7 +257,7 @@ def test_streams_do_not_take_the_turns_or_threads_of_unary_calls(serve: Serve, t
         too_many.hear()
     assert caught.value.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
     for stream in streams:
-        stream.say(pcm(0.5, 0.6, 0.7, 0.8))
+        stream.say(pcm(0.7, 0.8))
         assert spans([stream.hear()]) == [(0.5, 1.0)]
 
 
