@@ -97,17 +97,16 @@ class Pool:
         pull_events(self.index, session.clients.labels, self._is_stopped)
 
     def outcomes(self, events: Sequence[Event]) -> dict[str, Resolution]:
-        """What the examples of events are now. events: of one person."""
-        found = self.index.items(sorted({event.example for event in events if event.example}), events[0].by)
+        """What the examples are now that events speak of. events: of one person."""
+        wanted = {event.example for event in events if event.example} | self.index.spoken_of(events)
+        found = self.index.items(sorted(wanted), events[0].by)
         return {item.example.id: item.resolution for item in found}
 
     def apply(self, events: Sequence[Event]) -> dict[str, Resolution]:
-        """Takes in what the registry has stored; gives what the examples are now. events: of one person."""
+        """Takes in what the registry has stored, which the pool's thread may have done before; see `outcomes`."""
         # The place where the next page begins stays: the same events come again, and change nothing.
-        touched = self.index.feed_events(EventPage(tuple(events), self.index.cursor("events"), False))
-        wanted = {*touched, *(event.example for event in events if event.example)}
-        found = self.index.items(sorted(wanted), events[0].by)
-        return {item.example.id: item.resolution for item in found}
+        self.index.feed_events(EventPage(tuple(events), self.index.cursor("events"), False))
+        return self.outcomes(events)
 
     def example(self, identity: str, session: Session) -> Example:
         """Raises NotFound."""

@@ -58,8 +58,12 @@ def test_the_same_batch_again_changes_nothing_and_everything_is_taken_back(
     again = lab.say(said, batch=batch)
     assert (again["known"], again["items"][example]["label"]) == (True, "quiet")
     assert len(lab.ask(f"/label/{TASK}/items/{example}")["said"]) == 1
-    undone = lab.say({"kind": "undo", "undoes": event})
-    assert undone["items"][example]["state"] == "none"
+    undo, batch = {"id": str(uuid.uuid4()), "kind": "undo", "undoes": event}, str(uuid.uuid4())
+    undone = lab.say(undo, batch=batch)
+    assert (undone["known"], undone["items"][example]["state"]) == (False, "none")
+    # What it changed is told as well where the index has it already.
+    again = lab.say(undo, batch=batch)
+    assert (again["known"], again["items"][example]["state"]) == (True, "none")
     assert lab.say({"kind": "skip", "example": example})["items"][example]["state"] == "skip"
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sqlite3
 import threading
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 
 from pipit.errors import NotFound
@@ -20,7 +20,7 @@ from pipit.labels.neighbours import Neighbours, Vector
 from pipit.labels.queue import Mode, make_item, progress, queue
 from pipit.labels.resolution import Resolution, resolve
 from pipit.labels.schema import NUMBER, SCHEMA
-from pipit.labels.types import EventPage
+from pipit.labels.types import Event, EventPage
 from pipit.labels.views import Group, Item, Moment, Progress, Queue, Summary
 
 
@@ -72,14 +72,17 @@ class LabelIndex:
         if page.deleted:
             self._deleted(frozenset(page.deleted))
 
-    def feed_events(self, page: EventPage) -> frozenset[str]:
-        """Takes a page in, and notes where the next one begins; gives the ids of examples that it says something of."""
+    def feed_events(self, page: EventPage) -> None:
+        """Takes a page in, and notes where the next one begins."""
         with self._database.write() as connection:
-            touched = rows.put_events(connection, page.events)
-            for identity in touched:
+            for identity in rows.put_events(connection, page.events):
                 rows.settle(connection, identity)
             _note(connection, "events", page.next)
-        return frozenset(touched - {""})
+
+    def spoken_of(self, events: Iterable[Event]) -> frozenset[str]:
+        """The ids of the examples of events that were taken in; for an undoing, that of what it undoes."""
+        with self._database.read() as connection:
+            return rows.examples_of(connection, events)
 
     def without_features(self, count: int) -> tuple[Example, ...]:
         """Some examples of which no vector is known yet; newest first, since those are labelled first."""

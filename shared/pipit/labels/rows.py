@@ -94,6 +94,15 @@ def put_events(connection: sqlite3.Connection, events: Iterable[Event]) -> set[s
     return touched
 
 
+def examples_of(connection: sqlite3.Connection, events: Iterable[Event]) -> frozenset[str]:
+    """The ids of the examples of events, of those that were put."""
+    found = (
+        connection.execute("SELECT example FROM events WHERE by = ? AND id = ?", (event.by, event.id)).fetchone()
+        for event in events
+    )
+    return frozenset(row["example"] for row in found if row is not None) - {""}
+
+
 def settle(connection: sqlite3.Connection, identity: str) -> None:
     """Writes down what holds of an example now; nothing for one that is not here (yet)."""
     row = connection.execute("SELECT n, message, answer, guess FROM examples WHERE id = ?", (identity,)).fetchone()

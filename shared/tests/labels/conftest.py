@@ -59,8 +59,8 @@ class Pool:
         self.feed(event)
         return event
 
-    def feed(self, *events: Event) -> frozenset[str]:
-        return self.index.feed_events(EventPage(events, f"{self._count}", more=False))
+    def feed(self, *events: Event) -> None:
+        self.index.feed_events(EventPage(events, f"{self._count}", more=False))
 
 
 @pytest.fixture

@@ -95,7 +95,11 @@ def test_events_may_come_before_their_example_and_undoings_before_what_they_undo
     redo = pool.event("", "ann", Kind.UNDO, undoes=undo.id)
     pool.feed(redo)
     pool.feed(undo)
-    assert pool.feed(first) == {example.id}
+    assert pool.index.spoken_of((first, undo, redo)) == frozenset()
+    pool.feed(first)
+    assert {event: pool.index.spoken_of((event,)) for event in (first, undo, redo)} == dict.fromkeys(
+        (first, undo, redo), {example.id}
+    )
     pool.bring(example)
     assert pool.index.item(example.id, "ann").resolution.label == "dog"
     pool.say("", "ann", kind=Kind.UNDO, undoes=redo.id)
