@@ -1,13 +1,13 @@
 /** The frame of every label screen: queue, progress, what is not saved yet, and what all of them do by the same keys. */
 import { useSignal } from "@preact/signals";
 import type { ComponentChildren } from "preact";
-import { useEffect, useMemo } from "preact/hooks";
-import { session } from "../app/api";
+import { useEffect, useMemo, useRef } from "preact/hooks";
+import { type ApiError, session } from "../app/api";
 import { count, number } from "../app/format";
 import { useLoad } from "../app/load";
 import { navigate, path, place, setQuery, withQuery } from "../app/router";
 import { Button } from "../ui/button";
-import { Bar, Page } from "../ui/parts";
+import { Bar, Empty, ErrorBox, Page } from "../ui/parts";
 import { toast } from "../ui/toast";
 import { Picker } from "./choices";
 import type { Screen } from "./keymap";
@@ -40,6 +40,11 @@ export interface Desk {
   work: Work;
   outbox: Outbox;
   summary: Summary | null;
+  /** Why there is no summary; null as well while it comes. */
+  summaryError: ApiError | null;
+  /** Whether examples can be shown: who sees one can label it. Keys that come before the labels would be lost. */
+  isReady: boolean;
+  reloadSummary: () => Promise<void>;
   labels: readonly string[];
   /** Opens the list of all labels. */
   pick: () => void;
@@ -80,36 +85,50 @@ export interface Doing {
   release?: Handlers;
 }
 
+/** The last summary that came: the next screen has its labels and their keys at once, without a network too. */
+let last: { of: string; summary: Summary } | null = null;
+
 export function useDesk(task: string, screen: Screen): Desk & { picking: { value: boolean } } {
   const name = session.value?.name ?? "";
   const mode = modeOf(place.value.query.get("mode"));
   const label = place.value.query.get("label") ?? "";
   const outbox = useMemo(() => openOutbox(name), [name]);
   const work = useMemo(() => openWork(task, mode, label, name), [task, mode, label, name]);
-  const summary = useLoad(`summary/${task}`, (signal) => server.summary(task, signal), 20_000);
+  const loaded = useLoad(`summary/${task}`, (signal) => server.summary(task, signal), 20_000);
+  const of = `${name} ${task}`;
+  if (loaded.data) last = { of, summary: loaded.data };
+  const summary = last?.of === of ? last.summary : null;
   const picking = useSignal(false);
-  const labels = useMemo(() => summary.data?.labels.map((one) => one.label) ?? [], [summary.data]);
+  const labels = useMemo(() => summary?.labels.map((one) => one.label) ?? [], [summary]);
+  const isReady = summary !== null || loaded.error !== null;
   const pending = outbox.pending.value;
   const done = work.done.value;
-  const reload = summary.reload;
+  const reload = loaded.reload;
+  const counted = useRef(done);
   // What was just saved is counted once one pauses.
   useEffect(() => {
-    if (pending > 0) return;
-    const timer = setTimeout(() => void reload(), 1000);
+    if (pending > 0 || done === counted.current) return;
+    const timer = setTimeout(() => {
+      counted.current = done;
+      void reload();
+    }, 1000);
     return () => clearTimeout(timer);
   }, [pending, done, reload]);
   useEffect(() => {
     if (screen !== "timeline") void work.start(place.peek().query.get("at") ?? "");
-    focusStage();
   }, [work, screen]);
+  useEffect(() => {
+    if (isReady) focusStage();
+  }, [work, screen, isReady]);
   useEffect(() => {
     const again = () => void work.more();
     addEventListener("online", again);
     return () => removeEventListener("online", again);
   }, [work]);
   return {
-    ...{ task, screen, work, outbox, labels, picking },
-    summary: summary.data,
+    ...{ task, screen, work, outbox, labels, picking, summary, isReady },
+    summaryError: summary ? null : loaded.error,
+    reloadSummary: reload,
     pick: () => (picking.value = true),
   };
 }
@@ -156,7 +175,7 @@ export function DeskFrame(props: {
     help: () => (helping.value = true),
     ...doing.keys,
   };
-  useLabelKeys(screen, keys, doing.release);
+  useLabelKeys(screen, desk.isReady ? keys : {}, doing.release);
   const at = work.current.value?.id;
   useEffect(() => {
     // Browsers allow a page some hundred changes of its address a minute.
@@ -198,8 +217,9 @@ export function DeskFrame(props: {
           This task has no labels yet. <a href={path("label", task)}>Add the first ones</a>
         </p>
       )}
-      {["focus", "sound", "boxes"].includes(screen) && <Spoken item={work.current.value} />}
-      {props.children}
+      {desk.summaryError && <ErrorBox error={desk.summaryError} retry={desk.reloadSummary} />}
+      {desk.isReady && ["focus", "sound", "boxes"].includes(screen) && <Spoken item={work.current.value} />}
+      {desk.isReady ? props.children : <Empty title="Looking what is next…" />}
       <KeysDialog screen={screen} labels={labels} open={helping.value} onClose={() => (helping.value = false)} />
       <Picker
         labels={labels}

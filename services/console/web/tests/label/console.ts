@@ -24,6 +24,10 @@ export class Console {
   readonly events: LabelEvent[] = [];
   readonly batches = new Map<string, Batch>();
   away = false;
+  /** Answers what a summary waits for; null: it waits for nothing. */
+  summaries: Promise<void> | null = null;
+  /** Whether no summary can be made. */
+  broken = false;
   csrf = "c";
   /** Who is signed in by the browser's cookie; empty: who was at first. */
   name = "";
@@ -61,7 +65,10 @@ export class Console {
     if (this.away) throw new TypeError("Failed to fetch");
     const url = new URL(address, "http://console");
     const rest = url.pathname.replace("/api/v1/label/t", "");
-    if (rest === "/summary") return json(this.summary());
+    if (rest === "/summary") {
+      await this.summaries;
+      return this.broken ? failed() : json(this.summary());
+    }
     if (url.pathname === "/api/v1/session")
       return json({ ...session.value, ...(this.name && { name: this.name }), csrf: this.csrf });
     const given = new Headers(request.headers).get("X-Pipit-CSRF");
@@ -109,6 +116,10 @@ export class Console {
       honest: { examples: 0, labelled: 0, accuracy: null },
     };
   }
+}
+
+function failed(): Response {
+  return json({ error: { code: "unavailable", message: "The registry is away; try again later." } }, 503);
 }
 
 function json(body: unknown, status = 200): Response {

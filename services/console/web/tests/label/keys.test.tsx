@@ -114,6 +114,44 @@ describe("focus", () => {
     expect(console.events.every((event) => event.saw_suggestion && event.seconds >= 0)).toBe(true);
     expect(text()).toContain("All saved");
   });
+  test("an example is shown once it can be labelled, and no key says anything of one that is not shown", async () => {
+    const console = new Console(ITEMS());
+    let come: () => void = () => undefined;
+    console.summaries = new Promise((done) => (come = done));
+    await open("focus");
+    expect([shown(), text().includes("a.png")]).toEqual([undefined, false]);
+    await press("1", "a", "s");
+    come();
+    await settle();
+    expect([shown(), document.activeElement?.id]).toEqual(["a.png", "stage"]);
+    await press("2");
+    expect(console.labels()).toEqual({ a: "rain" });
+  });
+  test("without a list of labels the page says why, and suggestions can be accepted", async () => {
+    const console = new Console(ITEMS());
+    console.broken = true;
+    await open("focus");
+    expect(root.querySelector("[role=alert]")?.textContent).toContain("The registry is away");
+    await press("a");
+    expect([console.labels(), shown()]).toEqual([{ a: "rain" }, "b.png"]);
+    console.broken = false;
+    const again = [...root.querySelectorAll("button")].find((one) => one.textContent === "Try again");
+    await act(() => again?.click());
+    await settle();
+    expect(root.querySelector("[role=alert]")).toBeNull();
+    await press("1");
+    expect(console.labels()).toEqual({ a: "rain", b: "dog" });
+  });
+  test("without a network the next screen has the labels of the one before", async () => {
+    const console = new Console(ITEMS());
+    await open("focus");
+    console.away = true;
+    await press("g", "1", "f", "2");
+    console.away = false;
+    await act(() => void dispatchEvent(new Event("online")));
+    await settle();
+    expect(console.labels()).toEqual({ a: "dog", b: "rain" });
+  });
   test.each(["a", "Enter", "space"])("%s accepts the suggestion", async (key) => {
     const console = new Console(ITEMS());
     await open("focus");
