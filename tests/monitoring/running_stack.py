@@ -153,6 +153,7 @@ def run_traffic(stack: Stack, labels: tuple[str, ...], second: Bundle, wait: Cal
     production = [address for instance, address in stack.calls.items() if instance != "attic:9464"]
     with Traffic(production, stack.calls["attic:9464"], stack.registry.address, stack.clips, labels):
         wait()
+        stack.wait_for('pipit_requests_total{code="RESOURCE_EXHAUSTED"} > 0')
         enrol_somebody(stack.registry.address)
         version = second.manifest.version
         stack.lead(str(version))

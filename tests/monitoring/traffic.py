@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -12,6 +13,8 @@ from random import Random
 from types import TracebackType
 
 import grpc
+import numpy as np
+import soundfile
 from pipit._pb.pipit.inference.v1 import inference_pb2 as pb
 from pipit._pb.pipit.inference.v1 import inference_pb2_grpc
 from pipit.errors import PipitError
@@ -21,6 +24,8 @@ RATE = 16_000
 """Hz, of the stream."""
 BURST = 12
 """Calls at once: more than one server runs and queues."""
+LONG = 12
+"""Clips in one recording, so that the first call of a burst still runs when the last one comes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +34,14 @@ class Clip:
 
     audio: bytes
     category: str
+
+
+def repeated(audio: bytes, times: int) -> bytes:
+    """A WAV file that is that many times as long."""
+    samples, rate = soundfile.read(io.BytesIO(audio), dtype="int16")
+    buffer = io.BytesIO()
+    soundfile.write(buffer, np.tile(samples, times), rate, format="WAV")
+    return buffer.getvalue()
 
 
 class Traffic:
@@ -112,11 +125,10 @@ class Traffic:
                 return
 
     def _crowd(self) -> None:
-        """Now and then everybody asks one server at once."""
-        request = pb.ClassifyRequest(input=pb.Input(audio=self._clips[0].audio))
+        """Now and then everybody asks one server at once, for something long."""
+        request = pb.ClassifyRequest(input=pb.Input(audio=repeated(self._clips[0].audio, LONG)))
         while True:
-            calls = [self._burst.submit(self._stubs[0].Classify, request, timeout=30) for _ in range(BURST)]
-            for call in calls:
+            for call in [self._burst.submit(self._stubs[0].Classify, request, timeout=30) for _ in range(BURST)]:
                 with suppress(grpc.RpcError):
                     call.result()
             if self._stop.wait(15.0):
