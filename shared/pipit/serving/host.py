@@ -300,6 +300,9 @@ class ModelHost:
     def _judge(self) -> None:
         """Stops, where what answers was signed by a key that is trusted no more, and the settings say so."""
         model = self._loaded.current
+        # Before it is looked whether it is loaded anew: what is due only after that waits for the next look.
+        if model is not None and not self._trust.is_due(model):
+            return
         with self._orders.changed:
             if self._is_loaded_anew(self._to_do()):
                 return

@@ -174,6 +174,24 @@ def test_a_version_that_two_keys_signed_outlives_the_revocation_of_one(
     assert loads(running, "signature") == 0.0
 
 
+@pytest.mark.parametrize("untrusted", ["stop", "keep"])
+def test_trust_that_goes_while_the_host_looks_is_for_its_next_look(
+    serve: Serve, monkeypatch: pytest.MonkeyPatch, untrusted: str
+) -> None:
+    running = serve(untrusted=untrusted)
+    host, here, said = running.server.hosts[TASK], threading.current_thread(), iter([True])
+
+    def trusts(_: Any) -> bool:
+        return threading.current_thread() is not here or next(said, False)
+
+    monkeypatch.setattr(host._trust, "_trusts", trusts)
+    # Only that one sees whether another key has signed the version too.
+    host._judge()
+    assert (answers_with(running), alarm(running)) == ("1.0.0", 0.0)
+    host._judge()
+    assert alarm(running) == (0.0 if untrusted == "stop" else 1.0)
+
+
 class HeldCandidate:
     """Fetched until that is cancelled; the second time it comes at once."""
 
