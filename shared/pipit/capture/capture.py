@@ -87,6 +87,7 @@ class Capture:
         """By task, of those that a consent stands for. Replaced as a whole, so that looking needs no lock."""
         self._epochs = dict.fromkeys(self._rings, 0)
         self._writing = threading.Lock()
+        self._showing = threading.Lock()
         self._changed = threading.Condition()
         self._queue: deque[_Job] = deque()
         self._queued = 0
@@ -201,7 +202,8 @@ class Capture:
         self._show(task)
 
     def _show(self, task: str) -> None:
-        with suppress(OSError):
+        # Of two threads, the one that has looked last is the last to say what it saw.
+        with self._showing, suppress(OSError):
             self._waiting.labels(task).set(self._rings[task].size)
 
     def _forget(self, task: str) -> None:
