@@ -66,7 +66,8 @@ class UnknownFaces:
         self._lock = threading.RLock()
         self._strangers = Strangers()
         self._likeness: dict[str, Likeness] = {}
-        self._queue: queue.Queue[tuple[Stranger, Likeness] | None] = queue.Queue(_QUEUE)
+        self._epoch = 0
+        self._queue: queue.Queue[tuple[Stranger, Likeness, int] | None] = queue.Queue(_QUEUE)
         self._thread = threading.Thread(target=self._work, name="unknown faces", daemon=True)
 
     def start(self) -> None:
@@ -100,7 +101,7 @@ class UnknownFaces:
         if not wanted or self._queue.full():
             return
         likeness = self._likeness_of(model)
-        vectors = pipeline.vectors(outputs, decoded)
+        epoch, vectors = self._epoch, pipeline.vectors(outputs, decoded)
         now = self._now()
         for place in wanted:
             face = decoded.faces[place]
@@ -115,7 +116,7 @@ class UnknownFaces:
                 png(Image.fromarray(face.chip)),
             )
             try:
-                self._queue.put_nowait((stranger, likeness))
+                self._queue.put_nowait((stranger, likeness, epoch))
             except queue.Full:
                 return
 
@@ -156,6 +157,8 @@ class UnknownFaces:
     def drop_like(self, person: Person) -> int:
         """Forgets faces that may be of this person; gives how many. Before anything was kept here: too many rather."""
         with self._lock:
+            # Who waits to be kept may be this person too, and is not kept any more.
+            self._epoch += 1
             self._read_folder()
             likeness = next(iter(self._likeness.values()), Likeness())
             found: set[str] = set()
@@ -171,10 +174,11 @@ class UnknownFaces:
                 item = self._queue.get(timeout=_LOOK_SECONDS)
                 if item is None:
                     return
-                stranger, likeness = item
+                stranger, likeness, epoch = item
                 with self._lock:
-                    self._read_folder()
-                    self._replace(self._strangers.met(stranger, likeness))
+                    if epoch == self._epoch:
+                        self._read_folder()
+                        self._replace(self._strangers.met(stranger, likeness))
             except queue.Empty:
                 with self._lock:
                     self._read_folder(clean=True)
