@@ -51,9 +51,12 @@ def _receive(worker: Worker, deadline: float) -> None:
                 ) from error
             stack.enter_context(caller)
             index = _index_of(caller)
-            # One that was started again takes the place of what it was before; until then its place is empty.
             if index in range(1, worker.count):
+                # One that was started again takes the place of what it was before; until then its place is empty.
                 come[index] = caller
+            else:
+                # A worker that was slow to say who it is calls again; else it would wait for a word that never comes.
+                caller.close()
         for caller in come.values():
             caller.setblocking(True)
             with suppress(OSError):
