@@ -64,6 +64,8 @@ class Hub(Generic[Key, Item]):
         )
         self._changing = threading.Lock()
         self._latest: dict[Key, Item] = {}
+        self._read_here: set[Key] = set()
+        """Keys that were read since somebody began to watch them: what others offer may have been read before that."""
         self._watched: dict[Key, set[_Watcher[Key]]] = {}
         self._pushes = Pushes("watch")
         self._closed = threading.Event()
@@ -133,10 +135,12 @@ class Hub(Generic[Key, Item]):
         for key in watcher.keys:
             if self._closed.is_set():
                 raise Unavailable("the registry is stopping; connect again")
-            item = self._latest.get(key)
-            if item is None:
+            if key not in self._read_here:
                 self.offer(key, self._read(key))
-                item = self._latest.get(key)
+                with self._changing:
+                    if watcher in self._watched.get(key, ()):
+                        self._read_here.add(key)
+            item = self._latest.get(key)
             # Gone, if the caller is gone.
             if item is not None and item.revision > watcher.sent.get(key, -1):
                 watcher.sent[key] = item.revision
@@ -159,6 +163,7 @@ class Hub(Generic[Key, Item]):
                     if not self._watched[key]:
                         del self._watched[key]
                         self._latest.pop(key, None)
+                        self._read_here.discard(key)
 
     def _poll(self) -> None:
         away = False

@@ -5,10 +5,11 @@ from __future__ import annotations
 import queue
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 
 import pytest
 from model_registry.server import RegistryServer
+from model_registry.watching import Hub
 from pipit.bundle import Bundle
 from pipit.errors import InvalidInput, QueueFull, Unavailable
 from pipit.registry import Assignment, AssignmentStream, RegistryClient
@@ -117,6 +118,31 @@ def test_who_comes_later_gets_the_present_state(
     client.promote(OTHER, "3.0.0", "production")
     assert first.version() == ("3.0.0", 1)
     assert watch(client, OTHER).version() == ("3.0.0", 1)
+
+
+class Call:
+    """The server's side of a call that lasts."""
+
+    def add_callback(self, callback: Callable[[], None]) -> bool:
+        self.end = callback
+        return True
+
+
+def test_who_begins_to_watch_is_told_what_stands_there_and_not_what_was_read_before() -> None:
+    old, new = (Assignment(TASK, "production", "1.0.0", "0" * 64, revision) for revision in (1, 2))
+    hub: Hub[str, Assignment] = Hub(lambda task: new, FOREVER, 1)
+
+    @contextmanager
+    def late() -> Iterator[None]:
+        # As of a look at the store that began before the move, and took so long.
+        hub.offer(TASK, old)
+        yield
+
+    call, told = Call(), queue.Queue[Assignment]()
+    hub.watch([TASK], call, told.put, lambda item: [item], late())  # type: ignore[arg-type]
+    assert told.get(timeout=60) == new
+    call.end()
+    hub.close()
 
 
 def test_a_move_through_another_copy_is_found(
