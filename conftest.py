@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import os
 import signal
 import subprocess
 import sys
 import tempfile
 import threading
+import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -277,3 +279,36 @@ def file_server() -> Iterator[FileServer]:
             files.stall.set()
         server.shutdown()
         thread.join()
+
+
+class OneAtATime:
+    """Answers one request after the other: moto compares and writes in two steps; a real server does both in one."""
+
+    def __init__(self, application: Callable[..., Any]) -> None:
+        self._application = application
+        self._lock = threading.Lock()
+
+    def __call__(self, environment: dict[str, Any], start_response: Callable[..., Any]) -> list[bytes]:
+        """WSGI. Whoever is slow to send a body keeps nobody else waiting."""
+        body = environment["wsgi.input"].read(int(environment.get("CONTENT_LENGTH") or 0))
+        environment["wsgi.input"] = io.BytesIO(body)
+        with self._lock:
+            return list(self._application(environment, start_response))
+
+
+@pytest.fixture(scope="session")
+def s3_endpoint() -> Iterator[str]:
+    """host:port of moto's S3 on loopback."""
+    moto = pytest.importorskip("moto.moto_server.werkzeug_app")
+    serving = pytest.importorskip("werkzeug.serving")
+    application = OneAtATime(moto.DomainDispatcherApplication(moto.create_backend_app))
+    server = serving.make_server("127.0.0.1", 0, application, threaded=True, request_handler=moto.MotoRequestHandler)
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    # The first answer takes long: moto imports what it needs for it.
+    with urllib.request.urlopen(f"http://127.0.0.1:{server.server_port}/", timeout=300) as answer:
+        answer.read()
+    yield f"127.0.0.1:{server.server_port}"
+    server.shutdown()
+    thread.join()
+    server.server_close()

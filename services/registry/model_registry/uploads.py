@@ -49,7 +49,11 @@ class Uploads:
 
     def end(self, digest: str) -> int:
         """Bytes from the blob's beginning that are here without a gap."""
-        return sum(end - begin for _, begin, end in self._pieces(digest))
+        try:
+            return sum(end - begin for _, begin, end in self._pieces(digest))
+        except NotFound:
+            # Whoever completes the blob takes the pieces away.
+            return 0
 
     def write_part(self, digest: str, offset: int, data: bytes) -> None:
         """Keeps a piece. Where another one begins at the same place, only what goes beyond it is written."""
@@ -58,8 +62,11 @@ class Uploads:
             try:
                 self._store.create(key, data)
             except AlreadyExists:
+                try:
+                    there = self._store.size(key)
+                except NotFound:
+                    continue  # taken away in between, as it is no longer needed or was wrong
                 # At least one byte: an empty part is never written.
-                there = self._store.size(key)
                 offset, data = offset + there, data[there:]
             else:
                 return

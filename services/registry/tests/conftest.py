@@ -7,6 +7,7 @@ import threading
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -80,9 +81,12 @@ def make_bundle(tmp_path: Path) -> Callable[..., Bundle]:
 
 
 @pytest.fixture
-def start(tmp_path: Path) -> Iterator[Callable[..., RegistryServer]]:
+def start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., RegistryServer]]:
     """Starts a registry on free ports, on a local folder unless told otherwise."""
     servers: list[RegistryServer] = []
+    # Where the machine stands still for a second, a start would not wait for what tests ask of it at once.
+    monkeypatch.setattr("model_registry.health._FIRST_LOOK_SECONDS", 60.0)
+    monkeypatch.setattr("model_registry.fleet.keeper._FIRST_ROUND_SECONDS", 60.0)
 
     def start_one(**settings: Any) -> RegistryServer:
         given = {"store": tmp_path / "store", "port": 0, "metrics_port": 0, "poll_seconds": 0.05, **settings}
@@ -160,18 +164,6 @@ def galleries_of() -> Iterator[Callable[..., RemoteGalleries]]:
         yield connect_one
 
 
-@pytest.fixture(scope="session")
-def s3_endpoint() -> Iterator[str]:
-    pytest.importorskip("moto")
-    from moto.server import ThreadedMotoServer
-
-    server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    yield f"{host}:{port}"
-    server.stop()
-
-
 @pytest.fixture(params=["folder", "s3"])
 def any_store(request: pytest.FixtureRequest, tmp_path: Path) -> ObjectStore:
     """A store of its own: a folder, and a bucket."""
@@ -241,6 +233,55 @@ def killed_at_each_write() -> Callable[..., int]:
     return kill
 
 
+class Overtaken:
+    """A store in which something else happens once, after the nth call."""
+
+    def __init__(self, store: ObjectStore, nth: int, meanwhile: Callable[[], object]) -> None:
+        self._store = store
+        self._nth = nth
+        self._meanwhile = meanwhile
+        self.calls = 0
+
+    def __getattr__(self, name: str) -> Any:
+        return lambda *arguments: self._call(getattr(self._store, name), *arguments)
+
+    def _call(self, method: Callable[..., Any], *arguments: Any) -> Any:
+        try:
+            return method(*arguments)
+        finally:
+            self.calls += 1
+            if self.calls == self._nth:
+                self._meanwhile()
+
+
+@pytest.fixture
+def overtaken_at_each_call() -> Callable[..., int]:
+    """Does something again and again on a store of its own; somebody else is quicker after its first call of the store,
+    after the second, and so on.
+
+    Called with: make a store; do it, with a store; what somebody else does, with the store; look at what came of it,
+    with the store. Gives how often it did.
+    """
+
+    def overtake(
+        make: Callable[[], Any],
+        do: Callable[[Any], object],
+        meanwhile: Callable[[Any], object],
+        look: Callable[[Any], None],
+    ) -> int:
+        nth = 0
+        while True:
+            nth += 1
+            store = make()
+            overtaken = Overtaken(store, nth, partial(meanwhile, store))
+            do(overtaken)
+            if overtaken.calls < nth:
+                return nth - 1
+            look(store)
+
+    return overtake
+
+
 class Wire:
     """A TCP proxy. Cut, it refuses connections and breaks those it has.
 
@@ -263,11 +304,7 @@ class Wire:
     def cut(self) -> None:
         """From now on nothing passes."""
         with self._lock:
-            self._is_cut = True
-            connections, self._connections = self._connections, set()
-        self._held.set()
-        for connection in connections:
-            _break(connection)
+            self._cut()
 
     def mend(self) -> None:
         with self._lock:
@@ -281,6 +318,13 @@ class Wire:
         for thread in self._threads:
             thread.join()
 
+    def _cut(self) -> None:
+        self._is_cut = True
+        self._held.set()
+        for connection in self._connections:
+            _break(connection)
+        self._connections = set()
+
     def _run(self, target: Callable[..., None], *arguments: Any) -> None:
         thread = threading.Thread(target=target, args=arguments, daemon=True)
         self._threads.append(thread)
@@ -292,14 +336,19 @@ class Wire:
                 near, _ = self._listener.accept()
             except OSError:
                 return
-            with self._lock:
-                cut = self._is_cut
-            if cut:
+            if self._is_cut:
                 _break(near)
                 continue
             far = socket.create_connection(self._target)
             with self._lock:
-                self._connections |= {near, far}
+                # A cut breaks those that are here; one that came meanwhile has not seen this one.
+                cut = self._is_cut
+                if not cut:
+                    self._connections |= {near, far}
+            if cut:
+                _break(near)
+                _break(far)
+                continue
             self._run(self._pump, near, far)
             self._run(self._pump, far, near)
 
@@ -309,7 +358,6 @@ class Wire:
                 if self._is_spent(len(data)):
                     if self.stalls:
                         self._held.wait()
-                    self.cut()
                     break
                 sink.sendall(data)
         _break(source)
@@ -320,7 +368,12 @@ class Wire:
             if self.budget is None:
                 return False
             self.budget -= size
-            return self.budget < 0
+            if self.budget >= 0:
+                return False
+            # At once: done later, it would cut what was mended meanwhile.
+            if not self.stalls:
+                self._cut()
+            return True
 
 
 def _break(connection: socket.socket) -> None:

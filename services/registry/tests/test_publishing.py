@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import hashlib
 import math
+import tempfile
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import grpc
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from model_registry.server import RegistryServer
+from model_registry.uploads import Uploads
 from pipit._pb.pipit.registry.v1 import registry_pb2 as pb
 from pipit._pb.pipit.registry.v1 import registry_pb2_grpc
 from pipit.bundle import Bundle
@@ -303,6 +306,25 @@ def test_two_publishers_of_the_same_bytes(
 
     assert sorted(created) == [False, False, True]
     assert b"".join(clients[0].download(bundle.manifest.files["weights.onnx"].sha256)) == LARGE
+
+
+def test_pieces_may_be_taken_away_at_any_moment(tmp_path: Path, overtaken_at_each_call: Callable[..., int]) -> None:
+    digest = "0" * 64
+
+    def begun() -> LocalStore:
+        store = LocalStore(Path(tempfile.mkdtemp(dir=tmp_path)))
+        Uploads(store).write_part(digest, 0, b"01")
+        return store
+
+    def go_on(store: Any) -> None:
+        uploads = Uploads(store)
+        assert uploads.end(digest) in (0, 2)
+        uploads.write_part(digest, 0, b"0123")
+
+    def look(store: LocalStore) -> None:
+        assert Uploads(store).end(digest) in (0, 4)
+
+    assert overtaken_at_each_call(begun, go_on, lambda store: Uploads(store).clear(digest), look) == 5
 
 
 @pytest.fixture

@@ -8,9 +8,8 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-import threading
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,6 +20,8 @@ from pipit.storage import LocalStore, ObjectStore
 from pydantic_settings import SettingsConfigDict
 
 RACER = Path(__file__).with_name("racer.py")
+PATIENCE = 120.0
+"""Seconds that a server on a busy machine has for an answer."""
 
 
 class S3TestSettings(Settings):
@@ -29,18 +30,6 @@ class S3TestSettings(Settings):
     endpoint: str | None = None
     access_key: str = ""
     secret_key: str = ""
-
-
-class OneAtATime:
-    """moto compares and writes in two steps; a real server does both in one."""
-
-    def __init__(self, application: Callable[..., Any]) -> None:
-        self._application = application
-        self._lock = threading.Lock()
-
-    def __call__(self, environment: dict[str, Any], start_response: Callable[..., Any]) -> Any:
-        with self._lock:
-            return list(self._application(environment, start_response))
 
 
 @dataclass(frozen=True)
@@ -67,23 +56,10 @@ class StoreUnderTest:
         return answers
 
 
-@pytest.fixture(scope="session")
-def moto_endpoint() -> Iterator[str]:
-    from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
-    from werkzeug.serving import make_server
-
-    application = OneAtATime(DomainDispatcherApplication(create_backend_app))
-    server = make_server("127.0.0.1", 0, application, threaded=True, request_handler=MotoRequestHandler)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    yield f"127.0.0.1:{server.server_port}"
-    server.shutdown()
-    thread.join()
-    server.server_close()
-
-
 @pytest.fixture(params=["local", "moto", "s3"])
-def under_test(request: pytest.FixtureRequest, tmp_path: Path, popen: Callable[..., Any]) -> StoreUnderTest:
+def under_test(
+    request: pytest.FixtureRequest, tmp_path: Path, popen: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> StoreUnderTest:
     if request.param == "local":
         description = {"kind": "local", "root": str(tmp_path / "store")}
         return StoreUnderTest(LocalStore(tmp_path / "store"), description, popen)
@@ -91,9 +67,8 @@ def under_test(request: pytest.FixtureRequest, tmp_path: Path, popen: Callable[.
     from pipit.storage.minio import MinioStore
 
     if request.param == "moto":
-        pytest.importorskip("moto")
         settings = S3TestSettings(
-            endpoint=request.getfixturevalue("moto_endpoint"), access_key="test", secret_key="testtest"
+            endpoint=request.getfixturevalue("s3_endpoint"), access_key="test", secret_key="testtest"
         )
     else:
         settings = load_settings(S3TestSettings)
@@ -107,7 +82,8 @@ def under_test(request: pytest.FixtureRequest, tmp_path: Path, popen: Callable[.
         "secret_key": settings.secret_key,
     }
     connection = {name: value for name, value in description.items() if name != "kind"}
-    store = MinioStore(**connection, secure=False)
+    monkeypatch.setattr("pipit.storage.minio._LOOK_SECONDS", PATIENCE)
+    store = MinioStore(**connection, secure=False, timeout=PATIENCE)
     store.check()
     return StoreUnderTest(store, description, popen)
 

@@ -17,7 +17,7 @@ def open_store(description: dict[str, str]) -> ObjectStore:
         return LocalStore(Path(description["root"]))
     from pipit.storage.minio import MinioStore
 
-    return MinioStore(**description, secure=False)
+    return MinioStore(**description, secure=False, timeout=120.0)
 
 
 def create(store: ObjectStore, key: str) -> str:

@@ -16,7 +16,7 @@ from pipit.storage import ObjectStore
 from pipit.storage.minio import MinioStore
 
 
-def store_at(endpoint: str, bucket: str = "bundles", timeout: float = 2.0) -> MinioStore:
+def store_at(endpoint: str, bucket: str = "bundles", timeout: float = 60.0) -> MinioStore:
     return MinioStore(endpoint, bucket, "test", "testtest", secure=False, timeout=timeout)
 
 
@@ -124,8 +124,8 @@ def test_whatever_the_server_answers_is_an_error_of_pipit(faulty: Callable[[int,
             call()
 
 
-def test_a_bucket_is_made_once(moto_endpoint: str) -> None:
-    store = store_at(moto_endpoint, "made-by-check")
+def test_a_bucket_is_made_once(s3_endpoint: str) -> None:
+    store = store_at(s3_endpoint, "made-by-check")
     with pytest.raises(Unavailable, match="no bucket 'made-by-check'"):
         store.create("key", b"x")
 

@@ -170,6 +170,35 @@ def test_an_upload_that_races_a_delete_leaves_nothing_behind(new_store: Callable
     assert {key.split("/")[2] for key in copies[0].left()} == here
 
 
+@pytest.mark.parametrize("has_document", [False, True])
+def test_an_upload_that_a_delete_overtakes_at_any_moment_ends_well_and_leaves_nothing_behind(
+    new_store: Callable[[], LocalStore], overtaken_at_each_call: Callable[..., int], has_document: bool
+) -> None:
+    example, content = made(1)
+
+    def half_known() -> LocalStore:
+        """What another upload of the same example has got to."""
+        store = new_store()
+        Copy(store).intake._finish(example, content)
+        if has_document:
+            Copy(store).pool.add(example)
+            store.delete(next(store.list(layout.arrivals(TASK))))
+        return store
+
+    def complete_and_delete(store: LocalStore) -> None:
+        copy = Copy(store)
+        copy.pool.add(example)
+        copy.delete(example.id)
+
+    def look(store: LocalStore) -> None:
+        assert (Copy(store).listed(), Copy(store).left()) == ([], [])
+
+    def send(store: Any) -> None:
+        Copy(store).send(example, content)
+
+    assert overtaken_at_each_call(half_known, send, complete_and_delete, look) > 5
+
+
 def test_of_consents_that_are_given_at_once_none_is_lost(any_store: ObjectStore) -> None:
     copies = [Consents(any_store) for _ in range(3)]
     with ThreadPoolExecutor(3) as pool:

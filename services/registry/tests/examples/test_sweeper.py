@@ -32,13 +32,13 @@ def sweeper(store: LocalStore, metrics: Metrics) -> Sweeper:
     return Sweeper(pool, Consents(store), pool.pack, AuditLog(store, metrics), metrics, 3600.0)
 
 
-def fill(client: ExampleClient) -> dict[str, str]:
-    """Ids by what they are."""
+def fill(client: ExampleClient, last: int = 30) -> dict[str, str]:
+    """Ids by what they are. last: days since the last day that is kept was taken."""
     client.give_consent(replace(CONSENT, keep_days=30))
     client.give_consent(replace(CONSENT, device_id="pi-8", keep_days=0))
     of = {
         "old": made(1, taken_at=NOON - timedelta(days=31)),
-        "last day": made(2, taken_at=NOON - timedelta(days=30)),
+        "last day": made(2, taken_at=NOON - timedelta(days=last)),
         "kept for ever": made(3, taken_at=NOON - timedelta(days=3000), device_id="pi-8"),
         "brought": imported(4),
     }
@@ -77,11 +77,13 @@ def test_a_registry_sweeps_by_itself_until_it_ends(
 ) -> None:
     server = start(sweep_seconds=0.05)
     client = examples_of(server)
-    ids = fill(client)
+    # The registry's own clock may have come to the next day by now.
+    ids = fill(client, last=29)
     eventually(lambda: client.list_examples(TASK).deleted == (ids["old"],))
     sweeper = server._sweeper
     server.stop(0)
-    assert not sweeper._thread.is_alive()
+    # A stop waits for a second, in which a sweep may not have ended.
+    eventually(lambda: not sweeper._thread.is_alive())
 
 
 def test_a_task_that_can_not_be_swept_keeps_no_other_from_it(
