@@ -60,16 +60,14 @@ class Tls:
         return self._context
 
     async def _look(self) -> None:
-        await asyncio.to_thread(self._renew)
-
-    def _renew(self) -> None:
         certificate, key, context = self._settings.tls_certificate, self._settings.tls_key, self._context
         if self._certificate is None or certificate is None or context is None:
             return
         # To ask for it looks at the files.
-        seen = self._certificate.expires
+        seen = await asyncio.to_thread(getattr, self._certificate, "expires")
         if not self._certificate.is_stale:
             try:
+                # Never on another thread: a connection that begins then would see half of a pair, or crash OpenSSL.
                 context.load_cert_chain(certificate, key)
             except (OSError, ssl.SSLError) as error:
                 _log.error("not_renewed", reason=str(error), expires=seen)

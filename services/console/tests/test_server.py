@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 import socket
@@ -21,6 +22,7 @@ from pipit_console.app import build_api
 from pipit_console.openapi import content_of
 from pipit_console.server import ConsoleServer, serve
 from pipit_console.settings import ConsoleSettings
+from pipit_console.tls import Tls
 
 _OPENAPI = Path(__file__).parents[1] / "openapi.json"
 
@@ -102,7 +104,7 @@ def test_a_process_answers_until_it_is_told_to_end(tmp_path: Path) -> None:
         assert process.stderr is not None
         line = next(line for line in process.stderr if '"started"' in line)
         port = int(line.split('"port": ')[1].split(",")[0])
-        assert httpx.get(f"http://127.0.0.1:{port}/healthz").text == "ok\n"
+        assert httpx.get(f"http://127.0.0.1:{port}/healthz", timeout=60.0).text == "ok\n"
         process.send_signal(signal.SIGTERM)
         assert process.wait(60) == 0
 
@@ -129,9 +131,27 @@ def test_by_tls_new_certificates_are_shown_without_a_restart(
 
     assert shown() == certificate.read_text()
     context = ssl.create_default_context(cafile=str(certificate))
-    with httpx.Client(base_url=f"https://127.0.0.1:{console.port}", verify=context) as client:
+    with httpx.Client(base_url=f"https://127.0.0.1:{console.port}", verify=context, timeout=60.0) as client:
         assert client.get("/healthz").headers["strict-transport-security"]
     other, other_key = make_certificate(tmp_path, "second")
     other_key.replace(key)
     other.replace(certificate)
     eventually(lambda: shown() == certificate.read_text())
+
+
+def test_certificates_are_taken_up_by_the_thread_that_connections_begin_on(
+    tmp_path: Path, make_certificate: Callable[..., tuple[Path, Path]]
+) -> None:
+    threads = []
+
+    class Context(ssl.SSLContext):
+        def load_cert_chain(self, *files: Any) -> None:
+            threads.append(threading.current_thread())
+            super().load_cert_chain(*files)
+
+    certificate, key = make_certificate(tmp_path, "one")
+    options = Tls(ConsoleSettings(tls_certificate=certificate, tls_key=key)).options()
+    context = options["ssl_context_factory"](None, lambda: Context(ssl.PROTOCOL_TLS_SERVER))
+    asyncio.run(options["callback_notify"]())
+    assert threads == [threading.current_thread()]
+    assert context.minimum_version is ssl.TLSVersion.TLSv1_2
