@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import time
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -42,12 +44,14 @@ class Measures:
 
 def measure(prometheus: Prometheus) -> Measures:
     """Of every task. Raises Unavailable."""
+    # One for all curves, so that they have the same times, and a whole step, so that those stay until the next one.
+    end = math.floor(time.time() / _STEP) * _STEP
     return Measures(
         rate=_values(prometheus.query(_RATE)),
         unknown=_values(prometheus.query(_UNKNOWN)),
         p95=_values(prometheus.query(_P95)),
         false_alarms=_values(prometheus.query(_FALSE_ALARMS)),
-        curves={rule: _curves(prometheus.query_range(rule, _HOUR, _STEP)) for rule in (_RATE, _UNKNOWN, _P95)},
+        curves={rule: _curves(prometheus.query_range(rule, end, _HOUR, _STEP)) for rule in (_RATE, _UNKNOWN, _P95)},
     )
 
 

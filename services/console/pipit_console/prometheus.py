@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -33,10 +32,8 @@ class Prometheus:
         """The values now. Raises Unavailable."""
         return self._ask("query", {"query": expression})
 
-    def query_range(self, expression: str, seconds: float, step: float) -> tuple[Series, ...]:
-        """The last `seconds`, one value each `step` seconds. Raises Unavailable."""
-        # On whole steps, so that curves of several questions have the same times.
-        end = math.floor(time.time() / step) * step
+    def query_range(self, expression: str, end: float, seconds: float, step: float) -> tuple[Series, ...]:
+        """`seconds` up to `end`, one value each `step` seconds. Raises Unavailable."""
         return self._ask("query_range", {"query": expression, "start": end - seconds, "end": end, "step": step})
 
     def _ask(self, what: str, parameters: Mapping[str, str | float]) -> tuple[Series, ...]:

@@ -27,6 +27,6 @@ def test_it_runs_beside_a_registry_until_it_is_told_to_end(registry: RegistrySer
         assert process.stderr is not None
         line = next(line for line in process.stderr if "the console is at" in line)
         url = line.split("the console is at ")[1].split(";")[0]
-        assert httpx.get(f"{url}readyz").text == "ok\n"
+        assert httpx.get(f"{url}readyz", timeout=60.0).text == "ok\n"
         process.send_signal(signal.SIGINT)
         assert process.wait(60) == 0

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import itertools
 import json
 import threading
 from collections.abc import Callable, Iterator
@@ -20,8 +21,9 @@ Answers = dict[str, list[dict[str, Any]]]
 
 
 @pytest.fixture
-def prometheus() -> Iterator[tuple[str, Answers]]:
+def prometheus(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[str, Answers]]:
     """Address of what answers as Prometheus' HTTP API does, and its answers by what a question begins with."""
+    monkeypatch.setattr("pipit_console.prometheus._SECONDS", (60.0, 60.0))
     answers: Answers = {}
 
     class Handler(BaseHTTPRequestHandler):
@@ -79,6 +81,17 @@ def test_tiles_have_what_was_measured_of_their_version(
     assert [each["text"] for each in found["attention"]] == [
         f"95 of 100 answers of {TASK} take 80 ms, and may take 50 ms."
     ]
+
+
+def test_curves_have_the_same_times_though_minutes_end_between_their_questions(
+    prometheus: tuple[str, Answers], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    address, answers = prometheus
+    answers["task_version:"] = [{"metric": _OF, "value": [0, "0.5"]}]
+    monkeypatch.setattr("time.time", itertools.count(1_800_000_000.0, 60.0).__next__)
+    history = measure(Prometheus(address)).history(TASK, "1.1.0")
+    assert history is not None
+    assert [point[1:] for point in history] == [(0.5, 0.5, 500.0)] * 2
 
 
 def test_latency_is_compared_board_by_board(prometheus: tuple[str, Answers]) -> None:

@@ -54,7 +54,7 @@ def test_on_loopback_another_name_is_refused(console: ConsoleServer) -> None:
         ("localhost:8080", 200),
         ("[::1]", 200),
     ):
-        answer = httpx.get(f"http://127.0.0.1:{console.port}/healthz", headers={"Host": host})
+        answer = httpx.get(f"http://127.0.0.1:{console.port}/healthz", headers={"Host": host}, timeout=60.0)
         assert (host, answer.status_code) == (host, status)
 
 
@@ -127,7 +127,7 @@ def test_requests_are_counted_by_their_route(console: ConsoleServer, browse: Bro
     browser.get("/api/v1/tasks/no.task")
     browser.get("/healthz")
     browser.delete("/api/v1/session", headers={"X-Pipit-CSRF": ""})
-    text = httpx.get(f"http://127.0.0.1:{console.metrics_port}/metrics").text
+    text = httpx.get(f"http://127.0.0.1:{console.metrics_port}/metrics", timeout=60.0).text
     found = {
         (sample.labels["route"], sample.labels["method"], sample.labels["status"]): sample.value
         for family in text_string_to_metric_families(text)
