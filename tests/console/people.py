@@ -8,9 +8,11 @@ from collections.abc import Iterable
 from harness import TOKENS
 from playwright.sync_api import BrowserContext, ConsoleMessage, expect
 
-PATIENCE = 20_000
+PATIENCE = 60_000
 """Milliseconds; two cores may be busy."""
-AWAY = re.compile(r"net::ERR_(INTERNET_DISCONNECTED|CONNECTION_REFUSED|CONNECTION_RESET|EMPTY_RESPONSE)")
+AWAY = re.compile(
+    r"net::ERR_(INTERNET_DISCONNECTED|CONNECTION_REFUSED|CONNECTION_RESET|EMPTY_RESPONSE|CONTENT_LENGTH_MISMATCH)"
+)
 SIGNED_OUT = re.compile(r"status of 401 ")
 """What a browser says of every page that asks who is signed in, before anybody is."""
 expect.set_options(timeout=PATIENCE)

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
+from time import monotonic
 from typing import Any
 
 import numpy as np
@@ -23,6 +24,7 @@ from pipit.faces.embedding import unit_vectors
 from pipit.faces.quality import QualityLimits
 from pipit.landmark_networks import FOLDER, install
 from pipit.landmarks.face import FaceFinder
+from pipit.landmarks.memory import RECENT
 from pipit.landmarks.networks import RUNTIME, network_paths
 from pipit.pipelines.networks import open_networks
 from pipit.runtimes import Runtime, load_runtime
@@ -43,8 +45,10 @@ def networks() -> Iterator[dict[str, Runtime]]:
 
 @pytest.fixture
 def runs(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
-    """How often the networks of faces were run."""
+    """How often the networks of faces were run. Nothing that they find is forgotten, however long a test takes."""
     counts: Counter[str] = Counter()
+    begun = monotonic()
+    monkeypatch.setattr(RECENT, "_clock", lambda: begun)
     for name in ("detect", "look"):
         method = getattr(FaceFinder, name)
 

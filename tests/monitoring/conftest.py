@@ -29,4 +29,4 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     with running_stack(folder / "stack", first, read_clips(folder)) as running:
         run_traffic(running, first.manifest.labels, second, lambda: time.sleep(TRAFFIC_SECONDS))
         running.wait_for('ALERTS{alertstate="firing"}')
-        yield running
+        yield running.settled()

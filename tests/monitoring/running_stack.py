@@ -14,8 +14,9 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from pipit.bundle import Bundle, SemanticVersion, open_bundle, write_bundle
@@ -42,7 +43,10 @@ START_SECONDS = 120.0
 
 @dataclass(frozen=True, slots=True)
 class Stack:
-    """calls, metrics: host:port by instance, as Prometheus names it; of the inference servers and of the registry."""
+    """calls, metrics: host:port by instance, as Prometheus names it; of the inference servers and of the registry.
+
+    at: the moment that is asked about, in seconds since 1970; None: now.
+    """
 
     registry: RegistryClient
     calls: dict[str, str]
@@ -50,6 +54,7 @@ class Stack:
     prometheus: Prometheus
     clips: list[Clip]
     begun: float
+    at: float | None = None
 
     def promote(self, version: str) -> None:
         """Points production there, whatever the gates say of a short training."""
@@ -65,13 +70,28 @@ class Stack:
         with FleetClient(self.registry.address) as fleet:
             fleet.abort_rollout(TASK, "production", "for the test")
 
-    def wait_for(self, expression: str, seconds: float = START_SECONDS) -> None:
-        """Until the query has a result."""
+    def query(self, expression: str) -> list[dict[str, Any]]:
+        """Series with the value that they had at `at`."""
+        return self.prometheus.query(expression, self.at)
+
+    def settled(self) -> Stack:
+        """The same at a moment after this one, at which every server had been seen for three seconds.
+
+        On a busy machine a look may take longer than its second: until the next one nothing is known of the server.
+        """
+        seen = f"(count(min_over_time(up[3s]) == 1) == {len(self.metrics) + 1})"
+        # What was begun at that moment is written by now.
+        at = self.wait_for(f"{seen} and on () (vector(time()) > {time.time() + 3.0})", ago=2.0)
+        return replace(self, at=at)
+
+    def wait_for(self, expression: str, seconds: float = START_SECONDS, ago: float = 0.0) -> float:
+        """Until the query has a result; gives the moment that was asked about. ago: so many seconds before now."""
         deadline = time.monotonic() + seconds
-        while not self.prometheus.query(expression):
+        while not self.prometheus.query(expression, at := time.time() - ago):
             if time.monotonic() > deadline:
                 raise TimeoutError(f"nothing came of {expression} within {seconds:.0f} s")
             time.sleep(0.2)
+        return at
 
 
 def train(folder: Path, version: str, epochs: int) -> Bundle:
@@ -165,6 +185,9 @@ def run_traffic(stack: Stack, labels: tuple[str, ...], second: Bundle, wait: Cal
         stack.stop()
         stack.wait_for(f'count(pipit_model_active_info{{version="{version}"}}) == 2')
         stack.wait_for("pipit_rollback_seconds_count")
+        stack.wait_for('pipit_rollout_last_verdict_info{verdict="aborted"}')
+        for kind in ("failed", "refused"):
+            stack.wait_for(f'task:pipit_requests_{kind}:ratio_rate5m{{task="{TASK}"}} > 0')
 
 
 def read_clips(folder: Path) -> list[Clip]:

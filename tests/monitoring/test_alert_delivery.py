@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import queue
+import socket
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -55,12 +56,16 @@ def until(received: queue.Queue[Any], name: str, status: str) -> dict[str, Any]:
 
 def test_people_hear_of_a_server_that_is_down_and_back(tmp_path: Path, webhook: tuple[str, queue.Queue[Any]]) -> None:
     url, received = webhook
-    metrics, port = Metrics("inference"), free_port()
+    metrics, held = Metrics("inference"), socket.socket()
+    # Nobody else is given the port while nothing listens there.
+    held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    held.bind(("127.0.0.1", 0))
+    port = held.getsockname()[1]
     targets = {
         "inference": {"kitchen:9464": f"127.0.0.1:{port}"},
         "registry": {"registry:9460": f"127.0.0.1:{free_port()}"},
     }
-    with Servers(tmp_path / "logs") as servers:
+    with held, Servers(tmp_path / "logs") as servers:
         alertmanager = start_alertmanager(servers, tmp_path / "alertmanager", url)
         start_prometheus(servers, tmp_path / "prometheus", targets, alertmanager)
         alert = until(received, "ServerDown", "firing")

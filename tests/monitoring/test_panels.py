@@ -31,7 +31,7 @@ def test_every_panel_has_something_to_show(stack: Stack, name: str) -> None:
             query = query_of(target, f"{panel['title']} {target['refId']}")
             expression = substitute(query.expression, values)
             if query.instant:
-                found = stack.prometheus.query(expression)
+                found = stack.query(expression)
             else:
                 found = stack.prometheus.query_range(expression, stack.begun, time.time(), 1)
             if not numbers(found):
@@ -48,7 +48,7 @@ def test_variables_offer_what_runs(stack: Stack) -> None:
 
 def test_numbers_are_those_of_the_traffic(stack: Stack) -> None:
     def value(expression: str) -> float:
-        (series,) = stack.prometheus.query(expression)
+        (series,) = stack.query(expression)
         return float(series["value"][1])
 
     # Ranks of one histogram, and a run of this network takes more than a tenth of a millisecond on any machine.
@@ -56,15 +56,15 @@ def test_numbers_are_those_of_the_traffic(stack: Stack) -> None:
     p50, p95, p99 = (value(f"task_version:pipit_request_seconds:{name}_5m{at}") for name in ("p50", "p95", "p99"))
     assert 0.0001 < p50 <= p95 <= p99
     # Every refusal has its status.
-    codes = {series["metric"]["code"] for series in stack.prometheus.query("sum by (code) (pipit_requests_total > 0)")}
+    codes = {series["metric"]["code"] for series in stack.query("sum by (code) (pipit_requests_total > 0)")}
     assert codes >= {"OK", "INVALID_ARGUMENT", "NOT_FOUND", "RESOURCE_EXHAUSTED", "UNAVAILABLE"}
     assert 0 < value(f'task:pipit_requests_failed:ratio_rate5m{{task="{TASK}"}}') < 1
     assert 0 < value(f'task:pipit_requests_refused:ratio_rate5m{{task="{TASK}"}}') < 1
     assert 0 <= value(f"task_version:pipit_score:drift_1h{at}") <= 1
     assert value("sum(pipit_registry_published_total)") == 2
-    moves = stack.prometheus.query("sum by (action) (pipit_registry_moves_total)")
+    moves = stack.query("sum by (action) (pipit_registry_moves_total)")
     assert {series["metric"]["action"]: float(series["value"][1]) for series in moves} == {"promote": 2.0, "stop": 1.0}
-    active = [series["metric"] for series in stack.prometheus.query("pipit_model_active_info")]
+    active = [series["metric"] for series in stack.query("pipit_model_active_info")]
     assert {(one["device"], one["version"], one["variant"]) for one in active} == {
         ("kitchen", "2.0.0", "int8"),
         ("garage", "2.0.0", "int8"),
@@ -72,28 +72,29 @@ def test_numbers_are_those_of_the_traffic(stack: Stack) -> None:
 
 
 def test_rollouts_are_measured_as_they_went(stack: Stack) -> None:
-    asked = stack.prometheus.query("sum by (verdict, rule) (pipit_rollout_verdicts_total)")
+    asked = stack.query("sum by (verdict, rule) (pipit_rollout_verdicts_total)")
     counted = {(one["metric"]["verdict"], one["metric"]["rule"]): float(one["value"][1]) for one in asked}
     assert counted == {("succeeded", "watched"): 1.0, ("aborted", "operator"): 1.0}
-    (last,) = (one["metric"] for one in stack.prometheus.query("pipit_rollout_last_verdict_info"))
+    (last,) = (one["metric"] for one in stack.query("pipit_rollout_last_verdict_info"))
     assert (last["task"], last["environment"], last["verdict"], last["rule"]) == (
         *(TASK, "production"),
         *("aborted", "operator"),
     )
     assert last["sentence"].endswith("for the test")
     # None is open any more, so that nothing is said of one.
-    assert not stack.prometheus.query("pipit_rollout_info or pipit_rollout_stage or pipit_rollout_devices")
-    silent = {one["metric"]["device"]: float(one["value"][1]) for one in stack.prometheus.query(LAST_REPORTS)}
+    assert not stack.query("pipit_rollout_info or pipit_rollout_stage or pipit_rollout_devices")
+    silent = {one["metric"]["device"]: float(one["value"][1]) for one in stack.query(LAST_REPORTS)}
     assert silent.keys() == set(DEVICES)
     assert max(silent.values()) < 60.0
-    (online,) = stack.prometheus.query('pipit_registry_devices{online="yes"}')
+    (online,) = stack.query('pipit_registry_devices{online="yes"}')
     assert float(online["value"][1]) == len(DEVICES)
 
 
 def test_the_device_without_a_model_raises_its_alert_and_no_other(stack: Stack) -> None:
-    firing = stack.prometheus.query('ALERTS{alertstate="firing", instance="attic:9464"}')
-    assert {series["metric"]["alertname"] for series in firing} <= {"DeviceWithoutModel", "ErrorShare"}
-    stack.wait_for('ALERTS{alertstate="firing", alertname="DeviceWithoutModel", instance="attic:9464"}')
+    firing = 'ALERTS{alertstate="firing", instance="attic:9464", alertname'
+    stack.wait_for(f'{firing}="DeviceWithoutModel"}}')
+    # None that lasts: on a busy machine a look may take longer than its second, and the server counts as down.
+    stack.wait_for(f'absent({firing}!~"DeviceWithoutModel|ErrorShare"}})')
 
 
 def test_rules_evaluate_without_errors(stack: Stack) -> None:

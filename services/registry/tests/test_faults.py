@@ -210,8 +210,8 @@ def test_health_comes_back_after_a_fault_that_nobody_thought_of(
 ) -> None:
     store_up = partial(registry.metrics.registry.get_sample_value, "pipit_registry_store_up")
     broken = Broken(registry._store.check)
-    monkeypatch.setattr(registry._store, "check", broken)
     with capture_logs() as logs:
+        monkeypatch.setattr(registry._store, "check", broken)
         eventually(lambda: store_up() == 0)
         broken.is_mended = True
         eventually(lambda: store_up() == 1)
@@ -243,15 +243,16 @@ def test_a_registry_is_alive_before_its_store_says_anything_and_stops_all_the_sa
     start: Callable[..., RegistryServer], connect: Callable[..., RegistryClient], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("model_registry.health._FIRST_LOOK_SECONDS", 0.1)
+    monkeypatch.setattr("model_registry.fleet.keeper._FIRST_ROUND_SECONDS", 0.1)
     with socket.create_server(("127.0.0.1", 0), backlog=64) as silent:
         endpoint = f"127.0.0.1:{silent.getsockname()[1]}"
         server = start(
             minio_endpoint=endpoint, minio_access_key="test", minio_secret_key="testtest", minio_secure=False
         )
-        assert health_of(f"127.0.0.1:{server.port}", "liveness") == "SERVING"
-        assert health_of(f"127.0.0.1:{server.port}") == "NOT_SERVING"
+        assert health_of(f"127.0.0.1:{server.port}", "liveness", timeout=60.0) == "SERVING"
+        assert health_of(f"127.0.0.1:{server.port}", timeout=60.0) == "NOT_SERVING"
         with pytest.raises(DeadlineExceeded):
             connect(server, timeout=0.3).list_versions()
         server.stop(0)
         with pytest.raises(Unavailable):
-            health_of(f"127.0.0.1:{server.port}", "liveness", timeout=1.0)
+            health_of(f"127.0.0.1:{server.port}", "liveness", timeout=60.0)

@@ -6,7 +6,7 @@ import base64
 import dataclasses
 import queue
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any
 
@@ -59,8 +59,15 @@ def traces(person: Person, sealings: list[SealedPerson]) -> dict[str, bytes]:
 
 def search(folder: Path, wanted: dict[str, bytes]) -> set[str]:
     """What of it lies in any file, as it is, in hexadecimal, or at any place of a text in base64."""
-    content = b"\0".join(path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file())
+    content = b"\0".join(map(content_of, sorted(folder.rglob("*"))))
     return {what for what, data in wanted.items() if any(form in content for form in forms(data))}
+
+
+def content_of(path: Path) -> bytes:
+    """Nothing of a folder, and of a file that is gone by now: a device's word is being written all the time."""
+    with suppress(FileNotFoundError, IsADirectoryError):
+        return path.read_bytes()
+    return b""
 
 
 def forms(data: bytes) -> list[bytes]:

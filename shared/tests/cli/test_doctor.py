@@ -31,6 +31,12 @@ def health_server() -> Iterator[tuple[str, health.HealthServicer]]:
     server.stop(None).wait()
 
 
+@pytest.fixture(autouse=True)
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A server on a busy machine has its time to answer."""
+    monkeypatch.setattr(checks, "_HEALTH_SECONDS", 60.0)
+
+
 def probe_only(monkeypatch: pytest.MonkeyPatch, runtimes: dict[str, Probe]) -> None:
     """Leaves out the libraries of trainers, which take long to load."""
     monkeypatch.setattr("pipit.cli.probe.RUNTIMES", runtimes)

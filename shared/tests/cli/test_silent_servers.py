@@ -18,6 +18,8 @@ from pipit.fleet import FleetClient
 from pipit.registry import RegistryClient
 
 SECONDS = 0.5
+LONG = 60.0
+"""For a server that answers in its way, as soon as the machine lets it."""
 REGISTRY_COMMANDS = {
     "models": (),
     "history": ("test.loudness",),
@@ -28,8 +30,8 @@ REGISTRY_COMMANDS = {
     "pin": ("pi-7", "test.loudness", "1.0.0"),
 }
 SERVER_COMMANDS = {
-    "classify": ("DOOR", "--timeout", str(SECONDS)),
-    "classify --stream": ("DOOR", "--timeout", str(SECONDS)),
+    "classify": ("DOOR", "--timeout", "SECONDS"),
+    "classify --stream": ("DOOR", "--timeout", "SECONDS"),
     "feedback": ("abc-1", "dog"),
     "faces list": (),
 }
@@ -76,21 +78,21 @@ def odd() -> Iterator[Callable[[bool], str]]:
 
 @pytest.fixture
 def call(pipit: Any, monkeypatch: pytest.MonkeyPatch, write_tone: Callable[..., Path]) -> Callable[..., Any]:
-    """Calls a command whose clients have half a second of patience, with both servers at one address."""
-    monkeypatch.setattr("pipit.cli.registry.RegistryClient", partial(RegistryClient, timeout=SECONDS))
-    monkeypatch.setattr("pipit.cli.registry.FleetClient", partial(FleetClient, timeout=SECONDS))
-    monkeypatch.setattr("pipit.cli.feedback.Client", partial(Client, timeout=SECONDS))
-
-    def impatient(server: str, **options: Any) -> FacesClient:
-        return FacesClient(server, **{**options, "timeout": SECONDS})
-
-    monkeypatch.setattr("pipit.cli.faces_options.FacesClient", impatient)
+    """Calls a command whose clients have so many seconds of patience, with both servers at one address."""
     door = write_tone("door.wav", (1, 0.5))
 
-    def call(command: str, arguments: tuple[str, ...], address: str) -> Any:
+    def call(command: str, arguments: tuple[str, ...], address: str, seconds: float = SECONDS) -> Any:
+        def impatient(server: str, **options: Any) -> FacesClient:
+            return FacesClient(server, **{**options, "timeout": seconds})
+
+        monkeypatch.setattr("pipit.cli.registry.RegistryClient", partial(RegistryClient, timeout=seconds))
+        monkeypatch.setattr("pipit.cli.registry.FleetClient", partial(FleetClient, timeout=seconds))
+        monkeypatch.setattr("pipit.cli.feedback.Client", partial(Client, timeout=seconds))
+        monkeypatch.setattr("pipit.cli.faces_options.FacesClient", impatient)
         monkeypatch.setenv("PIPIT_REGISTRY", address)
         monkeypatch.setenv("PIPIT_SERVER", address)
-        return pipit(*command.split(), *(str(door) if one == "DOOR" else one for one in arguments))
+        words = {"DOOR": str(door), "SECONDS": str(seconds)}
+        return pipit(*command.split(), *(words.get(one, one) for one in arguments))
 
     return call
 
@@ -100,7 +102,8 @@ def call(pipit: Any, monkeypatch: pytest.MonkeyPatch, write_tone: Callable[..., 
 def test_a_server_that_is_stopped_or_cut_off(
     call: Callable[..., Any], odd: Callable[[bool], str], command: str, hangs_up: bool, code: ExitCode
 ) -> None:
-    called = call(command, {**REGISTRY_COMMANDS, **SERVER_COMMANDS}[command], odd(hangs_up))
+    arguments = {**REGISTRY_COMMANDS, **SERVER_COMMANDS}[command]
+    called = call(command, arguments, odd(hangs_up), LONG if hangs_up else SECONDS)
     assert (called.code, called.out) == (code, "")
     assert ("hangs up at once" if hangs_up else "did not answer") in called.err
 

@@ -109,7 +109,7 @@ def test_what_was_deleted_meanwhile_has_no_vector(registry: Registry, index: Lab
 
 def test_a_registry_that_is_away_is_told(index: LabelIndex) -> None:
     with (
-        ExampleClient("127.0.0.1:1", timeout=0.5) as examples,
+        ExampleClient("127.0.0.1:1") as examples,
         LabelClient("127.0.0.1:1") as labels,
         pytest.raises(Unavailable),
     ):

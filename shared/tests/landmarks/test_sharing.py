@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from time import monotonic
 from typing import Any
 
 import numpy as np
@@ -55,9 +56,10 @@ def opened(networks_folder: Path) -> Iterator[dict[str, Runtime]]:
 
 
 @pytest.fixture
-def tasks(opened: dict[str, Runtime]) -> tuple[FaceAndBody, FaceAndBody]:
-    """Two that share what they find, and nothing with other tests."""
-    findings = Findings()
+def tasks(opened: dict[str, Runtime], monkeypatch: pytest.MonkeyPatch) -> tuple[FaceAndBody, FaceAndBody]:
+    """Two that share what they find, and nothing with other tests. Nothing is forgotten, however long a test takes."""
+    begun, findings = monotonic(), Findings()
+    monkeypatch.setattr(findings, "_clock", lambda: begun)
     return FaceAndBody(opened, findings=findings), FaceAndBody(opened, findings=findings)
 
 
@@ -163,7 +165,7 @@ def test_what_tasks_share_can_not_be_changed(tasks: tuple[FaceAndBody, FaceAndBo
 
 
 def test_a_picture_itself_is_not_kept(opened: dict[str, Runtime], photograph: Picture) -> None:
-    findings = Findings()
+    findings = Findings(seconds=600.0)
     FaceAndBody(opened, findings=findings).open_stream().find_encoded(encoded(photograph))
     assert len(findings) == 4
     assert findings._bytes < 10_000

@@ -304,6 +304,12 @@ def _silent(silent_log: None) -> None:
     """All of these tests."""
 
 
+@pytest.fixture(autouse=True)
+def _patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A device on a busy machine has its time to say that it has forgotten somebody."""
+    monkeypatch.setattr("pipit.serving.faces_requests.ACKNOWLEDGE_SECONDS", 60.0)
+
+
 @dataclass(frozen=True)
 class Called:
     """How a command ended."""

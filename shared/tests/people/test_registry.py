@@ -133,9 +133,11 @@ def test_who_is_forgotten_elsewhere_is_in_no_memory_here(
     pi, door = device("pi"), device("door")
     with FacesClient(pi, token="anna") as here, FacesClient(door, token="anna") as there:
         here.enrol("Xanthippe", pictures.files(1), **AGREED)
-        assert here.people()[0].name == "Xanthippe"
         until(lambda: said(pi, pictures.of(1, variation=7)) == "Xanthippe")
         until(lambda: len(registry.devices()) == 2)
+        # Not before: a device that takes over a gallery, also the one of before her, empties some of these places.
+        assert here.people()[0].name == "Xanthippe"
+        assert said(pi, pictures.of(1, variation=7)) == "Xanthippe"
         assert found_in(serve.servers[0]) == {"people", "keeper", "recent", "inputs"}
         assert {one.acknowledged for one in there.forget("Xanthippe").devices} == {True}
         assert found_in(serve.servers[0]) == set()
@@ -148,7 +150,7 @@ def test_faces_like_those_of_somebody_who_is_forgotten_elsewhere_are_not_kept_as
     kept = tmp_path / "pi/galleries/unknown"
     for person in (1, 2):
         said(pi, pictures.of(person, variation=8))
-    until(lambda: len(list(kept.iterdir())) == 2)
+    until(lambda: len(list(kept.glob("*.sealed"))) == 2)
     with FacesClient(door, token="anna") as there:
         there.enrol("Anna", pictures.files(1), **AGREED)
         until(lambda: said(pi, pictures.of(1, variation=8)) == "Anna")
@@ -290,7 +292,7 @@ def _enrols(faces: FacesClient, pictures: Any) -> bool:
 
 
 def test_a_new_embedder_is_promoted_once_people_were_made_known_to_it(
-    device: Any, registry: Registry, make_bundle: Callable[..., Any], pictures: Any, until: Until
+    device: Any, serve: Any, registry: Registry, make_bundle: Callable[..., Any], pictures: Any, until: Until
 ) -> None:
     with RegistryClient(registry.address, "maker") as maker:
         maker.publish(make_bundle("2.0.0").path)
@@ -307,6 +309,7 @@ def test_a_new_embedder_is_promoted_once_people_were_made_known_to_it(
             assert [person.name for person in faces.reembed().reembedded] == ["Anna"]
         until(lambda: said(staging, pictures.of(1, variation=7)) == "Anna")
         assert said(pi, pictures.of(1, variation=7)) == "Anna"
+        until(lambda: serve.servers[0].keeper.gallery.revision == 2)
         chief.promote(TASK, "2.0.0", "production")
     with Client(pi, token="pi") as asks:
         until(lambda: asks.models()[0].identity.version == "2.0.0")

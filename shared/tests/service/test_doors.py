@@ -201,7 +201,8 @@ def test_who_stalls_is_cut_and_gives_the_place_back(serve: Callable[..., Served]
 
 
 def test_a_stream_may_be_silent_that_has_nothing_to_say(serve: Callable[..., Served]) -> None:
-    served = serve(stall_seconds=0.1)
+    # So long, that what gRPC takes here to send "open" is no stall.
+    served = serve(stall_seconds=2.0)
     anna = served.channel("anna")
     quiet = hold(anna)
     stalled = anna.stream_unary("/test.Echo/take").future(_silence(), timeout=60)

@@ -47,8 +47,9 @@ def test_five_hundred_slow_scrapes_hold_nobody_up(open_server: Callable[..., Met
             slow = stack.enter_context(socket.create_connection(("127.0.0.1", server.port), timeout=30))
             slow.sendall(b"GET /metrics HT")
         assert "asked_total 3.0" in scrape(server.port)
-        # Threads of those that were cut may be about to end.
-        assert scrapers() - before <= 2 * MOST_CONNECTIONS
+        # Those that were cut end by themselves, however long their threads wait for a processor.
+        while scrapers() - before > MOST_CONNECTIONS:
+            threading.Event().wait(0.01)
 
 
 def is_open(connection: socket.socket) -> bool:
@@ -67,6 +68,8 @@ def test_who_is_slow_little_by_little_is_cut_all_the_same(open_server: Callable[
     with socket.create_connection(("127.0.0.1", server.port), timeout=0.02) as slow:
         while is_open(slow):
             continue
+    # The next one is not slow, but this machine may be.
+    server._server._seconds = 60.0
     assert "asked_total 3.0" in scrape(server.port)
 
 

@@ -119,7 +119,7 @@ def test_a_deadline_ends_the_wait(until: Until) -> None:
     first = Caller(admission, order, "first")
     until(lambda: admission.running == 1)
     with pytest.raises(DeadlineExceeded, match="waited for its turn"):
-        admission.enter(deadline=monotonic() + 0.02)
+        admission.enter(deadline=monotonic() + 0.5)
     assert admission.waiting == 0
     first.leave.set()
     first.join(30)

@@ -168,14 +168,34 @@ def test_a_caller_that_joined_waits_no_longer_than_it_may_and_the_batch_goes_on(
     assert network.rows == [3]
 
 
-def test_a_leader_that_is_late_runs_for_those_who_joined(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def leader_waits(monkeypatch: pytest.MonkeyPatch) -> threading.Event:
+    """Set once a leader waits for others; for how long, it has settled by then."""
+    waits = threading.Event()
+
+    class Full(threading.Event):
+        def wait(self, timeout: float | None = None) -> bool:
+            waits.set()
+            return super().wait(timeout)
+
+    class Batch(batching._Batch):
+        def __init__(self) -> None:
+            super().__init__()
+            self.full = Full()
+
+    monkeypatch.setattr(batching, "_Batch", Batch)
+    return waits
+
+
+def test_a_leader_that_is_late_runs_for_those_who_joined(
+    monkeypatch: pytest.MonkeyPatch, leader_waits: threading.Event
+) -> None:
     network = Recorder()
     batcher = Batcher(network, max_rows=2, max_delay=FOREVER, has_company=lambda: True)
     deadline = monotonic() + FOREVER
     with ThreadPoolExecutor(2) as pool:
         leader = pool.submit(batcher.run, rows(1), 1, deadline)
-        while not batcher._open:
-            pass
+        assert leader_waits.wait(FOREVER)
         # Its time is over before the one who joins has made the batch full.
         monkeypatch.setattr(batching, "monotonic", lambda: deadline)
         joined = pool.submit(batcher.run, rows(2), 1, deadline + FOREVER)
@@ -185,14 +205,13 @@ def test_a_leader_that_is_late_runs_for_those_who_joined(monkeypatch: pytest.Mon
     assert network.rows == [2]
 
 
-def test_nobody_runs_if_everybody_is_late(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_nobody_runs_if_everybody_is_late(monkeypatch: pytest.MonkeyPatch, leader_waits: threading.Event) -> None:
     network = Recorder()
     batcher = Batcher(network, max_rows=2, max_delay=FOREVER, has_company=lambda: True)
     deadline = monotonic() + FOREVER
     with ThreadPoolExecutor(2) as pool:
         leader = pool.submit(batcher.run, rows(1), 1, deadline)
-        while not batcher._open:
-            pass
+        assert leader_waits.wait(FOREVER)
         monkeypatch.setattr(batching, "monotonic", lambda: deadline)
         joined = pool.submit(batcher.run, rows(2), 1, deadline)
         for answer in (leader, joined):

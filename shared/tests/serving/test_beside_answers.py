@@ -110,7 +110,7 @@ def test_a_replay_leaves_out_what_there_is_no_memory_for(open_model: OpenModel, 
     serving, candidate = open_model("1.0.0"), needs_room(open_model("2.0.0"))
     metrics = Metrics("inference")
     samples = [sample(serving, LANDMARKS), sample(serving, BROKEN)]
-    counts = Replayer(metrics, full, 0.5).run(candidate, samples, threading.Event())
+    counts = Replayer(metrics, full, 30.0).run(candidate, samples, threading.Event())
     totals = counts.totals()
     assert (totals.answered, totals.errors, full.waiting) == (0, {"INTERNAL": 1}, 0)
     labels = {"task": TASK, "version": "2.0.0", "result": "failed"}

@@ -171,7 +171,7 @@ def test_a_server_without_a_disk_to_start_from_waits_for_the_registry(
     running = follow()
     assert answers_with(running) == "UNAVAILABLE"
     assert running.health_of("") == "NOT_SERVING"
-    assert f"the registry at {registry.address} can't be reached" in model(running).reason
+    until(lambda: f"the registry at {registry.address} can't be reached" in model(running).reason)
     registry.start()
     until(lambda: answers_with(running) == "1.0.0")
 

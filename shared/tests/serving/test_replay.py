@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
+from time import perf_counter
 from typing import Any
 
 import numpy as np
@@ -42,7 +43,7 @@ def image(data: bytes, model: LoadedModel) -> Sample:
     return Sample(EncodedImage(data), (), model.manifest, len(data))
 
 
-def replayer(longest: float = 5.0) -> tuple[Replayer, Metrics]:
+def replayer(longest: float = 3600.0) -> tuple[Replayer, Metrics]:
     metrics = Metrics("inference")
     return Replayer(metrics, Budget(1 << 24), longest), metrics
 
@@ -118,11 +119,12 @@ def test_an_input_counts_with_its_bytes(open_model: OpenModel, item: Any, size: 
 def test_a_candidate_that_says_the_same_agrees(open_model: OpenModel) -> None:
     serving, candidate = open_model("1.0.0"), open_model("2.0.0")
     run, metrics = replayer()
+    begun = perf_counter()
     counts = run.run(candidate, [answered(serving, Landmarks(VALUES * n)) for n in range(1, 6)], threading.Event())
-    totals = counts.totals()
+    took, totals = perf_counter() - begun, counts.totals()
     assert (totals.answered, totals.disagreed, totals.errors) == (5, 0, {})
     assert totals.label_counts == {"high": 5}
-    assert 0.0 < totals.latency_sum < 5.0
+    assert 0.0 < totals.latency_sum < took
     assert replayed(metrics, "agreed") == 5.0
 
 
@@ -154,7 +156,7 @@ def test_a_replay_ends_in_time_with_an_input_that_does_not(
     now = [0.0]
     monkeypatch.setattr("pipit.serving.replay.monotonic", lambda: now[0])
     open_model.gate.close()
-    run, metrics = replayer()
+    run, metrics = replayer(5.0)
 
     def pass_time() -> None:
         open_model.gate.wait_entered(1)
@@ -190,7 +192,7 @@ def test_a_replay_of_what_is_wanted_no_more_ends_at_once(open_model: OpenModel, 
     serving, candidate = open_model("1.0.0"), open_model("2.0.0")
     gate, cancelled, ended = open_model.gate, threading.Event(), threading.Event()
     gate.close()
-    run, _ = replayer(3600.0)
+    run, _ = replayer()
 
     def work() -> None:
         assert run.run(candidate, [image(b"held", serving)], cancelled).totals() == Totals()
@@ -220,7 +222,7 @@ def test_time_is_for_the_newest(open_model: OpenModel, monkeypatch: pytest.Monke
 
     monkeypatch.setattr("pipit.serving.replay.monotonic", lambda: now[0])
     monkeypatch.setattr("pipit.serving.replay.ask_beside", ask)
-    run, _ = replayer()
+    run, _ = replayer(5.0)
     assert run.run(candidate, recent.all(), threading.Event()).totals().answered == 2
     third, second, _ = recent.all()
     assert ran == [third, second]

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing
 from pathlib import Path
+from time import monotonic
 from typing import Any
 
 import grpc
@@ -21,7 +22,7 @@ from pipit.inputs import EncodedImage
 from pipit.landmarks import FaceAndBody
 from pipit.landmarks import networks as networks_of_landmarks
 from pipit.landmarks.detector import Detector
-from pipit.landmarks.memory import Findings
+from pipit.landmarks.memory import RECENT, Findings
 from pipit.pipelines.networks import open_networks, open_pipeline
 from pipit.runtimes import load_runtime
 
@@ -36,8 +37,13 @@ BODIES = ["body_detector", "body_landmarks"]
 
 @pytest.fixture
 def detections(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """The input sizes of all detectors that run from now on: 128 finds faces, 224 bodies."""
+    """The input sizes of all detectors that run from now on: 128 finds faces, 224 bodies.
+
+    Nothing that is found is forgotten meanwhile, however long a test takes.
+    """
     sizes: list[int] = []
+    begun = monotonic()
+    monkeypatch.setattr(RECENT, "_clock", lambda: begun)
     find = Detector.find
 
     def counted(self: Detector, *arguments: Any) -> Any:

@@ -91,7 +91,7 @@ def test_real_people_are_enrolled_named_and_forgotten(server: str, people: list[
             assert faces.enrol(f"Person {number}", pictures[:5], **AGREED).accepted >= 3
         pause, begun = threading.Event(), time.monotonic()
         while asks.classify(people[4][0]).label != "Person 4":
-            assert time.monotonic() - begun < 30
+            assert time.monotonic() - begun < 120
             pause.wait(0.05)
         named = {number: [asks.classify(path).label for path in people[number][5:]] for number in range(5)}
         right = sum(label == f"Person {number}" for number, labels in named.items() for label in labels)

@@ -284,7 +284,7 @@ def test_the_time_on_the_wall_where_the_file_says_it(
 
 def test_a_camera_until_it_ends(collecting: Any) -> None:
     """FFmpeg's test picture at its own pace stands in for one. Each run is a recording."""
-    source = "lavfi:testsrc=size=64x48:rate=20:duration=1,realtime"
+    source = "lavfi:testsrc=size=64x48:rate=20:duration=3,realtime"
     report = collecting(source, fps=4)
     assert (report.is_live, report.ended, report.recordings) == (True, "end", 1)
     rows = read_manifest(collecting.output)

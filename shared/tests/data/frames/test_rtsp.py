@@ -98,7 +98,7 @@ def test_one_that_hangs_up_or_falls_silent_is_asked_again(collecting: Any, camer
     camera.is_silent = is_silent
     collecting.when_said = lambda _: setattr(camera, "film", b"")
     with pytest.raises(Unavailable, match=r"broke off and did not come back in 2 attempts"):
-        collecting(camera.url, silence=1.5, attempts=2)
+        collecting(camera.url, silence=3.0, attempts=2)
     rows = read_manifest(collecting.output)
     assert [int(row.seconds) for row in rows] == list(range(6))
     assert len({row.recording for row in rows}) == 1

@@ -20,6 +20,8 @@ from pipit.errors import InvalidInput, NotFound, Unavailable
 av = pytest.importorskip("av", reason="needs the video extra")
 
 Film = Callable[..., Path]
+SILENCE = 3.0
+"""Seconds without a byte after which a connection is given up: longer than a busy machine stops within one."""
 
 
 def seconds(collecting: Any) -> list[float]:
@@ -106,7 +108,7 @@ def test_a_connection_that_stalls_is_made_again(collecting: Any, stopping: Any, 
         stopping.mended.set()
 
     collecting.when_said = mend
-    report = collecting(stopping.url, silence=1.5)
+    report = collecting(stopping.url, silence=SILENCE)
     assert "it was silent for too long; attempt 1 to go on" in collecting.said[0]
     assert "secret" not in collecting.said[0]
     assert seconds(collecting) == list(range(12))
@@ -117,7 +119,7 @@ def test_a_connection_that_stalls_is_made_again(collecting: Any, stopping: Any, 
 def test_a_server_that_always_stalls_is_given_up(collecting: Any, stopping: Any, ranges: bool) -> None:
     stopping.ranges = ranges
     with pytest.raises(Unavailable, match=r"did not come back in 2 attempts: it was silent .* run again to go on"):
-        collecting(stopping.url, silence=1.0, attempts=2)
+        collecting(stopping.url, silence=SILENCE, attempts=2)
     before = seconds(collecting)
     assert 3 <= len(before) < 12
     stopping.stops_at = len(stopping.content)
@@ -229,7 +231,7 @@ def live(broadcast: bytes) -> Iterator[Any]:
 
 def test_a_live_stream_is_one_recording_across_its_breaks(collecting: Any, live: Any) -> None:
     live.stalls = 2
-    report = collecting(live.url, silence=1.5, duration=12.3)
+    report = collecting(live.url, silence=SILENCE, duration=12.3)
     assert (report.is_live, report.recordings, report.ended) == (True, 1, "duration")
     rows = read_manifest(collecting.output)
     assert len({row.recording for row in rows}) == 1
@@ -244,7 +246,7 @@ def test_a_live_stream_is_one_recording_across_its_breaks(collecting: Any, live:
 
 def test_a_live_stream_ends_by_its_duration_also_while_it_is_silent(collecting: Any, live: Any) -> None:
     live.stalls = 100
-    assert collecting(live.url, silence=1.0, duration=4.0, attempts=1000).ended == "duration"
+    assert collecting(live.url, silence=SILENCE, duration=4.0, attempts=1000).ended == "duration"
     assert seconds(collecting) == [0, 1, 2, 3]
     live.content = b""
     with pytest.raises((Unavailable, InvalidInput)):
