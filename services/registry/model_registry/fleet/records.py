@@ -127,9 +127,11 @@ class DeviceRecords:
     def get(self, device_id: str) -> DeviceRecord:
         """From memory; an empty one of whom nobody has done anything. Raises InvalidInput, Unavailable."""
         key = layout.device(device_id)
+        # Asked first: all may be read between the two.
+        complete = self.complete
         known = self._followed.get(key)
         if known is None:
-            return DeviceRecord(device_id=device_id) if self.complete else self._read(device_id)[0]
+            return DeviceRecord(device_id=device_id) if complete else self._read(device_id)[0]
         return known
 
     def known(self, device_id: str) -> DeviceRecord | None:

@@ -93,7 +93,8 @@ class Rollouts:
         checked = self._environments.promotions.check(
             wish.task, wish.version, wish.environment, wish.override_gates, wish.reason
         )
-        present = self._devices.having(wish.environment, wish.task)
+        # Asked first: what is read after `having` is not in what it gives.
+        complete, present = self._devices.complete, self._devices.having(wish.environment, wish.task)
         at, identity = self._environments.now(), new_id(self._environments.now())
         salt = salt_of(identity, profile)
         order = order_of(present, salt, wish.first, (name for name, online in present.items() if not online))
@@ -101,7 +102,7 @@ class Rollouts:
 
         def move(pointer: Pointer) -> Pointer:
             why[:] = [_at_once(pointer, checked, profile)]
-            if not why[0] and not self._devices.complete:
+            if not why[0] and not complete:
                 raise Unavailable("this copy of the registry has not read yet which devices there are; try again")
             if not why[0] and not order:
                 seen = f"No device with this task was seen in {pointer.name} in the last 24 hours"

@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 from model_registry.fleet.records import DeviceRecord, DeviceRecords
-from pipit.errors import Conflict, IntegrityError
+from model_registry.fleet.tokens import DeviceTokens
+from pipit.errors import Conflict, IntegrityError, Unavailable
+from pipit.rpc.auth import hash_token
 from pipit.storage import LocalStore
 
 
@@ -46,3 +48,33 @@ def test_who_is_always_too_late_gives_up(store: LocalStore) -> None:
         DeviceRecords(store).change("pi-7", overtaken)
     assert tries == list(range(16))
     assert DeviceRecords(store).get("pi-7").token == "b" * 64
+
+
+def test_what_is_read_while_somebody_asks_is_not_taken_for_nothing(
+    store: LocalStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    token = "pipit-device.pi-7.random"
+    DeviceRecords(store).change("pi-7", lambda record: record.with_token(hash_token(token), ()))
+
+    def overtaken() -> DeviceRecords:
+        """The first look at the store ends after somebody found nothing, and before they ask whether it has."""
+        records = DeviceRecords(store)
+        followed = records._followed
+        known = followed.get
+
+        def get(key: str) -> DeviceRecord | None:
+            found = known(key)
+            if not followed.complete:
+                followed.look()
+            return found
+
+        monkeypatch.setattr(followed, "get", get)
+        return records
+
+    assert overtaken().get("pi-7").token == hash_token(token)
+    tokens = DeviceTokens(overtaken())
+    with pytest.raises(Unavailable, match="has not read its devices yet"):
+        tokens.find(token)
+    asking = tokens.find(token)
+    assert asking is not None
+    assert asking.device == "pi-7"

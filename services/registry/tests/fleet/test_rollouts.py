@@ -194,3 +194,24 @@ def test_what_can_not_be_started(published: Published, copy_of: Callable[..., An
     with pytest.raises(Conflict, match="at revision 1, not 7"):
         copy.start(expected_revision=7)
     assert copy.pointer.rollout is None
+
+
+def test_devices_that_are_read_while_a_rollout_starts_are_not_passed_over(
+    published: Published, copy_of: Callable[..., Any], fleet: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store, devices = published(), fleet()
+    devices.second(copy_of(store, "first"))
+    later = copy_of(store, "later")
+    having = later.devices.having
+
+    def overtaken(*where: str) -> dict[str, bool]:
+        found: dict[str, bool] = having(*where)
+        later.round()
+        return found
+
+    monkeypatch.setattr(later.devices, "having", overtaken)
+    with pytest.raises(Unavailable, match="has not read yet which devices there are"):
+        later.start()
+    assert later.pointer.version == "1.0.0"
+    begun = later.start()
+    assert (begun.moved_at_once, len(begun.pointer.rollout.order)) == ("", 8)
