@@ -184,7 +184,9 @@ class RegistryServicer(registry_pb2_grpc.RegistryServiceServicer):  # type: igno
         # Whose signatures are good a device has to know before it is told of a bundle; its pins, before of a version.
         keys = [KEYS] * request.keys + ([device_key(device)] if device else [])
         keys += [(task, request.environment) for task in request.tasks]
-        view = DeviceView(self._devices.record(device) if device else None, caller() is ANYBODY)
+        # As the call was let in with it: the device may have another one by now.
+        token = None if caller() is ANYBODY else caller().token
+        view = DeviceView(self._devices.record(device) if device else None, token)
         self._hub.watch(
             keys,
             context,

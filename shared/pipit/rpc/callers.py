@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from pipit.errors import PermissionDenied
@@ -36,6 +36,8 @@ class Caller:
     """None: all."""
     device: str = ""
     """The one device that the token is for; empty: it is not for one alone."""
+    token: str = field(default="", repr=False)
+    """SHA-256 of that token of a device's own; empty: it came with none."""
 
     def may_ask(self, task: str) -> bool:
         """Whether the task is there for this caller."""

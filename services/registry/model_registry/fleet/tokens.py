@@ -40,13 +40,16 @@ class DeviceTokens:
         if not token.startswith(_PREFIX):
             return None
         device_id = token.removeprefix(_PREFIX).rpartition(".")[0]
+        # Asked first: all may be read between the two.
+        complete = self._records.complete
         try:
             record = self._records.known(device_id)
         except InvalidInput:
             return None
         if record is not None and record.token and hmac.compare_digest(record.token, hash_token(token)):
-            return Caller(f"device:{device_id}", frozenset({Role.DEVICE}), frozenset(record.tasks) or None, device_id)
-        if not self._records.complete:
+            tasks = frozenset(record.tasks) or None
+            return Caller(f"device:{device_id}", frozenset({Role.DEVICE}), tasks, device_id, record.token)
+        if not complete:
             raise Unavailable("the registry has not read its devices yet; is its store there? Try again")
         return None
 

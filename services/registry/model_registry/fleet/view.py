@@ -16,10 +16,13 @@ from model_registry.pointer import Pointer
 class DeviceView:
     """For one watch. Without a device it is told where the environment points."""
 
-    def __init__(self, record: DeviceRecord | None, open_to_all: bool = True) -> None:
-        """record: what people made of the device. open_to_all: nobody asks by which token it came."""
+    def __init__(self, record: DeviceRecord | None, token: str | None = None) -> None:
+        """record: what people made of the device. token: that it came with, of its own, as `Caller` has it.
+
+        None: nobody asks by which one it came.
+        """
         self._record = record
-        self._token = None if record is None or open_to_all else record.token
+        self._token = token
         self._pointers: dict[str, Pointer] = {}
         self._told: dict[str, Assignment] = {}
 

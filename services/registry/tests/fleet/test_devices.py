@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from fleet_copies import TASK
+from model_registry.fleet.devices import Devices
 from model_registry.server import RegistryServer
 from pipit.audit import AuditClient, Record
 from pipit.bundle import Bundle
@@ -145,6 +146,29 @@ def test_a_watch_by_a_shared_token_ends_when_the_device_gets_its_own(
     with pytest.raises(Unauthenticated):
         next(shared["pi-7"])
     assert {device.device_id: device.online for device in anna.list_devices()}["pi-8"]
+
+
+@pytest.mark.parametrize("has_own", [True, False])
+def test_a_watch_ends_when_the_token_was_replaced_as_it_began(
+    start: Start,
+    fleet_of: Connect,
+    connect: Callable[..., RegistryClient],
+    tokens: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    has_own: bool,
+) -> None:
+    server = start(tokens=tokens)
+    token = fleet_of(server, "anna").add_device("pi-7")[0] if has_own else "pis"
+    speaking = Devices.speaking
+
+    def overtaken(self: Devices, device_id: str) -> str:
+        found = speaking(self, device_id)
+        self.add(device_id, ())
+        return found
+
+    monkeypatch.setattr(Devices, "speaking", overtaken)
+    with pytest.raises(Unauthenticated, match="was taken back, or another one was made"):
+        next(iter(connect(server, token).watch((TASK,), "production", "pi-7")))
 
 
 def test_a_token_follows_a_gallery_as_its_device_alone(
