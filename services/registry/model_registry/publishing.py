@@ -7,7 +7,7 @@ there. The document is written only if absent, so that of two publishers of one 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from pipit.bundle import MAX_MANIFEST_BYTES, Manifest, parse_manifest
@@ -82,12 +82,16 @@ class Publisher:
         """Takes the missing content and publishes what `check` gave.
 
         Raises AlreadyExists if the version stands with other content, IntegrityError for content that does not match
-        its digest, InvalidInput if content is still missing when `chunks` ends. Of a version that stands the signature
-        of a further key is kept; it raises InvalidInput while no key is listed, for then nobody knows whose it is.
+        its digest, InvalidInput if content is still missing when `chunks` ends, UntrustedSignature where the key may no
+        longer sign by then. Of a version that stands the signature of a further key is kept; it raises InvalidInput
+        while no key is listed, for then nobody knows whose it is.
         """
         plan = self._plan(candidate)
         if not plan.published:
             self._receive(candidate, plan, chunks)
+            # Its key may have been revoked while the content came.
+            signed_by = self._keys.signer(candidate.signature, candidate.manifest_bytes)
+            candidate = replace(candidate, signed_by=signed_by)
             self._uploads.add_blob(candidate.digest, candidate.manifest_bytes)
             document = self._document(candidate, actor)
             try:

@@ -157,6 +157,9 @@ class BlobWriter:
         """Saves what came so far, for a later publish; what can't be saved is sent again then."""
         try:
             self._flush()
+            if self._uploads.blob_size(self.digest) is not None:
+                # Another publisher has completed it meanwhile: no later one needs the pieces.
+                self._uploads.clear(self.digest)
         except Unavailable as error:
             _log.warning("part_not_kept", digest=self.digest, reason=str(error))
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -10,7 +10,10 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from model_registry.keys import Keys
+from model_registry.publishing import Chunk, Publisher, PublishLimits
 from model_registry.server import RegistryServer
+from model_registry.uploads import Uploads
+from model_registry.versions import Versions
 from pipit.bundle import Bundle
 from pipit.bundle.keyring import Keyring
 from pipit.bundle.keys import KeyList, SigningKey, endorse, raw_key
@@ -268,3 +271,22 @@ def test_a_rotten_manifest_is_fetched_anew_where_keys_are_trusted(
     assert cache.fetch(client, TASK, "1.0.0", bundle.digest) == fetched
     assert (fetched / "bundle.yaml").read_bytes() == bundle.manifest_bytes
     cache.close()
+
+
+def test_a_key_that_is_revoked_while_a_bundle_comes_does_not_publish_it(
+    store: LocalStore, make_bundle: Callable[..., Bundle]
+) -> None:
+    keys, versions = Keys(store), Versions(store)
+    keys.trust(listed(FIRST), "anna")
+    publisher = Publisher(versions, Uploads(store), keys, PublishLimits(MEBIBYTE))
+    bundle = make_bundle(key=FIRST)
+    candidate = publisher.check(bundle.manifest_bytes, bundle.signature)
+
+    def chunks() -> Iterator[Chunk]:
+        keys.revoke(identity(FIRST), "anna", "stolen")
+        for relative, entry in bundle.manifest.files.items():
+            yield Chunk(entry.sha256, 0, bundle.file(relative).read_bytes())
+
+    with pytest.raises(UntrustedSignature, match="stolen"):
+        publisher.publish(candidate, chunks(), "ben")
+    assert versions.list() == ()

@@ -14,8 +14,9 @@ from typing import Any
 import grpc
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from model_registry import layout
 from model_registry.server import RegistryServer
-from model_registry.uploads import Uploads
+from model_registry.uploads import BlobWriter, Uploads
 from pipit._pb.pipit.registry.v1 import registry_pb2 as pb
 from pipit._pb.pipit.registry.v1 import registry_pb2_grpc
 from pipit.bundle import Bundle
@@ -325,6 +326,22 @@ def test_pieces_may_be_taken_away_at_any_moment(tmp_path: Path, overtaken_at_eac
         assert Uploads(store).end(digest) in (0, 4)
 
     assert overtaken_at_each_call(begun, go_on, lambda store: Uploads(store).clear(digest), look) == 5
+
+
+def test_who_breaks_off_what_somebody_else_has_completed_leaves_no_pieces(store: LocalStore) -> None:
+    digest, half = hashlib.sha256(LARGE).hexdigest(), MEBIBYTE // 2
+    uploads = Uploads(store, MEBIBYTE)
+    slow, quick = (BlobWriter(uploads, digest, len(LARGE), 0) for _ in range(2))
+
+    def write(writer: BlobWriter, begin: int, end: int) -> bool:
+        return [writer.write(offset, LARGE[offset : offset + half]) for offset in range(begin, end, half)][-1]
+
+    assert not write(slow, 0, half)
+    assert write(quick, 0, len(LARGE))
+    assert not write(slow, half, 3 * half)
+    slow.keep()
+    assert uploads.blob_size(digest) == len(LARGE)
+    assert list(store.list(layout.parts(digest))) == []
 
 
 @pytest.fixture

@@ -78,7 +78,8 @@ class Intake:
     def receive(self, example: Example, offset: int, pieces: Iterable[bytes]) -> tuple[Example, bool]:
         """Takes a content from `offset` on; gives the example as it is stored, and whether it is new.
 
-        Raises IntegrityError for content of another digest, InvalidInput for more or less than `example.bytes`.
+        Raises IntegrityError for content of another digest, InvalidInput for more or less than `example.bytes`, and
+        once all of it came what `check` does.
         """
         if self.offset(example) is None:
             return self._standing(example), False
@@ -111,6 +112,8 @@ class Intake:
                 self._keep(example, here, new)
         if offset + len(held) < example.bytes and here < example.bytes:
             raise InvalidInput(f"bytes of example {example.id} are missing; prepare the upload again to send the rest")
+        # A consent may have been withdrawn while the content came.
+        self.check(example)
         self._finish(example, new if not here else None)
         stored = self._pool.add(example)
         return (example, False) if stored is None else (stored, True)
@@ -132,8 +135,13 @@ class Intake:
         return Uploads(self._store, self._most_bytes, lambda _: layout.example_parts(example.task, example.id))
 
     def _keep(self, example: Example, offset: int, data: bytes) -> None:
+        parts = self._parts(example)
         try:
-            self._parts(example).write_part(example.sha256, offset, data)
+            parts.write_part(example.sha256, offset, data)
+            with suppress(NotFound):
+                self._store.size(layout.example_content(example.task, example.id))
+                # Another call has completed it meanwhile: no later one needs the pieces.
+                parts.clear(example.sha256)
         except Unavailable as error:
             _log.warning("part_not_kept", example=example.id, reason=str(error))
 

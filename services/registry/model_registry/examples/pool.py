@@ -189,7 +189,9 @@ class Pool:
         came, deleted = arrivals.ids()
         left = there & deleted
         abandoned = self._abandoned(task, there - whole - deleted)
-        self._remove(task, sorted(left | abandoned))
+        self._remove(task, sorted(left))
+        for identity in sorted(abandoned):
+            self._abandon(task, identity)
         silent = sorted(whole - deleted - came)
         for identity in silent:
             # An upload that was under way may have found out meanwhile that its example was deleted.
@@ -203,6 +205,13 @@ class Pool:
         seen = {identity: self._unfinished.get((task, identity), now) for identity in unfinished}
         self._unfinished = others | {(task, identity): since for identity, since in seen.items()}
         return {identity for identity, since in seen.items() if now - since >= _ABANDONED_AFTER}
+
+    def _abandon(self, task: str, identity: str) -> None:
+        """Takes away what lies here now; what somebody has completed since it was found stays."""
+        keys = list(self._store.list(layout.example_folder(task, identity)))
+        if layout.example(task, identity) not in keys:
+            for key in keys:
+                self._store.delete(key)
 
     def pack(self) -> None:
         """Makes the logs that this copy has used quick to read from their beginning."""

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -18,6 +19,7 @@ from model_registry.examples.consents import Consents
 from model_registry.examples.intake import Intake
 from model_registry.examples.pool import Pool
 from model_registry.server import RegistryServer
+from pipit.errors import InvalidInput, PermissionDenied
 from pipit.examples import Example
 from pipit.examples.client import ExampleClient
 from pipit.storage import LocalStore, ObjectStore
@@ -197,6 +199,66 @@ def test_an_upload_that_a_delete_overtakes_at_any_moment_ends_well_and_leaves_no
         Copy(store).send(example, content)
 
     assert overtaken_at_each_call(half_known, send, complete_and_delete, look) > 5
+
+
+def test_a_sweep_that_an_upload_overtakes_at_any_moment_takes_nothing_of_it_away(
+    new_store: Callable[[], LocalStore], overtaken_at_each_call: Callable[..., int]
+) -> None:
+    example, content = made(1)
+    clock = [datetime.now(UTC)]
+
+    def half_sent() -> LocalStore:
+        store = new_store()
+        with pytest.raises(InvalidInput, match="bytes of example"):
+            Copy(store).intake.receive(example, 0, iter([content[:100]]))
+        return store
+
+    def sweep(store: Any) -> None:
+        pool = Pool(store, lambda: clock[0])
+        pool.finish(TASK)
+        clock[0] += timedelta(days=1)
+        pool.finish(TASK)
+
+    def look(store: LocalStore) -> None:
+        assert Copy(store).listed() == [example.id]
+        assert store.read(layout.example_content(TASK, example.id)).data == content
+
+    def send(store: LocalStore) -> None:
+        Copy(store).send(example, content)
+
+    assert overtaken_at_each_call(half_sent, sweep, send, look) > 6
+
+
+@pytest.mark.parametrize("breaks_off", [False, True])
+def test_an_upload_that_another_one_completes_leaves_no_pieces(
+    new_store: Callable[[], LocalStore], breaks_off: bool
+) -> None:
+    copy, (example, content) = Copy(new_store()), made(1)
+    with pytest.raises(InvalidInput, match="bytes of example"):
+        copy.intake.receive(example, 0, iter([content[:100]]))
+
+    def pieces() -> Iterator[bytes]:
+        Copy(copy.store).send(example, content)
+        yield content[100 : 200 if breaks_off else None]
+
+    with suppress(InvalidInput):
+        copy.intake.receive(example, 100, pieces())
+    assert copy.listed() == [example.id]
+    assert [key for key in copy.left() if "/parts/" in key] == []
+
+
+def test_a_consent_that_is_withdrawn_while_an_example_comes_keeps_it_out(new_store: Callable[[], LocalStore]) -> None:
+    copy, (example, content) = Copy(new_store()), made(1)
+
+    def pieces() -> Iterator[bytes]:
+        yield content[:100]
+        copy.consents.withdraw(DEVICE, TASK, "anna")
+        yield content[100:]
+
+    copy.intake.check(example)
+    with pytest.raises(PermissionDenied, match="nobody consented"):
+        copy.intake.receive(example, 0, pieces())
+    assert (copy.listed(), copy.left()) == ([], [])
 
 
 def test_of_consents_that_are_given_at_once_none_is_lost(any_store: ObjectStore) -> None:
