@@ -85,8 +85,10 @@ class Pool:
             self._wake.set()
         if not self._filled.is_set():
             self._tried.wait(_FIRST_SECONDS)
-        if self._failure is not None and not self._filled.is_set() and not self.index.progress().examples:
-            raise self._failure
+        # The pool's thread may get over it meanwhile.
+        failure = self._failure
+        if failure is not None and not self._filled.is_set() and not self.index.progress().examples:
+            raise failure
 
     def refresh(self) -> None:
         """Asks the registry now."""
@@ -105,7 +107,7 @@ class Pool:
     def apply(self, events: Sequence[Event]) -> dict[str, Resolution]:
         """Takes in what the registry has stored, which the pool's thread may have done before; see `outcomes`."""
         # The place where the next page begins stays: the same events come again, and change nothing.
-        self.index.feed_events(EventPage(tuple(events), self.index.cursor("events"), False))
+        self.index.feed_events(EventPage(tuple(events), "", False))
         return self.outcomes(events)
 
     def example(self, identity: str, session: Session) -> Example:

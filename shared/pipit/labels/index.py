@@ -47,8 +47,7 @@ class LabelIndex:
     def cursor(self, kind: str) -> str:
         """What to ask the registry with for the next page. kind: "examples" or "events"."""
         with self._database.read() as connection:
-            row = connection.execute("SELECT value FROM meta WHERE key = ?", (f"after {kind}",)).fetchone()
-        return "" if row is None else str(row["value"])
+            return _noted(connection, kind)
 
     def clear(self) -> None:
         """Forgets all, as before the first page."""
@@ -59,9 +58,15 @@ class LabelIndex:
         with self._placing:
             self._neighbours = None
 
-    def feed_examples(self, page: ExamplePage) -> None:
-        """Takes a page in, and notes where the next one begins."""
+    def feed_examples(self, page: ExamplePage, after: str | None = None) -> bool:
+        """Takes a page in, and notes where the next one begins; an empty `next` leaves that as it is.
+
+        after: what the page was asked with. Where that is not where the next one begins any more, since somebody else
+        has taken a page in or begun anew, it gives False and takes nothing in.
+        """
         with self._database.write() as connection:
+            if after is not None and after != _noted(connection, "examples"):
+                return False
             for example in page.examples:
                 rows.put_example(connection, example)
             gone = [rows.delete_example(connection, identity) for identity in page.deleted]
@@ -71,13 +76,17 @@ class LabelIndex:
                 self._neighbours = None
         if page.deleted:
             self._deleted(frozenset(page.deleted))
+        return True
 
-    def feed_events(self, page: EventPage) -> None:
-        """Takes a page in, and notes where the next one begins."""
+    def feed_events(self, page: EventPage, after: str | None = None) -> bool:
+        """As `feed_examples`."""
         with self._database.write() as connection:
+            if after is not None and after != _noted(connection, "events"):
+                return False
             for identity in rows.put_events(connection, page.events):
                 rows.settle(connection, identity)
             _note(connection, "events", page.next)
+        return True
 
     def spoken_of(self, events: Iterable[Event]) -> frozenset[str]:
         """The ids of the examples of events that were taken in; for an undoing, that of what it undoes."""
@@ -170,8 +179,14 @@ class LabelIndex:
             )
 
 
+def _noted(connection: sqlite3.Connection, kind: str) -> str:
+    row = connection.execute("SELECT value FROM meta WHERE key = ?", (f"after {kind}",)).fetchone()
+    return "" if row is None else str(row["value"])
+
+
 def _note(connection: sqlite3.Connection, kind: str, after: str) -> None:
-    connection.execute(
-        "INSERT INTO meta (key, value) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value",
-        (f"after {kind}", after),
-    )
+    if after:
+        connection.execute(
+            "INSERT INTO meta (key, value) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value",
+            (f"after {kind}", after),
+        )

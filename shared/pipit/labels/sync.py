@@ -57,8 +57,8 @@ def pull_examples(index: LabelIndex, examples: ExampleClient, stopped: Callable[
                 raise
             _begin_anew(index)
             continue
-        if page.examples or page.deleted or page.next != after:
-            index.feed_examples(page)
+        if (page.examples or page.deleted or page.next != after) and not index.feed_examples(page, after):
+            continue
         more = page.more
 
 
@@ -74,8 +74,8 @@ def pull_events(index: LabelIndex, labels: LabelClient, stopped: Callable[[], bo
                 raise
             _begin_anew(index)
             continue
-        if page.events or page.next != after:
-            index.feed_events(page)
+        if (page.events or page.next != after) and not index.feed_events(page, after):
+            continue
         more = page.more
 
 

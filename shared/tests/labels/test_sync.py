@@ -144,3 +144,27 @@ def test_what_a_store_got_since_it_was_set_back_is_not_passed_over(
         pull(index, restored.examples, restored.labels)
         pull(index, restored.examples, restored.labels)
         assert {one.id: found.label for one, found in index.every()} == {kept: "dog", new: "cat"}
+
+
+@pytest.mark.parametrize("kind", ["examples", "events"])
+def test_a_page_that_was_asked_for_before_somebody_began_anew_is_not_taken_in(
+    registry: Registry, index: LabelIndex, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    first = registry.bring(1)
+    registry.say(first, "dog")
+    pull(index, registry.examples, registry.labels)
+    second = registry.bring(2)
+    registry.say(second, "cat")
+    client, method = (registry.examples, "list_examples") if kind == "examples" else (registry.labels, "read_events")
+    ask = getattr(client, method)
+
+    def overtaken(task: str, after: str) -> object:
+        page = ask(task, after)
+        monkeypatch.undo()
+        index.clear()
+        return page
+
+    monkeypatch.setattr(client, method, overtaken)
+    pull(index, registry.examples, registry.labels)
+    pull(index, registry.examples, registry.labels)
+    assert {one.id: found.label for one, found in index.every()} == {first: "dog", second: "cat"}
