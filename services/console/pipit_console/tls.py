@@ -67,6 +67,8 @@ class Tls:
         seen = await asyncio.to_thread(getattr, self._certificate, "expires")
         if not self._certificate.is_stale:
             try:
+                # A context that was given half of a pair would show no certificate at all until the other half comes.
+                ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(certificate, key)
                 # Never on another thread: a connection that begins then would see half of a pair, or crash OpenSSL.
                 context.load_cert_chain(certificate, key)
             except (OSError, ssl.SSLError) as error:

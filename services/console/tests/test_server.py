@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -155,3 +156,30 @@ def test_certificates_are_taken_up_by_the_thread_that_connections_begin_on(
     asyncio.run(options["callback_notify"]())
     assert threads == [threading.current_thread()]
     assert context.minimum_version is ssl.TLSVersion.TLSv1_2
+
+
+def test_half_of_a_new_pair_does_not_spoil_the_one_that_is_shown(
+    tmp_path: Path, make_certificate: Callable[..., tuple[Path, Path]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    certificate, key = make_certificate(tmp_path, "one")
+    other, _ = make_certificate(tmp_path, "other")
+    tls = Tls(ConsoleSettings(tls_certificate=certificate, tls_key=key))
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate, key)
+    options = tls.options()
+    options["ssl_context_factory"](None, lambda: context)
+    here, there = socket.socketpair()
+
+    async def overtaken(*looks: object) -> float:
+        """The new certificate comes after the files were looked at, and its key has not come yet."""
+        other.replace(certificate)
+        return 0.0
+
+    monkeypatch.setattr(asyncio, "to_thread", overtaken)
+    asyncio.run(options["callback_notify"]())
+    client = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    client.check_hostname, client.verify_mode = False, ssl.CERT_NONE
+    with ThreadPoolExecutor(1) as hands, here, there:
+        shown = hands.submit(context.wrap_socket, here, server_side=True)
+        with client.wrap_socket(there), shown.result():
+            pass
