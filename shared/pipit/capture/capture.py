@@ -176,6 +176,9 @@ class Capture:
     def remember(self, request_id: str, answered: Answered) -> None:
         """Holds an answer's input in memory, in case somebody says that it was wrong."""
         self._feedback.hold(request_id, answered)
+        if answered.epoch != self._epochs[answered.identity.task]:
+            # All of the task was forgotten meanwhile.
+            self._feedback.take(request_id)
 
     def judged(self, request_id: str, label: str, *, was_right: bool) -> None:
         """Keeps the input of an answer that was wrong. label: the right one, as it may leave the device."""
@@ -207,10 +210,10 @@ class Capture:
             self._waiting.labels(task).set(self._rings[task].size)
 
     def _forget(self, task: str) -> None:
-        self._feedback.forget(task)
         with self._writing:
-            # What waits to be written is of before, and is not written any more.
+            # What waits to be written or held is of before, and is not any more.
             self._epochs[task] += 1
+            self._feedback.forget(task)
             try:
                 deleted = self._rings[task].clear()
             except OSError as error:

@@ -138,12 +138,13 @@ class Ring:
     def drop(self, name: str, mark: bytes = b"") -> None:
         """mark: only while it is this writing, for it may have been corrected since it was read."""
         path = self._folder / name
-        with exclusive_lock(self._lock):
+        # Gone since it was read, where others made room or cleared all.
+        with exclusive_lock(self._lock), suppress(FileNotFoundError):
             if mark:
                 with path.open("rb") as file:
                     if file.read(_NONCE) != mark:
                         return
-            path.unlink(missing_ok=True)
+            path.unlink()
 
     def clear(self) -> int:
         """Deletes all; gives how many."""

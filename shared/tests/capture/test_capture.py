@@ -17,7 +17,7 @@ from capture_device import TASK, Device, until
 from fake_registry import FakeRegistry
 from pipit.capture import capture as capture_module
 from pipit.capture.answered import Answered, WaitingForFeedback
-from pipit.examples import Consent, Reason
+from pipit.examples import Consent, Example, Reason
 from pipit.inputs import EncodedImage, Landmarks
 from pipit.types import Box, Identity, LabelScore, Prediction
 
@@ -173,6 +173,24 @@ def test_what_was_kept_survives_a_restart_and_an_absent_registry(
     until(lambda: len(registry.order) == 2)
     assert [values(registry.taken[key][1])[0] for key in registry.order] == [0.0, 2.0]
     until(lambda: two.value("pipit_examples_left_out_total", reason="broken") == 1.0)
+
+
+def test_what_makes_room_while_it_is_sent_counts_as_sent(
+    device: MakeDevice, registry: FakeRegistry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one = device(**EVERYTHING)
+    ring, upload = one.capture._rings[TASK], one.client.upload
+
+    def overtaken(example: Example, content: bytes) -> Example:
+        stored = upload(example, content)
+        name = ring.oldest()
+        assert name is not None
+        ring.drop(name)
+        return stored
+
+    monkeypatch.setattr(one.client, "upload", overtaken)
+    begun(one).capture.offer(IDENTITY, landmarks(1), said(0.5))
+    until(lambda: one.value("pipit_examples_sent_total") == 1)
 
 
 def test_an_upload_goes_on_where_it_broke_off(device: MakeDevice, registry: FakeRegistry) -> None:
@@ -351,6 +369,26 @@ def test_an_input_of_before_the_people_changed_is_not_kept_after(device: MakeDev
     one.capture.judged("b", "somebody else", was_right=False)
     until(lambda: len(registry.taken) == 1)
     assert values(next(iter(registry.taken.values()))[1])[0] == 3.0
+
+
+def test_an_input_that_is_remembered_while_all_is_forgotten_is_not_held(
+    device: MakeDevice, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one = device()
+    one.capture.use([Consent("pi-1", TASK, "", **REMOVED)])
+    before, during = (one.capture.offer(IDENTITY, landmarks(number), said(0.9)) for number in range(2))
+    assert before is not None
+    assert during is not None
+    forget = one.capture._feedback.forget
+
+    def overtaken(task: str) -> None:
+        forget(task)
+        one.capture.remember("b", during)
+
+    monkeypatch.setattr(one.capture._feedback, "forget", overtaken)
+    one.capture.use([])
+    one.capture.remember("a", before)
+    assert one.capture._feedback.size == 0
 
 
 def test_what_comes_faster_than_the_disk_is_left_out_and_counted(

@@ -136,6 +136,17 @@ def test_what_was_corrected_after_it_was_read_is_not_dropped(tmp_path: Path) -> 
     assert ring.oldest() is None
 
 
+def test_what_made_room_since_it_was_read_is_dropped_already(tmp_path: Path) -> None:
+    ring = Ring(tmp_path, TASK, KEY)
+    ring.put(example(b"x"), b"x", 1000)
+    name = ring.oldest()
+    assert name is not None
+    kept = ring.read(name)
+    ring.clear()
+    ring.drop(name, kept.mark)
+    assert ring.oldest() is None
+
+
 def test_the_same_content_of_another_day_is_another_example(tmp_path: Path) -> None:
     ring = Ring(tmp_path, TASK, KEY)
     for seconds in (0, 120):
