@@ -128,7 +128,8 @@ def _pushed(behavior: Behavior, meters: _MethodMeters) -> Behavior:
     def answer(request: Any, context: grpc.ServicerContext, send: Callable[[Any], None]) -> Any:
         meters.started.inc()
         begun = perf_counter()
-        context.add_callback(lambda: meters.end(begun, context, failed=True))
+        if not context.add_callback(lambda: meters.end(begun, context, failed=True)):
+            meters.end(begun, context, failed=True)
 
         def counted_send(response: Any) -> None:
             if response is not None:

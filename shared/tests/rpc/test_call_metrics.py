@@ -3,6 +3,8 @@ from __future__ import annotations
 import queue
 import threading
 from collections.abc import Callable, Iterator
+from types import SimpleNamespace
+from typing import cast
 
 import grpc
 import pytest
@@ -10,6 +12,7 @@ from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from pipit import errors
 from pipit.metrics import Metrics
 from pipit.rpc.call_metrics import CallMetrics
+from pipit.rpc.handlers import behavior_of, holds_no_thread
 from pipit.rpc.server import Interceptor, bind, build_server
 
 Echo = Callable[..., grpc.Channel]
@@ -134,6 +137,20 @@ def test_a_stream_without_a_thread_is_counted_to_its_end(
     assert stub.Check(health_pb2.HealthCheckRequest(), timeout=30).status == health_pb2.HealthCheckResponse.SERVING
     watch.cancel()
     becomes(lambda: value(metrics, "grpc_server_handled_total", *at, grpc_code="CANCELLED"), 1.0)
+
+
+def test_a_stream_without_a_thread_whose_client_left_as_it_began_is_counted_to_its_end(metrics: Metrics) -> None:
+    method = "/grpc.health.v1.Health/Watch"
+    handler = grpc.unary_stream_rpc_method_handler(holds_no_thread(lambda request, context, send: None))
+    # What grpcio says of a call that is over already.
+    context = SimpleNamespace(add_callback=lambda end: False, is_active=lambda: False, code=lambda: None)
+    details = cast(grpc.HandlerCallDetails, SimpleNamespace(method=method))
+    counted = CallMetrics(metrics).intercept_service(lambda _: handler, details)
+    assert counted is not None
+    behavior_of(counted)(b"", context, lambda response: None)
+    at = ("server_stream", "grpc.health.v1.Health", "Watch")
+    assert value(metrics, "grpc_server_started_total", *at) == 1.0
+    assert value(metrics, "grpc_server_handled_total", *at, grpc_code="CANCELLED") == 1.0
 
 
 def test_a_refused_call_is_counted_under_its_true_type(
