@@ -101,13 +101,15 @@ class People:
         self._key = key
         self._lock = threading.Lock()
         self._opened: dict[str, tuple[int, Person]] = {}
+        self._forgotten = 0
+        """How often somebody may have been forgotten."""
 
     def read(self, galleries: Galleries) -> Everybody:
         """Everybody now, without crops. Raises Unavailable, InvalidInput for a gallery of another key, Conflict."""
         for _ in range(ATTEMPTS):
-            listing = galleries.list(self.name)
             with self._lock:
-                opened = dict(self._opened)
+                opened, forgotten = dict(self._opened), self._forgotten
+            listing = galleries.list(self.name)
             now: dict[str, tuple[int, Person]] = {}
             try:
                 for entry in listing.entries:
@@ -119,8 +121,9 @@ class People:
             except NotFound:
                 continue
             with self._lock:
-                # Whoever was forgotten is forgotten here, too.
-                self._opened = now
+                # Whoever was forgotten is forgotten here, too: also who was so while this was read.
+                if forgotten == self._forgotten:
+                    self._opened = now
             if all(now[entry.id][0] == entry.revision for entry in listing.entries):
                 gallery = Gallery(self.name, listing.revision, tuple(person for _, person in now.values()))
                 return Everybody(gallery, {identity: revision for identity, (revision, _) in now.items()})
@@ -129,6 +132,7 @@ class People:
     def forget_others(self, ids: Collection[str]) -> None:
         """Keeps nobody in memory but these, as the gallery that is followed names them."""
         with self._lock:
+            self._forgotten += 1
             self._opened = {identity: kept for identity, kept in self._opened.items() if identity in ids}
 
     def enrol(
@@ -190,6 +194,7 @@ class People:
             person = Person(who, "", Consent("", "", ""), ())
         stone = galleries.forget(self.name, person.id)
         with self._lock:
+            self._forgotten += 1
             self._opened.pop(person.id, None)
         return person, stone.revision
 

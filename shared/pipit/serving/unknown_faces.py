@@ -65,6 +65,8 @@ class UnknownFaces:
         self._now = now
         self._lock = threading.RLock()
         self._strangers = Strangers()
+        self._stamps: dict[str, tuple[int, int] | None] = {}
+        """Of the files that they were read from."""
         self._likeness: dict[str, Likeness] = {}
         self._epoch = 0
         self._queue: queue.Queue[tuple[Stranger, Likeness, int] | None] = queue.Queue(_QUEUE)
@@ -122,13 +124,16 @@ class UnknownFaces:
 
     def _likeness_of(self, model: LoadedModel) -> Likeness:
         digest = model.identity.digest
-        if digest not in self._likeness:
+        likeness = self._likeness.get(digest)
+        if likeness is None:
             try:
-                self._likeness = {digest: Likeness.of_bundle(model.manifest.pipeline.parameters)}
+                likeness = Likeness.of_bundle(model.manifest.pipeline.parameters)
             except InvalidInput:
                 # Whoever enrols is told; an answer must not fail by it.
-                self._likeness = {digest: Likeness()}
-        return self._likeness[digest]
+                likeness = Likeness()
+            # Another thread, which answers with another version, may put its own in this place at once.
+            self._likeness = {digest: likeness}
+        return likeness
 
     @property
     def strangers(self) -> Strangers:
@@ -171,20 +176,28 @@ class UnknownFaces:
     def _work(self) -> None:
         while True:
             try:
-                item = self._queue.get(timeout=_LOOK_SECONDS)
-                if item is None:
+                if not self._keep_next():
                     return
-                stranger, likeness, epoch = item
-                with self._lock:
-                    if epoch == self._epoch:
-                        self._read_folder()
-                        self._replace(self._strangers.met(stranger, likeness))
-            except queue.Empty:
-                with self._lock:
-                    self._read_folder(clean=True)
             except (OSError, PipitError) as error:
                 # A full disk keeps no face, and stops nothing.
                 _log.warning("unknown_face_not_kept", reason=type(error).__name__)
+
+    def _keep_next(self) -> bool:
+        """Keeps the face that comes next; where none comes, looks for old ones. False: this is the end."""
+        try:
+            item = self._queue.get(timeout=_LOOK_SECONDS)
+        except queue.Empty:
+            with self._lock:
+                self._read_folder(clean=True)
+            return True
+        if item is None:
+            return False
+        stranger, likeness, epoch = item
+        with self._lock:
+            if epoch == self._epoch:
+                self._read_folder()
+                self._replace(self._strangers.met(stranger, likeness))
+        return True
 
     def _replace(self, after: Strangers) -> None:
         """Brings the folder to this state, file by file."""
@@ -195,19 +208,23 @@ class UnknownFaces:
         for identity, one in now.items():
             if before.get(identity) is not one:
                 write_atomically(self._path(identity), self._seal(one))
+                self._stamps[identity] = _stamp(self._path(identity))
         self._strangers = after
 
     def _read_folder(self, *, clean: bool = False) -> None:
         """Takes over what other processes changed. clean: files that can't be opened are deleted, too."""
         have = {one.id: one for one in self._strangers.everybody}
         there = {path.name.removesuffix(_SUFFIX): path for path in self._folder.glob(f"*{_SUFFIX}")}
-        found = [one for identity, one in have.items() if identity in there]
-        for identity in there.keys() - have.keys():
-            one = self._open(there[identity])
+        found, before, self._stamps = [], self._stamps, {}
+        for identity, path in there.items():
+            stamp, one = _stamp(path), have.get(identity)
+            if one is None or before.get(identity) != stamp:
+                one = self._open(path)
             if one is not None:
                 found.append(one)
+                self._stamps[identity] = stamp
             elif clean:
-                there[identity].unlink(missing_ok=True)
+                path.unlink(missing_ok=True)
         self._strangers = Strangers(tuple(sorted(found, key=lambda one: (one.first, one.id))))
         self._replace(self._strangers.without_old(self._now()))
 
@@ -252,6 +269,15 @@ class UnknownFaces:
 def _is_nobody(prediction: Prediction) -> bool:
     """Not so somebody known in the first pictures of a stream, who is named only after a few."""
     return prediction.unknown and all(score.score < NAMED_FROM for score in prediction.scores)
+
+
+def _stamp(path: Path) -> tuple[int, int] | None:
+    """Another one whenever the file was written over; None: it is there no more."""
+    try:
+        status = path.stat()
+    except FileNotFoundError:
+        return None
+    return status.st_ino, status.st_mtime_ns
 
 
 def _text(data: bytes) -> str:

@@ -26,8 +26,12 @@ from pipit.errors import (
     PermissionDenied,
     Unavailable,
 )
-from pipit.faces.sealing import GalleryKey
+from pipit.faces.gallery import Consent, Person
+from pipit.faces.sealing import GalleryKey, SealedPerson, seal
+from pipit.galleries import StoredGalleries
 from pipit.rpc.auth import hash_token
+from pipit.serving.people import People
+from pipit.storage import LocalStore
 
 AGREED: dict[str, Any] = {"consent_by": "Anna", "purpose": "the front door"}
 Serve = Callable[..., Any]
@@ -380,6 +384,31 @@ def test_without_a_key_faces_are_found_and_nobody_is_enrolled(serve: Serve, pict
             client.enrol("Anna", pictures.files(1), **AGREED)
         with pytest.raises(NotFound, match="no gallery key"):
             client.people()
+
+
+def test_who_is_forgotten_while_another_call_reads_the_gallery_is_in_no_memory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    key, galleries = GalleryKey.generate(), StoredGalleries(LocalStore(tmp_path))
+    anna, ben = (
+        Person(letter * 32, name, Consent("Anna", "2026-11-28T00:00:00Z", "door"), ())
+        for letter, name in (("a", "Anna"), ("b", "Ben"))
+    )
+    people, get = People("home", key), galleries.get
+    galleries.put("home", seal(key, "home", anna))
+    people.read(galleries)
+    galleries.put("home", seal(key, "home", ben))
+
+    def get_late(gallery: str, person_id: str, crops: bool = False) -> SealedPerson:
+        monkeypatch.undo()
+        people.forget(galleries, anna.id)
+        return get(gallery, person_id, crops)
+
+    monkeypatch.setattr(galleries, "get", get_late)
+    people.read(galleries)
+    assert anna.id not in people._opened
+    assert [person.name for person in people.read(galleries).gallery.people] == ["Ben"]
+    assert list(people._opened) == [ben.id]
 
 
 def test_a_gallery_that_another_key_sealed(serve: Serve, pictures: Any, tmp_path: Path, until: Until) -> None:

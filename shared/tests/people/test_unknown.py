@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -21,6 +22,7 @@ from pipit.faces.likeness import Likeness
 from pipit.faces.quality import Quality
 from pipit.faces.sealing import GalleryKey
 from pipit.faces.strangers import Stranger
+from pipit.serving import unknown_faces
 from pipit.serving.unknown_faces import UnknownFaces
 from pipit.types import Box, Identity, LabelScore, Prediction
 from pydantic import ValidationError
@@ -229,6 +231,21 @@ def test_processes_that_share_a_folder_see_each_others_faces(tmp_path: Path) -> 
     assert one.strangers.everybody == ()
 
 
+def test_whom_one_process_ignores_no_other_shows_nor_keeps_anew(tmp_path: Path) -> None:
+    key = GalleryKey.generate()
+    one, two = (UnknownFaces(tmp_path, key, "home", lambda: NOW) for _ in range(2))
+    one.start()
+    keep(one, *(stranger(number) for number in range(3)))
+    two.start()
+    two.stop()
+    (cluster,) = two.strangers.clusters
+    one.ignore(cluster.id)
+    assert two.strangers.clusters == ()
+    # The face comes by once more, at the other process.
+    two._replace(two._strangers.met(stranger(0), Likeness(0.95, 0.3, 0.6)))
+    assert [face.ignored for face in one.strangers.everybody] == [True] * 3
+
+
 def test_a_folder_that_can_not_be_used_is_told_at_the_start(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(Unavailable, match=r"the cache folder .* can't be used"):
@@ -244,3 +261,54 @@ def test_a_full_disk_keeps_no_face_and_stops_nothing(tmp_path: Path, monkeypatch
     monkeypatch.setattr("pipit.serving.unknown_faces.write_atomically", full)
     keep(kept, stranger(0))
     assert kept.strangers.everybody == ()
+
+
+def test_a_disk_from_which_nothing_can_be_deleted_for_a_while_ends_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Such as a card that became read-only: the thread that keeps faces is to go on, and a stop to end."""
+    refused, looked = threading.Event(), Path.unlink
+
+    def refuse(path: Path, missing_ok: bool = False) -> None:
+        if path.suffix == ".sealed" and not refused.is_set():
+            refused.set()
+            raise OSError(30, "Read-only file system")
+        looked(path, missing_ok)
+
+    clock = [NOW]
+    kept = UnknownFaces(tmp_path, GalleryKey.generate(), "home", lambda: clock[0])
+    kept.start()
+    keep(kept, stranger(0))
+    monkeypatch.setattr(unknown_faces, "_LOOK_SECONDS", 0.01)
+    monkeypatch.setattr(Path, "unlink", refuse)
+    kept._thread = threading.Thread(target=kept._work, daemon=True)
+    clock[0] = NOW + timedelta(hours=25)
+    kept._thread.start()
+    assert refused.wait(30)
+    keep(kept, stranger(1, clock[0]))
+    assert [path.name for path in tmp_path.iterdir()] == [f"{stranger(1).id}.sealed"]
+
+
+def test_two_versions_that_answer_at_once_do_not_disturb_each_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As during a swap: after each look of one at what faces are compared by, the other puts its own there."""
+    own, others = Likeness(0.95, 0.3, 0.6), {"e" * 64: Likeness()}
+    there: dict[str, Likeness] = {}
+
+    def put(_: UnknownFaces, likeness: dict[str, Likeness]) -> None:
+        there.clear()
+        there.update(others if likeness else {})
+
+    def look(_: UnknownFaces) -> dict[str, Likeness]:
+        found = dict(there)
+        there.clear()
+        there.update(others)
+        return found
+
+    monkeypatch.setattr(UnknownFaces, "_likeness", property(look, put), raising=False)
+    kept = UnknownFaces(tmp_path, GalleryKey.generate(), "home", lambda: NOW)
+    model: Any = Embeds()
+    there["d" * 64] = own
+    assert kept._likeness_of(model) is own
+    assert kept._likeness_of(model) == Likeness()
