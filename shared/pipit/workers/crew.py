@@ -161,7 +161,7 @@ class Crew:
             return
         self._wanted = bundle
         self._used = now
-        if self._thread is None:
+        if self._thread is None and not self._stopping:
             self._thread = threading.Thread(target=self._work, name="crew", daemon=True)
             self._thread.start()
         self._changed.notify()
@@ -199,11 +199,12 @@ class Crew:
             failed = worker.open(wanted)
             with self._changed:
                 was_forgotten = self._wanted is not wanted
+                if failed is not None and not was_forgotten:
+                    self._refused.add(wanted.digest)
             if was_forgotten:
                 worker.drop(wanted.digest)
             elif failed is not None:
                 _log.warning("worker_refused", path=wanted.path, reason=failed.text)
-                self._refused.add(wanted.digest)
         except Unavailable as error:
             _log.warning("worker_failed", path=wanted.path, reason=str(error))
         except Exception as error:

@@ -153,7 +153,9 @@ class Worker:
         """
         for lane in self.free:
             lane.close()
-        self._control.close()
+        # Nor is its control closed while another thread has it free a bundle.
+        with self._telling:
+            self._control.close()
         return self._ending()
 
     def _ending(self) -> str:

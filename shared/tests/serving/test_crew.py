@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 import signal
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,6 +16,7 @@ from pipit.errors import InvalidInput, Unavailable
 from pipit.inputs import Landmarks, TensorInput
 from pipit.metrics import Metrics
 from pipit.workers import crew as crews
+from pipit.workers import worker as workers
 from pipit.workers.crew import Crew, most_workers
 from pipit.workers.messages import Failed, Open, Ran, Worked, WorkerFailed
 from pipit.workers.worker import LANES, Lane, Worker
@@ -313,6 +316,71 @@ def test_a_bundle_that_is_forgotten_while_it_is_opened_does_not_stay(
     lane = one.lane(bundle._replace(digest=other.digest, path=str(other.path)), until)
     assert lane.worker.has == {other.digest}
     one.crew.give(lane)
+
+
+def test_a_refusal_that_is_forgotten_at_the_same_moment_is_forgotten(
+    site: MakeSite, bundle: Open, until: Until, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The version may come again, and its bundle be whole then."""
+    wrong = bundle._replace(path=str(tmp_path), digest="f" * 64)
+    one = site()
+
+    class Log:
+        def info(self, *_: object, **__: object) -> None:
+            pass
+
+        def warning(self, *_: object, **__: object) -> None:
+            one.crew.forget(wrong.digest)
+
+    monkeypatch.setattr(crews, "_log", Log())
+    assert one.crew.take(wrong) is None
+    assert one.crew.take(wrong) is None
+    until(lambda: bool(one.begun) and one.crew._wanted is None)
+    # What it does next comes after all of that.
+    lane = one.lane(bundle, until)
+    one.crew.give(lane)
+    assert wrong.digest not in one.crew._refused
+
+
+def test_a_worker_is_not_ended_in_the_middle_of_what_it_is_told(
+    site: MakeSite, bundle: Open, until: Until, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The number of a socket that is closed is the next file's, and whoever writes to it writes there."""
+    one = site()
+    lane = one.lane(bundle, until)
+    one.crew.give(lane)
+    worker, telling, closed = lane.worker, threading.Event(), threading.Event()
+    close, number = worker._control.close, worker._control.fileno()
+    numbers: list[int | None] = []
+
+    def close_and_say() -> None:
+        close()
+        closed.set()
+
+    def send_late(connection: Any, message: Any) -> None:
+        telling.set()
+        closed.wait(0.3)
+        numbers.append(None if connection.closed else connection.fileno())
+
+    monkeypatch.setattr(worker._control, "close", close_and_say)
+    monkeypatch.setattr(workers, "send", send_late)
+    teller = threading.Thread(target=worker.drop, args=(bundle.digest,))
+    teller.start()
+    assert telling.wait(30)
+    worker.end()
+    teller.join()
+    assert closed.is_set()
+    assert numbers == [number]
+    worker.is_dead = True
+
+
+def test_a_crew_that_has_stopped_begins_nothing(site: MakeSite, bundle: Open) -> None:
+    """A request that outlives the time it had may still ask; its thread would begin while the stop waits for none."""
+    one = site()
+    one.crew.stop()
+    assert one.crew.take(bundle) is None
+    assert one.crew.take(bundle) is None
+    assert one.crew._thread is None
 
 
 def test_a_worker_has_room_to_decode_with_however_little_all_may() -> None:
