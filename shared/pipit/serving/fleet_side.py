@@ -104,7 +104,8 @@ class FleetSide:
 
     def _replay(self, task: str, candidate: LoadedModel, cancelled: threading.Event) -> None:
         counts = self._replayer.run(candidate, self._recent[task].all(), cancelled)
-        if counts.totals():
+        # One that is wanted no more may be of a rollout that is over.
+        if counts.totals() and not cancelled.is_set():
             self._tallies[task].count_apart(WindowKind.REPLAY, candidate.identity.version, counts)
             self._reporter.changed()
 

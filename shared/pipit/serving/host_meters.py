@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from pipit.metrics import Metrics
 from pipit.proving import Proof
 from pipit.serving.attempts import Desired
@@ -56,12 +58,13 @@ class HostMeters:
         if outcome == "golden":
             self._metrics.counter("pipit_golden_failures_total").labels(self._task).inc()
 
-    def count_freed(self, version: str, seconds: float, active: str) -> None:
+    def count_freed(self, version: str, seconds: float, loaded: Collection[str]) -> None:
         """A version was freed so long after another took its place.
 
-        The series of the version that answers and of the one before are kept, those of older ones are not.
+        The series of the versions that are loaded, which may yet answer, and of the one before are kept, those of
+        older ones are not.
         """
         self._metrics.histogram("pipit_model_load_seconds").labels(self._task, "drain").observe(seconds)
-        if self._past_version not in {"", version, active}:
+        if self._past_version not in {"", version, *loaded}:
             self._metrics.forget(task=self._task, version=self._past_version)
         self._past_version = version

@@ -179,7 +179,8 @@ class LoadedVersions:
             self._tell(replaced.model.close, identity.version)
             if not self.has(identity.digest):
                 self._tell(replaced.on_freed, identity.version)
-            self._meters.count_freed(identity.version, monotonic() - replaced.since, self.version)
+            loaded = {self.version, *(kept.model.identity.version for kept in self.beside.besides(()))}
+            self._meters.count_freed(identity.version, monotonic() - replaced.since, loaded)
             _log.info("model_freed", task=self._task, version=identity.version)
 
     def _leave_trial(self, model: LoadedModel) -> None:

@@ -134,7 +134,11 @@ class ModelLoader:
         try:
             model = self._step(task, "open", attempt, lambda: self.open(bundle))
             if self.proof(desired.digest) is None:
-                self._step(task, "golden", attempt, lambda: self._check_again(task, bundle, model, proof))
+                try:
+                    self._step(task, "golden", attempt, lambda: self._check_again(task, bundle, model, proof))
+                except BaseException:
+                    model.close()
+                    raise
         except BaseException:
             self.trials.leave(task, desired.digest)
             raise
@@ -142,11 +146,7 @@ class ModelLoader:
 
     def _check_again(self, task: str, bundle: Bundle, model: LoadedModel, proof: Proof) -> None:
         """Of a version that is opened on the strength of a proof before this process. Raises as `check_golden`."""
-        try:
-            check_golden(bundle, model.identity.variant, model.pipeline, model.runtime)
-        except BaseException:
-            model.close()
-            raise
+        check_golden(bundle, model.identity.variant, model.pipeline, model.runtime)
         self._keep(bundle.digest, proof)
         self.trials.put_proof(task, bundle.digest, proof, self._setup)
 

@@ -152,9 +152,14 @@ class Orders:
         with self.changed:
             self._attempt = None
             if attempt.purpose is Purpose.ANSWER:
-                # On to the next of those to start with, unless one of them answers.
-                first = self.agenda.first
-                self.agenda.first = () if is_serving else tuple(one for one in first if one != attempt.desired)
+                # On to the next of those to start with, unless one of them answers. What gave way to another has not
+                # failed: it is tried after that.
+                first = tuple(
+                    one.anew() if one is attempt.desired else one
+                    for one in self.agenda.first
+                    if one != attempt.desired or attempt.cancelled.is_set()
+                )
+                self.agenda.first = () if is_serving else first
 
     @property
     def is_failed(self) -> bool:

@@ -42,6 +42,8 @@ class Shadow:
         self._changed = threading.Condition()
         self._queue: deque[Sample] = deque()
         self._model: LoadedModel | None = None
+        self._turn = 0
+        """Of whom is followed: one candidate may have several, and each has a thread of its own."""
         self._counts: Counts | None = None
         self._digest = ""
         """Of the candidate whose counts these are."""
@@ -57,13 +59,15 @@ class Shadow:
                 return None if model is None else self._counts
             self._queue.clear()
             self._model = model
+            self._turn += 1
+            turn = self._turn
             if model is not None and model.identity.digest != self._digest:
                 self._digest, self._counts = model.identity.digest, counts_of(model)
             self._changed.notify_all()
             counts = None if model is None else self._counts
         if model is not None and counts is not None:
             name = f"shadow {self._task}"
-            threading.Thread(target=self._work, args=(model, counts), name=name, daemon=True).start()
+            threading.Thread(target=self._work, args=(model, counts, turn), name=name, daemon=True).start()
         return counts
 
     def forget_people(self) -> None:
@@ -100,14 +104,14 @@ class Shadow:
             model.release()
         return None if answer.error is not None else (model.identity.version, answer.predictions)
 
-    def _work(self, model: LoadedModel, counts: Counts) -> None:
+    def _work(self, model: LoadedModel, counts: Counts, turn: int) -> None:
         with suppress(OSError, AttributeError):
             # Of this thread alone, on Linux.
             os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICE)
         _log.info("shadow_began", task=self._task, version=model.identity.version)
         answers = self._answers.labels(self._task, model.identity.version)
         disagreements = self._disagreements.labels(self._task, model.identity.version)
-        while (sample := self._next(model)) is not None:
+        while (sample := self._next(turn)) is not None:
             if not sample.suits(model):
                 continue
             if not model.acquire():
@@ -129,8 +133,8 @@ class Shadow:
             errors=dict(totals.errors),
         )
 
-    def _next(self, model: LoadedModel) -> Sample | None:
-        """None: this model's time is over."""
+    def _next(self, turn: int) -> Sample | None:
+        """None: this turn is over."""
         with self._changed:
-            self._changed.wait_for(lambda: self._model is not model or bool(self._queue))
-            return self._queue.popleft() if self._model is model else None
+            self._changed.wait_for(lambda: self._turn != turn or bool(self._queue))
+            return self._queue.popleft() if self._turn == turn else None

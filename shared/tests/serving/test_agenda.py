@@ -11,14 +11,16 @@ import pytest
 from candidate_site import Site
 from hypothesis import given
 from hypothesis import strategies as st
+from pipit.bundle import Bundle
 from pipit.errors import Unavailable
 from pipit.metrics import Metrics
+from pipit.proving import Overtaken, Proof
 from pipit.serving.agenda import Agenda
 from pipit.serving.attempts import Attempt, Desired, Part, Purpose
 from pipit.serving.host import ModelHost
 from pipit.serving.model import LoadedModel
 from tiny import TASK
-from tiny_server import MakeBundle, Serve, Until, desired, version
+from tiny_server import MakeBundle, OpenModel, Serve, Until, desired, version
 
 
 @given(st.lists(st.tuples(st.sampled_from("abc"), st.sampled_from("abc-"), st.booleans()), min_size=1, max_size=8))
@@ -92,6 +94,54 @@ def test_what_is_wanted_and_on_the_disk_goes_before_what_served_last(
     until(lambda: fresh.is_serving)
     assert fresh.report().active_version == "1.0.0"
     fresh.stop()
+
+
+def test_what_served_last_and_gave_way_answers_where_the_other_can_not(
+    serve: Serve, make_bundle: MakeBundle, until: Until
+) -> None:
+    old, new = make_bundle("1.0.0"), make_bundle("2.0.0", -1.0)
+    host = serve(bundle=(old.path,)).server.hosts[TASK]
+    begun, cancelled = threading.Event(), threading.Event()
+
+    def fetch() -> Path:
+        begun.set()
+        assert cancelled.wait(30)
+        raise Unavailable("cancelled")
+
+    def away() -> Path:
+        raise Unavailable("its files are damaged, and the registry is away")
+
+    fresh = ModelHost(TASK, "production", "attic", host._loader, Metrics("inference"))
+    last = Desired("2.0.0", new.digest, fetch, cancel=cancelled.set, renewed=lambda: desired(new))
+    fresh.start_with(last, desired(old))
+    fresh.start()
+    assert begun.wait(30)
+    fresh.desire(Desired("1.0.0", old.digest, away), Part(9))
+    until(lambda: fresh.is_serving)
+    assert fresh.report().active_version == "2.0.0"
+    fresh.stop()
+
+
+def test_what_is_opened_on_an_earlier_proof_and_wanted_no_more_is_freed(
+    open_model: OpenModel, make_bundle: MakeBundle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another version is told of after it was opened, and before its golden samples are checked."""
+    loader, bundle = open_model._loader, make_bundle("1.0.0")
+    loader.trials.confirm(TASK, bundle.digest, Proof(0.0), loader._setup)
+    attempt, opened, closed = Attempt(desired(bundle)), list[LoadedModel](), list[LoadedModel]()
+    open_now, close = loader.open, LoadedModel.close
+
+    def open_late(bundle: Bundle) -> LoadedModel:
+        opened.append(open_now(bundle))
+        attempt.cancel()
+        return opened[-1]
+
+    monkeypatch.setattr(loader, "open", open_late)
+    monkeypatch.setattr(LoadedModel, "close", lambda model: (closed.append(model), close(model)))
+    with pytest.raises(Overtaken):
+        loader.prepare(TASK, attempt)
+    assert len(opened) == 1
+    assert closed == opened
 
 
 @pytest.mark.parametrize("seed", range(3))

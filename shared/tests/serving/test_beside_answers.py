@@ -25,8 +25,8 @@ VALUES = np.array([0.1, 0.2, 0.3, 0.4], np.float32)
 
 def versions(open_model: OpenModel) -> LoadedVersions:
     """Of a host that has nothing to tell."""
-    meters = HostMeters(TASK, "attic", Metrics("inference"))
     loader, changed = open_model._loader, threading.Condition()
+    meters = HostMeters(TASK, "attic", loader._metrics)
     return LoadedVersions(TASK, loader, meters, changed, nothing, lambda _: None, 0.0, keeps_standby=True)
 
 
@@ -69,6 +69,28 @@ def test_what_is_not_kept_is_freed_whatever_else_is_loaded_of_it(
     loaded.drop_beside(())
     assert again.is_drained
     loaded.free_drained()
+
+
+def test_what_stands_by_is_still_counted_after_older_versions_were_forgotten(
+    open_model: OpenModel, make_bundle: MakeBundle, enough_memory: None
+) -> None:
+    """Of a version that was loaded anew, for another key signed it, the first is freed long before the last."""
+    loaded, bundle = versions(open_model), make_bundle("1.0.0")
+    first, again = (open_model._loader.open(bundle) for _ in range(2))
+    for model in (first, again, open_model("2.0.0")):
+        loaded.swap(model, nothing, standby=bundle.digest)
+        loaded.free_drained()
+    loaded.put(Kept(open_model("3.0.0"), nothing, shadow=True))
+    loaded.drop_beside({bundle.digest})
+    loaded.free_drained()
+    kept = loaded.take(bundle.digest)
+    assert kept is not None
+    assert kept.model is again
+    loaded.swap(again, nothing, standby="")
+    again.meters.count_answer(0.1)
+    labels = {"task": TASK, "version": "1.0.0", "code": "OK"}
+    assert open_model._loader._metrics.registry.get_sample_value("pipit_requests_total", labels) == 1.0
+    again.close()
 
 
 @pytest.fixture

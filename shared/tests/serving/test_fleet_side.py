@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import threading
+from collections.abc import Callable, Iterator, Sequence
 from types import SimpleNamespace
 from typing import Any
 
@@ -14,7 +15,10 @@ from pipit.fleet import State, Window, WindowKind
 from pipit.inputs import EncodedImage, Landmarks
 from pipit.registry.types import Assignment, Target
 from pipit.serving.attempts import Part
+from pipit.serving.counts import Counts
 from pipit.serving.fleet_side import FleetSide
+from pipit.serving.model import LoadedModel
+from pipit.serving.replay import Sample
 from pipit.serving.settings import ServingSettings
 from tiny import REQUEST, TASK
 from tiny_server import MakeBundle, Serve, Until, desired
@@ -112,6 +116,24 @@ def test_a_canary_replays_before_it_answers(canary: Callable[..., Canary], until
     assert (replay.answered, replay.disagreed, replay.rollout, replay.stage) == (32, 32, "r-1", 0)
     assert (live.answered, before.answered) == (3, 40)
     assert (live.label_counts, replay.label_counts) == ({"low": 3}, {"low": 32})
+
+
+def test_a_replay_that_another_rollout_ends_is_not_counted_in_that(
+    canary: Callable[..., Canary], until: Until, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    device = canary()
+    device.ask(3)
+    run = device.side._replayer.run
+
+    def run_late(candidate: LoadedModel, samples: Sequence[Sample], cancelled: threading.Event) -> Counts:
+        counts = run(candidate, samples, cancelled)
+        device.told(device.old, rollout="r-2", candidate=device.new)
+        return counts
+
+    monkeypatch.setattr(device.side._replayer, "run", run_late)
+    device.told(device.new, standby=device.old)
+    until(lambda: device.host.report().candidate_state is State.PREFETCHED)
+    assert (WindowKind.REPLAY, "2.0.0") not in device.windows()
 
 
 def test_without_a_rollout_nothing_is_replayed(canary: Callable[..., Canary], until: Until) -> None:

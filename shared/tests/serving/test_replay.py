@@ -325,6 +325,30 @@ def test_one_shadow_takes_the_place_of_another(open_model: OpenModel, beside: Be
     assert two.totals().answered == 1
 
 
+def test_a_candidate_that_comes_back_while_its_thread_computes_has_one_thread(
+    open_model: OpenModel, beside: Beside, until: Until
+) -> None:
+    """As one that was about to answer, and was wanted no more before it did."""
+
+    def threads() -> int:
+        return sum(thread.name == f"shadow {TASK}" for thread in threading.enumerate())
+
+    serving, candidate = open_model("1.0.0"), open_model("2.0.0")
+    until(lambda: not threads())
+    open_model.gate.close()
+    beside.shadow.follow(candidate)
+    beside.shadow.offer(image(b"held", serving))
+    open_model.gate.wait_entered(1)
+    beside.shadow.follow(None)
+    counts = beside.shadow.follow(candidate)
+    assert counts is not None
+    open_model.gate.open()
+    until(lambda: counts.totals().answered == 1)
+    beside.shadow.offer(image(b"broken", serving))
+    until(lambda: counts.totals().errors == {"INTERNAL": 1})
+    until(lambda: threads() == 1)
+
+
 def test_an_answer_beside_touches_no_metric_of_what_serves(open_model: OpenModel) -> None:
     serving, candidate = open_model("1.0.0"), open_model("2.0.0")
     requests = candidate.meters._answered._value.get
