@@ -14,6 +14,7 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
+from contextlib import suppress
 from time import monotonic
 from typing import Any, TypeVar
 
@@ -115,9 +116,12 @@ class Findings:
     def _set_timer(self) -> None:
         if self._kept and self._timer is None:
             left = next(iter(self._kept.values())).until - self._clock()
-            self._timer = threading.Timer(max(left, 0.0), self._when_time_is_up)
-            self._timer.daemon = True
-            self._timer.start()
+            timer = threading.Timer(max(left, 0.0), self._when_time_is_up)
+            timer.daemon = True
+            # Without one, where the system gives no more threads, the next look forgets; nobody may wait for ever.
+            with suppress(RuntimeError):
+                timer.start()
+                self._timer = timer
 
     def _when_time_is_up(self) -> None:
         with self._lock:

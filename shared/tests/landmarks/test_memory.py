@@ -108,6 +108,37 @@ def test_who_asks_while_somebody_looks_waits_and_looks_not() -> None:
     assert looks.count == 1
 
 
+def test_where_no_thread_can_be_started_nobody_waits_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock, begun, go_on, look = Clock(), threading.Event(), threading.Event(), Looks()
+    findings = Findings(clock=clock)
+
+    def look_slowly() -> int:
+        begun.set()
+        assert go_on.wait(60)
+        return look()
+
+    def refuse(timer: threading.Timer) -> None:
+        raise RuntimeError("can't start new thread")
+
+    one, other = Asker(findings), Asker(findings)
+    told: list[int] = []
+    looks = threading.Thread(target=lambda: told.append(one.once("a", look_slowly, int)), daemon=True)
+    waits = threading.Thread(target=lambda: told.append(other.once("a", look, int)), daemon=True)
+    looks.start()
+    assert begun.wait(60)
+    waits.start()
+    until_asked(findings, 2)
+    monkeypatch.setattr(threading.Timer, "start", refuse)
+    go_on.set()
+    for thread in (looks, waits):
+        thread.join(30)
+    assert told == [1, 1]
+    # The next look forgets what is old.
+    clock.now += 60.0
+    assert one.once("b", look, int) == 2
+    assert len(findings) == 1
+
+
 def test_a_failure_is_the_askers_own_and_the_next_one_looks_itself() -> None:
     findings, begun, go_on = Findings(), threading.Event(), threading.Event()
 
