@@ -166,10 +166,14 @@ def _job(recipe: DetectorRecipe, data: Path, pictures: Sequence[str], start: str
 
 
 def _read_history(path: Path) -> dict[str, list[float]]:
-    """Ultralytics' table of epochs, those before an interruption too."""
+    """Ultralytics' table of epochs, those before an interruption too.
+
+    One that was cut off between its line and its weights has another line once it has been trained again.
+    """
     lines = [line.split(",") for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
     names = [name.strip() for name in lines[0]]
-    rows = [dict(zip(names, map(float, line), strict=True)) for line in lines[1:]]
+    every = [dict(zip(names, map(float, line), strict=True)) for line in lines[1:]]
+    rows = list({row.get("epoch", float(number)): row for number, row in enumerate(every)}.values())
     history = {kept: [row[name] for row in rows] for name, kept in _LOSSES.items() if name in names}
     for prefix in ("", "val_"):
         parts = [history[f"{prefix}{kind}_loss"] for kind in ("box", "class", "edge")]

@@ -253,6 +253,26 @@ def test_real_prints_to_a_bundle_that_serves(
         runtime.close()
 
 
+def test_an_epoch_that_was_trained_again_is_in_the_history_once(
+    drawn: Path, monkeypatch: pytest.MonkeyPatch, quiet: Any, tmp_path: Path
+) -> None:
+    """Interrupted when the second epoch's line was written, and its weights were not."""
+
+    def run(_job: Any, scratch: Path, _follow: Any = None) -> None:
+        folder = scratch / "train" / "weights"
+        folder.mkdir(parents=True)
+        (folder / "best.pt").write_bytes(b"weights")
+        names = ["epoch", *(f"{side}/{part}_loss" for side in ("train", "val") for part in ("box", "cls", "dfl"))]
+        rows = [[number, *[loss] * 6] for number, loss in ((1, 3.0), (2, 2.0), (2, 1.0), (3, 0.5))]
+        lines = [",".join(map(str, line)) for line in (names, *rows)]
+        (scratch / "train" / "results.csv").write_text("\n".join(lines))
+
+    monkeypatch.setattr("footprints.detector.network.run_job", run)
+    pictures = read_set(drawn / "synthetic_detector").pictures
+    found = train_network(_recipe(DRAWN, epochs=3), pictures, None, tmp_path / "scratch", tmp_path / "best.pt", quiet)
+    assert found.history["val_loss"] == [9.0, 3.0, 1.5]
+
+
 @pytest.mark.slow
 def test_an_interrupted_training_goes_on(ultralytics: Path, drawn: Path, quiet: Any, tmp_path: Path) -> None:
     """By the real ultralytics: stopped after an epoch, called again, each epoch is in the history once."""
