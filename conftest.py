@@ -5,7 +5,9 @@ from __future__ import annotations
 import hashlib
 import io
 import os
+import random
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -187,6 +189,21 @@ def module_popen() -> Iterator[Popen]:
     """Starts processes that end with the last test of the file."""
     with sessions() as start:
         yield start
+
+
+@pytest.fixture(scope="session")
+def free_ports() -> Callable[[int], list[int]]:
+    """Ports that the system gives to nobody who asks for any: until the processes listen, seconds pass."""
+
+    def choose(count: int) -> list[int]:
+        found = set[int]()
+        while len(found) < count:
+            port = random.SystemRandom().randrange(20_000, 30_000)
+            with suppress(OSError), socket.create_server(("127.0.0.1", port)):
+                found.add(port)
+        return list(found)
+
+    return choose
 
 
 @dataclass

@@ -20,6 +20,7 @@ from pipit.cli.demo.processes import free_port
 
 REPOSITORY = Path(__file__).parents[2]
 TASK = "home_security.sounds"
+Look = Callable[[Path], list[str]]
 PATIENCE = 120.0
 
 
@@ -51,19 +52,6 @@ def environment(folder: Path, **more: str) -> dict[str, str]:
     return {**kept, "HOME": str(folder), **more}
 
 
-def left_running(folder: Path) -> list[str]:
-    """Command lines of processes with a setting that points into `folder`, but for this test's own."""
-    found = []
-    for process in Path("/proc").iterdir():
-        if process.name.isdigit() and process.name != str(os.getpid()):
-            try:
-                if str(folder).encode() in (process / "environ").read_bytes():
-                    found.append((process / "cmdline").read_text("utf-8", "replace").replace("\0", " "))
-            except OSError:  # another user's, or gone meanwhile
-                continue
-    return found
-
-
 def read_until(process: Any, pattern: str) -> str:
     """Of its standard error; gives what the pattern's group matched."""
     said = ""
@@ -90,7 +78,7 @@ def start(popen: Callable[..., Any], folder: Path, registry: str, *options: str)
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_console_brings_a_registry_where_none_runs(
-    tmp_path: Path, popen: Callable[..., Any], number: signal.Signals
+    tmp_path: Path, popen: Callable[..., Any], number: signal.Signals, left_running: Look
 ) -> None:
     running = start(popen, tmp_path, f"127.0.0.1:{free_port()}", "--port", "0")
     url = read_until(running, r"the console is at (\S+);")
@@ -99,20 +87,21 @@ def test_a_console_brings_a_registry_where_none_runs(
     assert browser.get("/api/v1/tasks") == []
     assert "<title>" in browser.page()
     os.killpg(running.pid, number)
-    running.communicate(timeout=60)
+    running.communicate(timeout=PATIENCE)
     assert running.returncode == 0
     assert left_running(tmp_path) == []
 
 
 def test_a_registry_elsewhere_has_to_run(tmp_path: Path, popen: Callable[..., Any]) -> None:
     running = start(popen, tmp_path, "registry.invalid:50050")
-    _, said = running.communicate(timeout=60)
+    _, said = running.communicate(timeout=PATIENCE)
     assert running.returncode == 1
     assert "no registry answers at registry.invalid:50050; name one that runs" in said
 
 
 @pytest.mark.slow
-def test_the_demo_opens_it_with_clips_that_wait(tmp_path: Path, popen: Callable[..., Any]) -> None:
+@pytest.mark.timeout(400)  # Trains, which takes a busy machine minutes.
+def test_the_demo_opens_it_with_clips_that_wait(tmp_path: Path, popen: Callable[..., Any], left_running: Look) -> None:
     state = tmp_path / "state"
     command = [sys.executable, "-m", "pipit.cli.demo", "--synthetic", "--json", "--console", "--state", str(state)]
     demo = popen(
@@ -125,14 +114,19 @@ def test_the_demo_opens_it_with_clips_that_wait(tmp_path: Path, popen: Callable[
     result = read_json(demo.stdout)
     assert result["waiting"] > 20
     browser = Browser(result["console"])
+    deadline = time.monotonic() + PATIENCE
     (task,) = browser.get("/api/v1/label")
+    # Its answer waits for the index ten seconds at most.
+    while task["examples"] < result["waiting"] and time.monotonic() < deadline:
+        time.sleep(0.1)
+        (task,) = browser.get("/api/v1/label")
     assert (task["task"], task["examples"]) == (TASK, result["waiting"])
     item = browser.get(f"/api/v1/label/{TASK}/queue?mode=all&count=1")["items"][0]
     assert item["version"] in ("1.0.0", "")  # "": hidden, for it was kept at random
     overview = browser.get("/api/v1/overview")
     assert [each["version"] for each in overview["tasks"] if each["task"] == TASK] == ["1.0.0"]
     demo.send_signal(signal.SIGINT)
-    demo.communicate(timeout=60)
+    demo.communicate(timeout=PATIENCE)
     assert demo.returncode == 0
     assert left_running(state) == []
 

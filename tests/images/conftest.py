@@ -23,8 +23,8 @@ from pipit.rpc.probe import health_of
 
 REPOSITORY = Path(__file__).parents[2]
 SOUNDS, FACES, PRINTS = "home_security.sounds", "emotion.expression", "footprints.species"
-PATIENCE = 300.0
-"""Seconds; emulated processors are slow."""
+PATIENCE = 900.0
+"""Seconds; emulated processors are slow, and other tests run beside these."""
 
 
 def run(*command: str | Path, check: bool = True, **variables: str) -> str:
@@ -54,7 +54,7 @@ class Container:
     def health(self, port: int, service: str = "") -> str:
         """What the server in it says; "" if it can't be reached."""
         try:
-            return health_of(self.address(port), service, timeout=20.0)
+            return health_of(self.address(port), service, timeout=60.0)
         except PipitError:
             return ""
 

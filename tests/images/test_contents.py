@@ -15,7 +15,7 @@ from packaging.utils import canonicalize_name
 from pipit.deployment import read_domains
 from pipit.landmark_networks import NETWORK_FILES
 
-pytestmark = pytest.mark.docker
+pytestmark = [pytest.mark.docker, pytest.mark.timeout(2400)]
 
 REPOSITORY = Path(__file__).parents[2]
 Build = Callable[..., str]

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from pipit.bundle import open_bundle
 
-pytestmark = pytest.mark.docker
+pytestmark = [pytest.mark.docker, pytest.mark.timeout(2400)]
 
 Build = Callable[..., str]
 Run = Callable[..., str]

@@ -28,6 +28,7 @@ def cyclonedx() -> Path:
 
 
 @pytest.mark.docker
+@pytest.mark.timeout(2400)
 @pytest.mark.parametrize("target", ["registry", "console", "baby-monitor-inference"])
 def test_it_names_every_package_with_version_and_licence(
     build: Callable[..., str], run_command: Callable[..., str], cyclonedx: Path, tmp_path: Path, target: str

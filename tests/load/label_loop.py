@@ -39,6 +39,8 @@ from typer.testing import CliRunner
 TASK, DEVICE = "home_security.sounds", "hall"
 _MEASURED = {"2": 4, "4": 1}
 """Clips of each class that validate, and that the trainer itself tests on: each of these costs it much time."""
+_PATIENCE = 240.0
+"""Seconds, on a machine that does other things besides."""
 ALARMS = ("dog", "crying_baby")
 OTHERS = ("rooster", "sneezing", "clock_tick", "rain")
 RECIPE = """
@@ -146,7 +148,10 @@ class Loop:
         return {**trained, "version": version}
 
     def serve(self) -> None:
-        """Starts the device: a server that follows the registry, and keeps what the consent allows."""
+        """Starts the device, and waits until it keeps what the consent allows: a server that follows the registry.
+
+        Raises TimeoutError.
+        """
         settings = self.settings
         consent = Consent(DEVICE, TASK, "everybody here agreed", "", None, settings.low, settings.high, 1.0, 0.0)
         self.examples.give_consent(consent)
@@ -164,8 +169,11 @@ class Loop:
         server.start()
         self.stack.callback(server.stop, 5.0)
         self.device = f"127.0.0.1:{server.port}"
+        for _ in until(_PATIENCE, "the device has not heard of the consent"):
+            if server.plane.keeping is not None and TASK in server.plane.keeping.tasks:
+                return
 
-    def wait_for(self, version: str, seconds: float = 120.0) -> None:
+    def wait_for(self, version: str, seconds: float = _PATIENCE) -> None:
         """Until the device answers by that version. Raises TimeoutError."""
         with Client(self.device, task=TASK) as client:
             for _ in until(seconds, f"the device does not answer by {version}"):
@@ -186,7 +194,7 @@ class Loop:
         answers = self.ask(held)
         return sum(label == sound.label for (label, _), sound in zip(answers, held, strict=True)) / len(held)
 
-    def arrived(self, sounds: Sequence[Sound], seconds: float = 60.0) -> list[Example]:
+    def arrived(self, sounds: Sequence[Sound], seconds: float = _PATIENCE) -> list[Example]:
         """What the registry has of these sounds, once all of them are there. Raises TimeoutError."""
         wanted = {sha256_file(sound.path) for sound in sounds}
         for _ in until(seconds, f"not all of {len(wanted)} sounds arrived"):

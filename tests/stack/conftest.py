@@ -41,6 +41,8 @@ TAG = "stack-test"
 """Of the images, so that nobody who builds meanwhile changes them."""
 PATIENCE = 180.0
 """Seconds until what heals by itself must have healed; two cores that build images at the same time are slow."""
+CALL = 60.0
+"""Seconds for one answer, which a machine that stands still for a while gives late."""
 
 
 class StackTestSettings(Settings):
@@ -154,25 +156,25 @@ class Stack:
         return Access(token=token, ca=self.secrets / "ca.pem", certificate=None, key=None)
 
     def registry(self, caller: str = "operator") -> RegistryClient:
-        return RegistryClient(f"127.0.0.1:{self.ports['PIPIT_REGISTRY_PORT']}", timeout=10.0, **self.access(caller))
+        return RegistryClient(f"127.0.0.1:{self.ports['PIPIT_REGISTRY_PORT']}", timeout=CALL, **self.access(caller))
 
     def fleet(self, caller: str = "operator") -> FleetClient:
-        return FleetClient(f"127.0.0.1:{self.ports['PIPIT_REGISTRY_PORT']}", timeout=10.0, **self.access(caller))
+        return FleetClient(f"127.0.0.1:{self.ports['PIPIT_REGISTRY_PORT']}", timeout=CALL, **self.access(caller))
 
     def server(self, port: str = "PIPIT_HOME_SECURITY_PORT", task: str = TASK) -> Client:
-        return Client(f"127.0.0.1:{self.ports[port]}", task=task, timeout=20.0, **self.access("caller"))
+        return Client(f"127.0.0.1:{self.ports[port]}", task=task, timeout=CALL, **self.access("caller"))
 
     def model(self, port: str = "PIPIT_HOME_SECURITY_PORT", task: str = TASK) -> pb.Model:
         """What the server says of a task."""
         with open_channel(f"127.0.0.1:{self.ports[port]}", **self.access("caller")) as channel:
             stub = inference_pb2_grpc.InferenceServiceStub(channel)
-            models = stub.ListModels(pb.ListModelsRequest(), timeout=20).models
+            models = stub.ListModels(pb.ListModelsRequest(), timeout=CALL).models
         (model,) = (model for model in models if model.identity.task == task)
         return model
 
     def says(self, port: str, service: str = "") -> str:
         """Health of the registry's or a server's port."""
-        return health_of(f"127.0.0.1:{self.ports[port]}", service, self.access("caller"))
+        return health_of(f"127.0.0.1:{self.ports[port]}", service, self.access("caller"), timeout=CALL)
 
     def serving(self, port: str = "PIPIT_HOME_SECURITY_PORT", task: str = TASK) -> str:
         """Digest of what answers now."""
@@ -184,7 +186,7 @@ class Stack:
         """What Prometheus answers."""
         port = self.ports["PIPIT_PROMETHEUS_PORT"]
         address = f"http://127.0.0.1:{port}/api/v1/query?{urllib.parse.urlencode({'query': query})}"
-        with urllib.request.urlopen(address, timeout=20) as answer:
+        with urllib.request.urlopen(address, timeout=CALL) as answer:
             return list(json.load(answer)["data"]["result"])
 
     def train(self, *options: str) -> str:
@@ -246,7 +248,9 @@ def training() -> tuple[str, ...]:
     """Options of `pipit train` that make a training short and still pass its gates."""
     epochs = 12 if load_settings(DataSettings).data else 20
     gates = [{"name": metric, "metric": metric, "comparison": sign, "limit": limit} for metric, sign, limit in GATES]
-    return "--set", f"epochs={epochs}", "--set", f"gates={json.dumps(gates)}"
+    # What stops a rollout here must not be how busy this machine is.
+    settings = (f"epochs={epochs}", f"gates={json.dumps(gates)}", "latency_budget_ms=60000")
+    return tuple(part for setting in settings for part in ("--set", setting))
 
 
 @dataclass(frozen=True)
@@ -264,6 +268,8 @@ class Untrained:
 def untrained(stack: Stack) -> Untrained:
     """Asked before anything is trained."""
     port = "PIPIT_HOME_SECURITY_PORT"
+    # Until it has heard so from the registry, it is still loading.
+    stack.wait(lambda: stack.model().state == pb.Model.STATE_NOT_SERVING, "the server knows that there is none")
     states = [stack.says(port, service) for service in (LIVENESS, "", TASK)]
     return Untrained(stack.model(), *states, stack.health("home-security"))
 

@@ -3,7 +3,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
@@ -17,6 +16,7 @@ from pipit.errors import InvalidInput
 from pipit.training.distributed import ALONE, Worker, read_worker
 
 SCRIPT = Path(__file__).with_name("distributed_worker.py")
+Ports = Callable[[int], list[int]]
 WORKERS = ("pi-0.trainers:2222", "pi-1.trainers:2222")
 
 
@@ -90,10 +90,11 @@ class Ended:
 class Training:
     """Workers of one training, as processes on loopback."""
 
-    def __init__(self, folder: Path, values: Mapping[str, Any], popen: Callable[..., Any]) -> None:
+    def __init__(self, folder: Path, values: Mapping[str, Any], popen: Callable[..., Any], ports: Ports) -> None:
         self._folder = folder
         self._values = values
         self._popen = popen
+        self._ports = ports
         self._processes: list[subprocess.Popen[str]] = []
 
     def start(
@@ -103,7 +104,7 @@ class Training:
         values: Mapping[int, Mapping[str, Any]] | None = None,
     ) -> None:
         """dies_in: epoch by worker. values: of the recipe, by worker."""
-        addresses = ",".join(f"127.0.0.1:{port}" for port in free_ports(workers))
+        addresses = ",".join(f"127.0.0.1:{port}" for port in self._ports(workers))
         for index in range(workers):
             given = json.dumps({**self._values, **(values or {}).get(index, {})})
             dies = [str((dies_in or {})[index])] if index in (dies_in or {}) else []
@@ -142,32 +143,26 @@ class Training:
         return ended
 
 
-def free_ports(count: int) -> list[int]:
-    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    ports = [one.getsockname()[1] for one in sockets]
-    for one in sockets:
-        one.close()
-    return ports
-
-
 VALUES = {"epochs": 6, "batch_size": 4, "optimiser": {"learning_rate": 0.01, "schedule": "cosine"}}
 
 
 @pytest.fixture
-def training(tmp_path: Path, popen: Callable[..., Any]) -> Callable[..., Training]:
+def training(tmp_path: Path, popen: Callable[..., Any], free_ports: Ports) -> Callable[..., Training]:
     def make(name: str = "training", **values: Any) -> Training:
         folder = tmp_path / name
         folder.mkdir()
-        return Training(folder, VALUES | values, popen)
+        return Training(folder, VALUES | values, popen, free_ports)
 
     return make
 
 
 @pytest.fixture(scope="module")
-def whole(tmp_path_factory: pytest.TempPathFactory, module_popen: Callable[..., Any]) -> tuple[Ended, Ended, Path]:
+def whole(
+    tmp_path_factory: pytest.TempPathFactory, module_popen: Callable[..., Any], free_ports: Ports
+) -> tuple[Ended, Ended, Path]:
     """Two workers that nothing disturbed, and the folder of what they left."""
     folder = tmp_path_factory.mktemp("whole")
-    together = Training(folder, VALUES, module_popen)
+    together = Training(folder, VALUES, module_popen, free_ports)
     together.start(2)
     chief, other = together.end()
     assert (chief.code, other.code) == (0, 0), chief.errors + other.errors

@@ -53,7 +53,8 @@ def photograph(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_both_tasks_are_served_by_one_process(stack: Any, trained: dict[str, str]) -> None:
-    assert [stack.says(PORT, service) for service in (EMOTION, STRESS, "")] == ["SERVING"] * 3
+    services = (EMOTION, STRESS, "")
+    stack.wait(lambda: [stack.says(PORT, service) for service in services] == ["SERVING"] * 3, "its health says so")
     assert stack.inspect("emotion")["RestartCount"] == 0
     assert stack.inspect("emotion")["Config"]["User"] == "10001:10001"
 

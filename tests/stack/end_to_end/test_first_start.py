@@ -98,8 +98,9 @@ def test_make_train_publishes_promotes_and_the_running_server_answers(stack: Any
     assert (model.identity.digest, model.identity.variant) == (trained, "int8")
     assert (model.state, model.environment) == (pb.Model.STATE_SERVING, "production")
     # Of faces no version was promoted, so that the server does not answer everything.
-    states = [stack.says("PIPIT_HOME_SECURITY_PORT", service) for service in (TASK, "home_security.faces", "")]
-    assert states == ["SERVING", "NOT_SERVING", "NOT_SERVING"]
+    port = "PIPIT_HOME_SECURITY_PORT"
+    stack.wait(lambda: stack.says(port, TASK) == "SERVING", "its health says so")
+    assert [stack.says(port, service) for service in ("home_security.faces", "")] == ["NOT_SERVING"] * 2
     assert stack.inspect("home-security")["RestartCount"] == 0
 
 
@@ -152,14 +153,14 @@ def test_no_caller_without_a_token_gets_in(stack: Any, port: str, token: str | N
     with open_channel(f"127.0.0.1:{stack.ports[port]}", token, stack.secrets / "ca.pem") as channel:
         call = channel.unary_unary(CALLS[port])
         with pytest.raises(grpc.RpcError) as raised:
-            call(b"", timeout=20)
+            call(b"", timeout=60)
     assert raised.value.code() == grpc.StatusCode.UNAUTHENTICATED
 
 
 @each_port
 def test_nobody_is_spoken_to_in_plain_text(stack: Any, port: str) -> None:
     with pytest.raises(Unavailable):
-        health_of(f"127.0.0.1:{stack.ports[port]}")
+        health_of(f"127.0.0.1:{stack.ports[port]}", timeout=60.0)
 
 
 @each_port
@@ -167,7 +168,7 @@ def test_who_knows_another_authority_hangs_up(stack: Any, port: str, tmp_path: P
     stack.run("sh", "compose/secrets.sh", str(tmp_path))
     access = Access(token=None, ca=tmp_path / "ca.pem", certificate=None, key=None)
     with pytest.raises(Unavailable, match="certificate"):
-        health_of(f"127.0.0.1:{stack.ports[port]}", access=access)
+        health_of(f"127.0.0.1:{stack.ports[port]}", access=access, timeout=60.0)
 
 
 def test_a_new_certificate_is_taken_up_without_a_restart(stack: Any, trained: str) -> None:

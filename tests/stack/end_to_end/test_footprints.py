@@ -43,7 +43,7 @@ def pictures(tmp_path_factory: pytest.TempPathFactory) -> dict[Path, str]:
 
 
 def test_the_task_that_was_promoted_answers_and_the_other_waits(stack: Any, trained: str) -> None:
-    assert stack.says(PORT, SPECIES) == "SERVING"
+    stack.wait(lambda: stack.says(PORT, SPECIES) == "SERVING", "its health says so")
     assert [stack.says(PORT, service) for service in (DETECTOR, "")] == ["NOT_SERVING"] * 2
     assert stack.health("footprints") == "healthy"
     assert stack.inspect("footprints")["RestartCount"] == 0

@@ -35,6 +35,6 @@ def test_a_token_alone_is_not_enough(asking: Any, port: str) -> None:
     folder = asking.secrets / "tls" / "caller"
     address = f"127.0.0.1:{asking.ports[port]}"
     with pytest.raises(Unavailable):
-        health_of(address, "liveness", asking.access("operator"))
+        health_of(address, "liveness", asking.access("operator"), timeout=60.0)
     own = Access(token=None, ca=asking.secrets / "ca.pem", certificate=folder / "tls.crt", key=folder / "tls.key")
-    assert health_of(address, "liveness", own) == "SERVING"
+    assert health_of(address, "liveness", own, timeout=60.0) == "SERVING"

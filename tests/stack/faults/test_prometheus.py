@@ -31,8 +31,8 @@ def test_a_server_that_is_stopped_counts_as_down(stack: Any, another: str) -> No
 
 
 def samples(stack: Any) -> list[list[Any]]:
-    """Time and value of each scrape of the server in the last hour."""
-    (series,) = stack.measured(f"{SERVER_STARTED}[1h]")
+    """Time and value of each scrape of the server in the last day: the tests may take longer than an hour."""
+    (series,) = stack.measured(f"{SERVER_STARTED}[1d]")
     return list(series["values"])
 
 

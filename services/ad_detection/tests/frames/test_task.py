@@ -179,7 +179,7 @@ def test_a_server_answers_a_frame(
     server = InferenceServer(ServingSettings(bundle=(bundle.path,), port=0, metrics_port=0, grace_seconds=5.0))
     server.start()
     try:
-        deadline = time.monotonic() + 60.0
+        deadline = time.monotonic() + 240.0
         while not server.plane.is_ready:
             assert time.monotonic() < deadline, [host.status() for host in server.hosts.values()]
             time.sleep(0.02)

@@ -218,7 +218,7 @@ def server(trained: Trained) -> Iterator[InferenceServer]:
     running = InferenceServer(ServingSettings(bundle=(trained[2].path,), port=0, metrics_port=0, grace_seconds=5.0))
     running.start()
     try:
-        deadline = time.monotonic() + 60.0
+        deadline = time.monotonic() + 240.0
         while not running.plane.is_ready:
             assert time.monotonic() < deadline, [host.status() for host in running.hosts.values()]
             time.sleep(0.02)

@@ -59,7 +59,7 @@ def experimental(bundles: tuple[Path, Path]) -> Iterator[str]:
 def _served(bundle: Path) -> Iterator[str]:
     server = InferenceServer(ServingSettings(port=0, metrics_port=0, bundle=(bundle,), grace_seconds=5.0))
     server.start()
-    deadline = time.monotonic() + 60.0
+    deadline = time.monotonic() + 240.0
     while not server.plane.is_ready:
         assert time.monotonic() < deadline, server.hosts["emotion.stress"].status()
         time.sleep(0.02)

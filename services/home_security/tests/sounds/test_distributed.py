@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import socket
 import subprocess
 import sys
 from collections.abc import Callable
@@ -66,16 +65,15 @@ def test_too_few_clips_for_so_many_workers(make_recipe: Make) -> None:
 
 
 @pytest.mark.slow
-def test_two_workers_train_one_bundle(tmp_path: Path, popen: Callable[..., Any]) -> None:
+def test_two_workers_train_one_bundle(
+    tmp_path: Path, popen: Callable[..., Any], free_ports: Callable[[int], list[int]]
+) -> None:
     runs = tmp_path / "runs"
     # Few clips, epochs and changes: how well it hears is another test's matter.
     write_synthetic_set(tmp_path / "data" / "synthetic_sounds", clips_per_class=6)
     changes = ("epochs=2", "augmentation.quiet=4", 'export.variants=["int8"]', "export.calibration_samples=8")
     settings = [part for change in changes for part in ("--set", change)]
-    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(2)]
-    addresses = ",".join(f"127.0.0.1:{one.getsockname()[1]}" for one in sockets)
-    for one in sockets:
-        one.close()
+    addresses = ",".join(f"127.0.0.1:{port}" for port in free_ports(2))
     arguments = ["train", "home_security.sounds", "--recipe", "synthetic", *settings, "--json"]
     workers = [
         popen(
