@@ -221,7 +221,8 @@ def plot_training(path: Path, history: Mapping[str, Sequence[float]], best_epoch
             )
         axes.set(xlabel="epoch", title=name.replace("_", " "))
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-        axes.legend(frameon=False, fontsize=SMALL)
+        # Where the curves are not: losses fall, and what is measured beside them rises.
+        axes.legend(frameon=False, fontsize=SMALL, loc="upper right" if name == "loss" else "lower right")
         _quiet(axes)
     save_figure(figure, path)
 

@@ -152,7 +152,7 @@ def _plot_curves(path: Path, evaluation: NamingEvaluation) -> None:
     axes.set_ylabel("known people who are named rightly")
     axes.yaxis.set_major_formatter(PercentFormatter(1.0))
     axes.xaxis.set_major_formatter(lambda share, _: f"{100 * share:g} %")
-    axes.legend(frameon=False, fontsize=8)
+    axes.legend(frameon=False, fontsize=8, loc="lower right")
     _save(figure, path)
 
 
@@ -170,7 +170,7 @@ def _plot_scores(path: Path, evaluation: NamingEvaluation) -> None:
     axes.set_xlabel(f"best score, {_people(trial.size)} known")
     axes.set_ylabel("share of faces")
     axes.yaxis.set_major_formatter(PercentFormatter(1.0))
-    axes.legend(frameon=False, fontsize=8)
+    axes.legend(frameon=False, fontsize=8, loc="upper right")
     _save(figure, path)
 
 
