@@ -3,12 +3,16 @@
 A step of a network ends when the last of its threads does. Where other work holds the second core, every step waits
 until the system gives that thread a turn, and two threads are slower than one. So a training takes the cores that are
 idle when an epoch begins, which may be more or fewer than when it started.
+
+How many threads share a sum decides in which order it is added up, and so its last digits. Whoever wants the same
+weights to the last digit sets `OMP_NUM_THREADS=1`.
 """
 
 from __future__ import annotations
 
 import os
 import time
+from contextlib import suppress
 from pathlib import Path
 
 from pipit.machine import processors
@@ -20,13 +24,18 @@ _QUOTA = Path("/sys/fs/cgroup/cpu.max")
 
 
 def allowed_processors(quota: Path = _QUOTA) -> int:
-    """Cores that this process may use: its affinity, and a container's quota rounded down; at least 1."""
+    """Cores that this process may use: its affinity, a container's quota rounded down, OpenMP's limit; at least 1.
+
+    OpenMP's limit is the first number of `OMP_NUM_THREADS`
+    (https://www.openmp.org/spec-html/5.1/openmpse59.html).
+    """
     cores = processors()
-    try:
+    # No container, or one without a limit, which says "max".
+    with suppress(OSError, ValueError):
         limit, period = quota.read_text().split()
         cores = min(cores, int(limit) // int(period))
-    except (OSError, ValueError):
-        pass  # No container, or one without a limit, which says "max".
+    with suppress(KeyError, ValueError):
+        cores = min(cores, int(os.environ["OMP_NUM_THREADS"].split(",")[0]))
     return max(1, cores)
 
 

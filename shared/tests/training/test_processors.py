@@ -23,10 +23,21 @@ def test_a_container_has_no_more_than_its_quota(
     quota: str, cores: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("os.sched_getaffinity", lambda _: set(range(8)))
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
     (tmp_path / "cpu.max").write_text(quota)
 
     assert allowed_processors(tmp_path / "cpu.max") == cores
     assert allowed_processors(tmp_path / "none") == 8
+
+
+@pytest.mark.parametrize(("limit", "cores"), [("1", 1), ("3,2", 3), ("20", 8), ("0", 1), ("", 8), ("many", 8)])
+def test_a_training_takes_no_more_threads_than_openmp_may(
+    limit: str, cores: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("os.sched_getaffinity", lambda _: set(range(8)))
+    monkeypatch.setenv("OMP_NUM_THREADS", limit)
+
+    assert allowed_processors(tmp_path / "none") == cores
 
 
 @pytest.mark.parametrize(
