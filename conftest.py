@@ -22,11 +22,11 @@ from unittest.mock import patch
 
 import pytest
 import structlog
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 from xdist.scheduler import LoadFileScheduling
 
 # How long an example takes depends on the machine and on what else runs there; no test has a time limit.
-settings.register_profile("pipit", deadline=None)
+settings.register_profile("pipit", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("pipit")
 
 ONE_WORKER = (

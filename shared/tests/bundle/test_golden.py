@@ -304,7 +304,7 @@ def test_a_pickle_is_never_executed(tmp_path: Path) -> None:
     assert not victim.exists()
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(data=st.data())
 def test_damaged_files_are_refused_or_read(tmp_path: Path, golden_clips: list[Input], data: st.DataObject) -> None:
     """Digests catch this first; where a hostile maker signs nothing, the reader stands alone."""

@@ -47,7 +47,7 @@ def test_a_manifest_comes_back_from_its_bytes(valid_document: Document) -> None:
     assert dump_manifest(parse_manifest(dump_manifest(manifest))) == dump_manifest(manifest)
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(
     labels=st.lists(
         st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=20), min_size=1, unique=True
@@ -81,7 +81,7 @@ def test_random_bytes_are_refused(data: bytes) -> None:
         parse_manifest(data)
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(data=st.data())
 def test_a_damaged_manifest_is_refused_or_is_a_manifest(valid_document: Document, data: st.DataObject) -> None:
     content = dumped(valid_document)

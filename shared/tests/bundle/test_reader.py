@@ -17,7 +17,7 @@ from pipit.files import sha256_bytes
 
 KEY = generate_key()
 TRUSTED = KEY.public_key()
-on_a_copy = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+on_a_copy = settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow], deadline=None)
 
 
 @pytest.fixture

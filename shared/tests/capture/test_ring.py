@@ -64,7 +64,7 @@ def test_what_is_kept_is_read_back_and_can_not_be_read_without_the_key(tmp_path:
             other.read(path.name)
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=30)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow], max_examples=30)
 @given(sizes=st.lists(st.integers(1, 400), min_size=1, max_size=12), quota=st.integers(1800, 4000))
 def test_the_newest_stay_within_the_quota(tmp_path: Path, sizes: list[int], quota: int) -> None:
     ring = Ring(tmp_path, TASK, KEY)

@@ -106,7 +106,7 @@ def test_a_missing_table_says_so(tmp_path: Path) -> None:
         list(rows_of(tmp_path / "labels.csv", ("file",)))
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(content=st.binary(max_size=200))
 def test_no_bytes_raise_anything_else(tmp_path: Path, content: bytes) -> None:
     table = tmp_path / "labels.csv"

@@ -59,7 +59,7 @@ def test_all_that_can_be_read_are_given(tmp_path: Path) -> None:
     assert sorted(remembered.all(), key=lambda assignment: assignment.task) == [other, FIRST]
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(st.binary(max_size=80) | st.sampled_from([b"{}", b"null", b'{"task": 1}', b"[]"]))
 def test_what_can_not_be_read_is_forgotten(tmp_path: Path, content: bytes) -> None:
     remembered = RememberedAssignments(tmp_path)

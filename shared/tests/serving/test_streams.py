@@ -109,7 +109,9 @@ def test_pcm_is_one_recording_across_messages(serve: Serve, talk: Callable[[Any]
     assert spans([rest]) == [(0.5, 1.0)]
 
 
-@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 @given(pieces=st.lists(st.lists(st.floats(-1, 1, width=32), max_size=9), min_size=1, max_size=6))
 def test_how_a_recording_is_cut_into_messages_changes_no_score(one_server: Any, pieces: list[list[float]]) -> None:
     whole = [sample for piece in pieces for sample in piece]

@@ -153,7 +153,9 @@ def test_a_key_never_leaves_the_store(text: str) -> None:
     assert all(part and not part.startswith(".") for part in key.split("/"))
 
 
-@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 @given(contents=st.lists(st.binary(max_size=200), min_size=1, max_size=6))
 def test_an_etag_names_just_its_content(store: ObjectStore, contents: list[bytes]) -> None:
     store.delete("document")

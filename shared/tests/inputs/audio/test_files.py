@@ -33,7 +33,9 @@ def joined(path: Path) -> np.ndarray:
     return np.concatenate(scaled).mean(axis=1, dtype=np.float32)
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 @given(st.sampled_from(FORMATS), st.integers(1, 2), st.sampled_from([8_000, 16_000, 48_000]), st.integers(1, 20_000))
 def test_pieces_and_the_whole_agree(encode, tmp_path, form, channels, rate, frames):
     path = tmp_path / "sound"
