@@ -180,6 +180,7 @@ def test_bake_builds_its_images(docker: None, repository: Path) -> None:
 
 
 @pytest.mark.docker
+@pytest.mark.timeout(2400)
 def test_its_server_is_built(docker: None, repository: Path) -> None:
     image = "pipit/toys-inference:test-new-domain"
     bake = ["docker", "buildx", "bake", "-f", "docker-bake.hcl", "-f", "compose/domains/images.hcl", "--load"]
