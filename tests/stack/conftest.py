@@ -10,7 +10,6 @@ import os
 import re
 import secrets
 import shlex
-import socket
 import subprocess
 import sys
 import time
@@ -54,23 +53,16 @@ class StackTestSettings(Settings):
     """As in compose/.env.example. Without one, emotion is trained elsewhere: PyPI's PyTorch has gigabytes."""
 
 
-def free_ports(count: int) -> list[int]:
-    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    ports = [each.getsockname()[1] for each in sockets]
-    for each in sockets:
-        each.close()
-    return ports
-
-
 class Stack:
     """Drives the stack as a person would: with `make`, `docker`, and calls to its ports."""
 
-    def __init__(self, folder: Path, data: Path | None, overrides: list[Path]) -> None:
+    def __init__(self, folder: Path, data: Path | None, overrides: list[Path], ports: list[int]) -> None:
+        """ports: one for each of PORTS."""
         self.project = f"pipit-test-{secrets.token_hex(4)}"
         self.data = data
         self.secrets = folder / "secrets"
         self.overrides = overrides
-        self.ports = dict(zip(PORTS, free_ports(len(PORTS)), strict=True))
+        self.ports = dict(zip(PORTS, ports, strict=True))
         # Nor those of a `make` that started the tests: its targets would get our options.
         others = ("PIPIT_", "COMPOSE_", "MAKE", "MFLAGS", "ARGS")
         kept = {name: value for name, value in os.environ.items() if not name.startswith(others)}
@@ -222,10 +214,13 @@ def overrides(docker: None) -> list[Path]:
 
 
 @pytest.fixture(scope="session")
-def stack(overrides: list[Path], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+def stack(
+    overrides: list[Path], tmp_path_factory: pytest.TempPathFactory, free_ports: Callable[[int], list[int]]
+) -> Iterator[Stack]:
     """The whole stack, started from nothing by `make up`; with a second server whose disk is small."""
     small_disk = Path(__file__).parent / "small-disk.yaml"
-    stack = Stack(tmp_path_factory.mktemp("stack"), load_settings(DataSettings).data, [*overrides, small_disk])
+    folder, data = tmp_path_factory.mktemp("stack"), load_settings(DataSettings).data
+    stack = Stack(folder, data, [*overrides, small_disk], free_ports(len(PORTS)))
     try:
         stack.make("up")
         yield stack

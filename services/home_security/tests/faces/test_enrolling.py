@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import os
-import socket
 import subprocess
 import sys
 import threading
@@ -207,7 +206,9 @@ def test_what_is_kept_of_a_face_is_enough_to_find_it_again(faces: FacesClient) -
         assert check(faces, template.crop).faces == 1
 
 
-def test_two_servers_learn_of_the_same_person(trained: Any, tmp_path: Path) -> None:
+def test_two_servers_learn_of_the_same_person(
+    trained: Any, tmp_path: Path, free_ports: Callable[[int], list[int]]
+) -> None:
     GalleryKey.generate().save(tmp_path / "gallery.key")
     settings = {
         "BUNDLE": str(trained.bundle.path),
@@ -217,10 +218,10 @@ def test_two_servers_learn_of_the_same_person(trained: Any, tmp_path: Path) -> N
     }
     names = ("pi-door", "pi-hall")
     with ExitStack() as stack:
-        ports = [
-            stack.enter_context(serving(settings | {"DEVICE_ID": name, "CACHE_DIR": str(tmp_path / name)}))
-            for name in names
-        ]
+        ports = free_ports(len(names))
+        for name, port in zip(names, ports, strict=True):
+            own = {"DEVICE_ID": name, "CACHE_DIR": str(tmp_path / name), "PORT": str(port)}
+            stack.enter_context(serving(settings | own))
         faces = stack.enter_context(FacesClient(f"127.0.0.1:{ports[0]}"))
         pictures = [encode(drawn(ANNA, number)) for number in range(5)]
         wait_until(lambda: enrols(faces, pictures))
@@ -232,18 +233,14 @@ def test_two_servers_learn_of_the_same_person(trained: Any, tmp_path: Path) -> N
 
 
 @contextmanager
-def serving(settings: dict[str, str]) -> Iterator[int]:
-    """A server that is a process of its own; gives its port."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = int(free.getsockname()[1])
+def serving(settings: dict[str, str]) -> Iterator[None]:
+    """A server that is a process of its own."""
     environment = {**os.environ, **{f"PIPIT_SERVING_{name}": value for name, value in settings.items()}}
-    environment["PIPIT_SERVING_PORT"] = str(port)
     with subprocess.Popen(
         [sys.executable, "-m", "pipit.serving"], env=environment, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL
     ) as process:
         try:
-            yield port
+            yield
         finally:
             process.terminate()
             assert process.wait(60) == 0

@@ -8,12 +8,13 @@ start ──> running ──stop──> SIGTERM ──(grace)──> ended
 from __future__ import annotations
 
 import os
+import random
 import signal
 import socket
 import subprocess
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType, TracebackType
@@ -25,6 +26,8 @@ from pipit.errors import Unavailable
 
 _POLL_SECONDS = 0.1
 _LOG_LINES = 8
+_PORTS = range(20_000, 30_000)
+"""The system gives none of them to somebody who asks for any: until a process listens, seconds pass."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,14 +107,12 @@ def terminated_like_interrupted() -> Iterator[None]:
 
 
 def free_port(wanted: int = 0) -> int:
-    """A port of the loopback interface that was free a moment ago: `wanted` where that is."""
-    try:
-        listener = socket.create_server(("127.0.0.1", wanted))
-    except OSError:
-        listener = socket.create_server(("127.0.0.1", 0))
-    with listener:
-        port: int = listener.getsockname()[1]
-        return port
+    """A port of the loopback interface that was free a moment ago: `wanted` where that is. Raises Unavailable."""
+    some = random.SystemRandom().sample(_PORTS, 100)
+    for port in [wanted, *some] if wanted else some:
+        with suppress(OSError), socket.create_server(("127.0.0.1", port)):
+            return port
+    raise Unavailable("none of a hundred ports of 127.0.0.1 that were tried is free")
 
 
 def wait_until_serving(server: Server, address: str, service: str, seconds: float) -> float:
