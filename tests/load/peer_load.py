@@ -22,6 +22,7 @@ from peer_calls import Call
 WARM_UP_SECONDS = 0.4
 LAST_SECONDS = 0.2
 """After what is counted, so that none of it belongs to the end of the load."""
+ATTEMPTS = 5
 
 
 @dataclass(frozen=True)
@@ -93,8 +94,9 @@ def load(
 ) -> Load:
     """`callers` at a time, each with its own connection, or all over a shared one.
 
-    Calls that end within `seconds`, after a warm-up, are counted. Raises RuntimeError where calls fail; with `refusals`
-    those that a gRPC status ends are counted like the others.
+    Calls that end within `seconds`, after a warm-up, are counted. A load that was over sooner, because the machine
+    stood still, says nothing: there is another one. Raises RuntimeError where calls fail, or where none of ATTEMPTS
+    lasted; with `refusals` those calls that a gRPC status ends are counted like the others.
     """
     body, log = folder / "body", folder / "calls.tsv"
     body.write_bytes(call.sent)
@@ -105,15 +107,22 @@ def load(
     command = ["h2load", f"-c{connections}", f"-m{streams}", f"-D{duration}ms", f"--log-file={log}", f"--data={body}"]
     command += [f"--header={name}: {value}" for name, value in call.headers.items()]
     command += ["--h1"] * (call.protocol == "http") + [f"http://127.0.0.1:{port}{call.path}"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as client:
-        itself = psutil.Process(client.pid)
-        sleep(WARM_UP_SECONDS)
-        begun, faults = time(), page_faults(server)
-        before = processor_seconds(server), processor_seconds([itself]), busy_seconds()
-        sleep(seconds)
-        ended, faults = time(), page_faults(server) - faults
-        after = processor_seconds(server), processor_seconds([itself]), busy_seconds()
-        output, _ = client.communicate()
+    for _ in range(ATTEMPTS):
+        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as client:
+            itself = psutil.Process(client.pid)
+            sleep(WARM_UP_SECONDS)
+            begun, faults = time(), page_faults(server)
+            before = processor_seconds(server), processor_seconds([itself]), busy_seconds()
+            sleep(seconds)
+            ended, faults = time(), page_faults(server) - faults
+            after = processor_seconds(server), processor_seconds([itself]), busy_seconds()
+            lasted = client.poll() is None
+            output, _ = client.communicate()
+        if lasted or client.returncode != 0:
+            break
+        log.unlink()
+    else:
+        raise RuntimeError(f"the machine stood still in each of {ATTEMPTS} loads of {seconds:g} s")
     if client.returncode != 0:
         raise RuntimeError(f"{' '.join(command)} ended with {client.returncode}: {output}")
     check(output, 0 if refusals else answer)

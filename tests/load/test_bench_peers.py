@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 import importlib
 import shutil
 from pathlib import Path
-from time import time
+from time import sleep, time
 from types import ModuleType
 from typing import Any
 
@@ -124,6 +125,25 @@ def test_a_round_measures_every_call_with_connections_of_their_own_and_a_shared_
         assert row["pss_mib"] > 10.0
         assert row["start_s"] > 0.0
     assert sum(row["server_cpu_ms"] * row["calls"] for row in rows) > 0.0
+
+
+def test_a_load_that_was_over_too_early_is_not_measured(
+    harness: ModuleType, comparison: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if shutil.which("h2load") is None:
+        pytest.skip("h2load is not installed; it is in Debian's package nghttp2-client")
+    load, server = importlib.import_module("peer_load"), harness.SERVERS["grpcio"]
+    # As on a machine that stands still for two seconds longer than it was to sleep: at the first load, and then at all.
+    pauses = [0.0, 2.0]
+    monkeypatch.setattr(load, "sleep", lambda seconds: sleep(seconds + (pauses.pop(0) if pauses else 0.0)))
+    call = server.calls(comparison.inputs)["clip"]
+    with comparison.running(server, bundle=comparison.bundle, call=call) as started:
+        measure = functools.partial(load.load, call, started.port, started.processes, 2, False, 0.5, comparison.folder)
+        assert measure().calls > 0
+        assert not pauses
+        pauses += [0.0, 2.0] * load.ATTEMPTS
+        with pytest.raises(RuntimeError, match="the machine stood still in each of 5 loads"):
+            measure()
 
 
 def test_failing_calls_are_no_fast_calls(harness: ModuleType) -> None:
