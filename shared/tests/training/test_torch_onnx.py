@@ -75,7 +75,7 @@ def both(tmp_path_factory: pytest.TempPathFactory) -> dict[type[nn.Module], Expo
 
 
 @pytest.mark.parametrize("make", [Recurrent, Convolutional])
-@pytest.mark.parametrize(("variant", "tolerance"), [("float32", 1e-5), ("int8", 0.02)])
+@pytest.mark.parametrize(("variant", "tolerance"), [("float32", 1e-5), ("int8", 0.05)])
 def test_a_network_answers_alike_in_the_runtime_for_any_number_of_rows(
     both: dict[type[nn.Module], Exported], make: type[nn.Module], variant: str, tolerance: float
 ) -> None:
@@ -88,6 +88,7 @@ def test_a_network_answers_alike_in_the_runtime_for_any_number_of_rows(
         expected = outputs_of(network, {"sequence": rows})
         for count in (1, 2, 5):
             found = runtime.run({"sequence": rows[:count]})["logits"]
+            # int8 is off by 0.001, and by 0.026 where an x86 processor adds products in 16 bits.
             np.testing.assert_allclose(found, expected[:count], atol=tolerance)
     finally:
         runtime.close()
