@@ -34,7 +34,7 @@ def some_people(
 def of_scikit_learn(rows: Vectors, inside: NDArray[np.bool_], settings: SvmSettings, asked: Vectors) -> Vectors:
     svm = pytest.importorskip("sklearn.svm", reason="scikit-learn comes with the trainer")
     weights = "balanced" if settings.balanced else None
-    made = svm.LinearSVC(C=settings.cost, class_weight=weights, tol=1e-10, max_iter=1_000_000)
+    made = svm.LinearSVC(C=settings.cost, class_weight=weights, tol=1e-10, max_iter=1_000_000, random_state=0)
     return np.asarray(made.fit(rows, inside).decision_function(asked))
 
 

@@ -19,7 +19,7 @@ def test_a_batch_axis_of_1_runs_row_by_row(onnx_models, linear):
     with closing(load_runtime(onnx_models / "linear_one_row.onnx", "onnx")) as network:
         assert not network.batches
         assert network.inputs[0].shape == (2,)
-        np.testing.assert_allclose(network.run({"x": x})["scores"], linear(x), rtol=1e-6)
+        np.testing.assert_allclose(network.run({"x": x})["scores"], linear(x), rtol=1e-6, atol=1e-6)
 
 
 def test_refuses_an_answer_that_is_not_one_per_row(onnx_models):

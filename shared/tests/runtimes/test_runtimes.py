@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
-from time import perf_counter, thread_time
+from time import process_time, thread_time
 
 import numpy as np
 import pytest
@@ -41,7 +41,7 @@ def test_describes_and_runs_a_network(load, linear, runtime):
     answer = network.run({"x": x})
     assert list(answer) == ["scores"]
     assert answer["scores"].dtype == np.float32
-    np.testing.assert_allclose(answer["scores"], linear(x), rtol=1e-6)
+    np.testing.assert_allclose(answer["scores"], linear(x), rtol=1e-6, atol=1e-6)
 
 
 @both
@@ -50,13 +50,13 @@ def test_each_row_is_answered_as_if_it_were_alone(load, runtime):
     x = np.random.default_rng(2).normal(size=(17, 2)).astype(np.float32)
     together = network.run({"x": x})["scores"]
     alone = np.concatenate([network.run({"x": row[np.newaxis]})["scores"] for row in x])
-    np.testing.assert_allclose(together, alone, rtol=1e-6)
+    np.testing.assert_allclose(together, alone, rtol=1e-6, atol=1e-6)
 
 
 @both
 def test_takes_rows_that_are_not_contiguous(load, linear, runtime):
     x = np.random.default_rng(2).normal(size=(2, 6)).astype(np.float32).T[::2]
-    np.testing.assert_allclose(load("linear", runtime).run({"x": x})["scores"], linear(x), rtol=1e-6)
+    np.testing.assert_allclose(load("linear", runtime).run({"x": x})["scores"], linear(x), rtol=1e-6, atol=1e-6)
 
 
 @both
@@ -126,7 +126,7 @@ def test_refuses_tensors_that_do_not_fit(load, linear, runtime, tensors, message
     with pytest.raises(InvalidInput, match=message):
         network.run(tensors)
     x = np.ones((1, 2), np.float32)
-    np.testing.assert_allclose(network.run({"x": x})["scores"], linear(x), rtol=1e-6)
+    np.testing.assert_allclose(network.run({"x": x})["scores"], linear(x), rtol=1e-6, atol=1e-6)
 
 
 @both
@@ -156,7 +156,10 @@ def test_many_threads_get_the_answers_of_one(load, runtime, instances):
 
 
 class Ticker(threading.Thread):
-    """Needs the interpreter lock all the time, and notes how long it went without."""
+    """Needs the interpreter lock all the time, and notes how long it went without while this process computed.
+
+    By the clock, a gap would also be what a busy machine, or a container's quota, stops the whole process for.
+    """
 
     def __init__(self):
         super().__init__(daemon=True)
@@ -165,21 +168,21 @@ class Ticker(threading.Thread):
         self.longest_gap = 0.0
 
     def run(self):
-        last = perf_counter()
+        last = process_time()
         while not self.done:
-            now = perf_counter()
+            now = process_time()
             self.longest_gap = max(self.longest_gap, now - last)
             last = now
             self.ticking.set()
 
 
 def longest_gap_and_duration(call):
-    """Seconds that another thread waited for the interpreter lock in one piece, and that the call computed."""
+    """Seconds of the processor: that another thread waited for the lock in one piece, and that the call computed."""
     ticker = Ticker()
     ticker.start()
     assert ticker.ticking.wait(60)
     ticker.longest_gap = 0.0
-    # Of the processor: by the clock, this thread may wait for the lock after the call, or for a busy machine.
+    # By the clock, this thread may also wait for the lock after the call.
     begun = thread_time()
     call()
     duration = thread_time() - begun

@@ -151,7 +151,7 @@ def server(trained: tuple[AudioTrainer, Run, Bundle]) -> Iterator[str]:
 
 
 def some_seconds(sounds: Path, seconds: float) -> np.ndarray[tuple[int], np.dtype[np.float32]]:
-    path = next((sounds / "synthetic_audio/channel7").glob("*.flac"))
+    path = min((sounds / "synthetic_audio/channel7").glob("*.flac"))
     samples: np.ndarray[tuple[int], np.dtype[np.float32]] = soundfile.read(
         path, round(seconds * RATE), dtype="float32"
     )[0]

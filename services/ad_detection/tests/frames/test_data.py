@@ -45,7 +45,7 @@ def test_a_channel_that_tests_is_on_no_other_side(channels: Path) -> None:
 def test_folders_by_class_are_read_too(channels: Path, tmp_path: Path) -> None:
     for label in ("ad", "content", "other"):
         (tmp_path / "mine" / label).mkdir(parents=True)
-    source = next((channels / "synthetic_frames").glob("*/*.jpg"))
+    source = min((channels / "synthetic_frames").glob("*/*.jpg"))
     for label in ("ad", "content", "other"):
         shutil.copy(source, tmp_path / "mine" / label / "1.jpg")
     assert [picture.label for picture in read_frames(tmp_path / "mine").items] == ["ad", "content", "other"]
@@ -71,7 +71,7 @@ def test_lists_of_a_recorder_name_breaks_and_the_rest_is_content(tmp_path: Path)
 def test_a_picture_that_was_taken_away_is_told_of(channels: Path, tmp_path: Path) -> None:
     folder = tmp_path / "some"
     shutil.copytree(channels / "synthetic_frames", folder)
-    next(folder.glob("channel1_pitch_1_0*/*.jpg")).unlink()
+    min(folder.glob("channel1_pitch_1_0*/*.jpg")).unlink()
     (problem,) = read_frames(folder).problems
     assert "1 pictures of its frames.csv are not there" in problem
 

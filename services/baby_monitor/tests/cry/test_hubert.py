@@ -22,14 +22,15 @@ from transformers import HubertConfig, HubertModel
 
 
 def test_the_encoder_is_transformers_own_at_any_level(hubert_folder: Path, encoder: Hubert) -> None:
-    samples = torch.randn(2, 8_000)
+    samples = torch.randn(2, 8_000, generator=torch.Generator().manual_seed(1))
     scaled = (samples - samples.mean(dim=1, keepdim=True)) / samples.std(dim=1, correction=0, keepdim=True)
     with torch.inference_mode():
         theirs = HubertModel.from_pretrained(hubert_folder).eval()(scaled, output_hidden_states=True)
         layers = encoder(samples)
         torch.testing.assert_close(encoder(0.01 * samples + 0.2), layers, atol=1e-3, rtol=1e-3)
     assert layers.shape == (2, 4, 24, 32)
-    torch.testing.assert_close(layers[:, -1], theirs.last_hidden_state, atol=1e-5, rtol=1e-5)
+    # One divides by the deviation, the other multiplies: what they begin with differs in its last digits.
+    torch.testing.assert_close(layers[:, -1], theirs.last_hidden_state, atol=1e-4, rtol=1e-4)
     assert not any(weight.requires_grad for weight in encoder.parameters())
 
 

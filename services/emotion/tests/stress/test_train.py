@@ -91,8 +91,10 @@ def test_from_synthetic_minutes_to_a_bundle_that_answers(synthetic: Path, tmp_pa
     assert count == manifest.metrics["accuracy"].samples
     assert right / count == pytest.approx(manifest.metrics["accuracy"].value)
     measured = evaluate_bundle(bundle, [synthetic])
-    for name in ("accuracy", "auc", "detection_rate.stressed", "background_alarm_rate"):
+    for name in ("accuracy", "detection_rate.stressed", "background_alarm_rate"):
         assert measured.metrics[name] == manifest.metrics[name], name
+    # Two windows whose scores differ by a last digit alone may change places.
+    assert measured.metrics["auc"].value == pytest.approx(manifest.metrics["auc"].value, abs=1e-3)
 
 
 @pytest.mark.slow

@@ -203,7 +203,8 @@ def test_it_says_what_dlib_says(tmp_path: Path, data: Path, made: ModuleType) ->
     reference = np.load(made.REFERENCE)
     answer = embed(tmp_path, data, made.pictures())
     assert reference.shape == (2, 128)
-    np.testing.assert_allclose(answer, reference, atol=2e-6)
+    # Off by 3e-7 on one processor; others add up in another order.
+    np.testing.assert_allclose(answer, reference, atol=1e-5)
 
 
 @pytest.mark.data

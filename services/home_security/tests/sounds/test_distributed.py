@@ -92,7 +92,7 @@ def test_two_workers_train_one_bundle(
         )
         for index in range(2)
     ]
-    chief, other = [worker.communicate(timeout=500) for worker in workers]
+    chief, other = [worker.communicate() for worker in workers]
     assert [worker.returncode for worker in workers] == [0, 0], chief[1] + other[1]
     said: list[dict[str, Any]] = [json.loads(output) for output, _ in (chief, other)]
 

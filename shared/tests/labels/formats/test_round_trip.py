@@ -52,8 +52,11 @@ HELD = {
 
 
 def about(found: Labelled) -> tuple[object, ...]:
-    boxes = [tuple(round(v, 4) for v in (b.left, b.top, b.width, b.height)) for b in found.boxes]
-    return found.label, [b.label for b in found.boxes], boxes, [s.label for s in found.spans]
+    return found.label, [box.label for box in found.boxes], [span.label for span in found.spans]
+
+
+def edges(box: LabelledBox) -> tuple[float, float, float, float]:
+    return box.left, box.top, box.width, box.height
 
 
 @pytest.mark.parametrize("name", sorted(FORMATS))
@@ -77,6 +80,9 @@ def test_a_set_comes_back_as_it_was(name: str, data: st.DataObject) -> None:
     for wanted in frozen.items:
         back = by_example[wanted.example]
         assert about(back) == about(Labelled("", Path(), label=wanted.label, boxes=wanted.boxes, spans=wanted.spans))
+        # Not rounded before they are compared: shares of a picture bring a number to the other side of what rounds up.
+        for box, again in zip(wanted.boxes, back.boxes, strict=True):
+            assert edges(again) == pytest.approx(edges(box), abs=1e-4)
         # Half a frame, or what a float loses; a span that is shorter than a frame is written as one.
         near = 0.5 / 25 + 1e-9 if name == "edl" else 1e-9
         for one, other in zip(wanted.spans, back.spans, strict=True):
