@@ -2,15 +2,20 @@ from __future__ import annotations
 
 import errno
 import os
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 from pipit.locks import SharedLock, exclusive_lock, try_exclusive_lock
 
 
-def descriptors() -> int:
-    """Files that this process holds open."""
-    return len(list(Path("/proc/self/fd").iterdir()))
+def held_open(path: Path) -> bool:
+    """Whether this process holds the file open; threads that earlier tests left open and close others meanwhile."""
+    targets = set()
+    for descriptor in Path("/proc/self/fd").iterdir():
+        with suppress(FileNotFoundError):
+            targets.add(descriptor.readlink())
+    return path in targets
 
 
 def test_who_shares_a_lock_keeps_others_from_having_it_alone(tmp_path: Path) -> None:
@@ -36,10 +41,10 @@ def test_a_lock_that_can_not_be_had_leaves_no_file_open(
         raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
 
     monkeypatch.setattr("pipit.locks.fcntl.flock", refuse)
-    before = descriptors()
     with pytest.raises(OSError, match="No locks available") as caught:
         take(tmp_path / "lock")  # type: ignore[operator]
-    assert descriptors() == before
+    assert (tmp_path / "lock").exists()
+    assert not held_open((tmp_path / "lock").resolve())
     assert caught.value.errno == errno.ENOLCK
 
 

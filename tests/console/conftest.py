@@ -12,7 +12,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent))
 
 from harness import DEVICE, Console, Registry, running_registry, sounds
-from people import Person
+from people import PATIENCE, Person
 from playwright.sync_api import Browser, sync_playwright
 
 OPTIONS = ("--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-background-networking")
@@ -26,7 +26,7 @@ def browser() -> Iterator[Browser]:
     if path is None:
         pytest.skip("needs chromium, as Debian's package has it")
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=list(OPTIONS))
+        browser = playwright.chromium.launch(executable_path=path, args=list(OPTIONS), timeout=PATIENCE)
         yield browser
         browser.close()
 

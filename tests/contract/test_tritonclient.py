@@ -83,7 +83,6 @@ def test_it_lists_describes_and_infers(triton_python: Path, serve: Callable[...,
         capture_output=True,
         text=True,
         check=False,
-        timeout=120,
     )
     assert done.returncode == 0, done.stderr
     seen = json.loads(done.stdout)

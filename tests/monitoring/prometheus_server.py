@@ -23,7 +23,7 @@ from pipit.cli.demo.processes import Server, Servers, free_port
 
 REPOSITORY = Path(__file__).parents[2]
 COMPOSE = REPOSITORY / "compose"
-START_SECONDS = 60.0
+START_SECONDS = 240.0
 Targets = Mapping[str, Mapping[str, str]]
 """Of each job: addresses by instance."""
 

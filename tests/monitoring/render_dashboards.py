@@ -144,7 +144,7 @@ def main() -> None:
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as temporary:
         work = options.work or Path(temporary)
-        first, second = train(work, "1.0.0", epochs=12), train(work, "1.1.0", epochs=30)
+        first, second = train(work, "1.0.0", "epochs=12"), train(work, "1.1.0", "epochs=30")
         with running_stack(work / "stack", first, read_clips(work)) as stack:
             marks: list[float] = []
 

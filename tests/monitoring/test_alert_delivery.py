@@ -48,7 +48,7 @@ def webhook() -> Iterator[tuple[str, queue.Queue[Any]]]:
 def until(received: queue.Queue[Any], name: str, status: str) -> dict[str, Any]:
     """Waits for a message about the alert; others may come before."""
     while True:
-        message = received.get(timeout=60)
+        message = received.get(timeout=240)
         for alert in message["alerts"]:
             if (alert["labels"]["alertname"], alert["status"]) == (name, status):
                 return {**alert, "receiver": message["receiver"]}

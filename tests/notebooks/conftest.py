@@ -18,6 +18,8 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from notebook_cells import Execute, read
 
+PATIENCE = 240
+"""Seconds until a kernel is there, and until what a cell wrote is: by default 4 for the latter, and then it is lost."""
 UNCHANGED = "CHANGES = {}"
 SOUNDS_TASK = 'TASK = "home_security.sounds"'
 
@@ -52,7 +54,7 @@ def execute(kernel: AsyncKernelManager, tmp_path: Path) -> Execute:
         folder = (tmp_path / name).parent
         folder.mkdir(exist_ok=True)
         notebook.cells.insert(0, new_code_cell(f"%reset -f\n%cd -q {folder}"))
-        client = NotebookClient(notebook, km=kernel, timeout=None)
+        client = NotebookClient(notebook, km=kernel, timeout=None, startup_timeout=PATIENCE, iopub_timeout=PATIENCE)
         try:
             return client.execute()
         finally:

@@ -56,8 +56,11 @@ def tokens(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def start_registry(tmp_path: Path) -> Iterator[Callable[..., RegistryServer]]:
+def start_registry(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., RegistryServer]]:
     servers: list[RegistryServer] = []
+    # Where the machine stands still for a second, a start would not wait for what tests ask of it at once.
+    monkeypatch.setattr("model_registry.health._FIRST_LOOK_SECONDS", 60.0)
+    monkeypatch.setattr("model_registry.fleet.keeper._FIRST_ROUND_SECONDS", 60.0)
 
     def start(**settings: Any) -> RegistryServer:
         given = {"store": tmp_path / "store", "port": 0, "metrics_port": 0, "poll_seconds": 0.05, **settings}
@@ -77,9 +80,11 @@ def registry(start_registry: Callable[..., RegistryServer], tokens: Path) -> Reg
 
 
 @pytest.fixture
-def start_console(tmp_path: Path) -> Iterator[Callable[..., ConsoleServer]]:
+def start_console(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., ConsoleServer]]:
     """Each has a cache of its own, unless told otherwise."""
     servers: list[ConsoleServer] = []
+    # Tests ask for what is in an index at once, also where the machine takes long to fill it.
+    monkeypatch.setattr("pipit_console.pools._FIRST_SECONDS", 120.0)
 
     def start(registry: RegistryServer | str, **settings: Any) -> ConsoleServer:
         address = registry if isinstance(registry, str) else f"127.0.0.1:{registry.port}"

@@ -165,14 +165,17 @@ def galleries_of() -> Iterator[Callable[..., RemoteGalleries]]:
 
 
 @pytest.fixture(params=["folder", "s3"])
-def any_store(request: pytest.FixtureRequest, tmp_path: Path) -> ObjectStore:
+def any_store(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ObjectStore:
     """A store of its own: a folder, and a bucket."""
     if request.param == "folder":
         return LocalStore(tmp_path / "any")
     from pipit.storage.minio import MinioStore
 
+    # Many tests of one machine share the server: it may be slow to answer.
+    monkeypatch.setattr("pipit.storage.minio._LOOK_SECONDS", 120.0)
     bucket = f"pipit-{uuid.uuid4().hex[:12]}"
-    remote = MinioStore(request.getfixturevalue("s3_endpoint"), bucket, "key", "secret-key", secure=False)
+    endpoint = request.getfixturevalue("s3_endpoint")
+    remote = MinioStore(endpoint, bucket, "key", "secret-key", secure=False, timeout=120.0)
     remote.check()
     return remote
 

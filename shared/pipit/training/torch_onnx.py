@@ -5,8 +5,8 @@
 
 What it gains depends on the width: on x86 an LSTM of 256 runs 2.4 times as fast, one of 64 a third as fast.
 Convolutions quantised as they come are slower. They stay in float, unless training rows tell their ranges ahead.
-An x86 processor without VNNI adds two products in 16 bits, which large ones overflow: there, and on no Raspberry Pi, int8
-answers a little worse. Weights of 7 bits would not, and would lose precision everywhere.
+An x86 processor without VNNI adds two products in 16 bits, which large ones overflow: there, and on no Raspberry Pi,
+int8 answers a little worse. Weights of 7 bits would not, and would lose precision everywhere.
 Importing this imports PyTorch; only trainers that use it do.
 Source: https://onnxruntime.ai/docs/performance/model-optimizations/quantization.html
 """

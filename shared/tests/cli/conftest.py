@@ -49,7 +49,7 @@ Pipit = Callable[..., Called]
 
 
 @pytest.fixture(autouse=True)
-def _silent(silent_log: None) -> None:
+def _silent(silent_log: None, plain_screen: None) -> None:
     """All of these tests."""
 
 
@@ -92,10 +92,13 @@ def train(pipit: Pipit, loudness: ModuleType, tmp_path: Path, monkeypatch: pytes
 
 
 @pytest.fixture
-def registry(tmp_path: Path) -> Iterator[str]:
+def registry(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     """Address of a registry of its own."""
     server_module = pytest.importorskip("model_registry.server")
     settings_module = pytest.importorskip("model_registry.settings")
+    # Where the machine stands still for a second, a start would not wait for what tests ask of it at once.
+    monkeypatch.setattr("model_registry.health._FIRST_LOOK_SECONDS", 60.0)
+    monkeypatch.setattr("model_registry.fleet.keeper._FIRST_ROUND_SECONDS", 60.0)
     settings = settings_module.RegistrySettings(store=tmp_path / "store", port=0, metrics_port=0, grace_seconds=1.0)
     server = server_module.RegistryServer(settings)
     server.start()

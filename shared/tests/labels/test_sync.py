@@ -24,6 +24,8 @@ from pipit.labels.sync import make_features, pull
 
 TASK = "test.pets"
 TAKEN = datetime(2026, 11, 29, tzinfo=UTC)
+ALL = 600.0
+"""Seconds, in which all vectors are made on any machine."""
 
 
 @dataclass
@@ -73,7 +75,7 @@ def _serving(store: Path) -> Iterator[Registry]:
 def test_an_index_follows_the_registry(registry: Registry, index: LabelIndex) -> None:
     first, copy, other = registry.bring(1), registry.bring(1, 0.9), registry.bring(2)
     registry.say(first, "dog")
-    assert not pull(index, registry.examples, registry.labels)
+    assert not pull(index, registry.examples, registry.labels, feature_seconds=ALL)
     assert index.progress().examples == 3
     assert index.item(first, "bob").resolution.label == "dog"
     assert index.item(first, "bob").similar == (copy,)
@@ -94,7 +96,7 @@ def test_it_goes_on_where_it_was_stopped(registry: Registry, index: LabelIndex, 
     assert pull(index, registry.examples, registry.labels, feature_seconds=0.0)
     assert (index.progress().labelled, len(index.without_features(10))) == (3, 3)
     again = LabelIndex(tmp_path / "again.sqlite", TASK)
-    assert not pull(again, registry.examples, registry.labels)
+    assert not pull(again, registry.examples, registry.labels, feature_seconds=ALL)
     assert again.progress().labelled == 3
     again.close()
 

@@ -39,7 +39,7 @@ def until_asked(findings: Findings, askers: int) -> None:
 
 
 def test_each_asker_is_told_once_and_pays_when_it_asks_again() -> None:
-    findings, look = Findings(), Looks()
+    findings, look = Findings(clock=Clock()), Looks()
     one, other, third = (Asker(findings) for _ in range(3))
     assert [asker.once("a", look, int) for asker in (one, other, third)] == [1, 1, 1]
     assert one.once("a", look, int) == 2
@@ -74,7 +74,7 @@ def test_it_is_forgotten_though_nobody_asks_again() -> None:
 
 @pytest.mark.parametrize("bounds", [{"most": 3}, {"most_bytes": 30}])
 def test_the_oldest_goes_where_there_are_many(bounds: dict[str, Any]) -> None:
-    findings, look = Findings(**bounds), Looks()
+    findings, look = Findings(clock=Clock(), **bounds), Looks()
     one, other = Asker(findings), Asker(findings)
     for key in "abcd":
         one.once(key, look, lambda _: 10)
@@ -140,7 +140,7 @@ def test_where_no_thread_can_be_started_nobody_waits_for_ever(monkeypatch: pytes
 
 
 def test_a_failure_is_the_askers_own_and_the_next_one_looks_itself() -> None:
-    findings, begun, go_on = Findings(), threading.Event(), threading.Event()
+    findings, begun, go_on = Findings(clock=Clock()), threading.Event(), threading.Event()
 
     def failing() -> int:
         begun.set()
@@ -163,7 +163,7 @@ def test_a_failure_is_the_askers_own_and_the_next_one_looks_itself() -> None:
 
 
 def test_one_asker_in_two_threads_looks_twice_and_others_are_told_of_the_last() -> None:
-    findings, inside, go_on = Findings(), threading.Semaphore(0), threading.Event()
+    findings, inside, go_on = Findings(clock=Clock()), threading.Semaphore(0), threading.Event()
     one, other = Asker(findings), Asker(findings)
     looks = Looks()
 

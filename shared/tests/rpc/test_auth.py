@@ -70,11 +70,11 @@ def call_everything(address: str, token: str | None) -> dict[str, str]:
     with open_channel(address, token) as channel:
         stub = registry_pb2_grpc.RegistryServiceStub(channel)
         calls = {
-            "Resolve": lambda: stub.Resolve(registry_pb2.ResolveRequest(), timeout=10),
-            "Promote": lambda: stub.Promote(registry_pb2.PromoteRequest(), timeout=10),
-            "Publish": lambda: stub.Publish(iter([request, request]), timeout=10),
-            "Watch": lambda: list(stub.Watch(registry_pb2.WatchRequest(), timeout=10)),
-            "Rollback": lambda: stub.Rollback(registry_pb2.RollbackRequest(), timeout=10),
+            "Resolve": lambda: stub.Resolve(registry_pb2.ResolveRequest(), timeout=60),
+            "Promote": lambda: stub.Promote(registry_pb2.PromoteRequest(), timeout=60),
+            "Publish": lambda: stub.Publish(iter([request, request]), timeout=60),
+            "Watch": lambda: list(stub.Watch(registry_pb2.WatchRequest(), timeout=60)),
+            "Rollback": lambda: stub.Rollback(registry_pb2.RollbackRequest(), timeout=60),
         }
         for name, call in calls.items():
             try:
@@ -112,13 +112,13 @@ def test_who_is_not_known_may_call_nothing(address: str, token: str | None) -> N
 
 def test_the_messages_say_what_to_do(address: str) -> None:
     with open_channel(address) as channel, pytest.raises(Unauthenticated, match="PIPIT_TOKEN"), call_errors(address):
-        registry_pb2_grpc.RegistryServiceStub(channel).Resolve(registry_pb2.ResolveRequest(), timeout=10)
+        registry_pb2_grpc.RegistryServiceStub(channel).Resolve(registry_pb2.ResolveRequest(), timeout=60)
     with (
         open_channel(address, "token-of-pi-3") as channel,
         pytest.raises(PermissionDenied, match="pi-3 may not call Promote: it needs the role operator"),
         call_errors(address),
     ):
-        registry_pb2_grpc.RegistryServiceStub(channel).Promote(registry_pb2.PromoteRequest(), timeout=10)
+        registry_pb2_grpc.RegistryServiceStub(channel).Promote(registry_pb2.PromoteRequest(), timeout=60)
 
 
 def test_who_calls_is_known_by_name(tokens: Tokens) -> None:
@@ -229,7 +229,7 @@ def test_a_server_that_is_away_is_unavailable() -> None:
         pytest.raises(Unavailable, match="the registry can't be reached"),
         call_errors("the registry"),
     ):
-        registry_pb2_grpc.RegistryServiceStub(channel).Resolve(registry_pb2.ResolveRequest(), timeout=10)
+        registry_pb2_grpc.RegistryServiceStub(channel).Resolve(registry_pb2.ResolveRequest(), timeout=60)
 
 
 def test_a_method_that_is_not_there_says_so(address: str) -> None:
@@ -238,7 +238,7 @@ def test_a_method_that_is_not_there_says_so(address: str) -> None:
         pytest.raises(PipitError, match="does not know this call"),
         call_errors(address),
     ):
-        channel.unary_unary("/pipit.registry.v1.RegistryService/NewCall")(b"", timeout=10)
+        channel.unary_unary("/pipit.registry.v1.RegistryService/NewCall")(b"", timeout=60)
 
 
 def test_a_certificate_that_can_not_be_read_is_named(tmp_path: Path) -> None:

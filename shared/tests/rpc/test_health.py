@@ -169,5 +169,6 @@ def test_watches_of_large_names_leave_nothing_behind() -> None:
             assert {attack(number % 10) for number in range(20)} == {grpc.StatusCode.NOT_FOUND}
             before = resident()
             assert {attack(number % 10) for number in range(WATCHES)} == {grpc.StatusCode.NOT_FOUND}
-            assert resident() - before < 50 * MEBIBYTE
+            # What was asked for and is kept would be a mebibyte each; the threads take some, more on more processors.
+            assert resident() - before < WATCHES * MEBIBYTE / 2
         child.stdin.close()

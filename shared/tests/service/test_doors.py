@@ -197,7 +197,6 @@ def test_who_stalls_is_cut_and_gives_the_place_back(serve: Callable[..., Served]
     while served.streams.open_streams:
         continue
     stalled.cancel()
-    hold(anna).cancel()
 
 
 def test_a_stream_may_be_silent_that_has_nothing_to_say(serve: Callable[..., Served]) -> None:

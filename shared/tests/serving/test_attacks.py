@@ -153,7 +153,8 @@ def test_a_graph_that_takes_memory_is_refused(server: InferenceServer, make_bund
         server.hosts[TASK].desire(desired(make_bundle("2.0.0", -1.0, weights=takes_memory(6))))
         until(lambda: "2.0.0 was refused" in reason())
         assert "refused at the step golden: it took over 300 MiB, the limit that PIPIT_SERVING_PROVE_MIB" in reason()
-    assert _peak() - before < 100 << 20
+    # The graph takes 6 GiB; the little that this process takes meanwhile differs by machine.
+    assert _peak() - before < 1 << 30
 
 
 def _peak() -> int:

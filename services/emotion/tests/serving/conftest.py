@@ -115,7 +115,7 @@ def served(bundles: dict[str, Path]) -> Iterator[Served]:
         address = f"127.0.0.1:{server.port}"
         with grpc.insecure_channel(address) as channel:
             health = health_pb2_grpc.HealthStub(channel)
-            for reply in health.Watch(health_pb2.HealthCheckRequest(service=""), timeout=60):
+            for reply in health.Watch(health_pb2.HealthCheckRequest(service=""), timeout=240):
                 if reply.status == health_pb2.HealthCheckResponse.SERVING:
                     break
             yield Served(

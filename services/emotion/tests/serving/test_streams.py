@@ -107,7 +107,7 @@ def _side_by_side(served: Any, films: list[Items], task: str) -> list[list[pb.Cl
 
     def messages(items: Items) -> Iterator[pb.ClassifyStreamRequest]:
         for message in served.messages(items, task):
-            turn.wait(60)
+            turn.wait(300)
             yield message
 
     calls = [served.calls.ClassifyStream(messages(items)) for items in films]
@@ -119,7 +119,7 @@ def _side_by_side(served: Any, films: list[Items], task: str) -> list[list[pb.Cl
     for reader in readers:
         reader.start()
     for reader in readers:
-        reader.join(120)
+        reader.join(300)
         assert not reader.is_alive()
     return heard
 

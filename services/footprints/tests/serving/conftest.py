@@ -236,7 +236,7 @@ def address(species_bundle: Bundle, detector_bundle: Bundle) -> Iterator[str]:
     )
     server = InferenceServer(settings)
     server.start()
-    deadline = time.monotonic() + 60.0
+    deadline = time.monotonic() + 240.0
     while not server.plane.is_ready:
         assert time.monotonic() < deadline, [host.status() for host in server.hosts.values()]
         time.sleep(0.02)

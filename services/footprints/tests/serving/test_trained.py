@@ -48,7 +48,7 @@ def client(trained: Bundle, request: pytest.FixtureRequest) -> Iterator[Client]:
     settings = ServingSettings(bundle=(trained.path,), variant=request.param, port=0, metrics_port=0, grace_seconds=5.0)
     server = InferenceServer(settings)
     server.start()
-    deadline = time.monotonic() + 60.0
+    deadline = time.monotonic() + 240.0
     while not server.plane.is_ready:
         assert time.monotonic() < deadline, server.hosts["footprints.species"].status()
         time.sleep(0.02)

@@ -41,7 +41,9 @@ def store(request: pytest.FixtureRequest, published: Callable[[], LocalStore]) -
     from pipit.storage.minio import MinioStore
 
     bucket = f"pipit-test-{uuid.uuid4().hex[:16]}"
-    remote = MinioStore(settings.endpoint, bucket, settings.access_key, settings.secret_key, secure=False)
+    remote = MinioStore(
+        settings.endpoint, bucket, settings.access_key, settings.secret_key, secure=False, timeout=120.0
+    )
     remote.check()
     for key in local.list(""):
         remote.create(key, local.read(key).data)

@@ -189,7 +189,7 @@ def test_live_hls_is_not_read_twice(collecting: Any, segments: dict[str, bytes],
 
     collecting.when_said = grow
     with pytest.raises(Unavailable, match="did not come back in 2 attempts"):
-        collecting(f"{file_server.url}/one.m3u8", silence=1.5, attempts=2)
+        collecting(f"{file_server.url}/one.m3u8", silence=SILENCE, attempts=2)
     # Of five segments the last three, and then the sixth.
     assert seconds(collecting) == list(range(8))
     rows = read_manifest(collecting.output)
@@ -201,7 +201,7 @@ def test_live_hls_that_says_that_it_has_ended(collecting: Any, segments: dict[st
     entries = segments["one.m3u8"].decode().replace("#EXT-X-PLAYLIST-TYPE:VOD\n", "")
     file_server.files["one.m3u8"] = entries.split("#EXT-X-ENDLIST")[0].encode()
     collecting.when_said = lambda _: file_server.files.update({"one.m3u8": entries.encode()})
-    report = collecting(f"{file_server.url}/one.m3u8", silence=1.5)
+    report = collecting(f"{file_server.url}/one.m3u8", silence=SILENCE)
     assert (report.ended, report.is_live, report.recordings) == ("end", True, 1)
     assert seconds(collecting) == list(range(6))
 
