@@ -34,6 +34,8 @@ def data() -> Path:
     folder = load_settings(DataSettings).data
     if folder is None or not (folder / "esc50/meta/esc50.csv").is_file():
         pytest.skip("needs ESC-50: pipit data fetch esc50, and set PIPIT_DATA")
+    if not (folder / "backbones/yamnet_logmel96x64_w8.onnx").is_file():
+        pytest.skip("needs YAMNet's weights: pipit data fetch yamnet, and set PIPIT_DATA")
     return folder
 
 
