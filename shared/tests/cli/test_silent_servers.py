@@ -45,7 +45,8 @@ class Odd:
         self._hangs_up = hangs_up
         self._held: list[socket.socket] = []
         self.address = f"127.0.0.1:{self._listener.getsockname()[1]}"
-        threading.Thread(target=self._serve, daemon=True).start()
+        self._thread = threading.Thread(target=self._serve, daemon=True)
+        self._thread.start()
 
     def _serve(self) -> None:
         while True:
@@ -59,6 +60,9 @@ class Odd:
                 self._held.append(connection)
 
     def close(self) -> None:
+        # Wakes who waits for a caller; closed alone, it would still take the next one.
+        self._listener.shutdown(socket.SHUT_RDWR)
+        self._thread.join()
         for one in (self._listener, *self._held):
             one.close()
 
