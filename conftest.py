@@ -52,6 +52,10 @@ if "PYTEST_XDIST_WORKER" in os.environ:
     for variable in ("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"):
         os.environ.setdefault(variable, str(share))
 
+# Whoever runs the tests, a CI too, may ask for colours or a width, and commands would write other lines. Typer and Rich
+# read this when they are first imported, and so do the processes that tests start.
+for variable in ("FORCE_COLOR", "GITHUB_ACTIONS", "TERMINAL_WIDTH", "TTY_COMPATIBLE", "TTY_INTERACTIVE", "COLUMNS"):
+    os.environ.pop(variable, None)
 
 # Read when grpc is first imported: tests of load balancing ask a name server of their own, which the system's lookup
 # can't be sent to.

@@ -110,20 +110,6 @@ def make_person() -> Callable[..., Person]:
     return make
 
 
-@pytest.fixture
-def plain_screen(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whoever runs the tests, a CI too, may ask for colours or a width, and lines would be broken elsewhere.
-
-    Also in processes that tests start.
-    """
-    for name in ("FORCE_COLOR", "GITHUB_ACTIONS", "PY_COLORS", "TERMINAL_WIDTH", "TTY_COMPATIBLE", "TTY_INTERACTIVE"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("COLUMNS", "160")
-    # Typer has read them when it was imported.
-    monkeypatch.setattr("typer.rich_utils.FORCE_TERMINAL", None)
-    monkeypatch.setattr("typer.rich_utils.MAX_WIDTH", None)
-
-
 @pytest.fixture(scope="session")
 def networks_folder() -> Path:
     """The five networks, fetched where they are not there yet. Skips where they can't be had."""

@@ -49,7 +49,7 @@ Pipit = Callable[..., Called]
 
 
 @pytest.fixture(autouse=True)
-def _silent(silent_log: None, plain_screen: None) -> None:
+def _silent(silent_log: None) -> None:
     """All of these tests."""
 
 

@@ -324,7 +324,7 @@ class Called:
 
 
 @pytest.fixture
-def pipit(monkeypatch: pytest.MonkeyPatch, plain_screen: None) -> Callable[..., Called]:
+def pipit(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Called]:
     for name in ("REGISTRY", "SERVER", "TOKEN", "CA"):
         monkeypatch.delenv(f"PIPIT_{name}", raising=False)
 
