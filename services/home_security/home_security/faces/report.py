@@ -152,7 +152,8 @@ def _plot_curves(path: Path, evaluation: NamingEvaluation) -> None:
     axes.set_ylabel("known people who are named rightly")
     axes.yaxis.set_major_formatter(PercentFormatter(1.0))
     axes.xaxis.set_major_formatter(lambda share, _: f"{100 * share:g} %")
-    axes.legend(frameon=False, fontsize=8, loc="lower right")
+    # Above the axes: a curve may run anywhere in them.
+    axes.legend(frameon=False, fontsize=8, loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=3)
     _save(figure, path)
 
 
